@@ -27,9 +27,6 @@ Ref embedding(Tape& tape, std::string_view name, Ref tokens, Ref wte, Ref wpe);
 /// GELU by its tanh approximation (Hendrycks & Gimpel 2016, eq. 2), as GPT-2 has it.
 Ref gelu(Tape& tape, std::string_view name, Ref x);
 
-/// a + b, the residual stream first.
-Ref add(Tape& tape, std::string_view name, Ref a, Ref b);
-
 /// Mean over the rows with target ≥ 0 of −log softmax(logits)[target], in nats:
 /// logits (…,V), targets (…) i32 → (1). Targets < 0 are ignored.
 Ref cross_entropy(Tape& tape, std::string_view name, Ref logits, Ref targets);
