@@ -19,6 +19,7 @@ namespace ops::simd {
 struct Whole {
   std::size_t i;
   static constexpr std::size_t n = kLanes;
+  HWY_INLINE Whole plus(std::size_t base) const { return {i + base}; }
   HWY_INLINE VF load(const float* p) const { return hn::LoadU(kF32, p + i); }
   HWY_INLINE void store(VF v, float* p) const { hn::StoreU(v, kF32, p + i); }
   /// A store that bypasses the caches. REQUIRES: streamable(p, first).
@@ -28,14 +29,15 @@ struct Whole {
 /// n <= kLanes elements near the ends of a range: touches no memory outside it.
 struct Edge {
   std::size_t i, n;
+  HWY_INLINE Edge plus(std::size_t base) const { return {i + base, n}; }
   HWY_INLINE VF load(const float* p) const {
-    if (n == kLanes) return hn::LoadU(kF32, p + i);
+    if (kLanes == 1 || n == kLanes) return hn::LoadU(kF32, p + i);
     alignas(HWY_MAX_BYTES) float lane[kLanes] = {};
     std::memcpy(lane, p + i, n * sizeof(float));
     return hn::Load(kF32, lane);
   }
   HWY_INLINE void store(VF v, float* p) const {
-    if (n == kLanes) return hn::StoreU(v, kF32, p + i);
+    if (kLanes == 1 || n == kLanes) return hn::StoreU(v, kF32, p + i);
     alignas(HWY_MAX_BYTES) float lane[kLanes];
     hn::Store(v, kF32, lane);
     std::memcpy(p + i, lane, n * sizeof(float));
