@@ -24,6 +24,16 @@ void refuse_oversized(const models::GptConfig& c, const Settings& s) {
   engine::require_memory(weights + activations, "this model and batch");
 }
 
+double tokens_per_step(const Settings& s) {
+  return static_cast<double>(s.batch) * static_cast<double>(s.block_size);
+}
+
+double tokens_per_epoch(const Batches& batches, const Settings& s, const Corpus& corpus) {
+  return batches.windows_per_epoch() > 0
+             ? static_cast<double>(batches.windows_per_epoch() * s.block_size)
+             : static_cast<double>(corpus.train.size());
+}
+
 }  // namespace
 
 models::GptConfig gpt_config(const Settings& s, std::int64_t vocab) {
@@ -38,6 +48,18 @@ models::GptConfig gpt_config(const Settings& s, std::int64_t vocab) {
   return c;
 }
 
+void check_run(const Settings& settings, const Corpus& corpus,
+               std::optional<std::int64_t> unique_tokens) {
+  const models::GptConfig config = gpt_config(settings, corpus.vocab);
+  refuse_oversized(config, settings);
+  const Batches batches(corpus.train, settings.block_size, settings.batch, 0, unique_tokens);
+  const Budget budget = Budget::parse(settings.budget);
+  if (!budget.fixed_steps()) return;
+  const double tokens = tokens_per_step(settings);
+  budget.steps_for(tokens, tokens * models::flops_per_token(config),
+                   tokens_per_epoch(batches, settings, corpus));
+}
+
 Trainer::Trainer(const Settings& settings, const Corpus& corpus,
                  std::optional<std::int64_t> unique_tokens)
     : settings_(settings),
@@ -48,11 +70,9 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
                static_cast<std::uint64_t>(settings.seed), unique_tokens) {
   const auto start = Clock::now();
   refuse_oversized(config_, settings_);
-  tokens_per_step_ = static_cast<double>(settings_.batch * settings_.block_size);
+  tokens_per_step_ = tokens_per_step(settings_);
   flops_per_step_ = tokens_per_step_ * models::flops_per_token(config_);
-  tokens_per_epoch_ = batches_.windows_per_epoch() > 0
-                          ? static_cast<double>(batches_.windows_per_epoch() * settings_.block_size)
-                          : static_cast<double>(corpus.train.size());
+  tokens_per_epoch_ = tokens_per_epoch(batches_, settings_, corpus_);
   if (budget_.fixed_steps())
     total_steps_ = budget_.steps_for(tokens_per_step_, flops_per_step_, tokens_per_epoch_);
 
@@ -162,14 +182,14 @@ RunResult Trainer::run(const std::function<void(const Progress&)>& report) {
       const auto eval_start = Clock::now();
       const double val = evaluate();
       result.eval_seconds += since(eval_start);
-      p.val_loss = result.val_loss = val;
-      result.best_val_loss = std::min(val, result.best_val_loss.value_or(val));
       if (!std::isfinite(val)) {
         result.diverged = true;
         result.diverged_at = i + 1;
         result.diverged_lr = p.lr;
         return result;
       }
+      p.val_loss = result.val_loss = val;
+      result.best_val_loss = std::min(val, result.best_val_loss.value_or(val));
     }
     if (report) report(p);
     since_report = 0;

@@ -49,6 +49,11 @@ struct RunResult {
   double eval_seconds = 0, setup_seconds = 0;
 };
 
+/// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
+/// there is, a model that does not fit in memory. Allocates next to nothing.
+void check_run(const Settings& settings, const Corpus& corpus,
+               std::optional<std::int64_t> unique_tokens = {});
+
 class Trainer {
  public:
   /// Records, plans and allocates everything. `unique_tokens`: train on that many tokens only.
