@@ -1,6 +1,7 @@
 #include "ops/noise_op.h"
 
 #include "engine/parallel.h"
+#include "ops/attention.h"
 
 namespace ops {
 namespace {
@@ -144,6 +145,12 @@ engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, cons
 engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
                      const NoiseUse& use) {
   return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.hook);
+}
+
+engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
+                      std::int64_t n_head, const NoiseUse& use) {
+  return tape.push(name, make_attention(static_cast<int>(n_head), static_cast<bool>(use)), {qkv},
+                   use.hook);
 }
 
 }  // namespace ops
