@@ -3,9 +3,10 @@
 # Everything said here goes to standard error; standard output belongs to the program.
 
 # The Debian packages that building and testing need: this list is the only one.
+# (oneDNN 2.6's CMake files ask for OpenCL; nothing here uses it.)
 packages=(
   g++ cmake ninja-build
-  libdnnl-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcxxopts-dev libboost-math-dev
+  libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcxxopts-dev libboost-math-dev
   libgtest-dev libbenchmark-dev librandom123-dev
 )
 
