@@ -20,11 +20,13 @@ import sys
 try:
     import torch
 except ImportError:
-    sys.exit(
+    print(
         f"golden.py: {sys.executable} has no PyTorch; install it with\n"
         "  python3 -m venv torch-env && torch-env/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu\n"
-        "and run this script with torch-env/bin/python3"
+        "and run this script with torch-env/bin/python3",
+        file=sys.stderr,
     )
+    sys.exit(2)
 
 
 # --- parameters ---------------------------------------------------------------------------------
