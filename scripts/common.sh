@@ -109,7 +109,7 @@ configure() {
 
 build_targets() {
   local log=$root/build/build.log first=
-  if [[ ! -e $build/isodrop ]]; then
+  if [[ ! -e $log ]]; then
     first=1
     say "building isodrop (a minute or more the first time)…"
   fi
