@@ -113,9 +113,13 @@ HWY_INLINE KeepPair keep_pair(V16 bits, V16 threshold) {
 #else
   const auto below = hn::Lt(bits, threshold);
   if constexpr (kMaskRegisters) {
-    std::uint8_t bit[8];
-    hn::StoreMaskBits(k16, below, bit);
-    return {hn::LoadMaskBits(kF32, bit), hn::LoadMaskBits(kF32, bit + kLanes / 8)};
+    // Through integers of just the size, which compilers turn into a shift of the mask register.
+    std::uint32_t both;
+    hn::StoreMaskBits(k16, below, reinterpret_cast<std::uint8_t*>(&both));
+    const std::uint16_t half[2] = {static_cast<std::uint16_t>(both),
+                                   static_cast<std::uint16_t>(both >> 16)};
+    return {hn::LoadMaskBits(kF32, reinterpret_cast<const std::uint8_t*>(&half[0])),
+            hn::LoadMaskBits(kF32, reinterpret_cast<const std::uint8_t*>(&half[1]))};
   } else {
     const auto wide = [](V16 v) HWY_ATTR {
       return hn::RebindMask(kF32, hn::MaskFromVec(hn::BitCast(kI32, v)));
