@@ -54,6 +54,7 @@ struct Needs {
   std::uint32_t inputs = ~0u;  // bit i: backward() reads input i again
   bool output = false;         // backward() reads the output again
   bool replayable = false;     // the plan may run forward() again instead of keeping the output
+  bool cheap = false;          // and does so by default: running it again costs less than memory
   // bit i: din[i] equals dout, so the plan may hand out the very same memory for both
   std::uint32_t pass_through = 0;
   // The op ends the tape and its backward() also computes the output: in a plan with gradients its

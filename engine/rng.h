@@ -42,8 +42,8 @@ constexpr std::uint64_t mix64(std::uint64_t z) {
 }
 
 constexpr Key stream_key(std::uint64_t seed, Stream stream) {
-  const std::uint64_t k = mix64(mix64(seed) ^ (std::uint64_t{0xA5A5A5A5u} << 32 |
-                                               static_cast<std::uint32_t>(stream)));
+  const std::uint64_t k =
+      mix64(mix64(seed) ^ (std::uint64_t{0xA5A5A5A5u} << 32 | static_cast<std::uint32_t>(stream)));
   return {static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(k >> 32)};
 }
 

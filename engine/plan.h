@@ -1,0 +1,89 @@
+// Freezes a tape: schedule, memory, primitives. Then replays it, step after step, without
+// allocating.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/tape.h"
+
+namespace engine {
+
+struct PlanOptions {
+  bool training = true;    // with a backward pass
+  bool recompute = false;  // keep only what crosses layers, run the rest again in backward
+  std::vector<Ref> keep;   // values that must survive the whole step
+  bool poison = false;     // debugging: dead memory is NaN, overruns are found
+};
+
+/// One call of one op within a step.
+struct Event {
+  enum class Kind : std::uint8_t { kForward, kReplay, kBackward } kind = Kind::kForward;
+  int node = -1;
+};
+
+/// Called around every event when set (profiler, tests).
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void event(std::size_t index, double seconds) = 0;
+};
+
+class Plan {
+ public:
+  /// `out`: the scalar loss when training, otherwise any value. Parameters are allocated by the
+  /// caller, before or after; `prepare()` runs at the first step.
+  Plan(Tape tape, Ref out, PlanOptions options);
+  ~Plan();
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+
+  /// Bytes of the arena, known without allocating it.
+  std::size_t arena_bytes() const;
+  /// Allocates the arena and builds the primitives. REQUIRES: parameters are allocated.
+  void prepare();
+
+  /// The memory of an input, read at the next step.
+  void bind(Ref input, void* data);
+  /// Gradients are of loss · scale (1/micro-steps for gradient accumulation). Default 1.
+  void set_loss_scale(float scale);
+  void forward(const Step& step);
+  /// Gradients of the parameters are assigned, or added to where `accumulate`.
+  void backward(const Step& step, bool accumulate = false);
+
+  /// Where a value lives: the output, a kept value or a parameter.
+  View view(Ref r) const;
+  float loss() const { return *view(out_).f32(); }
+
+  const Tape& tape() const { return tape_; }
+  const std::vector<Event>& events() const { return events_; }
+  void observe(Observer* observer) { observer_ = observer; }
+
+ private:
+  struct Slot;   // a buffer in the arena
+  struct Call;   // an event with its memory resolved
+  struct Build;  // scratch state of the constructor
+  void run(std::size_t index, const Step& step, bool accumulate);
+  void poison_before(std::size_t index);
+  void poison_after(std::size_t index);
+
+  Tape tape_;
+  Ref out_;
+  PlanOptions options_;
+  std::vector<Event> events_;
+  std::size_t backward_begin_ = 0;  // index of the first event of backward()
+  std::vector<Slot> slots_;
+  std::vector<Call> calls_;
+  std::vector<int> value_slot_;  // per value: slot of what view() gives
+  std::vector<void*> bound_;     // per value: external memory
+  std::size_t arena_bytes_ = 0;
+  Buffer arena_;
+  std::unique_ptr<float> loss_scale_;
+  Observer* observer_ = nullptr;
+  bool prepared_ = false;
+};
+
+}  // namespace engine

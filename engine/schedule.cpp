@@ -1,0 +1,91 @@
+#include "engine/schedule.h"
+
+#include <algorithm>
+
+namespace engine {
+namespace {
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+/// Values that depend on a trainable parameter.
+std::vector<bool> wanted(const Tape& tape) {
+  std::vector<bool> wants(tape.values().size(), false);
+  for (std::size_t i = 0; i < wants.size(); ++i) {
+    const Value& v = tape.values()[i];
+    if (v.param >= 0) {
+      wants[i] = tape.params()[v.param].trainable;
+    } else if (v.producer >= 0) {
+      for (const Ref r : tape.nodes()[at(v.producer)].in) wants[i] = wants[i] || wants[at(r.id)];
+    }
+  }
+  return wants;
+}
+
+/// Nodes whose output is not kept for backward: cheap ones always, with `recompute` also every
+/// replayable one whose output stays within its layer.
+std::vector<bool> choose_replayed(const Tape& tape, const PlanOptions& options) {
+  const auto& nodes = tape.nodes();
+  std::vector<bool> replayed(nodes.size(), false), leaves(nodes.size(), false);
+  for (const Node& node : nodes)
+    for (const Ref r : node.in)
+      if (const int p = tape.value(r).producer; p >= 0 && nodes[at(p)].segment != node.segment)
+        leaves[at(p)] = true;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const Needs needs = nodes[i].op->needs();
+    const bool kept =
+        std::find(options.keep.begin(), options.keep.end(), nodes[i].out) != options.keep.end();
+    if (kept || !needs.replayable) continue;
+    replayed[i] = needs.cheap || (options.recompute && nodes[i].segment >= 0 && !leaves[i]);
+  }
+  return replayed;
+}
+
+struct Replayer {
+  const Tape& tape;
+  Schedule& schedule;
+  std::vector<bool> done;
+
+  void node(int i) {
+    if (i < 0 || !schedule.replayed[at(i)] || done[at(i)]) return;
+    done[at(i)] = true;
+    for (const Ref r : tape.nodes()[at(i)].in) node(tape.value(r).producer);
+    schedule.events.push_back({Event::Kind::kReplay, i});
+  }
+};
+
+}  // namespace
+
+Schedule make_schedule(const Tape& tape, Ref loss, const PlanOptions& options) {
+  const auto& nodes = tape.nodes();
+  Schedule s;
+  s.wants = wanted(tape);
+  s.replayed.assign(nodes.size(), false);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (options.training && nodes[i].op->needs().terminal) continue;
+    s.events.push_back({Event::Kind::kForward, static_cast<int>(i)});
+  }
+  s.backward_begin = s.events.size();
+  if (!options.training) return s;
+  require(tape.shape(loss).numel() == 1, "loss: must be one number, has shape ", tape.shape(loss));
+  require(s.wants[at(loss.id)], "loss: depends on no parameter");
+
+  s.replayed = choose_replayed(tape, options);
+  // A node takes part in backward when the loss depends on it.
+  std::vector<bool> reached(tape.values().size(), false);
+  reached[at(loss.id)] = true;
+  Replayer replayer{tape, s, std::vector<bool>(nodes.size(), false)};
+  for (int i = static_cast<int>(nodes.size()) - 1; i >= 0; --i) {
+    const Node& node = nodes[at(i)];
+    if (!reached[at(node.out.id)] || !s.wants[at(node.out.id)]) continue;
+    const Needs needs = node.op->needs();
+    for (std::size_t k = 0; k < node.in.size(); ++k) {
+      reached[at(node.in[k].id)] = true;
+      if ((needs.inputs >> k & 1) != 0) replayer.node(tape.value(node.in[k]).producer);
+    }
+    if (needs.output || needs.saved > 0) replayer.node(i);
+    s.events.push_back({Event::Kind::kBackward, i});
+  }
+  return s;
+}
+
+}  // namespace engine

@@ -1,0 +1,19 @@
+// Decides the order of calls: forward, backward, and what is run again in between.
+#pragma once
+#include <vector>
+
+#include "engine/plan.h"
+
+namespace engine {
+
+struct Schedule {
+  std::vector<Event> events;
+  std::size_t backward_begin = 0;
+  std::vector<bool> wants;     // per value: a gradient is needed
+  std::vector<bool> replayed;  // per node: forward() runs again before its output is read back
+};
+
+/// REQUIRES: when training, `loss` has one element and depends on a parameter.
+Schedule make_schedule(const Tape& tape, Ref loss, const PlanOptions& options);
+
+}  // namespace engine

@@ -1,0 +1,27 @@
+// How fast the arms are: single steps of all of them, interleaved, on throw-away models, so that a
+// machine that changes its pace changes it for all.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "lab/arm.h"
+#include "lab/run_store.h"
+#include "train/corpus.h"
+
+namespace lab {
+
+struct ArmSpeed {
+  double tokens_per_second = 0;          // of the median step
+  double step_time_ratio = 1;            // median over rounds of step time / first arm's
+  double ratio_low = 1, ratio_high = 1;  // quartiles of it
+};
+
+/// Times `rounds` rounds of one step of every arm after a warm-up, and stops after `seconds`.
+std::vector<ArmSpeed> measure_speed(const std::vector<Arm>& arms, const train::Corpus& corpus,
+                                    int rounds = 41, double seconds = 5);
+
+Json to_json(const std::vector<ArmSpeed>& speeds);
+/// nullopt where `json` is not what to_json() writes for `arms` arms.
+std::optional<std::vector<ArmSpeed>> speeds_from_json(const Json& json, std::size_t arms);
+
+}  // namespace lab

@@ -1,0 +1,98 @@
+#include "ops/gemm.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+#include "engine/memory_plan.h"
+#include "engine/parallel.h"
+
+namespace ops {
+namespace {
+
+constexpr double kBlockFlops = 4e6;                    // less is not worth a thread
+constexpr std::int64_t kBlocks = 8;                    // enough to balance a few threads
+constexpr std::int64_t kMinRows = 64, kMinCols = 128;  // below, oneDNN's kernels run dry
+
+/// Size of the parts when n is cut into about `parts`, a multiple of 16 and at least `least`.
+std::int64_t cut(std::int64_t n, std::int64_t parts, std::int64_t least) {
+  const std::int64_t size =
+      engine::chunks(engine::chunks(n, std::max<std::int64_t>(parts, 1)), 16) * 16;
+  return std::min(n, std::max(size, least));
+}
+
+}  // namespace
+
+Gemm::Gemm(const MatmulSpec& spec) : spec_(spec) {
+  const auto wanted = static_cast<std::int64_t>(
+      std::clamp(flops() / kBlockFlops, 1.0, static_cast<double>(kBlocks)));
+  block_m_ = cut(spec.m, wanted, kMinRows);
+  const std::int64_t rows = engine::chunks(spec.m, block_m_);
+  block_n_ = cut(spec.n, wanted / rows, kMinCols);
+  for (const bool lower : {false, true}) {
+    for (const bool right : {false, true}) {
+      const std::int64_t m = lower ? spec.m % block_m_ : block_m_;
+      const std::int64_t n = right ? spec.n % block_n_ : block_n_;
+      if (m > 0 && n > 0) scratch_ = std::max(scratch_, Matmul::scratch_bytes(block(m, n)));
+    }
+  }
+  scratch_ = engine::align_up(scratch_);
+}
+
+MatmulSpec Gemm::block(std::int64_t m, std::int64_t n) const {
+  MatmulSpec s = spec_;
+  s.m = m;
+  s.n = n;
+  s.threaded = false;
+  s.copies = engine::max_threads();
+  return s;
+}
+
+std::size_t Gemm::scratch_bytes() const {
+  return scratch_ * static_cast<std::size_t>(engine::max_threads());
+}
+
+void Gemm::build(bool assign, bool add) {
+  for (const bool sum : {false, true}) {
+    if (!(sum ? add : assign)) continue;
+    for (const bool lower : {false, true}) {
+      for (const bool right : {false, true}) {
+        const std::int64_t m = lower ? spec_.m % block_m_ : block_m_;
+        const std::int64_t n = right ? spec_.n % block_n_ : block_n_;
+        auto& primitive = primitives_[sum][lower][right];
+        if (m == 0 || n == 0 || primitive) continue;
+        MatmulSpec s = block(m, n);
+        s.accumulate = sum;
+        primitive.emplace(s);
+      }
+    }
+  }
+}
+
+void Gemm::run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
+               bool add) const {
+  const std::int64_t cols = engine::chunks(spec_.n, block_n_);
+  const std::int64_t count = engine::chunks(spec_.m, block_m_) * cols;
+  const auto one = [&](std::int64_t i) {
+    const std::int64_t row = i / cols * block_m_, col = i % cols * block_n_;
+    const auto& primitive = primitives_[add][row + block_m_ > spec_.m][col + block_n_ > spec_.n];
+    const int thread = omp_get_thread_num();
+    primitive->run(a + row * spec_.a_row, b + col * spec_.b_col,
+                   bias == nullptr ? nullptr : bias + col, c + row * spec_.c_row + col,
+                   scratch + scratch_ * static_cast<std::size_t>(thread), thread);
+  };
+#pragma omp parallel for schedule(dynamic, 1)
+  for (std::int64_t i = 0; i < count; ++i) one(i);
+}
+
+double Gemm::flops() const {
+  return 2.0 * static_cast<double>(spec_.m) * static_cast<double>(spec_.n) *
+         static_cast<double>(spec_.k);
+}
+
+double Gemm::bytes() const {
+  const auto m = static_cast<double>(spec_.m), n = static_cast<double>(spec_.n),
+             k = static_cast<double>(spec_.k);
+  return 4 * (m * k + k * n + m * n);
+}
+
+}  // namespace ops

@@ -1,0 +1,142 @@
+#include <cmath>
+#include <optional>
+
+#include "engine/memory_plan.h"
+#include "engine/parallel.h"
+#include "ops/onednn.h"
+#include "ops/ops.h"
+
+namespace ops {
+namespace {
+
+using engine::chunks;
+using engine::Cost;
+using engine::Frame;
+using engine::Needs;
+using engine::Pass;
+using engine::require;
+using engine::Shape;
+
+constexpr std::int64_t kRowChunk = 64;  // rows a partial dγ, dβ covers
+
+// x (R,C), gamma (C), beta (C), out (R,C); saved: mean (R), variance (R)
+class LayerNormOp final : public engine::Op {
+ public:
+  LayerNormOp(bool beta, float epsilon) : beta_(beta), epsilon_(epsilon) {}
+  std::string_view name() const override { return "layernorm"; }
+
+  Shape infer(std::span<const Shape> in) override {
+    rows_ = in[0].rows();
+    c_ = in[0].back();
+    for (std::size_t i = 1; i < in.size(); ++i)
+      require(in[i] == Shape{c_}, "[layernorm] x ", in[0], ": ", i == 1 ? "gamma " : "beta ", in[i],
+              " is not ", Shape{c_});
+    scratch_ = LayerNormForward::scratch_bytes(rows_, c_, beta_, epsilon_);
+    return in[0];
+  }
+
+  void build(const engine::Build&) override { forward_.emplace(rows_, c_, beta_, epsilon_); }
+
+  void forward(const Frame& f) const override {
+    forward_->run(f.in[0].f32(), f.in[1].f32(), beta_ ? f.in[2].f32() : nullptr, f.out.f32(),
+                  mean(f), variance(f), f.scratch.data());
+  }
+
+  // x̂ = (x − μ)·r with r = 1/√(σ²+ε), g = dout·γ:
+  // dx += r·(g − mean(g) − x̂·mean(g·x̂)), dγ += Σ dout·x̂, dβ += Σ dout
+  void backward(const Frame& f) const override {
+    const std::int64_t parts = chunks(rows_, kRowChunk);
+    float* dgamma = f.scratch_as<float>();
+    float* dbeta = dgamma + parts * c_;
+    engine::parallel_chunks(
+        rows_, kRowChunk, [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
+          backward_rows(f, r0, r1, dgamma + p * c_, beta_ ? dbeta + p * c_ : nullptr);
+        });
+    combine(f.din[1], dgamma, parts);
+    if (beta_) combine(f.din[2], dbeta, parts);
+  }
+
+  Cost cost(Pass pass) const override {
+    const auto n = static_cast<double>(rows_ * c_);
+    return pass == Pass::kForward ? Cost{7 * n, 8 * n} : Cost{14 * n, 12 * n};
+  }
+
+  Needs needs() const override {
+    Needs n;
+    n.inputs = 0b011;
+    n.replayable = true;
+    n.saved = engine::align_up(static_cast<std::size_t>(rows_) * 4) * 2;
+    n.scratch_forward = scratch_;
+    n.scratch_backward =
+        static_cast<std::size_t>(chunks(rows_, kRowChunk) * c_) * 4 * (beta_ ? 2 : 1);
+    return n;
+  }
+
+ private:
+  static float* mean(const Frame& f) { return f.saved_as<float>(); }
+  static float* variance(const Frame& f) { return f.saved_as<float>(f.saved.size() / 2); }
+
+  void backward_rows(const Frame& f, std::int64_t r0, std::int64_t r1, float* dgamma,
+                     float* dbeta) const {
+    const float* gamma = f.in[1].f32();
+    const float scale = 1.0F / static_cast<float>(c_);
+    std::fill_n(dgamma, c_, 0.0F);
+    if (dbeta != nullptr) std::fill_n(dbeta, c_, 0.0F);
+    for (std::int64_t r = r0; r < r1; ++r) {
+      const float* x = f.in[0].f32() + r * c_;
+      const float* dout = f.dout.f32() + r * c_;
+      const float mu = mean(f)[r], rstd = 1.0F / std::sqrt(variance(f)[r] + epsilon_);
+      float sum_g = 0, sum_gx = 0;
+#pragma omp simd reduction(+ : sum_g, sum_gx)
+      for (std::int64_t j = 0; j < c_; ++j) {
+        const float xhat = (x[j] - mu) * rstd, g = dout[j] * gamma[j];
+        sum_g += g;
+        sum_gx += g * xhat;
+        dgamma[j] += dout[j] * xhat;
+      }
+      if (dbeta != nullptr) {
+#pragma omp simd
+        for (std::int64_t j = 0; j < c_; ++j) dbeta[j] += dout[j];
+      }
+      if (!f.din[0]) continue;
+      float* dx = f.din[0].f32() + r * c_;
+      const float mean_g = sum_g * scale, mean_gx = sum_gx * scale;
+      if (f.din[0].add) {
+#pragma omp simd
+        for (std::int64_t j = 0; j < c_; ++j)
+          dx[j] += rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
+      } else {
+#pragma omp simd
+        for (std::int64_t j = 0; j < c_; ++j)
+          dx[j] = rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
+      }
+    }
+  }
+
+  void combine(const engine::Grad& grad, const float* partial, std::int64_t parts) const {
+    if (!grad) return;
+    float* out = grad.f32();
+    if (!grad.add) std::fill_n(out, c_, 0.0F);
+    for (std::int64_t p = 0; p < parts; ++p) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < c_; ++j) out[j] += partial[p * c_ + j];
+    }
+  }
+
+  bool beta_;
+  float epsilon_;
+  std::int64_t rows_ = 0, c_ = 0;
+  std::size_t scratch_ = 0;
+  std::optional<LayerNormForward> forward_;
+};
+
+}  // namespace
+
+Ref layernorm(Tape& tape, std::string_view name, Ref x, Ref gamma, Ref beta, float epsilon) {
+  std::vector<Ref> in = {x, gamma};
+  if (beta) in.push_back(beta);
+  return tape.push(name, std::make_unique<LayerNormOp>(static_cast<bool>(beta), epsilon),
+                   std::move(in));
+}
+
+}  // namespace ops

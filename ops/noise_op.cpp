@@ -1,0 +1,156 @@
+#include "ops/noise_op.h"
+
+#include "engine/parallel.h"
+#include "ops/attention.h"
+
+namespace ops {
+namespace {
+
+using engine::Cost;
+using engine::Frame;
+using engine::Needs;
+using engine::Pass;
+using engine::require;
+using engine::Shape;
+
+constexpr std::int64_t kChunk = 4096;  // elements a task takes, about
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+/// Rows of C within (B,T,C), shared out in fixed chunks.
+class NoiseBase : public engine::Op {
+ public:
+  explicit NoiseBase(const NoiseKind* kind) : kind_(kind) {}
+
+ protected:
+  void set_shape(const Shape& x, std::string_view op) {
+    require(x.rank() == 3, "[", op, "] x ", x, ": needs (B,T,C)");
+    t_ = x[1];
+    c_ = x[2];
+    rows_ = x.rows();
+  }
+  /// f(noise, rows, begin, end) over all rows in parallel.
+  template <class F>
+  void for_rows(const Frame& f, const F& each) const {
+    const Noise noise =
+        kind_ == nullptr ? Noise{} : prepare(*kind_, f.step, f.site, static_cast<double>(f.rate));
+    Rows rows{f.step.first_row * static_cast<std::uint64_t>(t_), size(t_), size(c_)};
+    if (ids_) rows.ids = f.in[1].i32();
+    engine::parallel_chunks(rows_, std::max<std::int64_t>(1, kChunk / c_),
+                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                              each(noise, rows, size(r0), size(r1));
+                            });
+  }
+
+  const NoiseKind* kind_;
+  bool ids_ = false;
+  std::int64_t t_ = 0, c_ = 0, rows_ = 0;
+};
+
+// x, out (B,T,C)
+class NoiseOp final : public NoiseBase {
+ public:
+  NoiseOp(const NoiseKind* kind, bool ids) : NoiseBase(kind) { ids_ = ids; }
+  std::string_view name() const override { return kind_->name; }
+
+  Shape infer(std::span<const Shape> in) override {
+    set_shape(in[0], name());
+    require(ids_ || kind_->granularity != Granularity::kVocabulary, "[", name(), "] x ", in[0],
+            ": acts on tokens, so it has a meaning at the hook emb alone");
+    require(!ids_ || in[1].numel() == rows_, "[", name(), "] x ", in[0], ", ids ", in[1],
+            ": one token a row is needed");
+    return in[0];
+  }
+
+  void forward(const Frame& f) const override {
+    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+      noise_forward(noise, rows, r0, r1, f.in[0].f32(), f.out.f32());
+    });
+  }
+
+  // dx += m·dout
+  void backward(const Frame& f) const override {
+    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+      noise_backward(noise, rows, r0, r1, f.dout.f32(), f.din[0].f32(), f.din[0].add);
+    });
+  }
+
+  Cost cost(Pass) const override {
+    const auto n = static_cast<double>(rows_ * c_);
+    return {2 * n, 8 * n};
+  }
+
+  Needs needs() const override {
+    Needs n;
+    n.inputs = ids_ ? 0b10 : 0;
+    n.replayable = true;
+    return n;
+  }
+};
+
+// x, h, out (B,T,C): out = x + m·h + c
+class ResidualOp final : public NoiseBase {
+ public:
+  using NoiseBase::NoiseBase;
+  std::string_view name() const override { return "residual"; }
+
+  Shape infer(std::span<const Shape> in) override {
+    require(in[0] == in[1], "[residual] x ", in[0], " + h ", in[1], ": shapes differ");
+    set_shape(in[0], name());
+    return in[0];
+  }
+
+  void forward(const Frame& f) const override {
+    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+      noise_residual(noise, rows, r0, r1, f.in[0].f32(), f.in[1].f32(), nullptr, f.out.f32());
+    });
+  }
+
+  // dx += dout (mostly the same memory), dh += m·dout
+  void backward(const Frame& f) const override {
+    const float* dout = f.dout.f32();
+    const bool copy_x = f.din[0] && f.din[0].f32() != dout;
+    const bool copy_h = f.din[1] && f.din[1].f32() != dout;
+    if (!copy_x && !copy_h) return;
+    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+      if (copy_h) noise_backward(noise, rows, r0, r1, dout, f.din[1].f32(), f.din[1].add);
+      if (copy_x) noise_backward(Noise{}, rows, r0, r1, dout, f.din[0].f32(), f.din[0].add);
+    });
+  }
+
+  Cost cost(Pass pass) const override {
+    const auto n = static_cast<double>(rows_ * c_);
+    return pass == Pass::kForward ? Cost{3 * n, 12 * n} : Cost{2 * n, 8 * n};
+  }
+
+  Needs needs() const override {
+    Needs n;
+    n.inputs = 0;
+    n.replayable = true;
+    n.pass_through = kind_ == nullptr ? 0b11 : 0b01;
+    return n;
+  }
+};
+
+}  // namespace
+
+engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
+                  engine::Ref ids) {
+  const bool with_ids = ids && use.kind->granularity == Granularity::kVocabulary;
+  std::vector<engine::Ref> in = {x};
+  if (with_ids) in.push_back(ids);
+  return tape.push(name, std::make_unique<NoiseOp>(use.kind, with_ids), std::move(in), use.hook);
+}
+
+engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
+                     const NoiseUse& use) {
+  return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.hook);
+}
+
+engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
+                      std::int64_t n_head, const NoiseUse& use) {
+  return tape.push(name, make_attention(static_cast<int>(n_head), static_cast<bool>(use)), {qkv},
+                   use.hook);
+}
+
+}  // namespace ops

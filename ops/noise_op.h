@@ -1,0 +1,31 @@
+// Noise on a tape: a kind, its place and its rate over time.
+#pragma once
+#include <string>
+
+#include "engine/tape.h"
+#include "ops/noise.h"
+
+namespace ops {
+
+/// What an op needs to apply noise in its own loop; empty: no noise.
+struct NoiseUse {
+  const NoiseKind* kind = nullptr;
+  engine::Hook hook;
+  std::string site;  // the name behind hook.site: "h.3.attn"
+  explicit operator bool() const { return kind != nullptr; }
+};
+
+/// m·x + c on x (B,T,C). `ids` (B,T): the tokens behind the rows, needed by
+/// Granularity::kVocabulary.
+engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
+                  engine::Ref ids = {});
+
+/// x + m·h + c: a branch joins the residual stream. x, h (B,T,C)
+engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
+                     const NoiseUse& use = {});
+
+/// Causal self-attention from packed q, k, v (B,T,3C) → (B,T,C), noise on the attention weights.
+engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
+                      std::int64_t n_head, const NoiseUse& use = {});
+
+}  // namespace ops

@@ -1,0 +1,99 @@
+#include "train/files.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+
+namespace train {
+namespace fs = std::filesystem;
+
+namespace {
+[[noreturn]] void fail_with_errno(const fs::path& path, const char* what) {
+  const int code = errno;
+  throw engine::Error(engine::concat(what, " ", path.string(), ": ", std::strerror(code),
+                                     code == ENOSPC ? "; free some space or choose another folder"
+                                                    : "; choose another folder with --out"));
+}
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path)
+    : path_(std::move(path)), temporary_(path_.string() + "." + std::to_string(getpid()) + ".tmp") {
+  file_ = std::fopen(temporary_.c_str(), "wb");
+  if (file_ == nullptr) fail("cannot write");
+}
+
+AtomicFile::~AtomicFile() {
+  if (file_ == nullptr) return;
+  std::fclose(file_);
+  std::error_code ignored;  // best effort: the target is untouched either way
+  fs::remove(temporary_, ignored);
+}
+
+void AtomicFile::fail(const char* what) const { fail_with_errno(path_, what); }
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("cannot write");
+}
+
+void AtomicFile::commit() {
+  if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("cannot write");
+  std::FILE* file = file_;
+  if (std::fclose(file) != 0) {
+    file_ = nullptr;
+    fail("cannot write");
+  }
+  file_ = nullptr;
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
+}
+
+void write_atomically(const fs::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+void write_json(const fs::path& path, const nlohmann::ordered_json& json) {
+  write_atomically(path, json.dump(2) + "\n");
+}
+
+nlohmann::ordered_json read_json(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail_with_errno(path, "cannot read");
+  try {
+    return nlohmann::ordered_json::parse(in);
+  } catch (const nlohmann::json::exception& e) {
+    throw engine::Error(engine::concat(path.string(), ": not valid JSON (", e.what(),
+                                       "); remove it or choose another folder"));
+  }
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code || !fs::is_directory(path))
+    throw engine::Error(engine::concat("cannot create the folder ", path.string(), ": ",
+                                       code ? code.message() : "a file of that name is there",
+                                       "; choose another with --out"));
+  if (access(path.c_str(), W_OK | X_OK) != 0) fail_with_errno(path, "cannot write to the folder");
+}
+
+LineFile::LineFile(const fs::path& path) : path_(path), file_(std::fopen(path.c_str(), "wb")) {
+  if (file_ == nullptr) fail_with_errno(path_, "cannot write");
+}
+
+LineFile::~LineFile() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void LineFile::write(std::string_view line) {
+  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() ||
+      std::fputc('\n', file_) == EOF || std::fflush(file_) != 0)
+    fail_with_errno(path_, "cannot write");
+}
+
+}  // namespace train

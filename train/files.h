@@ -1,0 +1,54 @@
+// Files that are whole or not there: written to a temporary beside the target, then renamed.
+#pragma once
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace train {
+
+/// Collects a file's bytes; commit() makes them the file at `path`, all at once. Without commit()
+/// the old file, if any, stays as it was. Throws engine::Error naming the path and the reason
+/// (folder missing, not writable, disk full).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  void commit();
+
+ private:
+  [[noreturn]] void fail(const char* what) const;
+  std::filesystem::path path_, temporary_;
+  std::FILE* file_ = nullptr;
+};
+
+void write_atomically(const std::filesystem::path& path, std::string_view text);
+void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
+/// Reads and parses; throws engine::Error naming the path and what is wrong with it.
+nlohmann::ordered_json read_json(const std::filesystem::path& path);
+
+/// Creates `path` and its parents; throws engine::Error where that cannot be, or where it is there
+/// and cannot be written to.
+void make_folder(const std::filesystem::path& path);
+
+/// A file that grows line by line, each flushed as it comes. Throws as AtomicFile does.
+class LineFile {
+ public:
+  explicit LineFile(const std::filesystem::path& path);
+  ~LineFile();
+  LineFile(const LineFile&) = delete;
+  LineFile& operator=(const LineFile&) = delete;
+  void write(std::string_view line);
+
+ private:
+  std::filesystem::path path_;
+  std::FILE* file_ = nullptr;
+};
+
+}  // namespace train

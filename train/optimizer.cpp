@@ -1,0 +1,90 @@
+#include "train/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/parallel.h"
+
+namespace train {
+namespace {
+
+constexpr std::size_t kChunk = 8192;
+
+std::size_t extent(const engine::Params& params) {
+  std::size_t end = 0;
+  for (const engine::Param& p : params.list())
+    if (p.trainable) end = std::max(end, p.offset + static_cast<std::size_t>(p.shape.numel()));
+  return engine::align_up(end * sizeof(float)) / sizeof(float);
+}
+
+}  // namespace
+
+AdamW::AdamW(engine::Params& params, const AdamWConfig& config)
+    : config_(config), weights_(params.value(0)), grads_(params.grad(0)), floats_(extent(params)) {
+  weights_ -= params[0].offset;
+  grads_ -= params[0].offset;
+  moments_ = engine::Buffer(2 * floats_ * sizeof(float));
+  std::fill_n(moments_.as<float>(), 2 * floats_, 0.0F);
+  for (const engine::Param& p : params.list()) {
+    if (!p.trainable) continue;
+    const auto n = static_cast<std::size_t>(p.shape.numel());
+    for (std::size_t i = 0; i < n; i += kChunk)
+      chunks_.push_back({p.offset + i, std::min(kChunk, n - i), p.decay});
+  }
+  partial_.resize(chunks_.size());
+}
+
+std::size_t AdamW::bytes(const engine::Params& params) {
+  return 2 * extent(params) * sizeof(float);
+}
+
+double AdamW::gradient_norm() {
+  const auto count = static_cast<std::int64_t>(chunks_.size());
+#pragma omp parallel for schedule(static)
+  for (std::int64_t c = 0; c < count; ++c) {
+    const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
+    const float* g = grads_ + chunk.offset;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::size_t i = 0; i < chunk.n; ++i) sum += g[i] * g[i];
+    partial_[static_cast<std::size_t>(c)] = static_cast<double>(sum);
+  }
+  double sum = 0;
+  for (const double p : partial_) sum += p;
+  return std::sqrt(sum);
+}
+
+double AdamW::step(double lr) {
+  const double norm = gradient_norm();
+  if (!std::isfinite(norm)) return norm;
+  ++updates_;
+  const auto t = static_cast<double>(updates_);
+  const auto clip = static_cast<float>(
+      config_.clip > 0 && norm > config_.clip ? config_.clip / (norm + 1e-6) : 1.0);
+  const auto b1 = static_cast<float>(config_.beta1), b2 = static_cast<float>(config_.beta2);
+  const auto rate = static_cast<float>(lr / (1 - std::pow(config_.beta1, t)));
+  const auto root = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t)));
+  const auto epsilon = static_cast<float>(config_.epsilon);
+  const auto shrink = static_cast<float>(1 - lr * config_.weight_decay);
+  const auto count = static_cast<std::int64_t>(chunks_.size());
+#pragma omp parallel for schedule(static)
+  for (std::int64_t c = 0; c < count; ++c) {
+    const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
+    const float* __restrict g = grads_ + chunk.offset;
+    float* __restrict w = weights_ + chunk.offset;
+    float* __restrict m = moments_.as<float>() + chunk.offset;
+    float* __restrict v = moments_.as<float>() + floats_ + chunk.offset;
+    const float keep = chunk.decay ? shrink : 1.0F;
+    // m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← (1−ηλ)w − η·m̂ / (√v̂ + ε)
+#pragma omp simd
+    for (std::size_t i = 0; i < chunk.n; ++i) {
+      const float grad = g[i] * clip;
+      m[i] = b1 * m[i] + (1 - b1) * grad;
+      v[i] = b2 * v[i] + (1 - b2) * grad * grad;
+      w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
+    }
+  }
+  return norm;
+}
+
+}  // namespace train

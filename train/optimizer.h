@@ -1,0 +1,45 @@
+// AdamW (Loshchilov & Hutter 2019) with clipping at a global norm, one pass over the parameters.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/params.h"
+
+namespace train {
+
+struct AdamWConfig {
+  double beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8;
+  double weight_decay = 0.1;  // decoupled, on matrices only
+  double clip = 1.0;          // of the gradients' global L2 norm; 0: no clipping
+};
+
+class AdamW {
+ public:
+  /// REQUIRES: `params` are allocated and outlive the optimizer.
+  AdamW(engine::Params& params, const AdamWConfig& config);
+
+  /// One update with learning rate `lr`. Returns the gradients' global norm before clipping; where
+  /// that is not finite nothing is updated. The same bits for any number of threads.
+  double step(double lr);
+
+  /// Bytes of the moments.
+  static std::size_t bytes(const engine::Params& params);
+
+ private:
+  struct Chunk {
+    std::size_t offset, n;
+    bool decay;
+  };
+  double gradient_norm();
+
+  AdamWConfig config_;
+  float *weights_, *grads_;
+  engine::Buffer moments_;  // first moments, then second ones
+  std::size_t floats_ = 0;
+  std::vector<Chunk> chunks_;
+  std::vector<double> partial_;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace train

@@ -1,0 +1,48 @@
+#include "train/run_files.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+
+namespace train {
+namespace {
+
+std::filesystem::path prepare(const std::filesystem::path& folder, const Settings& settings,
+                              const nlohmann::ordered_json& environment) {
+  make_folder(folder);
+  write_json(folder / "config.json", to_json(settings));
+  write_json(folder / "environment.json", environment);
+  return folder / "metrics.jsonl";
+}
+
+}  // namespace
+
+double bits_per_byte(double nats, double bytes_per_token) {
+  return nats / (bytes_per_token * std::numbers::ln2);
+}
+
+RunFiles::RunFiles(const std::filesystem::path& folder, const Settings& settings,
+                   const nlohmann::ordered_json& environment)
+    : metrics_(prepare(folder, settings, environment)) {}
+
+void RunFiles::metrics(const Progress& p, double val_bytes_per_token) {
+  const auto finite = [](double x) {
+    return std::isfinite(x) ? nlohmann::ordered_json(x) : nlohmann::ordered_json(nullptr);
+  };
+  nlohmann::ordered_json line = {{"step", p.step},
+                                 {"tokens", p.spent.tokens},
+                                 {"flops", p.spent.flops},
+                                 {"seconds", p.spent.seconds},
+                                 {"train_loss", finite(p.train_loss)},
+                                 {"val_loss", nullptr},
+                                 {"val_bpb", nullptr},
+                                 {"lr", p.lr},
+                                 {"grad_norm", finite(p.grad_norm)}};
+  if (p.val_loss) {
+    line["val_loss"] = finite(*p.val_loss);
+    line["val_bpb"] = finite(bits_per_byte(*p.val_loss, val_bytes_per_token));
+  }
+  metrics_.write(line.dump());
+}
+
+}  // namespace train

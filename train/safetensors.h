@@ -1,0 +1,42 @@
+// Weights in the safetensors format: 8 bytes of header length (little endian), a JSON header with
+// dtype, shape and byte range of every tensor, then the data.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/params.h"
+
+namespace train {
+
+struct Tensor {
+  std::string dtype;  // "F32", "I32", "F64"
+  std::vector<std::int64_t> shape;
+  std::vector<std::byte> bytes;
+  std::vector<float> f32() const;         // throws engine::Error for another dtype
+  std::vector<double> f64() const;        // from F32 or F64
+  std::vector<std::int32_t> i32() const;  // throws engine::Error for another dtype
+};
+
+struct TensorFile {
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, std::string> metadata;
+  /// Throws engine::Error naming the file and the tensors it has.
+  const Tensor& at(const std::string& name) const;
+  std::filesystem::path path;
+};
+
+/// Reads a file, trusting nothing: header length, JSON, shapes and byte ranges are checked against
+/// each other and the file's size. Throws engine::Error.
+TensorFile read_safetensors(const std::filesystem::path& path);
+
+/// Writes all parameters, atomically, under their (GPT-2's) names.
+void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
+                       const std::map<std::string, std::string>& metadata);
+
+/// Fills the parameters from a file with the same names and shapes. Throws engine::Error naming the
+/// first that is missing or differs.
+void load_parameters(engine::Params& params, const TensorFile& file);
+
+}  // namespace train

@@ -1,0 +1,206 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr std::size_t kTrainSubset = 32768;  // tokens of the fixed subset for the train loss
+constexpr double kReportSeconds = 1;
+
+/// What certainly is needed, before shapes are multiplied out by the planner.
+void refuse_oversized(const models::GptConfig& c, const Settings& s) {
+  const double weights = 16 * counted_parameters(c);
+  const double activations =
+      4.0 * static_cast<double>(s.micro_batch()) * static_cast<double>(c.block_size) *
+      (8.0 * static_cast<double>(c.n_layer * c.n_embd) + static_cast<double>(c.vocab));
+  engine::require_memory(weights + activations, "this model and batch");
+}
+
+double tokens_per_step(const Settings& s) {
+  return static_cast<double>(s.batch) * static_cast<double>(s.block_size);
+}
+
+double tokens_per_epoch(const Batches& batches, const Settings& s, const Corpus& corpus) {
+  return batches.windows_per_epoch() > 0
+             ? static_cast<double>(batches.windows_per_epoch() * s.block_size)
+             : static_cast<double>(corpus.train.size());
+}
+
+}  // namespace
+
+models::GptConfig gpt_config(const Settings& s, std::int64_t vocab) {
+  models::GptConfig c;
+  c.n_layer = s.n_layer;
+  c.n_head = s.n_head;
+  c.n_embd = s.n_embd;
+  c.block_size = s.block_size;
+  c.vocab = vocab;
+  c.bias = s.bias;
+  c.regularizers = models::gpt2_dropout(s.dropout);
+  return c;
+}
+
+void check_run(const Settings& settings, const Corpus& corpus,
+               std::optional<std::int64_t> unique_tokens) {
+  const models::GptConfig config = gpt_config(settings, corpus.vocab);
+  refuse_oversized(config, settings);
+  const Batches batches(corpus.train, settings.block_size, settings.batch, 0, unique_tokens);
+  const Budget budget = Budget::parse(settings.budget);
+  if (!budget.fixed_steps()) return;
+  const double tokens = tokens_per_step(settings);
+  budget.steps_for(tokens, tokens * models::flops_per_token(config),
+                   tokens_per_epoch(batches, settings, corpus));
+}
+
+Trainer::Trainer(const Settings& settings, const Corpus& corpus,
+                 std::optional<std::int64_t> unique_tokens)
+    : settings_(settings),
+      corpus_(corpus),
+      config_(gpt_config(settings, corpus.vocab)),
+      budget_(Budget::parse(settings.budget)),
+      batches_(corpus.train, settings.block_size, settings.batch,
+               static_cast<std::uint64_t>(settings.seed), unique_tokens) {
+  const auto start = Clock::now();
+  refuse_oversized(config_, settings_);
+  tokens_per_step_ = tokens_per_step(settings_);
+  flops_per_step_ = tokens_per_step_ * models::flops_per_token(config_);
+  tokens_per_epoch_ = tokens_per_epoch(batches_, settings_, corpus_);
+  if (budget_.fixed_steps())
+    total_steps_ = budget_.steps_for(tokens_per_step_, flops_per_step_, tokens_per_epoch_);
+
+  params_ = std::make_unique<engine::Params>();
+  engine::Tape tape(*params_);
+  const std::int64_t rows = settings_.micro_batch();
+  const models::Gpt gpt =
+      models::record_gpt(tape, config_, rows, config_.block_size, models::Mode::kTrain);
+  plan_.emplace(std::move(tape), gpt.loss, engine::PlanOptions{});
+  evaluator_.emplace(*params_, config_);
+  memory_ = {params_->bytes(), AdamW::bytes(*params_), plan_->arena_bytes(),
+             evaluator_->arena_bytes()};
+  engine::require_memory(static_cast<double>(memory_.total()), "this model and batch");
+
+  params_->allocate(static_cast<std::uint64_t>(settings_.seed));
+  AdamWConfig adam;
+  adam.beta1 = settings_.beta1;
+  adam.beta2 = settings_.beta2;
+  adam.weight_decay = settings_.weight_decay;
+  adam.clip = settings_.grad_clip;
+  optimizer_.emplace(*params_, adam);
+  tokens_.resize(static_cast<std::size_t>(rows * settings_.block_size));
+  targets_.resize(tokens_.size());
+  plan_->bind(gpt.tokens, tokens_.data());
+  plan_->bind(gpt.targets, targets_.data());
+  plan_->set_loss_scale(1.0F / static_cast<float>(settings_.grad_accum));
+  plan_->prepare();
+  setup_seconds_ = since(start);
+}
+
+double Trainer::step(std::uint64_t index, double progress) {
+  double loss = 0;
+  const std::int64_t rows = settings_.micro_batch();
+  for (std::int64_t micro = 0; micro < settings_.grad_accum; ++micro) {
+    const engine::Step step{static_cast<std::uint64_t>(settings_.seed), index,
+                            static_cast<std::uint64_t>(micro * rows), progress};
+    batches_.fill(index, micro * rows, rows, tokens_.data(), targets_.data());
+    plan_->forward(step);
+    plan_->backward(step, micro > 0);
+    loss += static_cast<double>(plan_->loss());
+  }
+  const LearningRate rate{settings_.lr, settings_.final_lr(), settings_.warmup};
+  grad_norm_ = optimizer_->step(rate.at(progress));
+  return loss / static_cast<double>(settings_.grad_accum);
+}
+
+double Trainer::evaluate() {
+  std::span<const std::int32_t> val = corpus_.val;
+  if (settings_.eval_tokens > 0)
+    val = val.first(std::min(val.size(), static_cast<std::size_t>(settings_.eval_tokens) + 1));
+  return evaluator_->loss(val);
+}
+
+Spent Trainer::spent(std::int64_t steps, double seconds) const {
+  const auto n = static_cast<double>(steps);
+  return {steps, n * tokens_per_step_, n * flops_per_step_, seconds,
+          n * tokens_per_step_ / tokens_per_epoch_};
+}
+
+RunResult Trainer::run(const std::function<void(const Progress&)>& report) {
+  RunResult result;
+  result.setup_seconds = setup_seconds_;
+  const LearningRate rate{settings_.lr, settings_.final_lr(), settings_.warmup};
+  const bool timed = total_steps_ == 0;
+  double seconds = 0, loss_sum = 0, since_report = 0;
+  std::int64_t loss_count = 0, every = timed ? 0 : eval_every(settings_, total_steps_);
+  double next_eval = 0.1;  // share of the budget, when timed
+  for (std::int64_t i = 0;; ++i) {
+    // The middle of the step, so that neither the first nor the last update is wasted on a rate of
+    // 0.
+    const double progress =
+        timed ? budget_.fraction_spent(spent(i, seconds))
+              : (static_cast<double>(i) + 0.5) / static_cast<double>(total_steps_);
+    const auto start = Clock::now();
+    const double loss = step(static_cast<std::uint64_t>(i), progress);
+    const double took = since(start);
+    seconds += took;
+    since_report += took;
+    loss_sum += loss;
+    ++loss_count;
+    result.spent = spent(i + 1, seconds);
+    result.running_loss = loss_sum / static_cast<double>(loss_count);
+    if (!std::isfinite(loss) || !std::isfinite(grad_norm_)) {
+      result.diverged = true;
+      result.diverged_at = i + 1;
+      result.diverged_lr = rate.at(progress);
+      return result;
+    }
+    const double fraction = budget_.fraction_spent(result.spent);
+    const bool last = timed ? fraction >= 1 : i + 1 == total_steps_;
+    bool due = last || (!timed && every > 0 && (i + 1) % every == 0);
+    if (timed && settings_.eval_interval > 0) due = last || (i + 1) % settings_.eval_interval == 0;
+    if (timed && settings_.eval_interval == 0 && fraction >= next_eval) {
+      due = true;
+      next_eval = fraction + 0.1;
+    }
+    if (!due && since_report < kReportSeconds) continue;
+    Progress p{i + 1,
+               total_steps_,
+               result.spent,
+               timed ? fraction : static_cast<double>(i + 1) / static_cast<double>(total_steps_),
+               result.running_loss,
+               {},
+               rate.at(progress),
+               grad_norm_};
+    if (due) {
+      const auto eval_start = Clock::now();
+      const double val = evaluate();
+      result.eval_seconds += since(eval_start);
+      if (!std::isfinite(val)) {
+        result.diverged = true;
+        result.diverged_at = i + 1;
+        result.diverged_lr = p.lr;
+        return result;
+      }
+      p.val_loss = result.val_loss = val;
+      result.best_val_loss = std::min(val, result.best_val_loss.value_or(val));
+    }
+    if (report) report(p);
+    since_report = 0;
+    if (due) loss_sum = 0, loss_count = 0;
+    if (last) break;
+  }
+  const auto eval_start = Clock::now();
+  const auto reachable = batches_.reachable();
+  result.train_loss = evaluator_->loss(reachable.first(std::min(reachable.size(), kTrainSubset)));
+  result.eval_seconds += since(eval_start);
+  return result;
+}
+
+}  // namespace train

@@ -1,0 +1,102 @@
+// One run: a model, its optimizer, its data, trained for a budget.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/plan.h"
+#include "models/gpt.h"
+#include "train/batches.h"
+#include "train/budget.h"
+#include "train/corpus.h"
+#include "train/evaluator.h"
+#include "train/optimizer.h"
+#include "train/settings.h"
+
+namespace train {
+
+models::GptConfig gpt_config(const Settings& settings, std::int64_t vocab);
+
+/// Bytes a run needs, known before anything is allocated.
+struct MemoryNeed {
+  std::size_t parameters = 0;  // with gradients
+  std::size_t optimizer = 0;
+  std::size_t training = 0;    // arena of a training step
+  std::size_t evaluation = 0;  // arena of an evaluation step
+  std::size_t total() const { return parameters + optimizer + training + evaluation; }
+};
+
+/// A point of a run that is worth reporting.
+struct Progress {
+  std::int64_t step = 0, steps = 0;  // done, and in all (0: the budget is in seconds)
+  Spent spent;
+  double fraction = 0;             // of the budget
+  double train_loss = 0;           // running mean since the last point, regularizers on, nats
+  std::optional<double> val_loss;  // nats per token, where it was evaluated
+  double lr = 0, grad_norm = 0;
+};
+
+struct RunResult {
+  bool diverged = false;
+  std::int64_t diverged_at = 0;  // step, from 1
+  double diverged_lr = 0;
+  std::optional<double> val_loss, best_val_loss;  // final, lowest seen; nats per token
+  std::optional<double> train_loss;               // regularizers off, on a fixed subset
+  double running_loss = 0;                        // regularizers on, at the end
+  Spent spent;
+  double eval_seconds = 0, setup_seconds = 0;
+};
+
+/// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
+/// there is, a model that does not fit in memory. Allocates next to nothing.
+void check_run(const Settings& settings, const Corpus& corpus,
+               std::optional<std::int64_t> unique_tokens = {});
+
+class Trainer {
+ public:
+  /// Records, plans and allocates everything. `unique_tokens`: train on that many tokens only.
+  /// REQUIRES: settings are validated; `corpus` outlives this.
+  Trainer(const Settings& settings, const Corpus& corpus,
+          std::optional<std::int64_t> unique_tokens = {});
+
+  /// One whole step: batch, forward, backward, clipping, update. Returns the mean loss of the batch
+  /// with regularizers on.
+  double step(std::uint64_t index, double progress);
+
+  /// Trains for the settings' budget, telling `report` about every evaluation and, in between, at
+  /// least once a second.
+  RunResult run(const std::function<void(const Progress&)>& report);
+
+  /// Nats per token of the whole validation split, or of its first settings.eval_tokens.
+  double evaluate();
+
+  std::int64_t total_steps() const { return total_steps_; }  // 0: budget in seconds
+  double tokens_per_step() const { return tokens_per_step_; }
+  double flops_per_step() const { return flops_per_step_; }
+  const MemoryNeed& memory() const { return memory_; }
+  engine::Params& params() { return *params_; }
+  engine::Plan& plan() { return *plan_; }
+  double grad_norm() const { return grad_norm_; }
+
+ private:
+  Spent spent(std::int64_t steps, double seconds) const;
+
+  Settings settings_;
+  const Corpus& corpus_;
+  models::GptConfig config_;
+  Budget budget_;
+  Batches batches_;
+  std::int64_t total_steps_ = 0;
+  double tokens_per_step_ = 0, flops_per_step_ = 0, tokens_per_epoch_ = 0;
+  MemoryNeed memory_;
+  std::unique_ptr<engine::Params> params_;
+  std::optional<engine::Plan> plan_;
+  std::optional<Evaluator> evaluator_;
+  std::optional<AdamW> optimizer_;
+  std::vector<std::int32_t> tokens_, targets_;
+  double grad_norm_ = 0, setup_seconds_ = 0;
+};
+
+}  // namespace train
