@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "engine/threads.h"
 #include "isodrop_version.h"
 
 namespace {
@@ -50,6 +51,7 @@ int dispatch(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  engine::wait_politely(argv);
   try {
     const int code = dispatch(argc, argv);
     if (std::fflush(stdout) != 0)
