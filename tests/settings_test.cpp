@@ -140,6 +140,8 @@ TEST(Settings, StrictNumbers) {
   expect_has(set_error("beta1", "1"), "in [0, 1)");
   expect_has(set_error("val_fraction", "0"), "in (0, 1)");
   EXPECT_EQ(s.lr, 1e10) << "a refused value changes nothing";
+  train::set(s, "budget", "2000000tokens");
+  EXPECT_EQ(s.budget, "2Mtok") << "one spelling of equal budgets";
   train::set(s, "min_lr", "1e-5");
   EXPECT_EQ(s.final_lr(), 1e-5);
   train::set(s, "min-lr", "auto");

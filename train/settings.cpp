@@ -113,7 +113,7 @@ Value read_json(const Row& row, const Json& json, std::string_view source,
 }
 
 /// Checks the value against the row's domain and stores it. `shown` is how it was given.
-void store(Settings& settings, const Row& row, const Value& value, std::string_view source,
+void store(Settings& settings, const Row& row, Value value, std::string_view source,
            const std::string& shown) {
   const auto within = [&](bool ok) {
     if (!ok) refuse(row, source, shown, "is out of range");
@@ -150,13 +150,13 @@ void store(Settings& settings, const Row& row, const Value& value, std::string_v
                                      : fmt::format("is unknown; did you mean '{}'?", near));
                },
                [&](const Text& d) {
-                 const auto& text = std::get<std::string>(value);
+                 auto& text = std::get<std::string>(value);
                  if (text.find('\0') != text.npos) refuse(row, source, shown, "has a NUL byte");
                  if (!utf8(text))
                    refuse(row, source, shown, "is not UTF-8, as config.json must be");
-                 if (d.check == nullptr) return;
+                 if (d.canonical == nullptr) return;
                  try {
-                   d.check(text);
+                   text = d.canonical(text);
                  } catch (const Error& e) {
                    if (source.empty()) throw;
                    throw Error(fmt::format("{}: {}", source, e.what()));

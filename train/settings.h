@@ -58,8 +58,9 @@ struct Choices {
   std::vector<std::string_view> (*list)();
 };
 struct Text {
-  std::string_view hint, what;                  // "PATH", "a path"
-  void (*check)(const std::string&) = nullptr;  // throws Error
+  std::string_view hint, what;  // "PATH", "a path"
+  // Checks the value (throws Error) and gives its one canonical spelling; null: any text.
+  std::string (*canonical)(const std::string&) = nullptr;
 };
 using Domain = std::variant<Integers, Reals, Rate, Switch, Choices, Text>;
 

@@ -19,7 +19,7 @@ constexpr std::string_view kSameData = "the arms of a comparison see the same da
 constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
 
 std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
-void check_budget(const std::string& text) { Budget::parse(text); }
+std::string canonical_budget(const std::string& text) { return Budget::parse(text).to_string(); }
 
 const std::vector<Row>& rows() {
   using S = Settings;
@@ -62,8 +62,8 @@ const std::vector<Row>& rows() {
       {"val_fraction", &S::val_fraction, Reals{0, 1, true, true}, kData,
        "share of the text held out at its end", kSameData},
 
-      {"budget", &S::budget, Text{"BUDGET", kBudgetForms, check_budget}, kRun, "how much to train",
-       "the arms of a comparison get the same budget"},
+      {"budget", &S::budget, Text{"BUDGET", kBudgetForms, canonical_budget}, kRun,
+       "how much to train", "the arms of a comparison get the same budget"},
       {"seed", &S::seed, Integers{0, kMax}, kRun, "seed of initial weights, data order and masks",
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",
