@@ -197,9 +197,10 @@ std::string csv_field(const Json& j) {
   if (j.is_null()) return "";
   const std::string text = j.is_string() ? j.get<std::string>() : j.dump();
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char ch : text) quoted += ch == '"' ? "\"\"" : std::string(1, ch);
-  return quoted + "\"";
+  std::string quoted(1, '"');
+  for (const char ch : text) quoted.append(ch == '"' ? 2 : 1, ch);
+  quoted += '"';
+  return quoted;
 }
 
 /// One line a run: what a spreadsheet or R wants.

@@ -37,7 +37,7 @@ std::vector<ops::NoiseUse> Hooks::uses(HookId hook, int layer) const {
     std::string site = layer < 0 ? std::string() : "h." + std::to_string(layer) + ".";
     site += to_string(hook);
     // Two kinds at one hook must not share their masks.
-    if (!found.empty()) site += "#" + std::to_string(found.size());
+    if (!found.empty()) site.append("#").append(std::to_string(found.size()));
     const double rate = s.rate;
     found.push_back({s.kind, {engine::site_id(site), [rate](double) { return rate; }}, site});
   }
