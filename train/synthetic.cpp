@@ -24,7 +24,7 @@ constexpr std::string_view kCodas = "lmnrst";
 enum Role : std::size_t { kOpener, kModifier, kNoun, kCloser, kRoles };
 constexpr std::size_t kTopics = 4;
 constexpr std::size_t kOpeners = 12;        // shared by the topics
-constexpr std::size_t kWordsPerState = 24;  // of each (topic, other role)
+constexpr std::size_t kWordsPerState = 16;  // of each (topic, other role)
 
 struct Separator {
   std::string_view text;

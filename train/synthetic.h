@@ -29,7 +29,7 @@ struct WordHmm {
   std::vector<std::uint32_t> emission;    // (states, entries)
 };
 
-/// The generated language: 16 states, about 300 words, 28 symbols.
+/// The generated language: 16 states, 204 words, 28 symbols.
 WordHmm make_language(std::uint64_t corpus_seed);
 
 /// The first `length` characters of one of the language's endless texts: a longer one starts with
