@@ -35,6 +35,7 @@ void dropout(const float* HWY_RESTRICT x, float* HWY_RESTRICT out, std::size_t f
     const VF y = hn::IfThenElseZero(keep, hn::Mul(m, at.load(x)));
     kBypass ? at.stream(y, out) : at.store(y, out);
   });
+  if (kBypass) hwy::FlushStream();
 }
 /// The same, and the mask to `bits`.
 void dropout_storing(const float* HWY_RESTRICT x, float* HWY_RESTRICT out,

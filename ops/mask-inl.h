@@ -15,12 +15,19 @@
 HWY_BEFORE_NAMESPACE();
 namespace ops::simd {
 
+/// How far ahead to prefetch, in elements: where a tensor doesn't fit in the caches, the many
+/// instructions between two loads keep the next ones out of the processor's sight.
+inline constexpr std::size_t kPrefetch = 512;
+
 /// kLanes elements in the middle of a range.
 struct Whole {
   std::size_t i;
   static constexpr std::size_t n = kLanes;
   HWY_INLINE Whole plus(std::size_t base) const { return {i + base}; }
-  HWY_INLINE VF load(const float* p) const { return hn::LoadU(kF32, p + i); }
+  HWY_INLINE VF load(const float* p) const {
+    hwy::Prefetch(p + i + kPrefetch);  // may lie past the end: a prefetch never faults
+    return hn::LoadU(kF32, p + i);
+  }
   HWY_INLINE void store(VF v, float* p) const { hn::StoreU(v, kF32, p + i); }
   /// A store that bypasses the caches. REQUIRES: streamable(p, first).
   HWY_INLINE void stream(VF v, float* p) const { hn::Stream(v, kF32, p + i); }

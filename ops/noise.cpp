@@ -111,6 +111,12 @@ using namespace simd;
 
 void noise_forward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
                    const float* x, float* out) {
+  if (rows.large && noise.granularity == Granularity::kElement && !noise.identity() &&
+      streamable(out + begin * rows.C, (rows.first + begin) * rows.C)) {
+    for_each_noise(noise, rows, begin, end,
+                   [&](auto at, const auto& z) HWY_ATTR { at.stream(z(at.load(x)), out); });
+    return hwy::FlushStream();
+  }
   for_each_noise(noise, rows, begin, end,
                  [&](auto at, const auto& z) HWY_ATTR { at.store(z(at.load(x)), out); });
 }

@@ -72,6 +72,7 @@ struct Rows {
   std::size_t T = 1, C = 1;
   std::size_t heads = 1;              // kHead
   const std::int32_t* ids = nullptr;  // kVocabulary: token of each row of this call
+  bool large = false;  // the tensors don't fit in the caches: noise_forward's stores bypass them
 };
 
 // Rows [begin, end) of whole tensors; calls for disjoint ranges may run in parallel and the result

@@ -9,4 +9,5 @@
 #ifndef HWY_DISABLE_PCLMUL_AES
 #define HWY_DISABLE_PCLMUL_AES  // x86-64-v3 has neither, and nothing here needs them for AVX2
 #endif
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
