@@ -1,0 +1,18 @@
+// What each op computes, in plain double precision: one loop nest a formula, nothing clever.
+#pragma once
+#include <vector>
+
+#include "tests/op_cases.h"
+
+namespace tests {
+
+using Doubles = std::vector<double>;
+
+Doubles ref_matmul(const Point& p, bool out_in);
+Doubles ref_layernorm(const Point& p);
+Doubles ref_embedding(const Point& p);
+Doubles ref_gelu(const Point& p);
+Doubles ref_add(const Point& p);
+Doubles ref_cross_entropy(const Point& p);
+
+}  // namespace tests
