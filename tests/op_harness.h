@@ -15,7 +15,7 @@ struct RunOptions {
   bool recompute = false;
   bool poison = false;
   bool training = true;
-  int threads = 0;                  // 0: as they are
+  int threads = 0;                       // 0: as they are
   std::optional<std::size_t> only = {};  // gradient of this operand alone
 };
 

@@ -84,6 +84,20 @@ class WeightedSumOp final : public engine::Op {
   }
 };
 
+class FunctionOp final : public engine::Op {
+ public:
+  explicit FunctionOp(LambdaOp functions) : functions_(std::move(functions)) {}
+  std::string_view name() const override { return "test_lambda"; }
+  Shape infer(std::span<const Shape> in) override { return in[0]; }
+  void forward(const Frame& f) const override { functions_.forward(f); }
+  void backward(const Frame& f) const override { functions_.backward(f); }
+  Cost cost(Pass) const override { return {}; }
+  Needs needs() const override { return functions_.needs; }
+
+ private:
+  LambdaOp functions_;
+};
+
 }  // namespace
 
 Ref carry(Tape& tape, std::string_view name, Ref x) {
@@ -96,6 +110,12 @@ Ref square(Tape& tape, std::string_view name, Ref x) {
 
 Ref weighted_sum(Tape& tape, std::string_view name, std::vector<Ref> in) {
   return tape.push(name, std::make_unique<WeightedSumOp>(), std::move(in));
+}
+
+Ref lambda(Tape& tape, std::string_view name, LambdaOp op, std::vector<Ref> in, engine::Hook hook,
+           std::vector<Ref> state) {
+  return tape.push(name, std::make_unique<FunctionOp>(std::move(op)), std::move(in),
+                   std::move(hook), std::move(state));
 }
 
 double weight(std::size_t k, std::int64_t i) {
