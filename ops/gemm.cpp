@@ -51,9 +51,7 @@ MatmulSpec Gemm::block(std::int64_t m, std::int64_t n) const {
   return s;
 }
 
-std::size_t Gemm::scratch_bytes() const {
-  return scratch_ * static_cast<std::size_t>(threads_);
-}
+std::size_t Gemm::scratch_bytes() const { return scratch_ * static_cast<std::size_t>(threads_); }
 
 void Gemm::build(bool assign, bool add) {
   for (const bool sum : {false, true}) {
@@ -84,8 +82,12 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
                    bias == nullptr ? nullptr : bias + col, c + row * spec_.c_row + col,
                    scratch + scratch_ * static_cast<std::size_t>(thread), thread);
   };
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_)
-  for (std::int64_t i = 0; i < count; ++i) one(i);
+#pragma omp parallel num_threads(threads_)
+  {
+    omp_set_num_threads(1);  // within this region: oneDNN must not split k, even in a team of one
+#pragma omp for schedule(dynamic, 1)
+    for (std::int64_t i = 0; i < count; ++i) one(i);
+  }
 }
 
 double Gemm::flops() const {

@@ -31,7 +31,7 @@ class Gemm {
   MatmulSpec spec_;
   std::int64_t block_m_, block_n_;  // of all blocks but those at the lower and right edge
   std::size_t scratch_ = 0;         // of one block
-  int threads_ = 1;                 // as they were at the beginning: scratch and copies are for these
+  int threads_ = 1;                 // as at the beginning: scratch and copies are made for so many
   // [add][lower edge][right edge]
   std::optional<Matmul> primitives_[2][2][2];
 };
