@@ -173,6 +173,11 @@ TEST_P(OpCaseTest, SameBitsForAnyNumberOfThreads) {
   EXPECT_TRUE(same_bits(run({.threads = 3}), one));
 }
 
+// Scratch is laid out before the first step; another number of threads then must not overrun it.
+TEST_P(OpCaseTest, ThreadsMayChangeAfterPlanning) {
+  EXPECT_TRUE(same_bits(run({.poison = true, .threads = 1, .later_threads = 3}), run()));
+}
+
 std::vector<OpCase> tested_cases() {
   std::vector<OpCase> cases = op_cases();
   std::erase_if(cases, [](const OpCase& c) { return c.size == Size::kBench; });

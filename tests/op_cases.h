@@ -53,9 +53,16 @@ struct Point {
   double rate = 0;
 
   const Shape& shape(std::size_t k) const { return operands[k].shape; }
-  /// Dropout's factor for an element of the whole batch: 0, or the inverse of the quantized keep
-  /// probability, 65536/threshold with threshold = round(q·65536).
-  double kept(std::uint64_t element) const;
+  /// Row b of an operand's first dimension, counted in the whole batch.
+  std::uint64_t row(std::int64_t b) const { return step.first_row + static_cast<std::uint64_t>(b); }
+  /// The 16 random bits of a mask element.
+  std::uint16_t bits(std::uint64_t element) const;
+  /// How many of 65536 values of these bits keep an element, round(q·65536).
+  double threshold() const;
+  /// Dropout's factor: 0, or the inverse of the quantized keep probability.
+  double kept(std::uint64_t element) const {
+    return bits(element) < threshold() ? 65536 / threshold() : 0;
+  }
 };
 
 using Refs = std::span<const Ref>;

@@ -71,6 +71,7 @@ RunResult run_case(const OpCase& c, const Point& point, const RunOptions& option
   RunResult result;
   {
     RecordedCase recorded(c, point, options);
+    if (options.later_threads > 0) omp_set_num_threads(options.later_threads);
     engine::Plan& plan = recorded.plan();
     plan.forward(point.step);
     const auto read_out = [&] {
@@ -90,7 +91,7 @@ RunResult run_case(const OpCase& c, const Point& point, const RunOptions& option
     result.loss = plan.loss();
     for (std::size_t k = 0; k < c.operands.size(); ++k) result.grads.push_back(recorded.grad(k));
   }
-  if (options.threads > 0) omp_set_num_threads(threads_before);
+  omp_set_num_threads(threads_before);
   return result;
 }
 

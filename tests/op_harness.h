@@ -16,6 +16,7 @@ struct RunOptions {
   bool poison = false;
   bool training = true;
   int threads = 0;                       // 0: as they are
+  int later_threads = 0;                 // from the first step on; 0: as they were
   std::optional<std::size_t> only = {};  // gradient of this operand alone
 };
 

@@ -4,9 +4,52 @@
 #include <cmath>
 #include <numbers>
 
+#include "ops/attention.h"
+
 namespace tests {
 namespace {
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// Φ⁻¹((1 + u)/2), by Newton's method.
+double normal_quantile(double u) {
+  double x = 0;
+  for (int i = 0; i < 60; ++i)
+    x -= (std::erf(std::abs(x) / std::numbers::sqrt2) - std::abs(u)) /
+         (std::sqrt(2 / std::numbers::pi) * std::exp(-x * x / 2));
+  return std::copysign(x, u);
+}
+
+/// The draw that element i of (B,T,C), operand 0, shares.
+std::uint64_t unit(const Point& p, const ops::NoiseKind& kind, std::size_t i) {
+  const std::size_t T = at(p.shape(0)[1]), C = at(p.shape(0)[2]);
+  const std::size_t c = i % C, t = i / C % T;
+  const std::uint64_t b = p.row(static_cast<std::int64_t>(i / C / T));
+  switch (kind.granularity) {
+    case ops::Granularity::kElement:
+      return (b * T + t) * C + c;
+    case ops::Granularity::kLocked:
+      return b * C + c;
+    case ops::Granularity::kToken:
+      return b * T + t;
+    case ops::Granularity::kVocabulary:
+      return static_cast<std::uint64_t>(p.ints[1][i / C]);
+    default:
+      return b;
+  }
+}
+
+/// (m, c) of a unit. Gaussian noise has exactly the variance it is meant to have: the normal
+/// quantile at 65536 midpoints has a variance of 0.99997972.
+ops::Affine draw(const Point& p, const ops::NoiseKind& kind, std::uint64_t unit) {
+  if (kind.points != nullptr) {
+    const ops::TwoPoints points = kind.points(p.threshold() / 65536);
+    return p.bits(unit) < p.threshold() ? points.kept : points.dropped;
+  }
+  const double u = (2.0 * p.bits(unit) - 65535) / 65536;
+  const double spread = kind.spread(p.rate);
+  return {1 + spread * (kind.gaussian ? normal_quantile(u) / std::sqrt(0.9999797186525822) : u), 0};
+}
+
 }  // namespace
 
 // x (R,C), w (C,OC) or (OC,C), bias (OC) → (R,OC)
@@ -64,10 +107,56 @@ Doubles ref_gelu(const Point& p) {
   return out;
 }
 
-Doubles ref_add(const Point& p) {
-  Doubles out;
-  for (std::size_t i = 0; i < p.floats[0].size(); ++i)
-    out.push_back(p.floats[0][i] + p.floats[1][i]);
+// out = x + (m·h + c)
+Doubles ref_residual(const Point& p, const ops::NoiseKind* kind) {
+  Doubles out = p.floats[1];
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (kind != nullptr) {
+      const ops::Affine z = draw(p, *kind, unit(p, *kind, i));
+      out[i] = z.m * out[i] + z.c;
+    }
+    out[i] += p.floats[0][i];
+  }
+  return out;
+}
+
+// out = m·x + c
+Doubles ref_noise(const Point& p, const ops::NoiseKind& kind) {
+  Doubles out = p.floats[0];
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const ops::Affine z = draw(p, kind, unit(p, kind, i));
+    out[i] = z.m * out[i] + z.c;
+  }
+  return out;
+}
+
+// qkv (B,T,3C) → (B,T,C): out_i = Σ_{j≤i} m_ij·softmax_j(q_i·k_j/√hs)·v_j
+Doubles ref_attention(const Point& p, std::int64_t n_head) {
+  const Doubles& qkv = p.floats[0];
+  const std::size_t B = at(p.shape(0)[0]), T = at(p.shape(0)[1]), C = at(p.shape(0)[2]) / 3;
+  const std::size_t NH = at(n_head), hs = C / NH;
+  Doubles out(B * T * C, 0.0), weights(T);
+  for (std::size_t b = 0; b < B; ++b)
+    for (std::size_t h = 0; h < NH; ++h)
+      for (std::size_t i = 0; i < T; ++i) {
+        // Element c of row t: 0 of q, 1 of k, 2 of v.
+        const auto in = [&](std::size_t which, std::size_t t, std::size_t c) {
+          return qkv[(b * T + t) * 3 * C + which * C + h * hs + c];
+        };
+        double sum = 0;
+        for (std::size_t j = 0; j <= i; ++j) {
+          double score = 0;
+          for (std::size_t c = 0; c < hs; ++c) score += in(0, i, c) * in(1, j, c);
+          weights[j] = std::exp(score / std::sqrt(static_cast<double>(hs)));
+          sum += weights[j];
+        }
+        for (std::size_t j = 0; j <= i; ++j) {
+          const std::uint64_t head = p.row(static_cast<std::int64_t>(b)) * NH + h;
+          const double m = p.rate > 0 ? p.kept(ops::attention_mask_element(head, T, i, j)) : 1.0;
+          for (std::size_t c = 0; c < hs; ++c)
+            out[(b * T + i) * C + h * hs + c] += m * weights[j] / sum * in(2, j, c);
+        }
+      }
   return out;
 }
 

@@ -54,6 +54,31 @@ class SquareOp final : public engine::Op {
   Cost cost(Pass) const override { return {}; }
 };
 
+class PlusOp final : public engine::Op {
+ public:
+  std::string_view name() const override { return "test_plus"; }
+  Shape infer(std::span<const Shape> in) override { return in[0]; }
+  void forward(const Frame& f) const override {
+    for (std::int64_t i = 0, n = f.out.shape->numel(); i < n; ++i)
+      f.out.f32()[i] = f.in[0].f32()[i] + f.in[1].f32()[i];
+  }
+  void backward(const Frame& f) const override {
+    for (const Grad& grad : f.din) {
+      if (!grad || grad.f32() == f.dout.f32()) continue;
+      for (std::int64_t i = 0, n = f.out.shape->numel(); i < n; ++i)
+        grad.f32()[i] = (grad.add ? grad.f32()[i] : 0.0F) + f.dout.f32()[i];
+    }
+  }
+  Cost cost(Pass) const override { return {}; }
+  Needs needs() const override {
+    Needs n;
+    n.inputs = 0;
+    n.replayable = true;
+    n.pass_through = 0b11;
+    return n;
+  }
+};
+
 class WeightedSumOp final : public engine::Op {
  public:
   std::string_view name() const override { return "test_weighted_sum"; }
@@ -102,6 +127,10 @@ class FunctionOp final : public engine::Op {
 
 Ref carry(Tape& tape, std::string_view name, Ref x) {
   return tape.push(name, std::make_unique<CarryOp>(), {x});
+}
+
+Ref plus(Tape& tape, std::string_view name, Ref a, Ref b) {
+  return tape.push(name, std::make_unique<PlusOp>(), {a, b});
 }
 
 Ref square(Tape& tape, std::string_view name, Ref x) {

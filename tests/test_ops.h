@@ -14,6 +14,9 @@ using engine::Tape;
 /// A copy of x: turns a parameter into an activation.
 Ref carry(Tape& tape, std::string_view name, Ref x);
 
+/// a + b. Gradients pass through, in the same memory where the plan allows.
+Ref plus(Tape& tape, std::string_view name, Ref a, Ref b);
+
 /// x², element by element. backward() reads x again.
 Ref square(Tape& tape, std::string_view name, Ref x);
 
