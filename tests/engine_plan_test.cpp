@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "engine/plan.h"
@@ -54,7 +55,7 @@ Ref record_layers(Tape& tape) {
     const Ref up = ops::matmul(tape, h + ".up", x, tape.param(h + ".w", {16, 64}, kNormal));
     const Ref act = ops::gelu(tape, h + ".act", up);
     const Ref down = ops::matmul(tape, h + ".down", act, tape.param(h + ".v", {64, 16}, kNormal));
-    x = ops::add(tape, h + ".add", x, down);
+    x = tests::plus(tape, h + ".add", x, down);
   }
   tape.segment(-1);
   return weighted_sum(tape, "loss", {x});
@@ -92,7 +93,7 @@ TEST_F(PlanTest, ATiedParameterSumsItsGradients) {
 
 TEST_F(PlanTest, AValueAddedToItselfGetsTwiceTheGradient) {
   const Ref x = carry(tape_, "x", tape_.param("p", {5}, kNormal));
-  compile(weighted_sum(tape_, "loss", {ops::add(tape_, "twice", x, x)}));
+  compile(weighted_sum(tape_, "loss", {tests::plus(tape_, "twice", x, x)}));
   step();
   for (int i = 0; i < 5; ++i)
     EXPECT_FLOAT_EQ(grad("p")[static_cast<std::size_t>(i)], static_cast<float>(2 * weight(0, i)));
@@ -216,7 +217,7 @@ TEST_F(PlanTest, ASharedGradientIsAddedToByEarlierConsumers) {
   // d/dx of w0·(x + x²) + w1·x², where the sum's gradient and x's first one share memory.
   const Ref x = carry(tape_, "x", tape_.param("p", {6}, kNormal));
   const Ref squared = tests::square(tape_, "sq", x);
-  const Ref sum = ops::add(tape_, "add", x, squared);
+  const Ref sum = tests::plus(tape_, "add", x, squared);
   PlanOptions options;
   options.poison = true;
   compile(weighted_sum(tape_, "loss", {sum, squared}), options);

@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "engine/plan.h"
+#include "engine/rng.h"
 #include "ops/ops.h"
 #include "tests/expect_error.h"
 #include "tests/test_ops.h"
@@ -48,7 +50,7 @@ TEST_F(StepTest, MicroStepsAddScaledGradients) {
 
 TEST_F(StepTest, InputsMayMoveBetweenSteps) {
   const Ref x = tape_.input("x", {2}, DType::kF32);
-  const Ref y = ops::add(tape_, "y", x, tape_.param("p", {2}, {}));
+  const Ref y = tests::plus(tape_, "y", x, tape_.param("p", {2}, {}));
   compile(weighted_sum(tape_, "loss", {y}));
   float first[] = {1, 0}, second[] = {0, 1};
   plan_->bind(x, first);
@@ -131,7 +133,7 @@ TEST_F(StepTest, ObserversSeeEveryEventOnce) {
 TEST_F(StepTest, MisuseIsRefused) {
   const Ref x = tape_.input("tokens", {3}, DType::kF32);
   const Ref p = tape_.param("p", {3}, kNormal);
-  const Ref loss = weighted_sum(tape_, "loss", {ops::add(tape_, "y", x, p)});
+  const Ref loss = weighted_sum(tape_, "loss", {tests::plus(tape_, "y", x, p)});
   Plan plan(std::move(tape_), loss, {});
   EXPECT_ERROR(plan.forward({}), "parameters are not allocated yet");
   params_.allocate(1);
