@@ -9,6 +9,7 @@
 #include <string>
 
 #include "benchmarks/step_args.h"
+#include "engine/parallel.h"
 #include "engine/threads.h"
 #include "lab/environment.h"
 #include "ops/peak.h"

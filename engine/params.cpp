@@ -40,6 +40,8 @@ int Params::declare(std::string_view name, const Shape& shape, Init init, bool t
   if (const int i = find(name); i >= 0) {
     require((*this)[i].shape == shape, "parameter ", name, ": declared as ", (*this)[i].shape,
             " and again as ", shape);
+    require((*this)[i].trainable == trainable, "parameter ", name, ": declared as ",
+            trainable ? "state" : "trainable", " and again as ", trainable ? "trainable" : "state");
     return i;
   }
   require(!allocated_, "parameter ", name, ": unknown to the model that was built first");

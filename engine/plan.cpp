@@ -1,6 +1,7 @@
 #include "engine/plan.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -183,6 +184,17 @@ Plan::Plan(Tape tape, Ref out, PlanOptions options)
   for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].offset = layout.offsets[i];
   arena_bytes_ = layout.total;
 
+  for (std::size_t i = 0; i < tape_.values().size(); ++i) {
+    const Ref r{static_cast<int>(i)};
+    const auto reads = [&](const Node& n) {
+      return std::find(n.in.begin(), n.in.end(), r) != n.in.end();
+    };
+    const Value& v = tape_.value(r);
+    if (v.producer < 0 && v.param < 0 &&
+        std::any_of(tape_.nodes().begin(), tape_.nodes().end(), reads))
+      inputs_.push_back(r);
+  }
+
   // Which inputs want gradients is needed to build primitives.
   for (std::size_t e = 0; e < events_.size(); ++e) {
     if (events_[e].kind != Event::Kind::kBackward) continue;
@@ -318,11 +330,14 @@ void Plan::poison_after(std::size_t index) {
 
 void Plan::forward(const Step& step) {
   prepare();
+  for (const Ref r : inputs_)
+    require(bound_[at(r.id)] != nullptr, tape_.value(r).name, ": no memory is bound to this input");
   for (std::size_t e = 0; e < backward_begin_; ++e) run(e, step, false);
 }
 
 void Plan::backward(const Step& step, bool accumulate) {
   require(options_.training, "plan: backward() of a plan that was made without");
+  require(prepared_, "plan: backward() before forward()");
   for (std::size_t e = backward_begin_; e < events_.size(); ++e) run(e, step, accumulate);
 }
 

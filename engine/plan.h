@@ -50,8 +50,10 @@ class Plan {
   void bind(Ref input, void* data);
   /// Gradients are of loss · scale (1/micro-steps for gradient accumulation). Default 1.
   void set_loss_scale(float scale);
+  /// Throws Error where an input that is read has no memory bound.
   void forward(const Step& step);
   /// Gradients of the parameters are assigned, or added to where `accumulate`.
+  /// REQUIRES: forward() of the same step has run.
   void backward(const Step& step, bool accumulate = false);
 
   /// Where a value lives: the output, a kept value or a parameter.
@@ -79,6 +81,7 @@ class Plan {
   std::vector<Call> calls_;
   std::vector<int> value_slot_;  // per value: slot of what view() gives
   std::vector<void*> bound_;     // per value: external memory
+  std::vector<Ref> inputs_;      // that some op reads
   std::size_t arena_bytes_ = 0;
   Buffer arena_;
   std::unique_ptr<float> loss_scale_;

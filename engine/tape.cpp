@@ -5,6 +5,7 @@
 namespace engine {
 
 Ref Tape::add(Value value) {
+  require(value.shape.numel() > 0, value.name, ": shape ", value.shape, " has no elements");
   values_.push_back(std::move(value));
   return {static_cast<int>(values_.size()) - 1};
 }

@@ -216,7 +216,7 @@ std::string csv(const Json& r) {
                csv_field(arm["name"]);
         for (const char* key : {"seed", "status", "val_loss", "best_val_loss", "train_loss",
                                 "epochs", "steps", "tokens", "flops", "seconds", "diverged_at"})
-          out += "," + csv_field(run[key]);
+          out.append(1, ',').append(csv_field(run[key]));
         out += "\n";
       }
   return out;

@@ -22,7 +22,7 @@ std::int64_t cut(std::int64_t n, std::int64_t parts, std::int64_t least) {
 
 }  // namespace
 
-Gemm::Gemm(const MatmulSpec& spec) : spec_(spec) {
+Gemm::Gemm(const MatmulSpec& spec) : spec_(spec), threads_(engine::max_threads()) {
   const auto wanted = static_cast<std::int64_t>(
       std::clamp(flops() / kBlockFlops, 1.0, static_cast<double>(kBlocks)));
   block_m_ = cut(spec.m, wanted, kMinRows);
@@ -32,7 +32,11 @@ Gemm::Gemm(const MatmulSpec& spec) : spec_(spec) {
     for (const bool right : {false, true}) {
       const std::int64_t m = lower ? spec.m % block_m_ : block_m_;
       const std::int64_t n = right ? spec.n % block_n_ : block_n_;
-      if (m > 0 && n > 0) scratch_ = std::max(scratch_, Matmul::scratch_bytes(block(m, n)));
+      for (const bool sum : {false, true}) {
+        MatmulSpec s = block(m, n);
+        s.accumulate = sum;
+        if (m > 0 && n > 0) scratch_ = std::max(scratch_, Matmul::scratch_bytes(s));
+      }
     }
   }
   scratch_ = engine::align_up(scratch_);
@@ -43,13 +47,11 @@ MatmulSpec Gemm::block(std::int64_t m, std::int64_t n) const {
   s.m = m;
   s.n = n;
   s.threaded = false;
-  s.copies = engine::max_threads();
+  s.copies = threads_;
   return s;
 }
 
-std::size_t Gemm::scratch_bytes() const {
-  return scratch_ * static_cast<std::size_t>(engine::max_threads());
-}
+std::size_t Gemm::scratch_bytes() const { return scratch_ * static_cast<std::size_t>(threads_); }
 
 void Gemm::build(bool assign, bool add) {
   for (const bool sum : {false, true}) {
@@ -80,8 +82,12 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
                    bias == nullptr ? nullptr : bias + col, c + row * spec_.c_row + col,
                    scratch + scratch_ * static_cast<std::size_t>(thread), thread);
   };
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t i = 0; i < count; ++i) one(i);
+#pragma omp parallel num_threads(threads_)
+  {
+    omp_set_num_threads(1);  // within this region: oneDNN must not split k, even in a team of one
+#pragma omp for schedule(dynamic, 1)
+    for (std::int64_t i = 0; i < count; ++i) one(i);
+  }
 }
 
 double Gemm::flops() const {

@@ -15,7 +15,7 @@ class Gemm {
   /// spec.accumulate, threaded and copies are chosen here and by build().
   explicit Gemm(const MatmulSpec& spec);
 
-  /// Scratch of one run() with the current number of threads.
+  /// Scratch of one run().
   std::size_t scratch_bytes() const;
   /// Creates the primitives for C = AB and, or, C += AB. Before the first run().
   void build(bool assign, bool add);
@@ -31,6 +31,7 @@ class Gemm {
   MatmulSpec spec_;
   std::int64_t block_m_, block_n_;  // of all blocks but those at the lower and right edge
   std::size_t scratch_ = 0;         // of one block
+  int threads_ = 1;                 // as at the beginning: scratch and copies are made for so many
   // [add][lower edge][right edge]
   std::optional<Matmul> primitives_[2][2][2];
 };

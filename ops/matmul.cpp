@@ -84,7 +84,7 @@ class MatmulOp final : public engine::Op {
   void build(const engine::Build& b) override {
     forward_->build(true, false);
     if (b.wants[0]) dx_->build(true, true);
-    if (b.wants[1]) dw_->build(true, b.param[1]);
+    if (b.wants[1]) dw_->build(true, true);
   }
 
   void forward(const Frame& f) const override {

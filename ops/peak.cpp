@@ -1,6 +1,5 @@
 #include "ops/peak.h"
 
-#include <hwy/highway.h>
 #include <omp.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "engine/buffer.h"
+#include "ops/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ops {

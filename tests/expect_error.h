@@ -1,0 +1,30 @@
+// Checks what an error says.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "engine/error.h"
+
+namespace tests {
+
+/// The message of the engine::Error that `f` throws; empty where it throws none.
+template <class F>
+std::string error_of(const F& f) {
+  try {
+    f();
+  } catch (const engine::Error& e) {
+    return e.what();
+  }
+  return {};
+}
+
+}  // namespace tests
+
+/// `statement` throws engine::Error whose message contains `part`.
+#define EXPECT_ERROR(statement, part)                                        \
+  do {                                                                       \
+    const std::string message = tests::error_of([&] { (void)(statement); }); \
+    EXPECT_NE(message.find(part), std::string::npos)                         \
+        << #statement << "\n  said: " << message << "\n  not:  " << (part);  \
+  } while (false)

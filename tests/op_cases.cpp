@@ -1,0 +1,245 @@
+#include "tests/op_cases.h"
+
+#include <cmath>
+#include <utility>
+
+#include "engine/rng.h"
+#include "ops/noise_op.h"
+#include "ops/ops.h"
+#include "tests/op_references.h"
+
+namespace tests {
+namespace {
+
+using ops::Weight;
+using Size = OpCase::Size;
+
+// x (…,C) · w [+ bias]
+OpCase matmul(std::string name, Size size, const Shape& x, std::int64_t oc, Weight layout,
+              bool bias) {
+  const std::int64_t c = x.back();
+  OpCase row{.name = "matmul_" + name,
+             .size = size,
+             .operands = {activation("x", x),
+                          param("w", layout == Weight::kInOut ? Shape{c, oc} : Shape{oc, c})}};
+  if (bias) row.operands.push_back(param("bias", {oc}));
+  row.build = [=](Tape& t, Refs in, const Hook&) {
+    return ops::matmul(t, "op", in[0], in[1], bias ? in[2] : Ref{}, layout);
+  };
+  row.reference = [=](const Point& p) { return ref_matmul(p, layout == Weight::kOutIn); };
+  return row;
+}
+
+// Both operands computed by other ops.
+OpCase matmul_of_activations() {
+  OpCase row = matmul("of_activations", Size::kSmall, {3, 5}, 7, Weight::kInOut, false);
+  row.operands[1].kind = Operand::Kind::kActivation;
+  return row;
+}
+
+OpCase layernorm(std::string name, Size size, const Shape& x, bool beta) {
+  OpCase row{.name = "layernorm_" + name,
+             .size = size,
+             .operands = {activation("x", x, 0.3, 1.5), param("gamma", {x.back()}, 1, 0.3)}};
+  if (beta) row.operands.push_back(param("beta", {x.back()}));
+  row.build = [=](Tape& t, Refs in, const Hook&) {
+    return ops::layernorm(t, "op", in[0], in[1], beta ? in[2] : Ref{});
+  };
+  row.reference = ref_layernorm;
+  return row;
+}
+
+OpCase embedding(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t V,
+                 std::int64_t P, std::int64_t C) {
+  return {.name = "embedding_" + name,
+          .size = size,
+          .operands = {ints("tokens", {B, T}, 0, static_cast<std::int32_t>(V)),
+                       param("wte", {V, C}), param("wpe", {P, C})},
+          .build = [](Tape& t, Refs in,
+                      const Hook&) { return ops::embedding(t, "op", in[0], in[1], in[2]); },
+          .reference = ref_embedding};
+}
+
+OpCase gelu(std::string name, Size size, const Shape& x) {
+  return {.name = "gelu_" + name,
+          .size = size,
+          .operands = {activation("x", x, 0, 2)},
+          .build = [](Tape& t, Refs in, const Hook&) { return ops::gelu(t, "op", in[0]); },
+          .reference = ref_gelu};
+}
+
+ops::NoiseUse use(const ops::NoiseKind* kind, const Hook& hook) { return {kind, hook, "site"}; }
+
+// x (B,T,C) [, tokens (B,T)]
+OpCase noise(std::string name, Size size, const ops::NoiseKind& kind, const Shape& x, double rate) {
+  const bool tokens = kind.granularity == ops::Granularity::kVocabulary;
+  OpCase row{.name = std::string(kind.name) + "_" + name,
+             .size = size,
+             .operands = {activation("x", x)},
+             .rate = rate};
+  if (tokens) row.operands.push_back(ints("tokens", {x[0], x[1]}, 0, 5));
+  row.build = [&kind, tokens](Tape& t, Refs in, const Hook& hook) {
+    return ops::noise(t, "op", in[0], use(&kind, hook), tokens ? in[1] : Ref{});
+  };
+  row.reference = [&kind](const Point& p) { return ref_noise(p, kind); };
+  return row;
+}
+
+// x, h (B,T,C); kind null: no noise
+OpCase residual(std::string name, Size size, const ops::NoiseKind* kind, const Shape& x,
+                double rate) {
+  return {.name = "residual_" + name,
+          .size = size,
+          .operands = {activation("x", x), activation("h", x)},
+          .rate = rate,
+          .build =
+              [kind](Tape& t, Refs in, const Hook& hook) {
+                return ops::residual(t, "op", in[0], in[1], use(kind, hook));
+              },
+          .reference = [kind](const Point& p) { return ref_residual(p, kind); }};
+}
+
+// qkv (B,T,3·NH·hs); rate 0: no hook
+OpCase attention(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t NH,
+                 std::int64_t hs, double rate) {
+  return {.name = "attention_" + name,
+          .size = size,
+          .operands = {activation("qkv", {B, T, 3 * NH * hs})},
+          .rate = rate,
+          .build =
+              [NH, rate](Tape& t, Refs in, const Hook& hook) {
+                const ops::NoiseKind* kind = rate > 0 ? &ops::noise_kind("dropout") : nullptr;
+                return ops::attention(t, "op", in[0], NH, use(kind, hook));
+              },
+          .reference = [NH](const Point& p) { return ref_attention(p, NH); }};
+}
+
+// targets from `low`: below 0 they are ignored
+OpCase cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_t V,
+                     std::int32_t low) {
+  return {.name = "cross_entropy_" + name,
+          .size = size,
+          .operands = {activation("logits", {rows, V}, 0.5, 3),
+                       ints("targets", {rows}, low, static_cast<std::int32_t>(V))},
+          .build = [](Tape& t, Refs in,
+                      const Hook&) { return ops::cross_entropy(t, "op", in[0], in[1]); },
+          .reference = ref_cross_entropy};
+}
+
+std::vector<OpCase> noise_cases() {
+  std::vector<OpCase> cases;
+  for (const ops::NoiseKind& kind : ops::noise_kinds()) {
+    if (kind.granularity == ops::Granularity::kHead) continue;  // has a meaning in attention only
+    cases.push_back(noise("odd", Size::kSmall, kind, {3, 5, 7}, 0.3));
+    cases.push_back(noise("130_rows", Size::kLarge, kind, {2, 65, 37}, 0.1));
+    cases.push_back(residual(std::string(kind.name), Size::kSmall, &kind, {2, 3, 19}, 0.4));
+    if (kind.granularity == ops::Granularity::kVocabulary) cases.pop_back();  // knows no tokens
+  }
+  cases.push_back(noise("nano", Size::kLarge, ops::noise_kind("dropout"), {12, 64, 128}, 0.1));
+  return cases;
+}
+
+std::vector<OpCase> make_cases() {
+  constexpr auto kSmall = Size::kSmall, kLarge = Size::kLarge, kBench = Size::kBench;
+  constexpr auto kInOut = Weight::kInOut, kOutIn = Weight::kOutIn;
+  const ops::NoiseKind* dropout = &ops::noise_kind("dropout");
+  std::vector<OpCase> cases = {
+      matmul("1x1", kSmall, {1, 1}, 1, kInOut, false),
+      matmul("row", kSmall, {1, 5}, 7, kInOut, true),
+      matmul("row_out_in", kSmall, {1, 16}, 5, kOutIn, false),
+      matmul("column", kSmall, {9, 6}, 1, kInOut, true),
+      matmul("odd", kSmall, {3, 5, 5}, 9, kInOut, true),
+      matmul("odd_out_in", kSmall, {3, 5, 5}, 9, kOutIn, true),
+      matmul("simd", kSmall, {2, 8, 16}, 32, kInOut, false),
+      matmul("simd_out_in", kSmall, {2, 8, 16}, 32, kOutIn, false),
+      matmul_of_activations(),
+      matmul("130_rows", kLarge, {130, 65}, 33, kInOut, true),
+      matmul("blocks", kLarge, {2, 131, 130}, 259, kInOut, true),
+      matmul("nano_c_attn", kLarge, {12, 64, 128}, 384, kInOut, false),
+      matmul("nano_mlp_c_proj", kLarge, {12, 64, 512}, 128, kInOut, false),
+      matmul("nano_head", kLarge, {12, 64, 128}, 65, kOutIn, false),
+      matmul("char_c_fc", kBench, {8, 256, 384}, 1536, kInOut, false),
+      matmul("char_mlp_c_proj", kBench, {8, 256, 1536}, 384, kInOut, false),
+      matmul("char_head", kBench, {8, 256, 384}, 65, kOutIn, false),
+
+      layernorm("row", kSmall, {1, 5}, true),
+      layernorm("odd", kSmall, {2, 3, 65}, true),
+      layernorm("simd_no_beta", kSmall, {4, 32}, false),
+      layernorm("130_rows", kLarge, {2, 65, 37}, true),
+      layernorm("nano", kLarge, {12, 64, 128}, false),
+      layernorm("char", kBench, {8, 256, 384}, false),
+
+      embedding("odd", kSmall, 2, 3, 7, 5, 5),
+      embedding("one", kSmall, 1, 1, 3, 1, 16),
+      embedding("130_rows", kLarge, 5, 26, 11, 26, 65),
+      embedding("nano", kLarge, 12, 64, 65, 64, 128),
+
+      gelu("odd", kSmall, {3, 13}),
+      gelu("nano", kLarge, {12, 64, 512}),
+      gelu("char", kBench, {8, 256, 1536}),
+
+      residual("odd", kSmall, nullptr, {1, 3, 13}, 0),
+      residual("nano", kLarge, nullptr, {12, 64, 128}, 0),
+      residual("nano_dropout", kLarge, dropout, {12, 64, 128}, 0.1),
+
+      attention("one", kSmall, 1, 1, 1, 3, 0),
+      attention("odd", kSmall, 2, 5, 2, 3, 0),
+      attention("odd_dropout", kSmall, 2, 7, 2, 5, 0.3),
+      attention("simd_dropout", kSmall, 1, 16, 1, 16, 0.2),
+      attention("130_rows_dropout", kLarge, 2, 130, 3, 24, 0.2),
+      attention("nano", kLarge, 12, 64, 4, 32, 0),
+      attention("nano_dropout", kLarge, 12, 64, 4, 32, 0.1),
+      attention("char", kBench, 8, 256, 6, 64, 0),
+      attention("char_dropout", kBench, 8, 256, 6, 64, 0.1),
+
+      cross_entropy("odd", kSmall, 5, 9, 0),
+      cross_entropy("row", kSmall, 1, 5, 0),
+      cross_entropy("ignored", kSmall, 7, 5, -4),
+      cross_entropy("130_rows", kLarge, 130, 257, -60),
+      cross_entropy("nano", kLarge, 768, 65, 0),
+      cross_entropy("char", kBench, 2048, 65, 0),
+  };
+  for (OpCase& c : noise_cases()) cases.push_back(std::move(c));
+  return cases;
+}
+
+}  // namespace
+
+const std::vector<OpCase>& op_cases() {
+  static const std::vector<OpCase> cases = make_cases();
+  return cases;
+}
+
+double Point::threshold() const { return std::round((1 - rate) * 65536); }
+
+std::uint16_t Point::bits(std::uint64_t element) const {
+  const auto key = engine::stream_key(step.seed, engine::Stream::kMask);
+  return engine::mask_bits(key, site, step.index, element);
+}
+
+Point make_point(const OpCase& c) {
+  Point p{.operands = c.operands,
+          .step = {.seed = 11, .index = 3, .first_row = 2, .progress = 0.25},
+          .site = engine::site_id(c.name),
+          .rate = c.rate};
+  for (const Operand& o : c.operands) {
+    engine::Sequence random(engine::stream_key(5, engine::Stream::kData),
+                            engine::site_id(c.name + '.' + o.name));
+    auto& floats = p.floats.emplace_back();
+    auto& whole = p.ints.emplace_back();
+    for (std::int64_t i = 0; i < o.shape.numel(); ++i) {
+      if (o.kind == Operand::Kind::kInts) {
+        const auto range = static_cast<std::uint64_t>(o.high - o.low);
+        whole.push_back(o.low + static_cast<std::int32_t>(random.below(range)));
+      } else {
+        double sum = -2;  // of four uniforms with variance 1/12 each: normal enough
+        for (int k = 0; k < 4; ++k) sum += random.next32() * 0x1p-32;
+        const double number = o.mean + o.sd * std::sqrt(3.0) * sum;
+        floats.push_back(static_cast<double>(static_cast<float>(number)));
+      }
+    }
+  }
+  return p;
+}
+
+}  // namespace tests
