@@ -1,5 +1,7 @@
 #include "engine/buffer.h"
 
+#include <sys/mman.h>
+
 #include <fstream>
 #include <iomanip>
 #include <string>
@@ -24,6 +26,8 @@ Buffer::Buffer(std::size_t bytes) : size_(bytes) {
   require(p != nullptr, "out of memory: ", gigabytes(static_cast<double>(bytes)),
           " refused by the system; make the batch or the model smaller");
   data_.reset(static_cast<std::byte*>(p));
+  // A hint only: without huge pages everything works, a little slower.
+  if (align > kAlign) madvise(p, bytes, MADV_HUGEPAGE);
 }
 
 std::size_t available_memory() {

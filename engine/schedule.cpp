@@ -21,8 +21,12 @@ std::vector<bool> wanted(const Tape& tape) {
   return wants;
 }
 
-/// Nodes whose output is not kept for backward: cheap ones always, with `recompute` also every
-/// replayable one whose output stays within its layer.
+/// Elements from which on a cheap op is rather run again than its output kept: below, keeping costs
+/// little memory and no time.
+constexpr std::int64_t kLarge = std::int64_t{1} << 21;
+
+/// Nodes whose output is not kept for backward: large cheap ones always, with `recompute` also
+/// every replayable one whose output stays within its layer.
 std::vector<bool> choose_replayed(const Tape& tape, const PlanOptions& options) {
   const auto& nodes = tape.nodes();
   std::vector<bool> replayed(nodes.size(), false), leaves(nodes.size(), false);
@@ -35,7 +39,9 @@ std::vector<bool> choose_replayed(const Tape& tape, const PlanOptions& options) 
     const bool kept =
         std::find(options.keep.begin(), options.keep.end(), nodes[i].out) != options.keep.end();
     if (kept || !needs.replayable) continue;
-    replayed[i] = needs.cheap || (options.recompute && nodes[i].segment >= 0 && !leaves[i]);
+    const bool large = tape.shape(nodes[i].out).numel() >= kLarge;
+    replayed[i] =
+        (needs.cheap && large) || (options.recompute && nodes[i].segment >= 0 && !leaves[i]);
   }
   return replayed;
 }
