@@ -60,14 +60,13 @@ double fma_peak() {
       V x[kChains];
       for (int c = 0; c < kChains; ++c) x[c] = hn::Set(kF, static_cast<float>(c));
       const V a = hn::Set(kF, 0.999f), b = hn::Set(kF, 0.001f);
-      for (int r = 0; r < kRounds; ++r)
-        HWY_UNROLL(12)
-        for (int c = 0; c < kChains; ++c) x[c] = hn::MulAdd(x[c], a, b);
+      for (int r = 0; r < kRounds; ++r) HWY_UNROLL(12)
+      for (int c = 0; c < kChains; ++c) x[c] = hn::MulAdd(x[c], a, b);
       for (int c = 0; c < kChains; ++c) sink += hn::GetLane(x[c]);
     }
     const double s = std::chrono::duration<double>(Clock::now() - start).count();
-    const double flops = 2.0 * kChains * kRounds * static_cast<double>(hn::Lanes(kF)) *
-                         omp_get_max_threads();
+    const double flops =
+        2.0 * kChains * kRounds * static_cast<double>(hn::Lanes(kF)) * omp_get_max_threads();
     best = std::max(best, flops / s * 1e-9);
     if (sink == 42) std::puts("");
   }
@@ -341,7 +340,8 @@ nlohmann::json measure(const Case& c, float rate, int repetitions) {
 }
 
 int usage() {
-  std::puts("usage: bench_attention [--describe] [--format text|json] [--repetitions N] [--dropout P]");
+  std::puts(
+      "usage: bench_attention [--describe] [--format text|json] [--repetitions N] [--dropout P]");
   return 2;
 }
 
@@ -359,10 +359,14 @@ int main(int argc, char** argv) {
     }
     if (i + 1 == argc) return usage();
     const std::string value = argv[++i];
-    if (a == "--format" && (value == "json" || value == "text")) json = value == "json";
-    else if (a == "--repetitions") repetitions = std::max(1, std::atoi(value.c_str()));
-    else if (a == "--dropout") rate = std::strtof(value.c_str(), nullptr);
-    else return usage();
+    if (a == "--format" && (value == "json" || value == "text"))
+      json = value == "json";
+    else if (a == "--repetitions")
+      repetitions = std::max(1, std::atoi(value.c_str()));
+    else if (a == "--dropout")
+      rate = std::strtof(value.c_str(), nullptr);
+    else
+      return usage();
   }
   const double before = fma_peak();
   nlohmann::json rows = nlohmann::json::array();
@@ -371,7 +375,8 @@ int main(int argc, char** argv) {
   const double peak = std::max(before, fma_peak());
   for (auto& row : rows) {
     // In 1e9/s: executed multiplications and additions up to the diagonal, without the softmax.
-    row["gflops"] = row["fused_flops"].get<double>() / row["fused_ms"]["median"].get<double>() * 1e-6;
+    row["gflops"] =
+        row["fused_flops"].get<double>() / row["fused_ms"]["median"].get<double>() * 1e-6;
     row["of_peak"] = row["gflops"].get<double>() / peak;
   }
   const nlohmann::json report{{"benchmark", "attention"},
@@ -390,12 +395,12 @@ int main(int argc, char** argv) {
               "oneDNN ms (min..max)", "speedup (p10..p90)", "of peak");
   for (const auto& r : rows) {
     const auto get = [&](const char* a, const char* b) { return r[a][b].get<double>(); };
-    std::printf("%6ld,%5ld,%3ld %10.3f (%.3f..%.3f) %10.3f (%.3f..%.3f) %9.2f (%.2f..%.2f) %7.1f%%\n",
-                r["heads"].get<long>(), r["T"].get<long>(), r["hs"].get<long>(),
-                get("fused_ms", "median"), get("fused_ms", "min"), get("fused_ms", "max"),
-                get("onednn_ms", "median"), get("onednn_ms", "min"), get("onednn_ms", "max"),
-                get("speedup", "median"), get("speedup", "p10"), get("speedup", "p90"),
-                100 * r["of_peak"].get<double>());
+    std::printf(
+        "%6ld,%5ld,%3ld %10.3f (%.3f..%.3f) %10.3f (%.3f..%.3f) %9.2f (%.2f..%.2f) %7.1f%%\n",
+        r["heads"].get<long>(), r["T"].get<long>(), r["hs"].get<long>(), get("fused_ms", "median"),
+        get("fused_ms", "min"), get("fused_ms", "max"), get("onednn_ms", "median"),
+        get("onednn_ms", "min"), get("onednn_ms", "max"), get("speedup", "median"),
+        get("speedup", "p10"), get("speedup", "p90"), 100 * r["of_peak"].get<double>());
     std::printf("%16s forward %.3f backward %.3f   oneDNN: forward %.3f backward %.3f, %s\n", "",
                 get("fused_forward_ms", "median"), get("fused_backward_ms", "median"),
                 get("onednn_forward_ms", "median"), get("onednn_backward_ms", "median"),
