@@ -113,9 +113,13 @@ HWY_INLINE KeepPair keep_pair(V16 bits, V16 threshold) {
 #else
   const auto below = hn::Lt(bits, threshold);
   if constexpr (kMaskRegisters) {
-    std::uint8_t bit[8];
-    hn::StoreMaskBits(k16, below, bit);
-    return {hn::LoadMaskBits(kF32, bit), hn::LoadMaskBits(kF32, bit + kLanes / 8)};
+    // Through integers of just the size, which compilers turn into a shift of the mask register.
+    std::uint32_t both;
+    hn::StoreMaskBits(k16, below, reinterpret_cast<std::uint8_t*>(&both));
+    const std::uint16_t half[2] = {static_cast<std::uint16_t>(both),
+                                   static_cast<std::uint16_t>(both >> 16)};
+    return {hn::LoadMaskBits(kF32, reinterpret_cast<const std::uint8_t*>(&half[0])),
+            hn::LoadMaskBits(kF32, reinterpret_cast<const std::uint8_t*>(&half[1]))};
   } else {
     const auto wide = [](V16 v) HWY_ATTR {
       return hn::RebindMask(kF32, hn::MaskFromVec(hn::BitCast(kI32, v)));
@@ -160,6 +164,39 @@ void for_each_keep(const MaskStream& stream, std::uint64_t first, std::size_t n,
     }
   };
   for_each_group(first, n, whole, edge);
+}
+
+// The same masks at 1 bit per element: bit i%8 of bits[i/8] is element i of the range.
+
+/// Writes `keep` of `at`. REQUIRES: at.i % 8 == 0 or at.i % 8 == 4 right after the 4 before it, as
+/// it is in for_each_keep() from a `first` divisible by 8.
+template <class At>
+HWY_INLINE void store_keep(const At& at, Keep keep, std::uint8_t* bits) {
+  std::uint8_t byte[8] = {};
+  hn::StoreMaskBits(kF32, keep, byte);
+  if constexpr (kLanes < 8) {
+    const auto mine = static_cast<std::uint8_t>(byte[0] & ((1u << at.n) - 1));
+    std::uint8_t& out = bits[at.i / 8];
+    out = at.i % 8 == 0 ? mine : static_cast<std::uint8_t>(out | mine << at.i % 8);
+  } else if (at.n == kLanes) {
+    std::memcpy(bits + at.i / 8, byte, kLanes / 8);
+  } else {
+    byte[at.n / 8] = static_cast<std::uint8_t>(byte[at.n / 8] & ((1u << at.n % 8) - 1));
+    std::memcpy(bits + at.i / 8, byte, keep_bytes(at.n));
+  }
+}
+
+/// f(at, keep) for n elements whose masks were stored.
+template <class F>
+HWY_INLINE void for_each_stored(const std::uint8_t* bits, std::size_t n, const F& f) {
+  for_each(n, [&](auto at) HWY_ATTR {
+    std::uint8_t byte[8] = {};
+    if constexpr (kLanes < 8)
+      byte[0] = static_cast<std::uint8_t>(bits[at.i / 8] >> at.i % 8);
+    else
+      std::memcpy(byte, bits + at.i / 8, keep_bytes(at.n));
+    f(at, hn::LoadMaskBits(kF32, byte));
+  });
 }
 
 }  // namespace ops::simd

@@ -102,7 +102,8 @@ class Philox {
       }
       const V64 ep0 = mul(e.c0, kM0), op0 = mul(o.c0, kM0);
       const V64 ep1 = mul(e.c2, kM1), op1 = mul(o.c2, kM1);
-      const V32 k0 = hn::Set(k32, key0_[kRounds - 1]), k1 = hn::Set(k32, key1_[kRounds - 1]);
+      const V32 k0 = hn::Set(k32, low(key0_[kRounds - 1])),
+                k1 = hn::Set(k32, low(key1_[kRounds - 1]));
       const std::size_t at = 2 * kWords * part;
       use(at, to16(xor3(highs(ep1, op1), lows(e.c1, o.c1), k0)));
       use(at + 32, to16(lows(ep1, op1)));
@@ -125,7 +126,7 @@ class Philox {
 
   static constexpr std::uint32_t low(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
   static constexpr std::uint32_t high(std::uint64_t x) { return low(x >> 32); }
-  static HWY_INLINE V64 set(std::uint32_t x) { return hn::Set(k64, x); }
+  static HWY_INLINE V64 set(std::uint64_t x) { return hn::Set(k64, x); }
   static HWY_INLINE V64 mul(V64 a, std::uint64_t m) {
     return hn::MulEven(hn::BitCast(k32, a), hn::BitCast(k32, hn::Set(k64, m)));
   }
@@ -137,7 +138,7 @@ class Philox {
   static HWY_INLINE V16 to16(V32 v) { return hn::BitCast(k16, v); }
   /// The lower (upper) halves of the even and the odd blocks' words, alternating.
   static HWY_INLINE V32 lows(V64 even, V64 odd) {
-    return hn::OddEven(hn::BitCast(k32, hn::ShiftLeft<32>(odd)), hn::BitCast(k32, even));
+    return hn::OddEven(hn::DupEven(hn::BitCast(k32, odd)), hn::BitCast(k32, even));
   }
   static HWY_INLINE V32 highs(V64 even, V64 odd) {
     return hn::OddEven(hn::BitCast(k32, odd), hn::BitCast(k32, upper(even)));
@@ -168,8 +169,9 @@ class Philox {
 
   std::uint32_t site_, step_;
   std::uint64_t block_high_ = 0;
-  std::uint32_t first_c2_ = 0, second_c0_ = 0, second_c2_ = 0, third_c2_ = 0;
-  std::uint32_t key0_[kRounds], key1_[kRounds];
+  // 64 bits wide, so that they broadcast from memory.
+  std::uint64_t first_c2_ = 0, second_c0_ = 0, second_c2_ = 0, third_c2_ = 0;
+  std::uint64_t key0_[kRounds], key1_[kRounds];
 };
 #endif
 

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "train/schedule.h"
+
 namespace train {
 namespace {
 
@@ -24,11 +26,11 @@ void refuse_oversized(const models::GptConfig& c, const Settings& s) {
   engine::require_memory(weights + activations, "this model and batch");
 }
 
-double tokens_per_step(const Settings& s) {
+double step_tokens(const Settings& s) {
   return static_cast<double>(s.batch) * static_cast<double>(s.block_size);
 }
 
-double tokens_per_epoch(const Batches& batches, const Settings& s, const Corpus& corpus) {
+double epoch_tokens(const Batches& batches, const Settings& s, const Corpus& corpus) {
   return batches.windows_per_epoch() > 0
              ? static_cast<double>(batches.windows_per_epoch() * s.block_size)
              : static_cast<double>(corpus.train.size());
@@ -55,9 +57,9 @@ void check_run(const Settings& settings, const Corpus& corpus,
   const Batches batches(corpus.train, settings.block_size, settings.batch, 0, unique_tokens);
   const Budget budget = Budget::parse(settings.budget);
   if (!budget.fixed_steps()) return;
-  const double tokens = tokens_per_step(settings);
+  const double tokens = step_tokens(settings);
   budget.steps_for(tokens, tokens * models::flops_per_token(config),
-                   tokens_per_epoch(batches, settings, corpus));
+                   epoch_tokens(batches, settings, corpus));
 }
 
 Trainer::Trainer(const Settings& settings, const Corpus& corpus,
@@ -70,9 +72,9 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
                static_cast<std::uint64_t>(settings.seed), unique_tokens) {
   const auto start = Clock::now();
   refuse_oversized(config_, settings_);
-  tokens_per_step_ = tokens_per_step(settings_);
+  tokens_per_step_ = step_tokens(settings_);
   flops_per_step_ = tokens_per_step_ * models::flops_per_token(config_);
-  tokens_per_epoch_ = tokens_per_epoch(batches_, settings_, corpus_);
+  tokens_per_epoch_ = epoch_tokens(batches_, settings_, corpus_);
   if (budget_.fixed_steps())
     total_steps_ = budget_.steps_for(tokens_per_step_, flops_per_step_, tokens_per_epoch_);
 

@@ -1,0 +1,14 @@
+#include "cli/commands.h"
+
+namespace cli {
+
+std::span<const CommandEntry> commands() {
+  static constexpr CommandEntry kCommands[] = {
+      {"compare", "train regimes at the same budget on paired seeds and say which pays",
+       compare_command},
+      {"train", "train one model and write its weights", train_command},
+  };
+  return kCommands;
+}
+
+}  // namespace cli

@@ -1,0 +1,70 @@
+// isodrop: does dropout pay, at the same compute?
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.h"
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "engine/threads.h"
+#include "isodrop_version.h"
+
+namespace {
+
+constexpr int kBadInput = 2;
+
+void print_usage() {
+  fmt::print(
+      "isodrop {}: at the same compute, does dropout pay?\n\n"
+      "Usage: isodrop COMMAND [FLAGS]\n\nCommands:\n",
+      ISODROP_VERSION);
+  for (const cli::CommandEntry& command : cli::commands())
+    fmt::print("  {:<10} {}\n", command.name, command.summary);
+  fmt::print(
+      "\nisodrop COMMAND --help lists a command's flags. `isodrop compare` alone shows both sides "
+      "of the\nquestion on a built-in corpus in a few minutes.\n");
+}
+
+int dispatch(int argc, const char* const* argv) {
+  const std::string_view name = argc > 1 ? argv[1] : "--help";
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_usage();
+    return 0;
+  }
+  if (name == "--version" || name == "-V") {
+    fmt::print("isodrop {}\n", ISODROP_VERSION);
+    return 0;
+  }
+  std::vector<std::string_view> names;
+  for (const cli::CommandEntry& command : cli::commands()) {
+    if (command.name == name) return command.run(argc - 1, argv + 1);
+    names.push_back(command.name);
+  }
+  throw engine::Error(
+      engine::concat("unknown command ", engine::quote(name), ": ", engine::suggest(name, names)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  engine::wait_politely(argv);
+  try {
+    const int code = dispatch(argc, argv);
+    if (std::fflush(stdout) != 0)
+      throw engine::Error("standard output: cannot be written to (disk full?)");
+    return code;
+  } catch (const engine::Error& e) {
+    fmt::print(stderr, "isodrop: error: {}\n", e.what());
+    return kBadInput;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "isodrop: error: out of memory; make the batch or the model smaller\n");
+    return kBadInput;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "isodrop: internal error: {}\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,71 @@
+// The command line of one command: the flags of the settings table and the command's own.
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/settings.h"
+
+namespace cli {
+
+/// A flag of one command that is no setting of a run.
+struct Extra {
+  std::string_view flag;      // without the dashes
+  std::string_view hint;      // what its value is, "DIR"; empty: a switch without value
+  std::string_view fallback;  // the value where it is not given
+  std::string_view help;
+  bool repeatable = false;
+  std::vector<std::string_view> choices = {};  // the only values; empty: any
+};
+
+struct Command {
+  std::string_view name, summary;
+  std::vector<Extra> extras = {};
+  bool settings = true;                        // takes the settings' flags
+  std::vector<std::string_view> without = {};  // but not these
+  // What this command starts from. A preset on the command line overrides the settings in it.
+  std::vector<train::Assignment> defaults = {};
+  std::string_view argument = {};  // hint of its one argument without a flag; empty: takes none
+  std::vector<std::string_view> examples = {};
+};
+
+class Parsed {
+ public:
+  train::Settings settings;     // defaults, preset and flags; validated
+  std::set<std::string> given;  // names of the settings whose flags were given
+  std::string argument;         // without a flag; empty if not given
+  bool help = false;            // asked for: nothing else is read
+
+  /// Whether the extra flag was given.
+  bool has(std::string_view flag) const;
+  /// Its value, or its fallback. A switch is "true" when given.
+  const std::string& text(std::string_view flag) const;
+  /// All values of a repeatable flag, in order.
+  const std::vector<std::string>& all(std::string_view flag) const;
+  /// The value as a number within a range; throws Error.
+  std::int64_t integer(std::string_view flag, std::int64_t low,
+                       std::int64_t high = std::numeric_limits<std::int64_t>::max()) const;
+  double real(std::string_view flag, double low, double high) const;
+
+ private:
+  friend Parsed parse(const Command&, int, const char* const*);
+  struct Values {
+    std::vector<std::string> values;
+    std::string fallback;
+  };
+  const Values& find(std::string_view flag) const;
+  std::map<std::string, Values, std::less<>> extras_;
+};
+
+/// Reads argv[1..]; throws Error for an unknown, repeated or incomplete flag, a stray argument, or
+/// a value that is not allowed.
+Parsed parse(const Command& command, int argc, const char* const* argv);
+
+/// The help of a command, wrapped at `width` columns, with headings in bold if `color`.
+std::string help(const Command& command, std::size_t width, bool color);
+
+}  // namespace cli

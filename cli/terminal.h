@@ -1,0 +1,54 @@
+// What the program may do with the terminal it writes to, and the progress line.
+#pragma once
+#include <cstddef>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace cli {
+
+/// A terminal that understands cursor movement (TERM is not "dumb").
+bool interactive(std::FILE* out);
+
+/// Colour is wanted: interactive, and NO_COLOR (no-color.org) not set or empty.
+bool color(std::FILE* out);
+
+/// Width for running text: the terminal's, within 80 and 100.
+std::size_t columns(std::FILE* out);
+
+/// The first `width` characters (code points) of UTF-8 text.
+std::string_view clip(std::string_view text, std::size_t width);
+
+/// One line of progress on standard error. On a terminal it is redrawn in place, at most ten times
+/// a second; in a log it is a plain line, at most every five seconds.
+class ProgressLine {
+ public:
+  using Clock = std::function<double()>;  // seconds, never going back
+  explicit ProgressLine(std::FILE* out = stderr);
+  ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock);
+  ~ProgressLine() { finish(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  /// Whether update() would draw now: ask before formatting a line.
+  bool due() const;
+  /// Shows the line if it is due.
+  void update(std::string_view line);
+  /// Prints a line that stays (an evaluation, a warning) and draws the progress anew below it.
+  void note(std::string_view line);
+  /// Ends the progress: its last state stays on a terminal. Called again, does nothing.
+  void finish();
+
+ private:
+  void draw(std::string_view line);
+  std::FILE* out_;
+  bool interactive_;
+  std::size_t width_;
+  Clock clock_;
+  double last_ = 0;
+  bool any_ = false;   // something was drawn at last_
+  std::string shown_;  // on the terminal's current line
+};
+
+}  // namespace cli

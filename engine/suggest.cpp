@@ -1,0 +1,95 @@
+#include "engine/suggest.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kLongestName = 64;  // longer ones are no typing mistakes
+
+char fold(char c) {
+  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
+  return c == '-' ? '_' : c;
+}
+
+std::string fold(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += fold(c);
+  return out;
+}
+
+}  // namespace
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  // Optimal string alignment: three rows of the table of prefix distances.
+  const std::string x = fold(a), y = fold(b);
+  std::vector<std::size_t> before(y.size() + 1), last(y.size() + 1), row(y.size() + 1);
+  for (std::size_t j = 0; j <= y.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= x.size(); ++i) {
+    before = last;
+    last = row;
+    row[0] = i;
+    for (std::size_t j = 1; j <= y.size(); ++j) {
+      const std::size_t replace = last[j - 1] + (x[i - 1] == y[j - 1] ? 0 : 1);
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, replace});
+      if (i > 1 && j > 1 && x[i - 1] == y[j - 2] && x[i - 2] == y[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row[y.size()];
+}
+
+std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates) {
+  std::string_view best;
+  if (name.empty() || name.size() > kLongestName) return best;
+  const std::string wanted = fold(name);
+  std::size_t best_distance = std::max<std::size_t>(1, wanted.size() / 3) + 1;
+  for (const std::string_view candidate : candidates) {
+    const std::size_t distance = edit_distance(wanted, candidate);
+    if (distance < best_distance && distance < std::max(wanted.size(), candidate.size())) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  if (!best.empty()) return best;
+  for (const std::string_view candidate : candidates) {
+    const std::string known = fold(candidate);
+    const bool contained = known.find(wanted) != known.npos || wanted.find(known) != wanted.npos;
+    if (contained && std::min(known.size(), wanted.size()) >= 3) return candidate;
+  }
+  return best;
+}
+
+std::string suggest(std::string_view name, std::span<const std::string_view> candidates) {
+  const std::string_view near = nearest(name, candidates);
+  if (near.empty()) return "choose from " + join(candidates);
+  return "did you mean '" + std::string(near) + "'?";
+}
+
+std::string quote(std::string_view value) {
+  constexpr std::size_t kLongest = 120;
+  std::string out = "'";
+  for (const char c : value.substr(0, kLongest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+      continue;
+    }
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
+    out += escaped;
+  }
+  return out + (value.size() > kLongest ? "...'" : "'");
+}
+
+std::string join(std::span<const std::string_view> words, std::string_view separator) {
+  std::string out;
+  for (const std::string_view word : words) {
+    if (!out.empty()) out += separator;
+    out += word;
+  }
+  return out;
+}
+
+}  // namespace engine

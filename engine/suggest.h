@@ -1,0 +1,28 @@
+// What an error says about a name nobody knows, or a value it repeats.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace engine {
+
+/// Edits (insert, delete, replace, swap two neighbours) that turn `a` into `b`. Case does not
+/// count, nor does '-' against '_'.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// The candidate most likely meant by `name`: at most a third of its letters off, or one name
+/// contained in the other. Empty where there is none; the first of equals.
+std::string_view nearest(std::string_view name, std::span<const std::string_view> candidates);
+
+/// "did you mean 'X'?", or where nothing is near "choose from A, B, C".
+std::string suggest(std::string_view name, std::span<const std::string_view> candidates);
+
+/// The value in single quotes, fit for a one-line message: control characters escaped, cut short
+/// after 120 bytes.
+std::string quote(std::string_view value);
+
+/// "A, B, C"
+std::string join(std::span<const std::string_view> words, std::string_view separator = ", ");
+
+}  // namespace engine

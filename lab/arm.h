@@ -1,0 +1,35 @@
+// The arms of a comparison: a name, and what each sets differently.
+//
+//   ARM    = [NAME ':'] ITEM {',' ITEM}
+//   ITEM   = SETTING '=' VALUE       any setting whose row in the table allows it
+//          | 'none'                  first only: every regularizer off; weight decay, a setting of
+//                                    the optimizer, stays
+//   NAME   = letters, digits, '_', '.', '-'
+//
+// A ':' ends a name only where no '=' comes before it, so values may hold colons:
+// "reg=dropout:0.1@attn" has no name. An arm without a name is called by its own text.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "train/settings.h"
+
+namespace lab {
+
+struct Arm {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> overrides;  // in order, values canonical
+  train::Settings settings;                                    // base with the overrides
+};
+
+/// Throws Error: unknown arm or setting, one that no arm may override, a setting twice, no value,
+/// or settings that do not go together.
+Arm parse_arm(std::string_view text, const train::Settings& base);
+
+/// The same for several, whose names must differ.
+std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base);
+
+}  // namespace lab

@@ -1,0 +1,221 @@
+// The table of settings, the table of presets, and the rules between settings.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/budget.h"
+#include "train/settings.h"
+
+namespace train {
+namespace {
+
+constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+constexpr double kHuge = 1e30;  // no limit, but the range of a float
+
+// Why arms have a setting in common.
+constexpr std::string_view kSameData = "the arms of a comparison see the same data";
+constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
+
+std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
+void check_budget(const std::string& text) { Budget::parse(text); }
+
+const std::vector<Row>& rows() {
+  using S = Settings;
+  using enum Group;
+  static const std::vector<Row> table = {
+      // A preset in an arm would silently take back what the command line says.
+      {"preset", &S::preset, Choices{preset_names}, kModel,
+       "sizes, batch and learning rate at once",
+       "it stands for many settings, batch and lr included: name the ones that differ"},
+      {"n_layer", &S::n_layer, Integers{1, 1000}, kModel, "transformer blocks (L)"},
+      {"n_head", &S::n_head, Integers{1, 4096}, kModel, "attention heads (NH); must divide n_embd"},
+      {"n_embd", &S::n_embd, Integers{1, 1 << 20}, kModel, "channels (C)"},
+      {"block_size", &S::block_size, Integers{1, 1 << 20}, kModel, "context in tokens (T)",
+       "validation is measured in windows of that length, so the losses would not compare"},
+      {"bias", &S::bias, Switch{}, kModel, "biases in linear layers and norms"},
+
+      {"dropout", &S::dropout, Rate{}, kRegularizers,
+       "dropout where GPT-2 has it: embedding, attention weights, residual branches", "", "0"},
+
+      {"batch", &S::batch, Integers{1, 1 << 24}, kOptimizer, "sequences per step (B)"},
+      {"grad_accum", &S::grad_accum, Integers{1, 1 << 24}, kOptimizer,
+       "micro-steps that a step's batch is divided into; must divide batch"},
+      {"lr", &S::lr, Reals{0, kHuge}, kOptimizer, "highest learning rate"},
+      {"min_lr", &S::min_lr, Reals{0, kHuge}, kOptimizer,
+       "learning rate at the end of the budget; auto is lr / 10"},
+      {"warmup", &S::warmup, Reals{0, 1, false, true}, kOptimizer,
+       "share of the budget over which the learning rate rises"},
+      {"weight_decay", &S::weight_decay, Reals{0, 1000}, kOptimizer,
+       "AdamW's decay, on matrices only"},
+      {"beta1", &S::beta1, Reals{0, 1, false, true}, kOptimizer, "AdamW's first-moment decay"},
+      {"beta2", &S::beta2, Reals{0, 1, false, true}, kOptimizer, "AdamW's second-moment decay"},
+      {"grad_clip", &S::grad_clip, Reals{0, kHuge}, kOptimizer,
+       "largest global norm of the gradient; 0 does not clip"},
+
+      {"text", &S::text, Text{"PATH", "a path"}, kData,
+       "text file to train on (default: the built-in corpus)", kSameData},
+      {"val", &S::val, Text{"PATH", "a path"}, kData,
+       "text file to validate on (default: the end of the text)", kSameData},
+      {"tokenizer", &S::tokenizer, Choices{tokenizers}, kData, "what a token is", kSameData},
+      {"val_fraction", &S::val_fraction, Reals{0, 1, true, true}, kData,
+       "share of the text held out at its end", kSameData},
+
+      {"budget", &S::budget, Text{"BUDGET", kBudgetForms, check_budget}, kRun, "how much to train",
+       "the arms of a comparison get the same budget"},
+      {"seed", &S::seed, Integers{0, kMax}, kRun, "seed of initial weights, data order and masks",
+       "arms are paired by seed"},
+      {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",
+       "it changes the speed, not the result"},
+      {"eval_interval", &S::eval_interval, Integers{0, kMax}, kRun,
+       "steps between evaluations; 0 makes 10 to 20 over the budget", kSameMeasure},
+      {"eval_tokens", &S::eval_tokens, Integers{0, kMax}, kRun,
+       "tokens of the validation split to evaluate on; 0 is all of it", kSameMeasure},
+  };
+  return table;
+}
+
+const std::vector<Preset>& preset_rows() {
+  static const std::vector<Preset> table = {
+      {"tiny",
+       "2 layers, 2 heads, 64 channels, T 64: seconds, for a try",
+       {{"n_layer", "2"},
+        {"n_head", "2"},
+        {"n_embd", "64"},
+        {"block_size", "64"},
+        {"batch", "16"},
+        {"bias", "false"},
+        {"lr", "1e-3"}},
+       65},
+      {"nano",
+       "4 layers, 4 heads, 128 channels, T 64: nanoGPT's CPU example",
+       {{"n_layer", "4"},
+        {"n_head", "4"},
+        {"n_embd", "128"},
+        {"block_size", "64"},
+        {"batch", "12"},
+        {"bias", "false"},
+        {"lr", "1e-3"}},
+       65},
+      {"char",
+       "6 layers, 6 heads, 384 channels, T 256: nanoGPT's character model",
+       {{"n_layer", "6"},
+        {"n_head", "6"},
+        {"n_embd", "384"},
+        {"block_size", "256"},
+        {"batch", "64"},
+        {"bias", "false"},
+        {"lr", "1e-3"}},
+       65},
+      // Batch 4 keeps 124M parameters and their activations within a laptop's memory.
+      {"gpt2",
+       "12 layers, 12 heads, 768 channels, T 1024, biases: GPT-2 small",
+       {{"n_layer", "12"},
+        {"n_head", "12"},
+        {"n_embd", "768"},
+        {"block_size", "1024"},
+        {"batch", "4"},
+        {"bias", "true"},
+        {"lr", "6e-4"}},
+       50257},
+  };
+  return table;
+}
+
+template <class Table>
+std::vector<std::string_view> names_of(const Table& table) {
+  std::vector<std::string_view> out;
+  for (const auto& row : table) out.push_back(row.name);
+  return out;
+}
+
+}  // namespace
+
+std::span<const Row> settings_table() { return rows(); }
+std::span<const Preset> presets() { return preset_rows(); }
+std::vector<std::string_view> setting_names() { return names_of(rows()); }
+std::vector<std::string_view> preset_names() { return names_of(preset_rows()); }
+
+std::string_view title(Group group) {
+  switch (group) {
+    case Group::kModel:
+      return "model";
+    case Group::kRegularizers:
+      return "regularizers";
+    case Group::kOptimizer:
+      return "optimizer";
+    case Group::kData:
+      return "data";
+    case Group::kRun:
+      return "run";
+  }
+  return "";
+}
+
+const Row* find_setting(std::string_view name) {
+  std::string wanted(name);
+  std::replace(wanted.begin(), wanted.end(), '-', '_');
+  for (const Row& row : rows())
+    if (row.name == wanted) return &row;
+  return nullptr;
+}
+
+const Preset& preset_of(const Settings& settings) {
+  for (const Preset& preset : preset_rows())
+    if (preset.name == settings.preset) return preset;
+  throw engine::Error("unknown preset " + engine::quote(settings.preset) + "; " +
+                      engine::suggest(settings.preset, preset_names()));
+}
+
+void validate(const Settings& s, std::string_view source) {
+  const auto need = [&](bool ok, const auto&... message) {
+    if (!ok) throw engine::Error(engine::concat(source, source.empty() ? "" : ": ", message...));
+  };
+  // The nearest to `wanted` that divides `whole`, below and above.
+  const auto divisors = [](std::int64_t whole, std::int64_t wanted) {
+    std::int64_t low = std::min(wanted, whole), high = std::min(wanted, whole);
+    while (whole % low != 0) --low;
+    while (whole % high != 0) ++high;
+    return low == high ? engine::concat(low) : engine::concat(low, " or ", high);
+  };
+  need(s.n_embd % s.n_head == 0, "n_head=", s.n_head, " heads do not divide n_embd=", s.n_embd,
+       " channels; try n_head=", divisors(s.n_embd, s.n_head),
+       ", or n_embd=", (s.n_embd / s.n_head + 1) * s.n_head);
+  need(s.batch % s.grad_accum == 0, "grad_accum=", s.grad_accum, " does not divide batch=", s.batch,
+       "; try grad_accum=", divisors(s.batch, s.grad_accum));
+  need(s.final_lr() <= s.lr, "min_lr=", s.final_lr(), " is above lr=", s.lr,
+       "; the learning rate falls from lr to min_lr");
+  need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
+       " needs a text to train on; give text too");
+  // What the largest tensors would hold, as engine::Shape would refuse it later.
+  const auto real = [](std::int64_t n) { return static_cast<double>(n); };
+  const double C = real(s.n_embd), rows = real(s.micro_batch()) * real(s.block_size);
+  const double largest = std::max(
+      {rows * 4 * C, rows * real(s.n_head) * real(s.block_size), 12 * C * C * real(s.n_layer)});
+  need(largest < real(kMax) / 16, "sizes overflow: batch=", s.batch, ", block_size=", s.block_size,
+       ", n_embd=", s.n_embd, ", n_head=", s.n_head, ", n_layer=", s.n_layer, " make tensors of ",
+       largest, " numbers; make the largest of them smaller");
+}
+
+std::vector<std::string> notes(const Settings& s) {
+  std::vector<std::string> out;
+  if (s.dropout > 0) {
+    const double kept = std::round((1 - s.dropout) * 65536) / 65536;
+    if (kept == 1)
+      out.push_back(
+          engine::concat("dropout=", s.dropout,
+                         " is below the resolution of the masks, 1/65536: it drops nothing"));
+    else if (std::abs((1 - kept) / s.dropout - 1) > 0.01 ||
+             std::abs(kept / (1 - s.dropout) - 1) > 0.01)
+      out.push_back(engine::concat("dropout=", s.dropout, " becomes ", 1 - kept,
+                                   ", a multiple of the masks' resolution of 1/65536"));
+  }
+  return out;
+}
+
+std::int64_t eval_every(const Settings& s, std::int64_t steps) {
+  return s.eval_interval > 0 ? s.eval_interval : std::max<std::int64_t>(1, (steps + 19) / 20);
+}
+
+}  // namespace train
