@@ -105,7 +105,8 @@ class Attention final : public engine::Op {
       Noise noise = shared;
       float* scratch =
           f.scratch_as<float>() + static_cast<std::size_t>(omp_get_thread_num()) * floats;
-#pragma omp for schedule(dynamic)
+      // Static: a thread meets the rows again that it met in the matmuls before and in forward.
+#pragma omp for schedule(static)
       for (std::size_t task = 0; task < B_ * NH_; ++task) {
         const std::size_t b = task / NH_, column = task % NH_ * hs_;
         attn::Head h;
