@@ -51,6 +51,7 @@ class Attention final : public engine::Op {
 
   void forward(const engine::Frame& f) const override {
     each_head(f, forward_floats(), [&](attn::Head& h, auto& noise, std::size_t, float* scratch) {
+      h.write = write(f.out.f32(), C_);
       attn::forward_head(h, noise, scratch);
     });
   }
@@ -63,12 +64,20 @@ class Attention final : public engine::Op {
       h.dq = f.din[0].f32() + b * T_ * 3 * C_ + column;
       h.dk = h.dq + C_;
       h.dv = h.dk + C_;
-      h.add = f.din[0].add;
+      h.write = f.din[0].add ? attn::Write::kAdd : write(f.din[0].f32(), 3 * C_);
       attn::backward_head(h, noise, scratch);
     });
   }
 
  private:
+  /// Streams to tensors (B,T,columns) that the next op would not find in a private cache anyway.
+  attn::Write write(const float* to, std::size_t columns) const {
+    constexpr std::size_t kLine = 64, kLarge = std::size_t{4} << 20;
+    const bool lines =
+        reinterpret_cast<std::uintptr_t>(to) % kLine == 0 && hs_ * sizeof(float) % kLine == 0;
+    const bool large = B_ * T_ * columns * sizeof(float) >= kLarge;
+    return lines && large ? attn::Write::kStream : attn::Write::kAssign;
+  }
   std::size_t forward_floats() const { return attn::ForwardScratch(nullptr, T_, hs_).carve.used(); }
   std::size_t backward_floats() const {
     return attn::BackwardScratch(nullptr, T_, hs_).carve.used();
@@ -96,7 +105,8 @@ class Attention final : public engine::Op {
       Noise noise = shared;
       float* scratch =
           f.scratch_as<float>() + static_cast<std::size_t>(omp_get_thread_num()) * floats;
-#pragma omp for schedule(dynamic)
+      // Static: a thread meets the rows again that it met in the matmuls before and in forward.
+#pragma omp for schedule(static)
       for (std::size_t task = 0; task < B_ * NH_; ++task) {
         const std::size_t b = task / NH_, column = task % NH_ * hs_;
         attn::Head h;

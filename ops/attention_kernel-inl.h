@@ -4,6 +4,8 @@
 //
 // Logarithms are to base 2: Qᵀ carries log₂e/√hs, so P = 2^(S − lse).
 #pragma once
+#include <hwy/cache_control.h>
+
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -14,6 +16,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace ops::attn {
 
+/// Where a result goes: assigned, added to what is there, or assigned past the caches (`stream`:
+/// rows must be whole cache lines; pays where the result is too large to be found in a cache
+/// later).
+enum class Write { kAssign, kAdd, kStream };
+
 /// One head's rows in memory: q, k, v and their gradients T rows `ld` apart; out, dout `ldo` apart.
 struct Head {
   std::size_t T = 0, hs = 0, ld = 0, ldo = 0;
@@ -21,8 +28,8 @@ struct Head {
   float *out = nullptr, *lse = nullptr;  // lse (T)
   const float* dout = nullptr;
   float *dq = nullptr, *dk = nullptr, *dv = nullptr;
-  bool add = false;
-  std::uint64_t index = 0;  // b·NH + h in the whole batch
+  Write write = Write::kAssign;  // of out, or of the gradients
+  std::uint64_t index = 0;       // b·NH + h in the whole batch
 };
 
 /// Number of the mask group of keys 0..3 for the queries of block `i / kQ`.
@@ -86,16 +93,18 @@ inline void pack(std::size_t n, std::size_t rows, std::size_t hs, std::size_t hp
 
 /// to (n,hs) = or += from (n,hp) · factor.
 inline void unpack(std::size_t n, std::size_t hs, std::size_t hp, const float* from, float factor,
-                   bool add, float* to, std::size_t ld) {
+                   Write how, float* to, std::size_t ld) {
   const V f = hn::Set(kF, factor);
   const std::size_t whole = hs / kLanes * kLanes;
+  const bool add = how == Write::kAdd;
   for (std::size_t i = 0; i < n; ++i, from += hp, to += ld) {
-    if (add) {
-      for (std::size_t c = 0; c < whole; c += kLanes)
-        hn::StoreU(hn::MulAdd(f, hn::Load(kF, from + c), hn::LoadU(kF, to + c)), kF, to + c);
-    } else {
-      for (std::size_t c = 0; c < whole; c += kLanes)
-        hn::StoreU(hn::Mul(f, hn::Load(kF, from + c)), kF, to + c);
+    for (std::size_t c = 0; c < whole; c += kLanes) {
+      const V x = hn::Load(kF, from + c);
+      if (how == Write::kStream) {
+        hn::Stream(hn::Mul(f, x), kF, to + c);
+      } else {
+        hn::StoreU(add ? hn::MulAdd(f, x, hn::LoadU(kF, to + c)) : hn::Mul(f, x), kF, to + c);
+      }
     }
     for (std::size_t c = whole; c < hs; ++c)
       to[c] = add ? to[c] + factor * from[c] : factor * from[c];
@@ -108,11 +117,17 @@ HWY_INLINE hn::Mask<hn::ScalableTag<float>> sees(std::size_t v, std::size_t behi
                 hn::Set(kF, static_cast<float>(behind)));
 }
 
+/// Whether no query of vector number v sees key j of the tile.
+HWY_INLINE bool unseen(const Tile& t, std::size_t j, std::size_t v) {
+  return j >= t.diagonal + (v + 1) * kLanes;
+}
+
 /// What queries don't see becomes −∞; top (kQ) = the largest score yet of every query.
 inline void mask_and_max(const Tile& t, float* s, V* top) {
   for (std::size_t j = 0; j < t.keys; ++j)
     for (std::size_t v = 0; v < kQV; ++v) {
       float* at = s + j * kQ + v * kLanes;
+      if (unseen(t, j, v)) continue;
       V x = hn::Load(kF, at);
       if (j > t.diagonal) {
         x = hn::IfThenElse(sees(v, j - t.diagonal), x,
@@ -126,13 +141,17 @@ inline void mask_and_max(const Tile& t, float* s, V* top) {
 /// s = noise ∘ 2^(s − top), sum (kQ) += 2^(s − top).
 template <class Noise>
 void weights(const Tile& t, std::uint64_t group, Noise& noise, float* s, const V* top, V* sum) {
+  noise.load(group, t.keys);
   for (std::size_t j = 0; j < t.keys; ++j) {
-    if (j % 4 == 0) noise.load(group + j / 4);
     for (std::size_t v = 0; v < kQV; ++v) {
       float* at = s + j * kQ + v * kLanes;
+      if (unseen(t, j, v)) {
+        hn::Store(hn::Zero(kF), kF, at);
+        continue;
+      }
       const V e = simd::exp2(kF, hn::Sub(hn::Load(kF, at), top[v]));
       sum[v] = hn::Add(sum[v], e);
-      hn::Store(noise(j % 4, v, e), kF, at);
+      hn::Store(noise(j, v, e), kF, at);
     }
   }
 }
@@ -143,12 +162,12 @@ void forward_head(const Head& h, Noise& noise, float* scratch) {
   const ForwardScratch m(scratch, h.T, h.hs);
   const std::size_t hp = round_up(h.hs, kLanes < 4 ? 4 : kLanes);
   const float scale = 1 / std::sqrt(static_cast<float>(h.hs));
-  pack(h.T, h.T, h.hs, hp, h.k, h.ld, 1, m.k);
-  pack(h.T, h.T, h.hs, hp, h.v, h.ld, 1, m.v);
   alignas(64) float lse[kQ], factor[kQ];
   for (std::size_t i0 = 0; i0 < h.T; i0 += kQ) {
     const std::size_t n = std::min(kQ, h.T - i0), keys = i0 + n;
     const auto tile = [&](std::size_t j0) { return Tile{std::min(kKeys, keys - j0), i0 - j0}; };
+    pack(n, n, h.hs, hp, h.k + i0 * h.ld, h.ld, 1, m.k + i0 * hp);
+    pack(n, n, h.hs, hp, h.v + i0 * h.ld, h.ld, 1, m.v + i0 * hp);
     pack(n, kQ, h.hs, hp, h.q + i0 * h.ld, h.ld, scale, m.q);
     transpose(hp, m.q, 1.44269504f, m.qt);
     V top[kQV], sum[kQV];
@@ -171,26 +190,32 @@ void forward_head(const Head& h, Noise& noise, float* scratch) {
     }
     std::memcpy(h.lse + i0, lse, n * sizeof(float));
     for (std::size_t i = 0; i < n; ++i)
-      unpack(1, h.hs, hp, m.o + i * hp, factor[i], false, h.out + (i0 + i) * h.ldo, h.ldo);
+      unpack(1, h.hs, hp, m.o + i * hp, factor[i], h.write, h.out + (i0 + i) * h.ldo, h.ldo);
   }
+  if (h.write == Write::kStream) hwy::FlushStream();
 }
 
 /// s = P̃ = noise ∘ P, ds = dS = P ∘ (noise ∘ dP̃ − D), where s and ds hold S and dP̃ before.
 template <class Noise>
 void weight_gradients(const Tile& t, std::uint64_t group, Noise& noise, const float* lse,
                       const float* delta, float* s, float* ds) {
+  noise.load(group, t.keys);
   for (std::size_t j = 0; j < t.keys; ++j) {
-    if (j % 4 == 0) noise.load(group + j / 4);
     for (std::size_t v = 0; v < kQV; ++v) {
       const std::size_t at = j * kQ + v * kLanes;
+      if (unseen(t, j, v)) {
+        hn::Store(hn::Zero(kF), kF, s + at);
+        hn::Store(hn::Zero(kF), kF, ds + at);
+        continue;
+      }
       V p = simd::exp2(kF, hn::Sub(hn::Load(kF, s + at), hn::Load(kF, lse + v * kLanes)));
-      V g = hn::Sub(noise(j % 4, v, hn::Load(kF, ds + at)), hn::Load(kF, delta + v * kLanes));
+      V g = hn::Sub(noise(j, v, hn::Load(kF, ds + at)), hn::Load(kF, delta + v * kLanes));
       if (j > t.diagonal) {
         const auto seen = sees(v, j - t.diagonal);
         p = hn::IfThenElseZero(seen, p);
         g = hn::IfThenElseZero(seen, g);
       }
-      hn::Store(noise(j % 4, v, p), kF, s + at);
+      hn::Store(noise(j, v, p), kF, s + at);
       hn::Store(hn::Mul(p, g), kF, ds + at);
     }
   }
@@ -213,13 +238,13 @@ void backward_head(const Head& h, Noise& noise, float* scratch) {
   const BackwardScratch m(scratch, h.T, h.hs);
   const std::size_t hp = round_up(h.hs, kLanes < 4 ? 4 : kLanes);
   const float scale = 1 / std::sqrt(static_cast<float>(h.hs));
-  pack(h.T, h.T, h.hs, hp, h.k, h.ld, 1, m.k);
-  pack(h.T, h.T, h.hs, hp, h.v, h.ld, 1, m.v);
   std::fill_n(m.dk, h.T * hp, 0.0f);
   std::fill_n(m.dv, h.T * hp, 0.0f);
   alignas(64) float lse[kQ], delta[kQ];
   for (std::size_t i0 = 0; i0 < h.T; i0 += kQ) {
     const std::size_t n = std::min(kQ, h.T - i0), keys = i0 + n;
+    pack(n, n, h.hs, hp, h.k + i0 * h.ld, h.ld, 1, m.k + i0 * hp);
+    pack(n, n, h.hs, hp, h.v + i0 * h.ld, h.ld, 1, m.v + i0 * hp);
     pack(n, kQ, h.hs, hp, h.q + i0 * h.ld, h.ld, scale, m.q);
     transpose(hp, m.q, 1.44269504f, m.qt);
     pack(n, kQ, h.hs, hp, h.dout + i0 * h.ldo, h.ldo, 1, m.g);
@@ -240,10 +265,11 @@ void backward_head(const Head& h, Noise& noise, float* scratch) {
       add_keys(t, hp, m.ds, m.q, m.dk + at);
       add_queries(t, hp, m.ds, m.k + at, hp, m.dq);
     }
-    unpack(n, h.hs, hp, m.dq, scale, h.add, h.dq + i0 * h.ld, h.ld);
+    unpack(n, h.hs, hp, m.dq, scale, h.write, h.dq + i0 * h.ld, h.ld);
   }
-  unpack(h.T, h.hs, hp, m.dk, 1, h.add, h.dk, h.ld);
-  unpack(h.T, h.hs, hp, m.dv, noise.scale(), h.add, h.dv, h.ld);
+  unpack(h.T, h.hs, hp, m.dk, 1, h.write, h.dk, h.ld);
+  unpack(h.T, h.hs, hp, m.dv, noise.scale(), h.write, h.dv, h.ld);
+  if (h.write == Write::kStream) hwy::FlushStream();
 }
 
 }  // namespace ops::attn

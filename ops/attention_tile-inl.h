@@ -20,7 +20,7 @@ inline constexpr std::size_t kQ = 32;     // queries of a block
 inline constexpr std::size_t kKeys = 64;  // keys of a tile
 inline constexpr std::size_t kQV = kQ / kLanes;
 // Registers: kRows × 2 sums, 2 of B, 1 of A.
-inline constexpr std::size_t kRows = kLanes >= 16 ? 12 : 6;
+inline constexpr std::size_t kRows = kLanes >= 16 ? 8 : 6;
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 

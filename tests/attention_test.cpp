@@ -265,6 +265,24 @@ TEST(Attention, MicroStepsHaveTheMasksOfTheWholeBatch) {
   }
 }
 
+TEST(Attention, LargeTensorsHoldWhatSmallOnesDo) {  // they are written past the caches
+  const Case large{48, 86, 4, 64, 0.1f};
+  const Floats qkv = qkv_of(large), dout = dout_of(large);
+  const Result all = run(large, qkv, dout);
+  Case one = large;
+  one.B = 1;
+  for (std::ptrdiff_t b = 0; b < large.B; b += 47) {
+    const auto row = [&](const Floats& x) {
+      const auto n = std::ssize(x) / large.B;
+      return Floats(x.begin() + b * n, x.begin() + (b + 1) * n);
+    };
+    one.first_row = static_cast<std::uint64_t>(b);
+    const Result r = run(one, row(qkv), row(dout));
+    EXPECT_EQ(r.out, row(all.out));
+    EXPECT_EQ(r.dqkv, row(all.dqkv));
+  }
+}
+
 TEST(Attention, MaskElementsAreDistinct) {
   const std::uint64_t T = 37;
   std::vector<bool> used(3 * 2 * 10 * 128);
