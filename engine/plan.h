@@ -15,8 +15,11 @@ namespace engine {
 struct PlanOptions {
   bool training = true;    // with a backward pass
   bool recompute = false;  // keep only what crosses layers, run the rest again in backward
-  std::vector<Ref> keep;   // values that must survive the whole step
-  bool poison = false;     // debugging: dead memory is NaN, overruns are found
+  // Elements from which on the output of a cheap op is computed again rather than kept: below,
+  // keeping it costs little memory and no time.
+  std::int64_t replay_from = std::int64_t{1} << 21;
+  std::vector<Ref> keep;  // values that must survive the whole step
+  bool poison = false;    // debugging: dead memory is NaN, overruns are found
 };
 
 /// One call of one op within a step.

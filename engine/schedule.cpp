@@ -21,10 +21,6 @@ std::vector<bool> wanted(const Tape& tape) {
   return wants;
 }
 
-/// Elements from which on a cheap op is rather run again than its output kept: below, keeping costs
-/// little memory and no time.
-constexpr std::int64_t kLarge = std::int64_t{1} << 21;
-
 /// Nodes whose output is not kept for backward: large cheap ones always, with `recompute` also
 /// every replayable one whose output stays within its layer.
 std::vector<bool> choose_replayed(const Tape& tape, const PlanOptions& options) {
@@ -39,7 +35,7 @@ std::vector<bool> choose_replayed(const Tape& tape, const PlanOptions& options) 
     const bool kept =
         std::find(options.keep.begin(), options.keep.end(), nodes[i].out) != options.keep.end();
     if (kept || !needs.replayable) continue;
-    const bool large = tape.shape(nodes[i].out).numel() >= kLarge;
+    const bool large = tape.shape(nodes[i].out).numel() >= options.replay_from;
     replayed[i] =
         (needs.cheap && large) || (options.recompute && nodes[i].segment >= 0 && !leaves[i]);
   }
