@@ -34,18 +34,22 @@ TEST(Params, StartDependsOnSeedNameAndShapeAlone) {
 }
 
 TEST(Params, NormalIsNormal) {
-  // 64k numbers: mean and sd within 4 standard errors, and tails as a normal has them.
+  // 64k numbers: mean, sd, correlation of neighbours and share beyond two sd, each within 4
+  // standard errors.
   const std::vector<float> w = values({{"w", {256, 257}}}, "w", 1);
   const auto n = static_cast<double>(w.size());
-  double sum = 0, squares = 0, beyond_two = 0;
+  double sum = 0, squares = 0, beyond_two = 0, neighbours = 0, before = 0;
   for (const float x : w) {
     const double z = static_cast<double>(x) / kNormal.value;
+    neighbours += z * before;
+    before = z;
     sum += z;
     squares += z * z;
     beyond_two += std::abs(z) > 2 ? 1 : 0;
   }
   EXPECT_NEAR(sum / n, 0, 4 / std::sqrt(n));
   EXPECT_NEAR(squares / n, 1, 4 * std::sqrt(2 / n));
+  EXPECT_NEAR(neighbours / n, 0, 4 / std::sqrt(n));
   EXPECT_NEAR(beyond_two / n, 0.0455, 4 * std::sqrt(0.0455 / n));
 }
 
