@@ -52,7 +52,7 @@ double fma_peak() {
 class Fused {
  public:
   Fused(const Case& c, float rate, Floats& qkv, Floats& dout)
-      : op_(ops::make_attention(static_cast<int>(c.NH), true)),
+      : op_(ops::make_attention(static_cast<int>(c.NH), &ops::noise_kind("dropout"))),
         in_shape_{c.B, c.T, 3 * c.C()},
         out_shape_(op_->infer({&in_shape_, 1})),
         out_(dout.size),

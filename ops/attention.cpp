@@ -14,8 +14,11 @@ using engine::require;
 /// order. Kept for backward: qkv, out, and the log-sum-exp of each row of scores.
 class Attention final : public engine::Op {
  public:
-  Attention(int n_head, bool dropout) : NH_(static_cast<std::size_t>(n_head)), dropout_(dropout) {
+  Attention(int n_head, const NoiseKind* kind)
+      : NH_(static_cast<std::size_t>(n_head)), kind_(kind) {
     require(n_head > 0, "[attention] n_head must be positive, got ", n_head);
+    require(kind == nullptr || attention_takes(*kind), "[attention] ",
+            kind == nullptr ? "" : kind->name, " has no meaning on attention weights");
   }
 
   std::string_view name() const override { return "attention"; }
@@ -86,23 +89,22 @@ class Attention final : public engine::Op {
   /// work(head, noise, b, scratch) for every head, with the noise of this call.
   template <class Work>
   void each_head(const engine::Frame& f, std::size_t floats, const Work& work) const {
-    const std::uint32_t threshold = dropout_ ? keep_threshold(f.rate) : kAllKept;
-    require(threshold > 0, "[attention] rate ", f.rate, " would drop every weight");
-    if (threshold < kAllKept) {
-      const MaskStream stream{engine::stream_key(f.step.seed, engine::Stream::kMask), f.site,
-                              f.step.index};
-      run(f, floats, work, attn::Dropout(stream, threshold));
-    } else {
-      run(f, floats, work, attn::Quiet());
-    }
+    Noise noise;
+    if (kind_ != nullptr) noise = prepare(*kind_, f.step, f.site, static_cast<double>(f.rate));
+    if (noise.identity() || noise.granularity == Granularity::kHead)
+      run(f, floats, work, attn::PerHead(noise));
+    else if (noise.two_points && noise.dropped_m == 0)
+      run(f, floats, work, attn::Dropout(noise));
+    else
+      run(f, floats, work, attn::Multiply(noise));
   }
 
-  template <class Work, class Noise>
+  template <class Work, class Multiplier>
   void run(const engine::Frame& f, std::size_t floats, const Work& work,
-           const Noise& shared) const {
+           const Multiplier& shared) const {
 #pragma omp parallel num_threads(static_cast <int>(threads_))
     {
-      Noise noise = shared;
+      Multiplier noise = shared;
       float* scratch =
           f.scratch_as<float>() + static_cast<std::size_t>(omp_get_thread_num()) * floats;
       // Static: a thread meets the rows again that it met in the matmuls before and in forward.
@@ -117,20 +119,26 @@ class Attention final : public engine::Op {
         h.out = f.out.f32() + b * T_ * C_ + column;
         h.lse = f.saved_as<float>() + task * T_;
         h.index = f.step.first_row * NH_ + task;
+        noise.head(h.index);
         work(h, noise, b, scratch);
       }
     }
   }
 
   std::size_t NH_;
-  bool dropout_;
+  const NoiseKind* kind_;
   std::size_t B_ = 0, T_ = 0, C_ = 0, hs_ = 0, threads_ = 1;
 };
 
 }  // namespace
 
-std::unique_ptr<engine::Op> make_attention(int n_head, bool dropout) {
-  return std::make_unique<Attention>(n_head, dropout);
+std::unique_ptr<engine::Op> make_attention(int n_head, const NoiseKind* noise) {
+  return std::make_unique<Attention>(n_head, noise);
+}
+
+bool attention_takes(const NoiseKind& kind) {
+  return !kind.shifts() &&
+         (kind.granularity == Granularity::kElement || kind.granularity == Granularity::kHead);
 }
 
 }  // namespace ops

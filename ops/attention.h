@@ -4,13 +4,18 @@
 #include <memory>
 
 #include "engine/op.h"
+#include "ops/noise.h"
 
 namespace ops {
 
-/// qkv (B,T,3C), packed q|k|v with head h in columns h·hs of each, to (B,T,C). `dropout`: the
-/// attention weights have a noise hook, whose rate comes with every call; with rate 0 the results
-/// are the same bits as without the hook.
-std::unique_ptr<engine::Op> make_attention(int n_head, bool dropout);
+/// qkv (B,T,3C), packed q|k|v with head h in columns h·hs of each, to (B,T,C). `noise`
+/// acts on the attention weights, at the rate that comes with every call; null: none. With rate 0
+/// the results are the same bits as without. Throws Error where not attention_takes(*noise).
+std::unique_ptr<engine::Op> make_attention(int n_head, const NoiseKind* noise = nullptr);
+
+/// Whether a kind has a meaning on attention weights: one draw for each weight or for each head,
+/// and no shift, in which weights of later positions would take part.
+bool attention_takes(const NoiseKind& kind);
 
 /// Number of the mask element for query i and key j of head `bh` = b·NH + h, b counted in the whole
 /// batch. A group of 128 elements holds 4 keys × 32 queries, so that a tile of weights with the

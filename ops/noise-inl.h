@@ -110,9 +110,10 @@ void for_each_row_noise(const Noise& noise, const Rows& r, std::size_t begin, st
   std::uint64_t drawn = ~std::uint64_t{0};
   for (std::size_t row = begin; row < end; ++row) {
     const std::size_t at_row = tokens ? (row - begin) % kAhead : 0;
-    const std::uint64_t unit = tokens ? r.first + row
-                               : noise.granularity == Granularity::kSample
-                                   ? (r.first + row) / r.T
+    const std::uint64_t unit = tokens                                      ? r.first + row
+                               : noise.granularity == Granularity::kSample ? (r.first + row) / r.T
+                               : noise.granularity == Granularity::kStep
+                                   ? 0
                                    : static_cast<std::uint32_t>(r.ids[row]);
     if (tokens ? at_row == 0 : unit != drawn)
       unit_values(noise, unit, tokens ? std::min(kAhead, end - row) : 1, m, c);
@@ -168,6 +169,7 @@ void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::s
   if (noise.identity()) return for_each(n, [&](auto at) HWY_ATTR { shifted(at, Same{}); });
   switch (noise.granularity) {
     case Granularity::kElement:
+    case Granularity::kWeight:
       return for_each_unit(noise, (r.first + begin) * r.C, n, shifted);
     case Granularity::kLocked:
     case Granularity::kHead:
@@ -175,6 +177,7 @@ void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::s
     case Granularity::kToken:
     case Granularity::kSample:
     case Granularity::kVocabulary:
+    case Granularity::kStep:
       return for_each_row_noise(noise, r, begin, end, f);
   }
 }

@@ -18,6 +18,7 @@ TwoPoints inverted(double q) { return {{1 / q, 0}, {0, 0}}; }
 TwoPoints unscaled(double) { return {{1, 0}, {0, 0}}; }
 
 constexpr std::string_view kInverted = "kept 1/q, dropped 0";
+constexpr std::string_view kUnscaled = "kept 1, dropped 0; evaluation × 1";
 
 constexpr std::array kKinds{
     NoiseKind{"dropout", Granularity::kElement, inverted, nullptr, false, one, kInverted,
@@ -49,6 +50,11 @@ constexpr std::array kKinds{
               "drop a residual branch for a whole sample", "Huang et al. 2016, arXiv:1603.09382"},
     NoiseKind{"drop_head", Granularity::kHead, inverted, nullptr, false, one, kInverted,
               "drop whole attention heads", "Zhou et al. 2020, arXiv:2004.13342"},
+    NoiseKind{"layer_drop", Granularity::kStep, unscaled, nullptr, false, one, kUnscaled,
+              "drop both branches of a block for a whole step; evaluation uses all blocks",
+              "Fan et al. 2019, arXiv:1909.11556"},
+    NoiseKind{"drop_connect", Granularity::kWeight, inverted, nullptr, false, one, kInverted,
+              "drop elements of the weight matrices", "Wan et al. 2013, ICML"},
 };
 
 /// Variance of the normal quantile at 65536 midpoints, a little
@@ -58,6 +64,12 @@ constexpr double kMidpointVariance = 0.9999797186525822;
 }  // namespace
 
 std::span<const NoiseKind> noise_kinds() { return kKinds; }
+
+bool NoiseKind::shifts() const {
+  if (points == nullptr) return false;
+  const TwoPoints p = points(0.5);
+  return p.kept.c != 0 || p.dropped.c != 0;
+}
 
 const NoiseKind& noise_kind(std::string_view name) {
   std::string names;

@@ -19,6 +19,8 @@ enum class Granularity : std::uint8_t {
   kSample,      // all of b: unit b
   kHead,        // all t, and C/heads channels: unit b·heads + c/(C/heads)
   kVocabulary,  // the rows that embed one token: unit ids[b·T + t]
+  kStep,        // everything, for a whole step: unit 0
+  kWeight,      // none, of a matrix (R,C) of weights: unit r·C + c, alike for all of the batch
 };
 
 struct Affine {
@@ -37,6 +39,9 @@ struct NoiseKind {
   bool gaussian;                   // that deviation: normal, else uniform in (−1, 1)
   double (*evaluation)(double q);  // y = this·x in evaluation
   std::string_view constants, help, source;
+
+  /// y = m·x + c with a c that is not 0.
+  bool shifts() const;
 };
 
 /// The table. Adding a kind is adding a row.

@@ -24,9 +24,13 @@ class NoiseBase : public engine::Op {
 
  protected:
   void set_shape(const Shape& x, std::string_view op) {
-    require(x.rank() == 3, "[", op, "] x ", x, ": needs (B,T,C)");
-    t_ = x[1];
-    c_ = x[2];
+    const bool weights = kind_ != nullptr && kind_->granularity == Granularity::kWeight;
+    require(x.rank() == (weights ? 2 : 3), "[", op, "] x ", x, ": needs ",
+            weights ? "a matrix" : "(B,T,C)");
+    require(kind_ == nullptr || kind_->granularity != Granularity::kHead, "[", op, "] x ", x,
+            ": has a meaning in attention alone");
+    t_ = weights ? 0 : x[1];  // no row of the batch changes what weights are multiplied by
+    c_ = x.back();
     rows_ = x.rows();
   }
   /// f(noise, rows, begin, end) over all rows in parallel.
@@ -132,10 +136,55 @@ class ResidualOp final : public NoiseBase {
   }
 };
 
+// x, out (…): out = evaluation_scale·x
+class EvaluationScaleOp final : public engine::Op {
+ public:
+  explicit EvaluationScaleOp(const NoiseKind* kind) : kind_(kind) {}
+  std::string_view name() const override { return "evaluation_scale"; }
+
+  Shape infer(std::span<const Shape> in) override {
+    n_ = in[0].numel();
+    return in[0];
+  }
+
+  void forward(const Frame& f) const override { scale(f, f.in[0].f32(), f.out.f32(), false); }
+  // dx += evaluation_scale·dout
+  void backward(const Frame& f) const override {
+    scale(f, f.dout.f32(), f.din[0].f32(), f.din[0].add);
+  }
+
+  Cost cost(Pass) const override { return {static_cast<double>(n_), 8 * static_cast<double>(n_)}; }
+
+  Needs needs() const override {
+    Needs n;
+    n.inputs = 0;
+    n.replayable = true;
+    return n;
+  }
+
+ private:
+  void scale(const Frame& f, const float* from, float* to, bool add) const {
+    const auto s = static_cast<float>(evaluation_scale(*kind_, static_cast<double>(f.rate)));
+    engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) to[i] = add ? to[i] + s * from[i] : s * from[i];
+    });
+  }
+
+  const NoiseKind* kind_;
+  std::int64_t n_ = 0;
+};
+
 }  // namespace
+
+engine::Ref evaluation_scale(engine::Tape& tape, std::string_view name, engine::Ref x,
+                             const NoiseUse& use) {
+  return tape.push(name, std::make_unique<EvaluationScaleOp>(use.kind), {x}, use.hook);
+}
 
 engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
                   engine::Ref ids) {
+  if (use.evaluation) return evaluation_scale(tape, name, x, use);
   const bool with_ids = ids && use.kind->granularity == Granularity::kVocabulary;
   std::vector<engine::Ref> in = {x};
   if (with_ids) in.push_back(ids);
@@ -144,13 +193,16 @@ engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, cons
 
 engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
                      const NoiseUse& use) {
+  if (use.evaluation) return residual(tape, name, x, evaluation_scale(tape, use.site, h, use));
   return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.hook);
 }
 
 engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
                       std::int64_t n_head, const NoiseUse& use) {
-  return tape.push(name, make_attention(static_cast<int>(n_head), static_cast<bool>(use)), {qkv},
-                   use.hook);
+  const auto heads = static_cast<int>(n_head);
+  if (use.evaluation)  // (s·P)·V = s·(P·V)
+    return evaluation_scale(tape, use.site, attention(tape, name, qkv, n_head), use);
+  return tape.push(name, make_attention(heads, use.kind), {qkv}, use.hook);
 }
 
 }  // namespace ops

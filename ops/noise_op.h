@@ -12,19 +12,26 @@ struct NoiseUse {
   const NoiseKind* kind = nullptr;
   engine::Hook hook;
   std::string site;  // the name behind hook.site: "h.3.attn"
+  // The evaluation form: x is multiplied by evaluation_scale() instead, in a node of its own.
+  bool evaluation = false;
   explicit operator bool() const { return kind != nullptr; }
 };
 
-/// m·x + c on x (B,T,C). `ids` (B,T): the tokens behind the rows, needed by
-/// Granularity::kVocabulary.
+/// m·x + c on x (B,T,C), or on weights (R,C) with Granularity::kWeight. `ids` (B,T): the tokens
+/// behind the rows, needed by Granularity::kVocabulary.
 engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
                   engine::Ref ids = {});
+
+/// What evaluation puts in the place of noise: evaluation_scale()·x.
+engine::Ref evaluation_scale(engine::Tape& tape, std::string_view name, engine::Ref x,
+                             const NoiseUse& use);
 
 /// x + m·h + c: a branch joins the residual stream. x, h (B,T,C)
 engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
                      const NoiseUse& use = {});
 
-/// Causal self-attention from packed q, k, v (B,T,3C) → (B,T,C), noise on the attention weights.
+/// Causal self-attention from packed q, k, v (B,T,3C) → (B,T,C), noise on the attention weights:
+/// one of the kinds that attention_takes().
 engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
                       std::int64_t n_head, const NoiseUse& use = {});
 

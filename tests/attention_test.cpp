@@ -59,7 +59,8 @@ class Guarded {
 /// Runs the op on poisoned memory. `before`: what dqkv holds, to be added to; empty: assign.
 Result run(const Case& c, const Floats& qkv, const Floats& dout, bool hook = true,
            const Floats& before = {}) {
-  const auto op = ops::make_attention(static_cast<int>(c.NH), hook);
+  const auto op =
+      ops::make_attention(static_cast<int>(c.NH), hook ? &ops::noise_kind("dropout") : nullptr);
   const Shape in_shape{c.B, c.T, 3 * c.NH * c.hs};
   const Shape out_shape = op->infer({&in_shape, 1});
   const engine::Needs needs = op->needs();
@@ -320,13 +321,13 @@ TEST(Attention, NanIsNotHidden) {
 
 TEST(Attention, RefusesWhatDoesNotFit) {
   const Shape wrong{2, 4, 20};
-  EXPECT_THROW(ops::make_attention(4, false)->infer({&wrong, 1}), engine::Error);
-  EXPECT_THROW(ops::make_attention(0, false), engine::Error);
+  EXPECT_THROW(ops::make_attention(4)->infer({&wrong, 1}), engine::Error);
+  EXPECT_THROW(ops::make_attention(0), engine::Error);
 }
 
 TEST(Attention, MemoryIsLinearInT) {
   const auto bytes = [](std::int64_t T) {
-    const auto op = ops::make_attention(2, true);
+    const auto op = ops::make_attention(2, &ops::noise_kind("dropout"));
     const Shape in{1, T, 3 * 64};
     op->infer({&in, 1});
     const engine::Needs n = op->needs();

@@ -37,6 +37,7 @@ Affine reference(const NoiseKind& kind, const Noise& noise, double rate, const R
   std::uint64_t unit = 0;
   switch (kind.granularity) {
     case Granularity::kElement:
+    case Granularity::kWeight:
       unit = (r.first + row) * r.C + column;
       break;
     case Granularity::kLocked:
@@ -53,6 +54,8 @@ Affine reference(const NoiseKind& kind, const Noise& noise, double rate, const R
       break;
     case Granularity::kVocabulary:
       unit = static_cast<std::uint64_t>(r.ids[row]);
+      break;
+    case Granularity::kStep:
       break;
   }
   const MaskStream& s = noise.stream;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "engine/rng.h"
-#include "ops/noise_op.h"
 #include "ops/ops.h"
 #include "tests/op_references.h"
 
@@ -68,52 +67,6 @@ OpCase gelu(std::string name, Size size, const Shape& x) {
           .reference = ref_gelu};
 }
 
-ops::NoiseUse use(const ops::NoiseKind* kind, const Hook& hook) { return {kind, hook, "site"}; }
-
-// x (B,T,C) [, tokens (B,T)]
-OpCase noise(std::string name, Size size, const ops::NoiseKind& kind, const Shape& x, double rate) {
-  const bool tokens = kind.granularity == ops::Granularity::kVocabulary;
-  OpCase row{.name = std::string(kind.name) + "_" + name,
-             .size = size,
-             .operands = {activation("x", x)},
-             .rate = rate};
-  if (tokens) row.operands.push_back(ints("tokens", {x[0], x[1]}, 0, 5));
-  row.build = [&kind, tokens](Tape& t, Refs in, const Hook& hook) {
-    return ops::noise(t, "op", in[0], use(&kind, hook), tokens ? in[1] : Ref{});
-  };
-  row.reference = [&kind](const Point& p) { return ref_noise(p, kind); };
-  return row;
-}
-
-// x, h (B,T,C); kind null: no noise
-OpCase residual(std::string name, Size size, const ops::NoiseKind* kind, const Shape& x,
-                double rate) {
-  return {.name = "residual_" + name,
-          .size = size,
-          .operands = {activation("x", x), activation("h", x)},
-          .rate = rate,
-          .build =
-              [kind](Tape& t, Refs in, const Hook& hook) {
-                return ops::residual(t, "op", in[0], in[1], use(kind, hook));
-              },
-          .reference = [kind](const Point& p) { return ref_residual(p, kind); }};
-}
-
-// qkv (B,T,3·NH·hs); rate 0: no hook
-OpCase attention(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t NH,
-                 std::int64_t hs, double rate) {
-  return {.name = "attention_" + name,
-          .size = size,
-          .operands = {activation("qkv", {B, T, 3 * NH * hs})},
-          .rate = rate,
-          .build =
-              [NH, rate](Tape& t, Refs in, const Hook& hook) {
-                const ops::NoiseKind* kind = rate > 0 ? &ops::noise_kind("dropout") : nullptr;
-                return ops::attention(t, "op", in[0], NH, use(kind, hook));
-              },
-          .reference = [NH](const Point& p) { return ref_attention(p, NH); }};
-}
-
 // targets from `low`: below 0 they are ignored
 OpCase cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_t V,
                      std::int32_t low) {
@@ -126,23 +79,9 @@ OpCase cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_
           .reference = ref_cross_entropy};
 }
 
-std::vector<OpCase> noise_cases() {
-  std::vector<OpCase> cases;
-  for (const ops::NoiseKind& kind : ops::noise_kinds()) {
-    if (kind.granularity == ops::Granularity::kHead) continue;  // has a meaning in attention only
-    cases.push_back(noise("odd", Size::kSmall, kind, {3, 5, 7}, 0.3));
-    cases.push_back(noise("130_rows", Size::kLarge, kind, {2, 65, 37}, 0.1));
-    cases.push_back(residual(std::string(kind.name), Size::kSmall, &kind, {2, 3, 19}, 0.4));
-    if (kind.granularity == ops::Granularity::kVocabulary) cases.pop_back();  // knows no tokens
-  }
-  cases.push_back(noise("nano", Size::kLarge, ops::noise_kind("dropout"), {12, 64, 128}, 0.1));
-  return cases;
-}
-
 std::vector<OpCase> make_cases() {
   constexpr auto kSmall = Size::kSmall, kLarge = Size::kLarge, kBench = Size::kBench;
   constexpr auto kInOut = Weight::kInOut, kOutIn = Weight::kOutIn;
-  const ops::NoiseKind* dropout = &ops::noise_kind("dropout");
   std::vector<OpCase> cases = {
       matmul("1x1", kSmall, {1, 1}, 1, kInOut, false),
       matmul("row", kSmall, {1, 5}, 7, kInOut, true),
@@ -178,20 +117,6 @@ std::vector<OpCase> make_cases() {
       gelu("nano", kLarge, {12, 64, 512}),
       gelu("char", kBench, {8, 256, 1536}),
 
-      residual("odd", kSmall, nullptr, {1, 3, 13}, 0),
-      residual("nano", kLarge, nullptr, {12, 64, 128}, 0),
-      residual("nano_dropout", kLarge, dropout, {12, 64, 128}, 0.1),
-
-      attention("one", kSmall, 1, 1, 1, 3, 0),
-      attention("odd", kSmall, 2, 5, 2, 3, 0),
-      attention("odd_dropout", kSmall, 2, 7, 2, 5, 0.3),
-      attention("simd_dropout", kSmall, 1, 16, 1, 16, 0.2),
-      attention("130_rows_dropout", kLarge, 2, 130, 3, 24, 0.2),
-      attention("nano", kLarge, 12, 64, 4, 32, 0),
-      attention("nano_dropout", kLarge, 12, 64, 4, 32, 0.1),
-      attention("char", kBench, 8, 256, 6, 64, 0),
-      attention("char_dropout", kBench, 8, 256, 6, 64, 0.1),
-
       cross_entropy("odd", kSmall, 5, 9, 0),
       cross_entropy("row", kSmall, 1, 5, 0),
       cross_entropy("ignored", kSmall, 7, 5, -4),
@@ -199,7 +124,7 @@ std::vector<OpCase> make_cases() {
       cross_entropy("nano", kLarge, 768, 65, 0),
       cross_entropy("char", kBench, 2048, 65, 0),
   };
-  for (OpCase& c : noise_cases()) cases.push_back(std::move(c));
+  for (OpCase& c : regularizer_cases()) cases.push_back(std::move(c));
   return cases;
 }
 

@@ -21,6 +21,7 @@ double normal_quantile(double u) {
 
 /// The draw that element i of (B,T,C), operand 0, shares.
 std::uint64_t unit(const Point& p, const ops::NoiseKind& kind, std::size_t i) {
+  if (kind.granularity == ops::Granularity::kWeight) return i;
   const std::size_t T = at(p.shape(0)[1]), C = at(p.shape(0)[2]);
   const std::size_t c = i % C, t = i / C % T;
   const std::uint64_t b = p.row(static_cast<std::int64_t>(i / C / T));
@@ -33,6 +34,8 @@ std::uint64_t unit(const Point& p, const ops::NoiseKind& kind, std::size_t i) {
       return b * T + t;
     case ops::Granularity::kVocabulary:
       return static_cast<std::uint64_t>(p.ints[1][i / C]);
+    case ops::Granularity::kStep:
+      return 0;
     default:
       return b;
   }
@@ -131,7 +134,7 @@ Doubles ref_noise(const Point& p, const ops::NoiseKind& kind) {
 }
 
 // qkv (B,T,3C) → (B,T,C): out_i = Σ_{j≤i} m_ij·softmax_j(q_i·k_j/√hs)·v_j
-Doubles ref_attention(const Point& p, std::int64_t n_head) {
+Doubles ref_attention(const Point& p, std::int64_t n_head, const ops::NoiseKind* kind) {
   const Doubles& qkv = p.floats[0];
   const std::size_t B = at(p.shape(0)[0]), T = at(p.shape(0)[1]), C = at(p.shape(0)[2]) / 3;
   const std::size_t NH = at(n_head), hs = C / NH;
@@ -152,7 +155,9 @@ Doubles ref_attention(const Point& p, std::int64_t n_head) {
         }
         for (std::size_t j = 0; j <= i; ++j) {
           const std::uint64_t head = p.row(static_cast<std::int64_t>(b)) * NH + h;
-          const double m = p.rate > 0 ? p.kept(ops::attention_mask_element(head, T, i, j)) : 1.0;
+          const bool of_head = kind != nullptr && kind->granularity == ops::Granularity::kHead;
+          const std::uint64_t unit = of_head ? head : ops::attention_mask_element(head, T, i, j);
+          const double m = kind != nullptr ? draw(p, *kind, unit).m : 1.0;
           for (std::size_t c = 0; c < hs; ++c)
             out[(b * T + i) * C + h * hs + c] += m * weights[j] / sum * in(2, j, c);
         }
