@@ -27,7 +27,7 @@ void check(const GptConfig& c, std::int64_t batch, std::int64_t time) {
 class Recorder {
  public:
   Recorder(Tape& tape, const GptConfig& config, Mode mode)
-      : tape_(tape), config_(config), hooks_(config.regularizers, mode) {}
+      : tape_(tape), config_(config), hooks_(config.regularizers, mode, config.n_layer) {}
 
   Gpt record(std::int64_t batch, std::int64_t time) {
     Gpt gpt;
@@ -45,7 +45,8 @@ class Recorder {
     tape_.segment(-1);
     x = norm("ln_f", x);
     gpt.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);
-    gpt.loss = ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets);
+    gpt.cross_entropy = ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets);
+    gpt.loss = hooks_.loss(tape_, gpt.logits, gpt.targets, gpt.cross_entropy);
     return gpt;
   }
 
@@ -60,23 +61,25 @@ class Recorder {
     const double residual_std = kInitStd / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
 
     Ref a = norm(h + "ln_1", x);
-    a = linear(h + "attn.c_attn", a, 3 * channels, kInitStd);
+    a = linear(h + "attn.c_attn", a, 3 * channels, kInitStd, HookId::kAttnWeights, layer);
     a = ops::attention(tape_, h + "attn", a, config_.n_head,
                        hooks_.fused(tape_, HookId::kAttnWeights, layer, nullptr));
-    a = linear(h + "attn.c_proj", a, channels, residual_std);
+    a = linear(h + "attn.c_proj", a, channels, residual_std, HookId::kAttn, layer);
     x = residual(h + "attn.residual", x, a, HookId::kAttn, layer);
 
     Ref m = norm(h + "ln_2", x);
-    m = linear(h + "mlp.c_fc", m, 4 * channels, kInitStd);
+    m = linear(h + "mlp.c_fc", m, 4 * channels, kInitStd, HookId::kMlpHidden, layer);
     m = ops::gelu(tape_, h + "mlp.gelu", m);
     m = hooks_.apply(tape_, HookId::kMlpHidden, layer, m);
-    m = linear(h + "mlp.c_proj", m, channels, residual_std);
+    m = linear(h + "mlp.c_proj", m, channels, residual_std, HookId::kMlp, layer);
     return residual(h + "mlp.residual", x, m, HookId::kMlp, layer);
   }
 
-  Ref linear(const std::string& name, Ref x, std::int64_t out, double std) {
+  /// `hook`: where the product arrives.
+  Ref linear(const std::string& name, Ref x, std::int64_t out, double std, HookId hook, int layer) {
     const std::int64_t in = tape_.shape(x).back();
-    const Ref w = tape_.param(name + ".weight", {in, out}, normal(std));
+    Ref w = tape_.param(name + ".weight", {in, out}, normal(std));
+    w = hooks_.weight(tape_, hook, layer, name + ".weight", w);
     const Ref b = config_.bias ? tape_.param(name + ".bias", {out}, constant(0)) : Ref{};
     return ops::matmul(tape_, name, x, w, b);
   }
@@ -117,9 +120,10 @@ double counted_parameters(const GptConfig& c) {
 }
 
 double flops_per_token(const GptConfig& c) {
-  return 6 * counted_parameters(c) + 12 * static_cast<double>(c.n_layer) *
-                                         static_cast<double>(c.n_embd) *
-                                         static_cast<double>(c.block_size);
+  const double once = 6 * counted_parameters(c) + 12 * static_cast<double>(c.n_layer) *
+                                                      static_cast<double>(c.n_embd) *
+                                                      static_cast<double>(c.block_size);
+  return once * passes(c.regularizers);
 }
 
 }  // namespace models

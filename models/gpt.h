@@ -11,23 +11,27 @@ namespace models {
 struct GptConfig {
   std::int64_t n_layer = 4, n_head = 4, n_embd = 128, block_size = 64, vocab = 65;
   bool bias = false;
-  std::vector<NoiseSetting> regularizers;
+  std::vector<RegularizerSetting> regularizers;
 };
 
-/// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V), loss (1).
+/// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V). What is reported
+/// is the plain cross_entropy (1); what is trained on is the loss (1), cross_entropy and what
+/// regularizers add to it.
 struct Gpt {
-  engine::Ref tokens, targets, logits, loss;
+  engine::Ref tokens, targets, logits, cross_entropy, loss;
 };
 
-/// Records the model for batches of (B,T). Throws Error where the shapes don't fit. In kEval no
-/// regularizer leaves a node.
+/// Records the model for batches of (B,T). Throws Error where the shapes don't fit. Where a
+/// step takes several passes(config.regularizers) in kTrain, the passes of a sample are consecutive
+/// rows of the batch.
 Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,
                Mode mode);
 
 /// Parameters as the field counts them: all but the positions (the tied wte counts once).
 double counted_parameters(const GptConfig& config);
 
-/// FLOPs of training on one token: 6N + 12·L·C·T (Chowdhery et al. 2022, appendix B).
+/// FLOPs of training on one token: 6N + 12·L·C·T (Chowdhery et al. 2022, appendix B), for every
+/// pass of a step over it.
 double flops_per_token(const GptConfig& config);
 
 }  // namespace models

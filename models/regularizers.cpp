@@ -6,41 +6,71 @@
 
 namespace models {
 
-std::string_view to_string(HookId hook) {
-  switch (hook) {
-    case HookId::kEmb:
-      return "emb";
-    case HookId::kAttnWeights:
-      return "attn_weights";
-    case HookId::kAttn:
-      return "attn";
-    case HookId::kMlpHidden:
-      return "mlp_hidden";
-    case HookId::kMlp:
-      return "mlp";
-  }
-  return "?";
+bool RegularizerSetting::acts_at(HookId hook) const {
+  return std::find(hooks.begin(), hooks.end(), hook) != hooks.end();
 }
 
-std::vector<NoiseSetting> gpt2_dropout(double rate) {
+std::vector<RegularizerSetting> gpt2_dropout(double rate) {
   if (rate == 0) return {};
-  return {{&ops::noise_kind("dropout"),
+  return {{find_regularizer("dropout"),
            rate,
            {HookId::kEmb, HookId::kAttnWeights, HookId::kAttn, HookId::kMlp}}};
 }
 
+int passes(const std::vector<RegularizerSetting>& settings) {
+  int most = 1;
+  for (const RegularizerSetting& s : settings)
+    if (s.rate > 0) most = std::max(most, s.kind->passes);
+  return most;
+}
+
+void check(const std::vector<RegularizerSetting>& settings) {
+  const RegularizerSetting* first = nullptr;
+  for (const RegularizerSetting& s : settings) {
+    if (s.rate == 0 || s.kind->family != Family::kNoise || !s.acts_at(HookId::kAttnWeights))
+      continue;
+    engine::require(first == nullptr, "hook attn_weights takes one regularizer, not both ",
+                    first == nullptr ? "" : first->kind->name, " and ", s.kind->name,
+                    "; name the hooks of one of them, as in ", s.kind->name, ":", s.rate,
+                    "@attn/mlp");
+    first = &s;
+  }
+}
+
+engine::Hook Hooks::hook(const RegularizerSetting& s, int layer, std::string_view site) const {
+  const double rate = s.kind->deepens && layer >= 0 ? s.rate * (layer + 1) / layers_ : s.rate;
+  return {engine::site_id(site),
+          [rate, schedule = s.schedule](double x) { return rate * schedule.share(x); }};
+}
+
+/// Whether the setting leaves a node at `site`.
+bool Hooks::add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& s, int layer,
+                    std::string site) const {
+  if (s.rate == 0) return false;
+  const bool evaluation = mode_ == Mode::kEval;
+  if (evaluation && ops::evaluation_scale(*s.kind->noise, s.rate) == 1) return false;
+  uses.push_back({s.kind->noise, hook(s, layer, site), std::move(site), evaluation});
+  return true;
+}
+
 std::vector<ops::NoiseUse> Hooks::uses(HookId hook, int layer) const {
+  const std::string block = layer < 0 ? std::string() : "h." + std::to_string(layer);
+  const bool branch = hook == HookId::kAttn || hook == HookId::kMlp;
   std::vector<ops::NoiseUse> found;
-  if (mode_ == Mode::kEval) return found;
-  for (const NoiseSetting& s : settings_) {
-    if (s.rate == 0 || std::find(s.hooks.begin(), s.hooks.end(), hook) == s.hooks.end()) continue;
-    std::string site = layer < 0 ? std::string() : "h." + std::to_string(layer) + ".";
+  int noises = 0;
+  for (const RegularizerSetting& s : settings_) {
+    if (s.kind->family != Family::kNoise || !s.acts_at(hook)) continue;
+    std::string site = block;
+    if (layer >= 0) site += '.';
     site += to_string(hook);
     // Two kinds at one hook must not share their masks.
-    if (!found.empty()) site.append("#").append(std::to_string(found.size()));
-    const double rate = s.rate;
-    found.push_back({s.kind, {engine::site_id(site), [rate](double) { return rate; }}, site});
+    if (noises > 0) site.append("#").append(std::to_string(noises));
+    if (add_use(found, s, layer, std::move(site))) ++noises;
   }
+  // Last, so that nothing another one adds is left of a dropped block. Both branches have the same
+  // site, thus the same draw.
+  for (const RegularizerSetting& s : settings_)
+    if (s.kind->family == Family::kLayer && branch) add_use(found, s, layer, block);
   return found;
 }
 
@@ -54,10 +84,34 @@ ops::NoiseUse Hooks::fused(engine::Tape& tape, HookId hook, int layer, engine::R
   const std::vector<ops::NoiseUse> all = uses(hook, layer);
   if (all.empty()) return {};
   engine::require(all.size() == 1 || branch != nullptr, "hook ", to_string(hook),
-                  ": takes one regularizer, not ", all.size());
+                  " takes one regularizer, not ", all.size());
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     *branch = ops::noise(tape, all[i].site, *branch, all[i]);
   return all.back();
+}
+
+engine::Ref Hooks::weight(engine::Tape& tape, HookId hook, int layer, std::string_view name,
+                          engine::Ref w) const {
+  std::vector<ops::NoiseUse> found;
+  for (const RegularizerSetting& s : settings_) {
+    if (s.kind->family != Family::kWeight || !s.acts_at(hook)) continue;
+    std::string site(name);
+    if (!found.empty()) site.append("#").append(std::to_string(found.size()));
+    add_use(found, s, layer, std::move(site));
+  }
+  for (const ops::NoiseUse& use : found) w = ops::noise(tape, use.site, w, use);
+  return w;
+}
+
+engine::Ref Hooks::loss(engine::Tape& tape, engine::Ref logits, engine::Ref targets,
+                        engine::Ref cross_entropy) const {
+  engine::Ref loss = cross_entropy;
+  if (mode_ == Mode::kEval) return loss;
+  for (const RegularizerSetting& s : settings_)
+    if (s.kind->family == Family::kLoss && s.rate > 0)
+      loss =
+          s.kind->add_to_loss(tape, s.kind->name, logits, targets, loss, hook(s, -1, s.kind->name));
+  return loss;
 }
 
 }  // namespace models

@@ -1,36 +1,46 @@
-// Which noise acts where. Models name hooks, never a regularizer.
+// Which regularizer acts where. Models name hooks, never a regularizer.
 #pragma once
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "ops/noise_op.h"
+#include "models/rate_schedule.h"
+#include "models/regularizer_table.h"
 
 namespace models {
 
 enum class Mode : std::uint8_t { kTrain, kEval };
 
-/// The places of a transformer where noise may act.
-enum class HookId : std::uint8_t { kEmb, kAttnWeights, kAttn, kMlpHidden, kMlp };
-
-/// "emb", "attn_weights", "attn", "mlp_hidden", "mlp"
-std::string_view to_string(HookId hook);
-
-/// One kind of noise at one rate, at some hooks of every layer.
-struct NoiseSetting {
-  const ops::NoiseKind* kind = nullptr;
+/// A regularizer at a rate, at some hooks of every layer.
+struct RegularizerSetting {
+  const Regularizer* kind = nullptr;
   double rate = 0;
   std::vector<HookId> hooks;
+  RateSchedule schedule = {};
+
+  bool acts_at(HookId hook) const;
 };
 
 /// What nanoGPT and GPT-2 mean by dropout p: embedding, attention weights, both residual branches.
-std::vector<NoiseSetting> gpt2_dropout(double rate);
+std::vector<RegularizerSetting> gpt2_dropout(double rate);
 
-/// Hands a model what stands at its hooks. In kEval no noise leaves a node.
+/// Passes through the model that a sample takes in a training step: R-Drop makes it 2.
+int passes(const std::vector<RegularizerSetting>& settings);
+
+/// Throws Error where more than one acts at a hook that takes one only.
+void check(const std::vector<RegularizerSetting>& settings);
+
+/// Hands a model what stands at its hooks. A regularizer whose rate is 0 leaves no node; in kEval
+/// none does but for those whose evaluation form is a factor.
+///
+/// The site of the first kind of noise at a hook is the hook's name, "h.3.mlp", of another one
+/// "h.3.mlp#1"; of a matrix its own name, of a whole block "h.3".
 class Hooks {
  public:
-  Hooks(const std::vector<NoiseSetting>& settings, Mode mode) : settings_(settings), mode_(mode) {}
+  /// REQUIRES: `settings` outlive this.
+  Hooks(const std::vector<RegularizerSetting>& settings, Mode mode, std::int64_t layers)
+      : settings_(settings), mode_(mode), layers_(static_cast<double>(layers)) {}
 
   /// x with the noise of the hook on it, in nodes of its own; x itself where there is none.
   /// `layer` -1: the hook is not in a layer. `ids`: the tokens behind the rows of x, where they are
@@ -42,11 +52,23 @@ class Hooks {
   /// on `branch` first. Throws Error where there is no branch to take them.
   ops::NoiseUse fused(engine::Tape& tape, HookId hook, int layer, engine::Ref* branch) const;
 
- private:
-  std::vector<ops::NoiseUse> uses(HookId hook, int layer) const;
+  /// A weight matrix (in,out), called `name`, whose product arrives at the hook.
+  engine::Ref weight(engine::Tape& tape, HookId hook, int layer, std::string_view name,
+                     engine::Ref w) const;
 
-  const std::vector<NoiseSetting>& settings_;
+  /// The loss to be trained on: cross-entropy and what is added to it. In kEval: cross-entropy.
+  engine::Ref loss(engine::Tape& tape, engine::Ref logits, engine::Ref targets,
+                   engine::Ref cross_entropy) const;
+
+ private:
+  engine::Hook hook(const RegularizerSetting& setting, int layer, std::string_view site) const;
+  std::vector<ops::NoiseUse> uses(HookId hook, int layer) const;
+  bool add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& setting, int layer,
+               std::string site) const;
+
+  const std::vector<RegularizerSetting>& settings_;
   Mode mode_;
+  double layers_;
 };
 
 }  // namespace models

@@ -41,7 +41,7 @@ TEST(Arm, Grammar) {
   base.dropout = 0.3;
   const Arm none = parse_arm(" none ", base);
   EXPECT_EQ(none.name, "none");
-  EXPECT_EQ(none.overrides, (Overrides{{"dropout", "0"}}));
+  EXPECT_EQ(none.overrides, (Overrides{{"dropout", "0"}, {"reg", "none"}}));
   EXPECT_EQ(none.settings.dropout, 0);
   EXPECT_EQ(none.settings.weight_decay, base.weight_decay);
 
@@ -59,7 +59,7 @@ TEST(Arm, Grammar) {
   EXPECT_EQ(wd.overrides, (Overrides{{"weight_decay", "0.3"}, {"dropout", "0.1"}}));
 
   const Arm bare = parse_arm("bare: none,lr=3e-4,dropout=0.2", base);
-  EXPECT_EQ(bare.overrides, (Overrides{{"dropout", "0.2"}, {"lr", "0.0003"}}));
+  EXPECT_EQ(bare.overrides, (Overrides{{"dropout", "0.2"}, {"reg", "none"}, {"lr", "0.0003"}}));
 }
 
 // Values of later settings hold ':', '/', '+', '@' and '~'; without a name none is invented.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "models/gpt.h"
+#include "models/regularizer_grammar.h"
 #include "tests/op_harness.h"
 #include "tests/test_ops.h"
 
@@ -17,10 +18,11 @@ TEST(OpCoverage, EveryOpOnAGptTapeHasARow) {
       covered.emplace(RecordedCase(c, make_point(c), {}).op().name());
   std::set<std::string, std::less<>> seen;
   for (const bool bias : {false, true}) {
-    for (const double dropout : {0.0, 0.1}) {
+    for (const char* reg : {"none", "dropout:0.1+drop_connect:0.1+layer_drop:0.1+r_drop:1+z_loss:1",
+                            "uout:0.1@emb+label_smoothing:0.1"}) {
       models::GptConfig config;
       config.bias = bias;
-      if (dropout > 0) config.regularizers = models::gpt2_dropout(dropout);
+      config.regularizers = models::parse_regularizers(reg);
       engine::Params params;
       Tape tape(params);
       models::record_gpt(tape, config, 2, 8, models::Mode::kTrain);

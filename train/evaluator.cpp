@@ -31,13 +31,13 @@ Evaluator::Evaluator(engine::Params& params, const models::GptConfig& config)
   plan_.bind(gpt_.targets, targets_.data());
 }
 
-double Evaluator::loss(std::span<const std::int32_t> tokens) {
+double Evaluator::loss(std::span<const std::int32_t> tokens, double progress) {
   double sum = 0;
   std::int64_t count = 0;
   const std::int64_t windows = eval_windows(tokens, time_);
   for (std::int64_t w = 0; w < windows; w += rows_) {
     const std::int64_t n = fill_eval(tokens, time_, w, rows_, tokens_.data(), targets_.data());
-    plan_.forward({});
+    plan_.forward({.progress = progress});
     sum += static_cast<double>(plan_.loss()) * static_cast<double>(n);
     count += n;
   }
@@ -48,7 +48,7 @@ const float* Evaluator::logits(std::span<const std::int32_t> window) {
   std::fill(tokens_.begin(), tokens_.end(), 0);
   std::fill(targets_.begin(), targets_.end(), kIgnore);
   std::copy(window.begin(), window.end(), tokens_.begin());
-  plan_.forward({});
+  plan_.forward({.progress = 1});
   return plan_.view(gpt_.logits).f32();
 }
 

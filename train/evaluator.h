@@ -16,8 +16,9 @@ class Evaluator {
 
   std::size_t arena_bytes() const { return plan_.arena_bytes(); }
   /// Mean cross-entropy over all tokens but the first, in windows of T that don't overlap, tail
-  /// included; nats per token. NaN where the model gives it.
-  double loss(std::span<const std::int32_t> tokens);
+  /// included; nats per token. NaN where the model gives it. `progress`: share of the
+  /// training budget spent, of which the evaluation form of a regularizer may be a function.
+  double loss(std::span<const std::int32_t> tokens, double progress = 1);
   /// Logits (T,V) of one window of T tokens, valid until the next call.
   const float* logits(std::span<const std::int32_t> window);
 

@@ -22,6 +22,7 @@ struct Settings {
   bool bias = false;
   // regularizers
   double dropout = 0;
+  std::string reg = "none";
   // optimizer
   std::int64_t batch = 12, grad_accum = 1;  // the whole batch, and the micro-steps that share it
   double lr = 1e-3;

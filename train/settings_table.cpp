@@ -5,7 +5,9 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "models/regularizer_grammar.h"
 #include "train/budget.h"
+#include "train/regularization.h"
 #include "train/settings.h"
 
 namespace train {
@@ -19,6 +21,9 @@ constexpr std::string_view kSameData = "the arms of a comparison see the same da
 constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
 
 std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
+std::string canonical_reg(const std::string& text) {
+  return models::to_string(models::parse_regularizers(text));
+}
 std::string canonical_budget(const std::string& text) { return Budget::parse(text).to_string(); }
 
 const std::vector<Row>& rows() {
@@ -38,6 +43,10 @@ const std::vector<Row>& rows() {
 
       {"dropout", &S::dropout, Rate{}, kRegularizers,
        "dropout where GPT-2 has it: embedding, attention weights, residual branches", "", "0"},
+      {"reg", &S::reg, Text{"REG", models::kRegularizerForms, canonical_reg}, kRegularizers,
+       "regularizers, as in dropout:0.1@attn/mlp+drop_path:0.1 or dropout:0.1~early:0.2; 'isodrop "
+       "list regularizers' shows them",
+       "", "none"},
 
       {"batch", &S::batch, Integers{1, 1 << 24}, kOptimizer, "sequences per step (B)"},
       {"grad_accum", &S::grad_accum, Integers{1, 1 << 24}, kOptimizer,
@@ -188,6 +197,11 @@ void validate(const Settings& s, std::string_view source) {
        "; the learning rate falls from lr to min_lr");
   need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
        " needs a text to train on; give text too");
+  try {
+    regularizers(s);
+  } catch (const engine::Error& e) {
+    need(false, e.what());
+  }
   // What the largest tensors would hold, as engine::Shape would refuse it later.
   const auto real = [](std::int64_t n) { return static_cast<double>(n); };
   const double C = real(s.n_embd), rows = real(s.micro_batch()) * real(s.block_size);
@@ -198,21 +212,7 @@ void validate(const Settings& s, std::string_view source) {
        largest, " numbers; make the largest of them smaller");
 }
 
-std::vector<std::string> notes(const Settings& s) {
-  std::vector<std::string> out;
-  if (s.dropout > 0) {
-    const double kept = std::round((1 - s.dropout) * 65536) / 65536;
-    if (kept == 1)
-      out.push_back(
-          engine::concat("dropout=", s.dropout,
-                         " is below the resolution of the masks, 1/65536: it drops nothing"));
-    else if (std::abs((1 - kept) / s.dropout - 1) > 0.01 ||
-             std::abs(kept / (1 - s.dropout) - 1) > 0.01)
-      out.push_back(engine::concat("dropout=", s.dropout, " becomes ", 1 - kept,
-                                   ", a multiple of the masks' resolution of 1/65536"));
-  }
-  return out;
-}
+std::vector<std::string> notes(const Settings& s) { return regularizer_notes(s); }
 
 std::int64_t eval_every(const Settings& s, std::int64_t steps) {
   return s.eval_interval > 0 ? s.eval_interval : std::max<std::int64_t>(1, (steps + 19) / 20);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "train/regularization.h"
 #include "train/schedule.h"
 
 namespace train {
@@ -21,7 +22,8 @@ constexpr double kReportSeconds = 1;
 void refuse_oversized(const models::GptConfig& c, const Settings& s) {
   const double weights = 16 * counted_parameters(c);
   const double activations =
-      4.0 * static_cast<double>(s.micro_batch()) * static_cast<double>(c.block_size) *
+      4.0 * passes(c.regularizers) * static_cast<double>(s.micro_batch()) *
+      static_cast<double>(c.block_size) *
       (8.0 * static_cast<double>(c.n_layer * c.n_embd) + static_cast<double>(c.vocab));
   engine::require_memory(weights + activations, "this model and batch");
 }
@@ -46,7 +48,7 @@ models::GptConfig gpt_config(const Settings& s, std::int64_t vocab) {
   c.block_size = s.block_size;
   c.vocab = vocab;
   c.bias = s.bias;
-  c.regularizers = models::gpt2_dropout(s.dropout);
+  c.regularizers = regularizers(s);
   return c;
 }
 
@@ -80,10 +82,11 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
 
   params_ = std::make_unique<engine::Params>();
   engine::Tape tape(*params_);
-  const std::int64_t rows = settings_.micro_batch();
-  const models::Gpt gpt =
-      models::record_gpt(tape, config_, rows, config_.block_size, models::Mode::kTrain);
-  plan_.emplace(std::move(tape), gpt.loss, engine::PlanOptions{});
+  const std::int64_t rows = settings_.micro_batch() * passes(config_.regularizers);
+  gpt_ = models::record_gpt(tape, config_, rows, config_.block_size, models::Mode::kTrain);
+  engine::PlanOptions options;
+  options.keep = {gpt_.cross_entropy};
+  plan_.emplace(std::move(tape), gpt_.loss, options);
   evaluator_.emplace(*params_, config_);
   memory_ = {params_->bytes(), AdamW::bytes(*params_), plan_->arena_bytes(),
              evaluator_->arena_bytes()};
@@ -98,23 +101,34 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
   optimizer_.emplace(*params_, adam);
   tokens_.resize(static_cast<std::size_t>(rows * settings_.block_size));
   targets_.resize(tokens_.size());
-  plan_->bind(gpt.tokens, tokens_.data());
-  plan_->bind(gpt.targets, targets_.data());
+  plan_->bind(gpt_.tokens, tokens_.data());
+  plan_->bind(gpt_.targets, targets_.data());
   plan_->set_loss_scale(1.0F / static_cast<float>(settings_.grad_accum));
   plan_->prepare();
   setup_seconds_ = since(start);
 }
 
+void Trainer::repeat_rows(std::int64_t passes) {
+  const std::int64_t T = settings_.block_size;
+  for (std::int64_t row = settings_.micro_batch() * passes - 1; row > 0; --row)
+    for (std::vector<std::int32_t>* rows : {&tokens_, &targets_}) {
+      const std::int32_t* from = rows->data() + row / passes * T;
+      std::copy(from, from + T, rows->data() + row * T);
+    }
+}
+
 double Trainer::step(std::uint64_t index, double progress) {
   double loss = 0;
-  const std::int64_t rows = settings_.micro_batch();
+  const std::int64_t rows = settings_.micro_batch(), passes = models::passes(config_.regularizers);
+  progress_ = progress;
   for (std::int64_t micro = 0; micro < settings_.grad_accum; ++micro) {
     const engine::Step step{static_cast<std::uint64_t>(settings_.seed), index,
-                            static_cast<std::uint64_t>(micro * rows), progress};
+                            static_cast<std::uint64_t>(micro * rows * passes), progress};
     batches_.fill(index, micro * rows, rows, tokens_.data(), targets_.data());
+    if (passes > 1) repeat_rows(passes);
     plan_->forward(step);
     plan_->backward(step, micro > 0);
-    loss += static_cast<double>(plan_->loss());
+    loss += static_cast<double>(*plan_->view(gpt_.cross_entropy).f32());
   }
   const LearningRate rate{settings_.lr, settings_.final_lr(), settings_.warmup};
   grad_norm_ = optimizer_->step(rate.at(progress));
@@ -125,7 +139,7 @@ double Trainer::evaluate() {
   std::span<const std::int32_t> val = corpus_.val;
   if (settings_.eval_tokens > 0)
     val = val.first(std::min(val.size(), static_cast<std::size_t>(settings_.eval_tokens) + 1));
-  return evaluator_->loss(val);
+  return evaluator_->loss(val, progress_);
 }
 
 Spent Trainer::spent(std::int64_t steps, double seconds) const {
@@ -200,7 +214,8 @@ RunResult Trainer::run(const std::function<void(const Progress&)>& report) {
   }
   const auto eval_start = Clock::now();
   const auto reachable = batches_.reachable();
-  result.train_loss = evaluator_->loss(reachable.first(std::min(reachable.size(), kTrainSubset)));
+  result.train_loss =
+      evaluator_->loss(reachable.first(std::min(reachable.size(), kTrainSubset)), progress_);
   result.eval_seconds += since(eval_start);
   return result;
 }

@@ -62,7 +62,7 @@ class Trainer {
           std::optional<std::int64_t> unique_tokens = {});
 
   /// One whole step: batch, forward, backward, clipping, update. Returns the mean loss of the batch
-  /// with regularizers on.
+  /// with regularizers on: plain cross-entropy.
   double step(std::uint64_t index, double progress);
 
   /// Trains for the settings' budget, telling `report` about every evaluation and, in between, at
@@ -81,11 +81,14 @@ class Trainer {
   double grad_norm() const { return grad_norm_; }
 
  private:
+  /// Every row of the batch `passes` times, one behind the other.
+  void repeat_rows(std::int64_t passes);
   Spent spent(std::int64_t steps, double seconds) const;
 
   Settings settings_;
   const Corpus& corpus_;
   models::GptConfig config_;
+  models::Gpt gpt_;
   Budget budget_;
   Batches batches_;
   std::int64_t total_steps_ = 0;
@@ -96,7 +99,7 @@ class Trainer {
   std::optional<Evaluator> evaluator_;
   std::optional<AdamW> optimizer_;
   std::vector<std::int32_t> tokens_, targets_;
-  double grad_norm_ = 0, setup_seconds_ = 0;
+  double grad_norm_ = 0, setup_seconds_ = 0, progress_ = 1;  // of the last step
 };
 
 }  // namespace train
