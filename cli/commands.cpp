@@ -6,6 +6,8 @@ std::span<const CommandEntry> commands() {
   static constexpr CommandEntry kCommands[] = {
       {"compare", "train regimes at the same budget on paired seeds and say which pays",
        compare_command},
+      {"list", "show what there is to choose from: regularizers, schedules, settings, ...",
+       list_command},
       {"train", "train one model and write its weights", train_command},
   };
   return kCommands;

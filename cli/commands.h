@@ -13,6 +13,7 @@ struct CommandEntry {
 std::span<const CommandEntry> commands();
 
 int compare_command(int argc, const char* const* argv);
+int list_command(int argc, const char* const* argv);
 int train_command(int argc, const char* const* argv);
 
 }  // namespace cli

@@ -1,0 +1,171 @@
+#include "cli/list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "models/rate_schedule.h"
+#include "models/regularizer_table.h"
+#include "train/settings.h"
+
+namespace cli {
+namespace {
+
+std::string text(std::string_view view) { return std::string(view); }
+
+/// "emb, attn; may also act at mlp"
+std::string hooks_text(const models::Regularizer& row) {
+  if (row.hooks.empty()) return "none: it takes no @HOOK";
+  std::vector<models::HookId> others;
+  for (const models::HookId hook : row.hooks)
+    if (std::find(row.default_hooks.begin(), row.default_hooks.end(), hook) ==
+        row.default_hooks.end())
+      others.push_back(hook);
+  std::string out = engine::join(models::names(row.default_hooks));
+  if (!others.empty()) out += "; may also act at " + engine::join(models::names(others));
+  return out;
+}
+
+std::vector<ListEntry> regularizers() {
+  std::vector<ListEntry> out;
+  for (const models::Regularizer& row : models::regularizer_table())
+    out.push_back({text(row.name),
+                   text(row.help),
+                   {{"kind", text(to_string(row.family))},
+                    {"constants", text(row.constants)},
+                    {"granularity", text(row.granularity)},
+                    {"hooks", hooks_text(row)},
+                    {"source", text(row.source)}}});
+  return out;
+}
+
+std::vector<ListEntry> hooks() {
+  std::vector<ListEntry> out;
+  for (const models::HookId hook : models::kHookIds)
+    out.push_back({text(to_string(hook)), text(models::help(hook)), {}});
+  return out;
+}
+
+std::vector<ListEntry> schedules() {
+  std::vector<ListEntry> out;
+  for (const models::ScheduleKind& row : models::schedule_kinds())
+    out.push_back(
+        {text(row.name),
+         text(row.help),
+         {{"written", fmt::format("~{}{}", row.name, row.takes_fraction ? ":F, F in (0, 1)" : "")},
+          {"rate", text(row.formula)},
+          {"source", text(row.source)}}});
+  return out;
+}
+
+std::vector<ListEntry> presets() {
+  std::vector<ListEntry> out;
+  for (const train::Preset& row : train::presets()) {
+    std::string values;
+    for (const auto& [name, value] : row.values)
+      values += fmt::format("{}{}={}", values.empty() ? "" : ", ", name, value);
+    out.push_back({text(row.name), text(row.help), {{"settings", values}}});
+  }
+  return out;
+}
+
+std::vector<ListEntry> settings() {
+  std::vector<ListEntry> out;
+  const train::Settings defaults;
+  for (const train::Row& row : train::settings_table()) {
+    const std::string value = train::value_text(defaults, row);
+    out.push_back({text(row.name),
+                   text(row.help),
+                   {{"value", train::domain_text(row)},
+                    {"default", value.empty() ? "not set" : value},
+                    {"arms", row.arm_ok() ? "may override it"
+                                          : fmt::format("may not override it: {}", row.shared)}}});
+  }
+  return out;
+}
+
+constexpr Listing kListings[] = {
+    {"regularizers", "what reg= takes, with constants, granularity, hooks and source",
+     regularizers},
+    {"hooks", "where regularizers act", hooks},
+    {"schedules", "how a regularizer's rate goes over the budget", schedules},
+    {"presets", "sizes, batch and learning rate at once", presets},
+    {"settings", "every setting of a run, as flag, in arms and in config.json", settings},
+};
+
+std::vector<std::string_view> names() {
+  std::vector<std::string_view> out;
+  for (const Listing& listing : kListings) out.push_back(listing.name);
+  return out;
+}
+
+const Command& command() {
+  static const Command kCommand = [] {
+    Command c;
+    c.name = "list";
+    static const std::string summary =
+        fmt::format("Show what there is to choose from: {}.", engine::join(names()));
+    c.summary = summary;
+    c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
+    c.settings = false;
+    c.argument = "WHAT";
+    c.examples = {"isodrop list regularizers", "isodrop list settings --format json"};
+    return c;
+  }();
+  return kCommand;
+}
+
+void print_text(const std::vector<ListEntry>& entries) {
+  const bool bold = color(stdout);
+  std::size_t width = 0, label_width = 0;
+  for (const ListEntry& entry : entries) {
+    width = std::max(width, entry.name.size());
+    for (const auto& [label, detail] : entry.details)
+      label_width = std::max(label_width, label.size());
+  }
+  for (const ListEntry& entry : entries) {
+    const std::string name = fmt::format("{:<{}}", entry.name, width);
+    fmt::print("{}  {}\n", bold ? fmt::format("\x1b[1m{}\x1b[0m", name) : name, entry.help);
+    for (const auto& [label, detail] : entry.details)
+      fmt::print("{:{}}  {:<{}}  {}\n", "", width, label, label_width, detail);
+  }
+}
+
+void print_json(const std::vector<ListEntry>& entries) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::array();
+  for (const ListEntry& entry : entries) {
+    nlohmann::ordered_json item = {{"name", entry.name}, {"help", entry.help}};
+    for (const auto& [label, detail] : entry.details) item[label] = detail;
+    out.push_back(std::move(item));
+  }
+  fmt::print("{}\n", out.dump(2));
+}
+
+}  // namespace
+
+std::span<const Listing> listings() { return kListings; }
+
+int list_command(int argc, const char* const* argv) {
+  const Parsed args = parse(command(), argc, argv);
+  if (args.help) {
+    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
+    return 0;
+  }
+  if (args.argument.empty())
+    throw engine::Error(fmt::format("list what? Choose from {}", engine::join(names())));
+  for (const Listing& listing : kListings) {
+    if (listing.name != args.argument) continue;
+    args.text("format") == "json" ? print_json(listing.entries()) : print_text(listing.entries());
+    return 0;
+  }
+  throw engine::Error(fmt::format("no list {}; {}", engine::quote(args.argument),
+                                  engine::suggest(args.argument, names())));
+}
+
+}  // namespace cli
