@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "cli/commands.h"
@@ -62,6 +63,10 @@ int main(int argc, char** argv) {
     return kBadInput;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "isodrop: error: out of memory; make the batch or the model smaller\n");
+    return kBadInput;
+  } catch (const std::system_error& e) {  // the filesystem, or standard output
+    fmt::print(stderr, "isodrop: error: {}; check the path, its permissions and the free space\n",
+               e.what());
     return kBadInput;
   } catch (const std::exception& e) {
     fmt::print(stderr, "isodrop: internal error: {}\n", e.what());

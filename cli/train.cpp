@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 #include "engine/parallel.h"
 #include "lab/environment.h"
+#include "lab/run_store.h"
 #include "train/load_corpus.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
@@ -105,6 +106,7 @@ int train_one(const Parsed& args) {
   const train::Corpus corpus =
       train::load_corpus(settings, settings.text.empty() ? fresh_tokens(sizing) : 0);
   const std::filesystem::path folder = args.text("out");
+  lab::refuse_comparison(folder);
   train::check_run(settings, corpus);
   train::Trainer trainer(settings, corpus);
   train::RunFiles files(folder, settings, lab::environment(settings.threads));

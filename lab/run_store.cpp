@@ -138,20 +138,26 @@ RunRecord from_json(const Json& j, const std::string& source) {
 
 RunStore::RunStore(fs::path folder, const Json& identity) : folder_(std::move(folder)) {
   const fs::path file = folder_ / kIdentity;
-  if (fs::exists(file)) {
+  std::error_code code;  // what cannot even be looked at is refused by make_folder, with the reason
+  if (fs::exists(file, code)) {
     const Json there = train::read_json(file);
     engine::require(there == identity, "--out ", folder_.string(), ": holds another comparison (",
                     difference(there, identity, ""), "); choose another folder");
     train::make_folder(folder_);
     return;
   }
-  std::error_code code;
-  engine::require(
-      !fs::exists(folder_) || (fs::is_directory(folder_) && fs::is_empty(folder_, code)), "--out ",
-      folder_.string(),
-      ": is there already and holds no comparison; choose a new or an empty folder");
+  engine::require(!fs::exists(folder_, code) ||
+                      (fs::is_directory(folder_, code) && fs::is_empty(folder_, code)),
+                  "--out ", folder_.string(),
+                  ": is there already and holds no comparison; choose a new or an empty folder");
   train::make_folder(folder_);
   train::write_json(file, identity);
+}
+
+void refuse_comparison(const fs::path& folder) {
+  std::error_code code;
+  engine::require(!fs::exists(folder / kIdentity, code), "--out ", folder.string(),
+                  ": holds a comparison; choose another folder");
 }
 
 fs::path RunStore::run_folder(const std::string& cell, const std::string& arm,

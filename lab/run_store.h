@@ -64,6 +64,9 @@ class RunStore {
   std::filesystem::path folder_;
 };
 
+/// Throws engine::Error where `folder` holds a comparison, into which nothing else may be written.
+void refuse_comparison(const std::filesystem::path& folder);
+
 /// 16 hex digits of a JSON value, the same on every machine.
 std::string fingerprint(const Json& json);
 

@@ -1,0 +1,67 @@
+// Runs the real binary as a user would, in a folder of its own.
+#pragma once
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/temp_folder.h"
+
+namespace tests {
+
+struct Result {
+  int code = -1;  // exit code, or 128 + the signal that ended it
+  std::string out, err;
+  double seconds = 0;
+};
+
+using Words = std::vector<std::string>;
+
+Words operator+(Words a, const Words& b);
+
+/// The arguments and what came of them, for messages.
+std::string describe(const Words& args, const Result& result);
+
+/// A started process; kills it where it is still running at the end.
+class Process {
+ public:
+  /// `args` are those of isodrop. `environment` "NAME=VALUE" on top of the test's own.
+  Process(const Words& args, const std::filesystem::path& folder, const Words& environment = {});
+  /// Any other program.
+  static Process program(const Words& command, const std::filesystem::path& folder);
+  ~Process();
+  Process(Process&&) noexcept;
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void kill();
+  Result wait();
+
+ private:
+  Process() = default;
+  void start(const Words& command, const std::filesystem::path& folder, const Words& environment);
+  pid_t pid_ = -1;
+  double started_ = 0;
+  std::unique_ptr<TempFolder> output_;
+};
+
+Result isodrop(const Words& args, const std::filesystem::path& folder,
+               const Words& environment = {});
+
+/// Parses standard output; fails the test where it is no JSON.
+nlohmann::json json_of(const Words& args, const Result& result);
+
+/// "isodrop: error: ..." where that is the only line; otherwise fails the test.
+std::string only_error(const Words& args, const Result& result);
+
+/// Names of what was created, changed or removed between two snapshots.
+Words changes(const std::map<std::string, std::string>& before,
+              const std::map<std::string, std::string>& after);
+
+/// Anything in the document that a reader of JSON could take for NaN: "nan" or "inf" as a string.
+bool has_nan(const nlohmann::json& json);
+
+}  // namespace tests

@@ -1,0 +1,134 @@
+// A comparison that is killed goes on where it was; more seeds extend it; a finished one is shown
+// at once.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/cli_harness.h"
+#include "tests/small_corpus.h"
+
+namespace tests {
+namespace {
+
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+using Times = std::map<std::string, fs::file_time_type>;
+
+class Resume : public testing::Test {
+ protected:
+  void SetUp() override { folder.write("text.txt", small_text(60000)); }
+
+  Words compare(const std::string& out, int seeds) const {
+    return {"compare",  "--text",   "text.txt", "--preset",    "tiny",
+            "--n-embd", "32",       "--budget", "150steps",    "--epochs",
+            "2,20",     "--out",    out,        "--seeds",     std::to_string(seeds),
+            "--arm",    "none",     "--arm",    "dropout=0.1", "--eval-tokens",
+            "500",      "--format", "json"};
+  }
+  /// When each finished run of the folder was written.
+  Times finished(const std::string& out) const {
+    Times times;
+    const fs::path root = folder.path() / out;
+    std::error_code none_yet;
+    for (const auto& entry : fs::recursive_directory_iterator(root, none_yet))
+      if (entry.path().filename() == "summary.json")
+        times[fs::relative(entry.path(), root).string()] = entry.last_write_time();
+    return times;
+  }
+  Json result(const Words& args) const {
+    const Result r = isodrop(args, folder.path());
+    EXPECT_EQ(r.code, 0) << describe(args, r);
+    return json_of(args, r);
+  }
+
+  const TempFolder folder;
+};
+
+/// What must agree between comparisons of the same: everything but folder, times and speeds.
+Json losses(const Json& report) {
+  Json out = Json::array();
+  for (const Json& cell : report["cells"])
+    for (const Json& arm : cell["arms"]) {
+      for (const Json& run : arm["runs"])
+        for (const char* key : {"seed", "status", "val_loss", "best_val_loss", "train_loss",
+                                "steps", "tokens", "flops", "epochs"})
+          out.push_back(run[key]);
+      out.push_back(arm["vs_baseline"]);
+    }
+  return out;
+}
+
+TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
+  const Words args = compare("killed", 3);
+  Times before;
+  {
+    Process process(args, folder.path());
+    for (int i = 0; i < 3000 && before.size() < 4; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      before = finished("killed");
+    }
+    process.kill();
+    EXPECT_EQ(process.wait().code, 128 + SIGKILL);
+  }
+  before = finished("killed");
+  ASSERT_GE(before.size(), 4U);
+  ASSERT_LT(before.size(), 12U) << "it ended before it was killed";
+
+  const Result resumed = isodrop(args, folder.path());
+  EXPECT_EQ(resumed.code, 0) << describe(args, resumed);
+  EXPECT_NE(resumed.err.find("of 12 runs are done"), std::string::npos) << resumed.err;
+  const Times after = finished("killed");
+  EXPECT_EQ(after.size(), 12U);
+  for (const auto& [name, time] : before)
+    EXPECT_EQ(after.at(name), time) << name << " was made again";
+
+  const Json whole = result(compare("whole", 3));
+  EXPECT_EQ(losses(json_of(args, resumed)), losses(whole));
+  EXPECT_EQ(whole["rules"]["looks"], 1);
+
+  // A finished one is shown again at once, and a second showing is no second look.
+  const Result again = isodrop(args, folder.path());
+  EXPECT_LT(again.seconds, 2);
+  EXPECT_EQ(json_of(args, again), json_of(args, resumed));
+  EXPECT_EQ(finished("killed"), after);
+}
+
+TEST_F(Resume, MoreSeedsExtendAndAreCorrectedFor) {
+  const Json first = result(compare("out", 3));
+  const Times before = finished("out");
+  const Json more = result(compare("out", 4));
+  const Times after = finished("out");
+  EXPECT_EQ(before.size(), 12U);
+  EXPECT_EQ(after.size(), 16U);
+  for (const auto& [name, time] : before) EXPECT_EQ(after.at(name), time) << name;
+  EXPECT_EQ(first["rules"]["looks"], 1);
+  EXPECT_EQ(first["rules"]["note"], "");
+  EXPECT_EQ(more["rules"]["looks"], 2);
+  EXPECT_NE(more["rules"]["note"].get<std::string>().find("look 2"), std::string::npos);
+
+  // The correction is real: the same four seeds at the first look have smaller p values.
+  const Json fresh = result(compare("fresh", 4));
+  for (std::size_t c = 0; c < 2; ++c) {
+    const Json& corrected = more["cells"][c]["arms"][1];
+    const Json& plain = fresh["cells"][c]["arms"][1];
+    EXPECT_EQ(corrected["runs"].size(), 4U);
+    EXPECT_EQ(corrected["val_loss"], plain["val_loss"]);
+    EXPECT_GE(corrected["vs_baseline"]["p_holm"], plain["vs_baseline"]["p_holm"]);
+    EXPECT_LT(corrected["vs_baseline"]["ci95"][0], plain["vs_baseline"]["ci95"][0]);
+    EXPECT_GT(corrected["vs_baseline"]["ci95"][1], plain["vs_baseline"]["ci95"][1]);
+  }
+}
+
+TEST_F(Resume, ARunThatCannotBeReadBackIsNamedAndNotReplaced) {
+  result(compare("out", 2));
+  const std::string name = "out/epochs-2/none/seed-1/summary.json";
+  ASSERT_NE(folder.read(name), "");
+  folder.write(name, "{\"seed\": 1");
+  const Words args = compare("out", 2);
+  const std::string error = only_error(args, isodrop(args, folder.path()));
+  EXPECT_NE(error.find(name), std::string::npos) << error;
+  EXPECT_EQ(folder.read(name), "{\"seed\": 1");
+}
+
+}  // namespace
+}  // namespace tests
