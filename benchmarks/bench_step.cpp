@@ -1,32 +1,36 @@
 // One whole training step (batch, forward, backward, clipping, AdamW) of a preset, held against the
-// f32 FMA peak measured before and after in the same run.
+// f32 FMA peak measured before and after in the same run, and against its matmul floor, measured
+// between the steps.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "benchmarks/matmul_floor.h"
 #include "benchmarks/step_args.h"
 #include "engine/parallel.h"
 #include "engine/threads.h"
 #include "lab/environment.h"
 #include "ops/peak.h"
+#include "train/budget.h"
+#include "train/random_corpus.h"
 
 namespace {
 
-double median(std::vector<double> x) {
-  const auto mid = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
-  std::nth_element(x.begin(), mid, x.end());
-  return *mid;
-}
+constexpr std::int64_t kFloorTurns = 5;  // in which the floor is measured, between the steps
+constexpr double kFloorSeconds = 0.05;   // at least, in each of them
 
-double step_ms(train::Trainer& trainer, std::uint64_t index) {
-  const auto start = std::chrono::steady_clock::now();
-  trainer.step(index, 0.5);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
+cli::Command command() {
+  cli::Command c;
+  c.name = "step";
+  c.summary = "one whole training step of a preset against the FMA peak and its matmul floor";
+  c.extras = {{"steps", "N", "41", "timed steps"},
+              bench::kFormat,
+              {"serve", "", "", "time N steps for each line N on standard input"},
+              bench::kDescribe};
+  return c;
 }
 
 /// "N" (or "step N") a line: runs N steps and prints their median, so that a driver can take turns
@@ -40,37 +44,51 @@ int serve(train::Trainer& trainer) {
     engine::require(train::parse_number(line, n) == std::errc{} && n > 0, "--serve: '", line,
                     "' is not a number of steps");
     std::vector<double> ms;
-    for (std::int64_t i = 0; i < n; ++i) ms.push_back(step_ms(trainer, index++));
-    std::cout << median(ms) << std::endl;
+    for (std::int64_t i = 0; i < n; ++i) ms.push_back(bench::step_ms(trainer, index++));
+    std::cout << bench::median(ms) << std::endl;
   }
   return 0;
 }
 
-int run(int argc, char** argv) {
-  const bench::StepArgs args = bench::parse_step_args(argc, argv);
-  if (args.describe) {
-    fmt::print(
-        "one whole training step of a preset against the FMA peak (--preset --batch --dropout "
-        "--threads --steps --format json)\n");
-    return 0;
-  }
-  const train::Corpus corpus = bench::random_corpus(args.settings);
-  train::Trainer trainer(args.settings, corpus);
-  if (args.serve) return serve(trainer);
-  const double before = ops::fma_peak_gflops();
-  for (std::uint64_t i = 0; i < 3; ++i) trainer.step(i, 0.5);
+/// Times `steps` steps, with a turn of the floor every so often.
+std::vector<double> measure(train::Trainer& trainer, bench::MatmulFloor& floor,
+                            std::int64_t steps) {
+  std::uint64_t index = 0;
   std::vector<double> ms;
-  for (int i = 0; i < args.steps; ++i)
-    ms.push_back(step_ms(trainer, static_cast<std::uint64_t>(i) + 3));
+  const std::int64_t every = std::max<std::int64_t>(1, steps / kFloorTurns);
+  for (std::int64_t i = 0; i < steps; ++i) {
+    if (i % every == 0) {
+      const auto start = std::chrono::steady_clock::now();
+      do floor.round();
+      while (bench::seconds_since(start) < kFloorSeconds);
+      // The caches are the step's again.
+      for (int warm = 0; warm < (i == 0 ? 3 : 1); ++warm) bench::step_ms(trainer, index++);
+    }
+    ms.push_back(bench::step_ms(trainer, index++));
+  }
+  return ms;
+}
+
+int run(int argc, char** argv) {
+  const cli::Parsed args = bench::parse_step_args(command(), argc, argv);
+  if (args.help) return 0;
+  const train::Settings& settings = args.settings;
+  const std::int64_t steps = args.integer("steps", 1, 1'000'000);
+  const train::Corpus corpus = train::random_corpus(settings);
+  train::Trainer trainer(settings, corpus);
+  if (args.has("serve")) return serve(trainer);
+  bench::MatmulFloor floor(trainer.plan().tape(), settings.grad_accum);
+  const double before = ops::fma_peak_gflops();
+  const std::vector<double> ms = measure(trainer, floor, steps);
   const double after = ops::fma_peak_gflops();
   const double peak = std::max(before, after);
-  const double mid = median(ms);
+  const double mid = bench::median(ms);
   const double gflops = trainer.flops_per_step() / mid / 1e6;
-  const nlohmann::ordered_json result = {{"preset", args.settings.preset},
-                                         {"batch", args.settings.batch},
+  const nlohmann::ordered_json result = {{"preset", settings.preset},
+                                         {"batch", settings.batch},
                                          {"threads", engine::max_threads()},
-                                         {"dropout", args.settings.dropout},
-                                         {"steps", args.steps},
+                                         {"dropout", settings.dropout},
+                                         {"steps", steps},
                                          {"ms",
                                           {{"median", mid},
                                            {"min", *std::min_element(ms.begin(), ms.end())},
@@ -79,16 +97,19 @@ int run(int argc, char** argv) {
                                          {"peak_gflops", peak},
                                          {"peak_before_after", {before, after}},
                                          {"of_peak", gflops / peak},
+                                         {"floor_ms", floor.ms()},
+                                         {"of_floor", mid / floor.ms()},
+                                         {"floor_matmuls", floor.to_json()},
                                          {"environment", lab::environment(0)}};
-  if (args.json) {
+  if (args.text("format") == "json") {
     fmt::print("{}\n", result.dump(2));
   } else {
     fmt::print(
         "{} B {} dropout {} on {} threads: {:.2f} ms a step (min {:.2f}, max {:.2f}), {:.0f} "
-        "of {:.0f} GFLOP/s = {:.0f} % of the FMA peak\n",
-        args.settings.preset, args.settings.batch, args.settings.dropout, engine::max_threads(),
-        mid, result["ms"]["min"].get<double>(), result["ms"]["max"].get<double>(), gflops, peak,
-        100 * gflops / peak);
+        "of {:.0f} GFLOP/s = {:.0f} % of the FMA peak, {:.2f} x its matmul floor of {:.2f} ms\n",
+        settings.preset, settings.batch, settings.dropout, engine::max_threads(), mid,
+        result["ms"]["min"].get<double>(), result["ms"]["max"].get<double>(), gflops, peak,
+        100 * gflops / peak, mid / floor.ms(), floor.ms());
   }
   return 0;
 }

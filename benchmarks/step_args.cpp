@@ -1,44 +1,43 @@
 #include "benchmarks/step_args.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/terminal.h"
 #include "engine/parallel.h"
-#include "engine/rng.h"
 
 namespace bench {
 
-StepArgs parse_step_args(int argc, char** argv) {
-  cli::Command command;
-  command.name = "bench_step";
-  command.summary = "Times single training steps.";
-  command.extras = {{"steps", "N", "41", "timed steps"},
-                    {"format", "FORMAT", "text", "of the result", false, {"text", "json"}},
-                    {"serve", "", "", "time N steps for each line N on standard input"},
-                    {"describe", "", "", "say in a line what this benchmark does"}};
-  const cli::Parsed parsed = cli::parse(command, argc, argv);
-  StepArgs args;
-  args.settings = parsed.settings;
-  // A step's cost does not hang on the budget, but the trainer wants one.
-  args.settings.budget = "1000000steps";
-  args.steps = static_cast<int>(parsed.integer("steps", 1, 1'000'000));
-  args.json = parsed.text("format") == "json";
-  args.serve = parsed.has("serve");
-  args.describe = parsed.has("describe");
-  if (args.settings.threads > 0) omp_set_num_threads(static_cast<int>(args.settings.threads));
-  return args;
+cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv) {
+  cli::Parsed parsed = cli::parse(command, argc, argv);
+  if (parsed.help) {
+    std::string text = cli::help(command, cli::columns(stdout), cli::color(stdout));
+    const std::string as_command = fmt::format("isodrop {}", command.name);
+    if (const auto at = text.find(as_command); at != std::string::npos)
+      text.replace(at, as_command.size(), fmt::format("scripts/bench {}", command.name));
+    fmt::print("{}", text);
+    return parsed;
+  }
+  if (parsed.has("describe")) {
+    fmt::print("{}\n", command.summary);
+    parsed.help = true;
+  }
+  parsed.settings.budget = "1000000steps";
+  if (parsed.settings.threads > 0) omp_set_num_threads(static_cast<int>(parsed.settings.threads));
+  return parsed;
 }
 
-train::Corpus random_corpus(const train::Settings& settings) {
-  train::Corpus corpus;
-  corpus.name = "random tokens";
-  corpus.vocab = train::preset_of(settings).vocabulary;
-  engine::Sequence random(engine::stream_key(1, engine::Stream::kData), 0);
-  const auto fill = [&](std::vector<std::int32_t>& tokens, std::size_t n) {
-    tokens.resize(n);
-    for (std::int32_t& t : tokens)
-      t = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(corpus.vocab)));
-  };
-  fill(corpus.train, static_cast<std::size_t>(16 * settings.block_size + 100'000));
-  fill(corpus.val, static_cast<std::size_t>(settings.block_size + 1));
-  return corpus;
+double step_ms(train::Trainer& trainer, std::uint64_t index) {
+  const auto start = std::chrono::steady_clock::now();
+  trainer.step(index, 0.5);
+  return 1e3 * seconds_since(start);
+}
+
+double median(std::vector<double> x) {
+  const auto mid = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
+  std::nth_element(x.begin(), mid, x.end());
+  return *mid;
 }
 
 }  // namespace bench

@@ -1,20 +1,30 @@
-// Flags and data the step benchmarks share.
+// Flags the step benchmarks share.
 #pragma once
+#include <chrono>
+#include <vector>
+
 #include "cli/options.h"
 #include "train/trainer.h"
 
 namespace bench {
 
-struct StepArgs {
-  train::Settings settings;
-  int steps = 41;
-  bool json = false, serve = false, describe = false;
-};
+/// Reads the settings' flags and the command's own, sets the number of threads, and gives the
+/// settings a budget that no benchmark uses up. With --help or --describe it prints what was asked
+/// for and `help` is set. Throws engine::Error.
+cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv);
 
-/// Reads the settings' flags and --steps --format --serve --describe. Throws engine::Error.
-StepArgs parse_step_args(int argc, char** argv);
+/// The flag that prints a command's summary for the list of benchmarks.
+inline constexpr cli::Extra kDescribe{"describe", "", "", "say in a line what this benchmark does"};
+inline const cli::Extra kFormat{"format",        "FORMAT", "text",
+                                "of the result", false,    {"text", "json"}};
 
-/// Uniform random tokens with the preset's vocabulary: what a step costs does not hang on the text.
-train::Corpus random_corpus(const train::Settings& settings);
+/// Milliseconds of one whole training step.
+double step_ms(train::Trainer& trainer, std::uint64_t index);
+
+double median(std::vector<double> x);
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 }  // namespace bench
