@@ -51,6 +51,7 @@ Process Process::program(const Words& command, const std::filesystem::path& fold
 
 Process::Process(Process&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
+      status_(other.status_),
       started_(other.started_),
       output_(std::move(other.output_)) {}
 
@@ -87,12 +88,20 @@ void Process::start(const Words& command, const std::filesystem::path& folder,
   EXPECT_GT(pid_, 0) << "cannot start " << words[0];
 }
 
-void Process::kill() { ::kill(pid_, SIGKILL); }
+bool Process::running() {
+  int status = 0;
+  if (!status_ && waitpid(pid_, &status, WNOHANG) == pid_) status_ = status;
+  return !status_;
+}
+
+void Process::kill() {
+  if (running()) ::kill(pid_, SIGKILL);
+}
 
 Result Process::wait() {
   Result r;
-  int status = 0;
-  if (pid_ < 0 || waitpid(pid_, &status, 0) != pid_) return r;
+  int status = status_.value_or(0);
+  if (pid_ < 0 || (!status_ && waitpid(pid_, &status, 0) != pid_)) return r;
   pid_ = -1;
   r.seconds = now() - started_;
   r.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

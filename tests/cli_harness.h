@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  bool running();
   void kill();
   Result wait();
 
@@ -44,6 +46,7 @@ class Process {
   Process() = default;
   void start(const Words& command, const std::filesystem::path& folder, const Words& environment);
   pid_t pid_ = -1;
+  std::optional<int> status_;  // of a process that has ended
   double started_ = 0;
   std::unique_ptr<TempFolder> output_;
 };

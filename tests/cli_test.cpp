@@ -1,6 +1,7 @@
 // What the commands write and print, by running the real binary.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -184,6 +185,27 @@ TEST_F(Cli, AFullDiskIsAnErrorAndTheOldWeightsStay) {
   EXPECT_EQ(folder.read("out/model.safetensors"), old);
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "out"))
     EXPECT_NE(entry.path().extension(), ".tmp");
+}
+
+TEST_F(Cli, ADiskThatFillsUpIsNamed) {
+  const auto on_small_disk = [&](const std::string& command) {
+    return Process::program({"unshare", "-rm", "sh", "-c",
+                             "mkdir disk && mount -t tmpfs -o size=24k none disk && " + command},
+                            folder.path())
+        .wait();
+  };
+  if (on_small_disk("true").code != 0) GTEST_SKIP() << "a disk of its own cannot be mounted here";
+  std::filesystem::remove(folder.path() / "disk");
+  for (Words args : {kTrain, kCompare}) {
+    *std::find(args.begin(), args.end(), args[0] == "train" ? "out" : "cmp") = "disk/out";
+    std::string command = ISODROP_BINARY;
+    for (const std::string& arg : args) command += " " + arg;
+    const Result r = on_small_disk(command);
+    EXPECT_EQ(r.code, 2) << r.err;
+    EXPECT_NE(r.err.find("isodrop: error: cannot write disk/out/"), std::string::npos) << r.err;
+    EXPECT_NE(r.err.find("No space left on device; free some space"), std::string::npos) << r.err;
+    std::filesystem::remove(folder.path() / "disk");
+  }
 }
 
 TEST_F(Cli, StandardOutputThatIsFullIsAnError) {

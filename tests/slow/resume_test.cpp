@@ -16,7 +16,7 @@ using Times = std::map<std::string, fs::file_time_type>;
 
 class Resume : public testing::Test {
  protected:
-  void SetUp() override { folder.write("text.txt", small_text(60000)); }
+  void SetUp() override { folder.write("text.txt", small_text(100000)); }
 
   Words compare(const std::string& out, int seeds) const {
     return {"compare",  "--text",   "text.txt", "--preset",    "tiny",
@@ -63,7 +63,7 @@ TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
   Times before;
   {
     Process process(args, folder.path());
-    for (int i = 0; i < 3000 && before.size() < 4; ++i) {
+    for (int i = 0; i < 3000 && before.size() < 4 && process.running(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       before = finished("killed");
     }
