@@ -126,7 +126,9 @@ TEST(Regularizers, ErrorsGiveTheValidChoices) {
     expect_refused(std::string("dropout:0.1~late:") + bad, {"(0, 1), not '", bad});
   expect_refused("dropout:0.1~linear:0.5", {"linear takes no fraction"});
   expect_refused("weight_decay:0.1", {"a setting of its own", "weight_decay=0.1"});
-  expect_refused("dropout:0.1+drop_head:0.1", {"attn_weights takes one", "drop_head"});
+  expect_refused("drop_head:0.1+dropout:0.2",
+                 {"attn_weights takes one", "drop_head and dropout", "dropout:0.2@emb/attn/mlp"});
+  expect_refused("drop_head:0.1+drop_head:0.2", {"attn_weights takes one"});
 }
 
 TEST(Regularizers, AsASettingAndInArms) {
