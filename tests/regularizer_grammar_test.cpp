@@ -147,8 +147,9 @@ TEST(Regularizers, AsASettingAndInArms) {
 }
 
 TEST(Regularizers, NotesSayWhatWillNotWork) {
-  const auto notes = [](const char* reg, double dropout = 0) {
+  const auto notes = [](const char* reg, double dropout = 0, const char* budget = "1e12flops") {
     train::Settings s;
+    s.budget = budget;
     s.reg = reg;
     s.dropout = dropout;
     std::string all;
@@ -159,6 +160,7 @@ TEST(Regularizers, NotesSayWhatWillNotWork) {
   EXPECT_NE(notes("alpha_dropout:0.1").find("activation=selu"), std::string::npos);
   EXPECT_NE(notes("r_drop:1").find("its term is 0"), std::string::npos);
   EXPECT_EQ(notes("r_drop:1", 0.1), "");
+  EXPECT_NE(notes("r_drop:1", 0.1, "2000steps").find("2 times the compute"), std::string::npos);
   EXPECT_NE(notes("drop_path:1e-6").find("drops nothing"), std::string::npos);
 }
 
