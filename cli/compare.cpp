@@ -29,14 +29,18 @@ const Command& command() {
         {"seeds", "N", "5", "paired seeds; more of them extend a comparison"},
         {"epochs", "N[,N...]", "",
          "how often the unique data is repeated within the budget, a table each (default: random "
-         "crops of the whole split; on the built-in corpus 1,64)"},
+         "crops of the whole split; on the built-in corpus 1,256)"},
         {"equivalent", "", "",
          "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
         {"margin", "NATS", "0.01", "differences within it count as none"},
         {"out", "DIR", "", "folder of the runs (default: out/compare-<identity>)"},
         {"format", "FORMAT", "text", "of the result", false, {"text", "json", "csv", "md"}},
     };
-    c.defaults = {{"preset", "tiny", "default"}, {"budget", "1000steps", "default"}};
+    // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
+    // built-in corpus within a thousand steps and seeds agree.
+    c.defaults = {{"preset", "tiny", "default"},
+                  {"budget", "1000steps", "default"},
+                  {"lr", "0.004", "default"}};
     c.examples = {"isodrop compare",
                   "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
                   "isodrop compare --arm none --arm dropout=0.1 --arm \"small: n_embd=96\" "
@@ -137,7 +141,7 @@ int compare_command(int argc, const char* const* argv) {
   spec.epochs = parse_epochs(args.text("epochs"));
   const bool sized = train::Budget::parse(spec.base.budget).kind != train::Budget::Kind::kSeconds &&
                      train::Budget::parse(spec.base.budget).kind != train::Budget::Kind::kEpochs;
-  if (!args.has("epochs") && spec.base.text.empty() && sized) spec.epochs = {1, 64};
+  if (!args.has("epochs") && spec.base.text.empty() && sized) spec.epochs = {1, 256};
   spec.equivalent = args.has("equivalent");
   spec.margin = args.real("margin", 0, 1e3);
   spec.out = args.text("out");

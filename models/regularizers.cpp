@@ -29,10 +29,15 @@ void check(const std::vector<RegularizerSetting>& settings) {
   for (const RegularizerSetting& s : settings) {
     if (s.rate == 0 || s.kind->family != Family::kNoise || !s.acts_at(HookId::kAttnWeights))
       continue;
-    engine::require(first == nullptr, "hook attn_weights takes one regularizer, not both ",
-                    first == nullptr ? "" : first->kind->name, " and ", s.kind->name,
-                    "; name the hooks of one of them, as in ", s.kind->name, ":", s.rate,
-                    "@attn/mlp");
+    if (first != nullptr) {
+      std::string way_out;
+      for (const RegularizerSetting* one : {&s, first})
+        if (one->kind->hooks.size() > 1)
+          way_out = engine::concat("; leave it out of the hooks of one, as in ", one->kind->name,
+                                   ":", one->rate, "@emb/attn/mlp");
+      throw engine::Error(engine::concat("hook attn_weights takes one regularizer, not both ",
+                                         first->kind->name, " and ", s.kind->name, way_out));
+    }
     first = &s;
   }
 }
@@ -43,7 +48,6 @@ engine::Hook Hooks::hook(const RegularizerSetting& s, int layer, std::string_vie
           [rate, schedule = s.schedule](double x) { return rate * schedule.share(x); }};
 }
 
-/// Whether the setting leaves a node at `site`.
 bool Hooks::add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& s, int layer,
                     std::string site) const {
   if (s.rate == 0) return false;

@@ -63,6 +63,7 @@ class Hooks {
  private:
   engine::Hook hook(const RegularizerSetting& setting, int layer, std::string_view site) const;
   std::vector<ops::NoiseUse> uses(HookId hook, int layer) const;
+  /// Adds the setting's use at `site`, if it leaves a node there; returns whether it does.
   bool add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& setting, int layer,
                std::string site) const;
 

@@ -55,6 +55,10 @@ constexpr std::array kKinds{
               "Fan et al. 2019, arXiv:1909.11556"},
     NoiseKind{"drop_connect", Granularity::kWeight, inverted, nullptr, false, one, kInverted,
               "drop elements of the weight matrices", "Wan et al. 2013, ICML"},
+    NoiseKind{"weight_noise", Granularity::kWeight, nullptr,
+              [](double rate) { return std::sqrt(rate / (1 - rate)); }, true, one, "m ~ N(1, p/q)",
+              "multiply the weight matrices by noise of dropout's variance",
+              "Kingma et al. 2015, arXiv:1506.02557, with a fixed α = p/q"},
 };
 
 /// Variance of the normal quantile at 65536 midpoints, a little

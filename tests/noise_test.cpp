@@ -190,6 +190,7 @@ TEST(NoiseMoments, OfTheMultiplier) {
   for (const double p : {0.05, 0.1, 0.2, 0.5}) {
     for (const auto& [kind, variance] : {std::pair{"dropout", p / (1 - p)},
                                          {"gaussian_dropout", p / (1 - p)},
+                                         {"weight_noise", p / (1 - p)},
                                          {"uout", p * p / 3}}) {
       const Moments m = moments(apply(kind, p, ones));
       const double kurtosis = m.fourth / (m.variance * m.variance);

@@ -126,7 +126,9 @@ TEST(Regularizers, ErrorsGiveTheValidChoices) {
     expect_refused(std::string("dropout:0.1~late:") + bad, {"(0, 1), not '", bad});
   expect_refused("dropout:0.1~linear:0.5", {"linear takes no fraction"});
   expect_refused("weight_decay:0.1", {"a setting of its own", "weight_decay=0.1"});
-  expect_refused("dropout:0.1+drop_head:0.1", {"attn_weights takes one", "drop_head"});
+  expect_refused("drop_head:0.1+dropout:0.2",
+                 {"attn_weights takes one", "drop_head and dropout", "dropout:0.2@emb/attn/mlp"});
+  expect_refused("drop_head:0.1+drop_head:0.2", {"attn_weights takes one"});
 }
 
 TEST(Regularizers, AsASettingAndInArms) {
@@ -145,8 +147,9 @@ TEST(Regularizers, AsASettingAndInArms) {
 }
 
 TEST(Regularizers, NotesSayWhatWillNotWork) {
-  const auto notes = [](const char* reg, double dropout = 0) {
+  const auto notes = [](const char* reg, double dropout = 0, const char* budget = "1e12flops") {
     train::Settings s;
+    s.budget = budget;
     s.reg = reg;
     s.dropout = dropout;
     std::string all;
@@ -157,6 +160,7 @@ TEST(Regularizers, NotesSayWhatWillNotWork) {
   EXPECT_NE(notes("alpha_dropout:0.1").find("activation=selu"), std::string::npos);
   EXPECT_NE(notes("r_drop:1").find("its term is 0"), std::string::npos);
   EXPECT_EQ(notes("r_drop:1", 0.1), "");
+  EXPECT_NE(notes("r_drop:1", 0.1, "2000steps").find("2 times the compute"), std::string::npos);
   EXPECT_NE(notes("drop_path:1e-6").find("drops nothing"), std::string::npos);
 }
 

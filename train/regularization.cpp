@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "models/regularizer_grammar.h"
+#include "train/budget.h"
 
 namespace train {
 namespace {
@@ -42,12 +43,19 @@ std::vector<std::string> regularizer_notes(const Settings& s) {
       note_resolution(fmt::format("{}:{}", item.kind->name, item.rate), item.rate, out);
   const Row* activation = find_setting("activation");
   const std::string active = activation == nullptr ? "gelu" : value_text(s, *activation);
+  const auto budget = Budget::parse(s.budget).kind;
+  const bool charged = budget == Budget::Kind::kFlops || budget == Budget::Kind::kSeconds;
   for (const models::RegularizerSetting& item : named) {
     if (is_noisy(item) && item.kind->noise->shifts() && active != "selu")
       out.push_back(
           fmt::format("{} keeps mean 0 and variance 1 of values that have them, as activation=selu "
                       "makes them: with {} it will not keep the moments",
                       item.kind->name, active));
+    if (item.kind->passes > 1 && !charged)
+      out.push_back(
+          fmt::format("{} takes {} passes a step: under a budget of {} it spends {} times "
+                      "the compute; a budget in flops charges it",
+                      item.kind->name, item.kind->passes, s.budget, item.kind->passes));
     if (item.kind->passes > 1 && std::none_of(all.begin(), all.end(), is_noisy))
       out.push_back(
           fmt::format("{} compares passes with different masks, and nothing here draws "
