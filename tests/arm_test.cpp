@@ -64,13 +64,8 @@ TEST(Arm, Grammar) {
 
 // Values of later settings hold ':', '/', '+', '@' and '~'; without a name none is invented.
 TEST(Arm, AColonAfterEqualsIsNoName) {
-<<<<<<< HEAD
-  const std::string error = arm_error("regg=dropout:0.1@attn/mlp+drop_path:0.1");
-  expect_has(error, "unknown setting 'regg'");
-=======
   const Arm arm = parse_arm("reg=dropout:0.1@attn/mlp+drop_path:0.1", {});
   EXPECT_EQ(arm.name, "reg=dropout:0.1@attn/mlp+drop_path:0.1");
->>>>>>> regs
   expect_has(arm_error("lr=a:b"), "lr 'a:b' is not a number");
   expect_has(arm_error("x: lr=a:b@c~d"), "lr 'a:b@c~d' is not a number");
 }
