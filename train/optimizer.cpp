@@ -34,6 +34,12 @@ AdamW::AdamW(engine::Params& params, const AdamWConfig& config)
   partial_.resize(chunks_.size());
 }
 
+engine::Cost AdamW::cost(const engine::Params& params) {
+  const auto n = static_cast<double>(params.count());
+  // g; then g, m, v and w in, m, v and w out. Square roots and divisions count as one.
+  return {18 * n, 8 * sizeof(float) * n};
+}
+
 std::size_t AdamW::bytes(const engine::Params& params) {
   return 2 * extent(params) * sizeof(float);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/buffer.h"
+#include "engine/op.h"
 #include "engine/params.h"
 
 namespace train {
@@ -22,6 +23,9 @@ class AdamW {
   /// One update with learning rate `lr`. Returns the gradients' global norm before clipping; where
   /// that is not finite nothing is updated. The same bits for any number of threads.
   double step(double lr);
+
+  /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
+  static engine::Cost cost(const engine::Params& params);
 
   /// Bytes of the moments.
   static std::size_t bytes(const engine::Params& params);

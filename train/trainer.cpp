@@ -117,6 +117,19 @@ void Trainer::repeat_rows(std::int64_t passes) {
     }
 }
 
+void Trainer::observe(StepObserver* observer) {
+  observer_ = observer;
+  plan_->observe(observer);
+}
+
+template <class F>
+void Trainer::observed(StepObserver::Phase phase, const F& work) {
+  if (observer_ == nullptr) return work();
+  const auto start = Clock::now();
+  work();
+  observer_->phase(phase, since(start));
+}
+
 double Trainer::step(std::uint64_t index, double progress) {
   double loss = 0;
   const std::int64_t rows = settings_.micro_batch(), passes = models::passes(config_.regularizers);
@@ -124,14 +137,17 @@ double Trainer::step(std::uint64_t index, double progress) {
   for (std::int64_t micro = 0; micro < settings_.grad_accum; ++micro) {
     const engine::Step step{static_cast<std::uint64_t>(settings_.seed), index,
                             static_cast<std::uint64_t>(micro * rows * passes), progress};
-    batches_.fill(index, micro * rows, rows, tokens_.data(), targets_.data());
-    if (passes > 1) repeat_rows(passes);
+    observed(StepObserver::Phase::kData, [&] {
+      batches_.fill(index, micro * rows, rows, tokens_.data(), targets_.data());
+      if (passes > 1) repeat_rows(passes);
+    });
     plan_->forward(step);
     plan_->backward(step, micro > 0);
     loss += static_cast<double>(*plan_->view(gpt_.cross_entropy).f32());
   }
   const LearningRate rate{settings_.lr, settings_.final_lr(), settings_.warmup};
-  grad_norm_ = optimizer_->step(rate.at(progress));
+  observed(StepObserver::Phase::kOptimizer,
+           [&] { grad_norm_ = optimizer_->step(rate.at(progress)); });
   return loss / static_cast<double>(settings_.grad_accum);
 }
 

@@ -38,6 +38,13 @@ struct Progress {
   double lr = 0, grad_norm = 0;
 };
 
+/// Told about every op of a step as it ends, and about what a step does besides.
+class StepObserver : public engine::Observer {
+ public:
+  enum class Phase : std::uint8_t { kData, kOptimizer };
+  virtual void phase(Phase phase, double seconds) = 0;
+};
+
 struct RunResult {
   bool diverged = false;
   std::int64_t diverged_at = 0;  // step, from 1
@@ -65,6 +72,9 @@ class Trainer {
   /// with regularizers on: plain cross-entropy.
   double step(std::uint64_t index, double progress);
 
+  /// Whom step() tells, from now on; null: nobody, at no cost.
+  void observe(StepObserver* observer);
+
   /// Trains for the settings' budget, telling `report` about every evaluation and, in between, at
   /// least once a second.
   RunResult run(const std::function<void(const Progress&)>& report);
@@ -83,6 +93,8 @@ class Trainer {
  private:
   /// Every row of the batch `passes` times, one behind the other.
   void repeat_rows(std::int64_t passes);
+  template <class F>
+  void observed(StepObserver::Phase phase, const F& work);
   Spent spent(std::int64_t steps, double seconds) const;
 
   Settings settings_;
@@ -100,6 +112,7 @@ class Trainer {
   std::optional<AdamW> optimizer_;
   std::vector<std::int32_t> tokens_, targets_;
   double grad_norm_ = 0, setup_seconds_ = 0, progress_ = 1;  // of the last step
+  StepObserver* observer_ = nullptr;
 };
 
 }  // namespace train
