@@ -27,7 +27,7 @@ class AdamW {
   /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
   static engine::Cost cost(const engine::Params& params);
 
-  /// Bytes of the moments.
+  /// Bytes of the moments. The parameters need not be allocated.
   static std::size_t bytes(const engine::Params& params);
 
  private:

@@ -19,13 +19,19 @@ namespace train {
 
 models::GptConfig gpt_config(const Settings& settings, std::int64_t vocab);
 
-/// Bytes a run needs, known before anything is allocated.
+/// Bytes a run needs at its peak, known before anything is allocated.
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
   std::size_t training = 0;    // arena of a training step
   std::size_t evaluation = 0;  // arena of an evaluation step
-  std::size_t total() const { return parameters + optimizer + training + evaluation; }
+  std::size_t corpus = 0;      // its tokens
+  // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
+  // over the presets.
+  std::size_t program = std::size_t{48} << 20;
+  std::size_t total() const {
+    return parameters + optimizer + training + evaluation + corpus + program;
+  }
 };
 
 /// A point of a run that is worth reporting.
@@ -63,10 +69,17 @@ void check_run(const Settings& settings, const Corpus& corpus,
 
 class Trainer {
  public:
+  /// kPlan: as far as allocate(), so that all but step(), run() and evaluate() is known.
+  enum class Make : std::uint8_t { kWhole, kPlan };
+
   /// Records, plans and allocates everything. `unique_tokens`: train on that many tokens only.
   /// REQUIRES: settings are validated; `corpus` outlives this.
   Trainer(const Settings& settings, const Corpus& corpus,
-          std::optional<std::int64_t> unique_tokens = {});
+          std::optional<std::int64_t> unique_tokens = {}, Make make = Make::kWhole);
+
+  /// Allocates what was planned. Throws engine::Error where it does not fit.
+  /// REQUIRES: made with kPlan, not called before.
+  void allocate();
 
   /// One whole step: batch, forward, backward, clipping, update. Returns the mean loss of the batch
   /// with regularizers on: plain cross-entropy.
@@ -83,6 +96,8 @@ class Trainer {
   double evaluate();
 
   std::int64_t total_steps() const { return total_steps_; }  // 0: budget in seconds
+  /// Tokens of all the evaluations of a run; in one of seconds, of as many as it is to have.
+  double evaluated_tokens() const;
   double tokens_per_step() const { return tokens_per_step_; }
   double flops_per_step() const { return flops_per_step_; }
   const MemoryNeed& memory() const { return memory_; }
@@ -95,6 +110,7 @@ class Trainer {
   void repeat_rows(std::int64_t passes);
   template <class F>
   void observed(StepObserver::Phase phase, const F& work);
+  std::span<const std::int32_t> validation() const;
   Spent spent(std::int64_t steps, double seconds) const;
 
   Settings settings_;
