@@ -33,6 +33,7 @@ const Command& command() {
         {"equivalent", "", "",
          "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
         {"margin", "NATS", "0.01", "differences within it count as none"},
+        {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"},
         {"out", "DIR", "", "folder of the runs (default: out/compare-<identity>)"},
         {"format", "FORMAT", "text", "of the result", false, {"text", "json", "csv", "md"}},
     };
@@ -90,13 +91,23 @@ std::int64_t fresh_tokens(const lab::ComparisonSpec& spec) {
   return most;
 }
 
-int run_comparison(lab::ComparisonSpec spec, const std::string& format) {
+int show_dry_run(const lab::DryRun& plan, const std::string& format) {
+  if (format == "json")
+    fmt::print("{}\n", lab::to_json(plan).dump(2));
+  else
+    fmt::print("{}", lab::render_text(plan));
+  lab::require_fits(plan);
+  return 0;
+}
+
+int run_comparison(lab::ComparisonSpec spec, const std::string& format, bool dry) {
   if (spec.base.threads > 0) omp_set_num_threads(static_cast<int>(spec.base.threads));
   for (const lab::Arm& arm : spec.arms)
     for (const std::string& note : train::notes(arm.settings))
       fmt::print(stderr, "isodrop: note: {}: {}\n", arm.name, note);
   const train::Corpus corpus =
       train::load_corpus(spec.base, spec.base.text.empty() ? fresh_tokens(spec) : 0);
+  if (dry) return show_dry_run(lab::dry_run(spec, corpus), format);
   lab::Comparison comparison(std::move(spec), corpus);
   ProgressLine line;
   lab::ComparisonEvents events;
@@ -145,7 +156,7 @@ int compare_command(int argc, const char* const* argv) {
   spec.equivalent = args.has("equivalent");
   spec.margin = args.real("margin", 0, 1e3);
   spec.out = args.text("out");
-  return run_comparison(std::move(spec), args.text("format"));
+  return run_comparison(std::move(spec), args.text("format"), args.has("dry-run"));
 }
 
 }  // namespace cli

@@ -30,6 +30,7 @@ const Command& command() {
         {"compare", "", "",
          "train with and without the regularizers at the same budget and print the paired answer"},
         {"seeds", "N", "5", "of --compare: paired seeds"},
+        {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"},
     };
     c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
                   "isodrop train --text book.txt --dropout 0.1 --compare"};
@@ -92,7 +93,7 @@ int compare(const Parsed& args) {
   spec.arms = {without, with};
   spec.seeds = args.integer("seeds", 1, 10'000);
   if (args.has("out")) spec.out = args.text("out");
-  return run_comparison(std::move(spec), args.text("format"));
+  return run_comparison(std::move(spec), args.text("format"), args.has("dry-run"));
 }
 
 int train_one(const Parsed& args) {
@@ -105,6 +106,7 @@ int train_one(const Parsed& args) {
   sizing.arms = {{"run", {}, settings}};
   const train::Corpus corpus =
       train::load_corpus(settings, settings.text.empty() ? fresh_tokens(sizing) : 0);
+  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, corpus), args.text("format"));
   const std::filesystem::path folder = args.text("out");
   lab::refuse_comparison(folder);
   train::check_run(settings, corpus);

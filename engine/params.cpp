@@ -82,6 +82,12 @@ std::int64_t Params::count() const {
   return n;
 }
 
+std::size_t Params::trainable_bytes() const {
+  std::size_t n = 0;
+  for (const Param& p : list_) n += p.trainable ? slot(p) * sizeof(float) : 0;
+  return n;
+}
+
 std::size_t Params::bytes() const {
   std::size_t n = 0;
   for (const Param& p : list_) n += slot(p) * sizeof(float) * (p.trainable ? 2 : 1);

@@ -47,6 +47,8 @@ class Params {
   std::int64_t count() const;
   /// Bytes of values and gradients.
   std::size_t bytes() const;
+  /// Bytes of the trainable values, which come first; known before allocate() too.
+  std::size_t trainable_bytes() const;
 
  private:
   std::vector<Param> list_;

@@ -10,17 +10,13 @@ namespace {
 
 constexpr std::size_t kChunk = 8192;
 
-std::size_t extent(const engine::Params& params) {
-  std::size_t end = 0;
-  for (const engine::Param& p : params.list())
-    if (p.trainable) end = std::max(end, p.offset + static_cast<std::size_t>(p.shape.numel()));
-  return engine::align_up(end * sizeof(float)) / sizeof(float);
-}
-
 }  // namespace
 
 AdamW::AdamW(engine::Params& params, const AdamWConfig& config)
-    : config_(config), weights_(params.value(0)), grads_(params.grad(0)), floats_(extent(params)) {
+    : config_(config),
+      weights_(params.value(0)),
+      grads_(params.grad(0)),
+      floats_(params.trainable_bytes() / sizeof(float)) {
   weights_ -= params[0].offset;
   grads_ -= params[0].offset;
   moments_ = engine::Buffer(2 * floats_ * sizeof(float));
@@ -34,9 +30,13 @@ AdamW::AdamW(engine::Params& params, const AdamWConfig& config)
   partial_.resize(chunks_.size());
 }
 
-std::size_t AdamW::bytes(const engine::Params& params) {
-  return 2 * extent(params) * sizeof(float);
+engine::Cost AdamW::cost(const engine::Params& params) {
+  const auto n = static_cast<double>(params.count());
+  // g; then g, m, v and w in, m, v and w out. Square roots and divisions count as one.
+  return {18 * n, 8 * sizeof(float) * n};
 }
+
+std::size_t AdamW::bytes(const engine::Params& params) { return 2 * params.trainable_bytes(); }
 
 double AdamW::gradient_norm() {
   const auto count = static_cast<std::int64_t>(chunks_.size());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/buffer.h"
+#include "engine/op.h"
 #include "engine/params.h"
 
 namespace train {
@@ -23,7 +24,10 @@ class AdamW {
   /// that is not finite nothing is updated. The same bits for any number of threads.
   double step(double lr);
 
-  /// Bytes of the moments.
+  /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
+  static engine::Cost cost(const engine::Params& params);
+
+  /// Bytes of the moments. The parameters need not be allocated.
   static std::size_t bytes(const engine::Params& params);
 
  private:

@@ -17,6 +17,7 @@ double since(Clock::time_point start) {
 
 constexpr std::size_t kTrainSubset = 32768;  // tokens of the fixed subset for the train loss
 constexpr double kReportSeconds = 1;
+constexpr double kTimedEvaluations = 10;  // in a budget of seconds
 
 /// What certainly is needed, before shapes are multiplied out by the planner.
 void refuse_oversized(const models::GptConfig& c, const Settings& s) {
@@ -65,7 +66,7 @@ void check_run(const Settings& settings, const Corpus& corpus,
 }
 
 Trainer::Trainer(const Settings& settings, const Corpus& corpus,
-                 std::optional<std::int64_t> unique_tokens)
+                 std::optional<std::int64_t> unique_tokens, Make make)
     : settings_(settings),
       corpus_(corpus),
       config_(gpt_config(settings, corpus.vocab)),
@@ -73,7 +74,7 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
       batches_(corpus.train, settings.block_size, settings.batch,
                static_cast<std::uint64_t>(settings.seed), unique_tokens) {
   const auto start = Clock::now();
-  refuse_oversized(config_, settings_);
+  if (make == Make::kWhole) refuse_oversized(config_, settings_);
   tokens_per_step_ = step_tokens(settings_);
   flops_per_step_ = tokens_per_step_ * models::flops_per_token(config_);
   tokens_per_epoch_ = epoch_tokens(batches_, settings_, corpus_);
@@ -90,8 +91,16 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
   evaluator_.emplace(*params_, config_);
   memory_ = {params_->bytes(), AdamW::bytes(*params_), plan_->arena_bytes(),
              evaluator_->arena_bytes()};
-  engine::require_memory(static_cast<double>(memory_.total()), "this model and batch");
+  memory_.corpus = (corpus.train.size() + corpus.val.size()) * sizeof(std::int32_t);
+  setup_seconds_ = since(start);
+  if (make == Make::kWhole) allocate();
+}
 
+void Trainer::allocate() {
+  const auto start = Clock::now();
+  // The corpus and the program are there already.
+  engine::require_memory(static_cast<double>(memory_.total() - memory_.corpus - memory_.program),
+                         "this model and batch");
   params_->allocate(static_cast<std::uint64_t>(settings_.seed));
   AdamWConfig adam;
   adam.beta1 = settings_.beta1;
@@ -99,13 +108,14 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
   adam.weight_decay = settings_.weight_decay;
   adam.clip = settings_.grad_clip;
   optimizer_.emplace(*params_, adam);
+  const std::int64_t rows = settings_.micro_batch() * passes(config_.regularizers);
   tokens_.resize(static_cast<std::size_t>(rows * settings_.block_size));
   targets_.resize(tokens_.size());
   plan_->bind(gpt_.tokens, tokens_.data());
   plan_->bind(gpt_.targets, targets_.data());
   plan_->set_loss_scale(1.0F / static_cast<float>(settings_.grad_accum));
   plan_->prepare();
-  setup_seconds_ = since(start);
+  setup_seconds_ += since(start);
 }
 
 void Trainer::repeat_rows(std::int64_t passes) {
@@ -117,6 +127,19 @@ void Trainer::repeat_rows(std::int64_t passes) {
     }
 }
 
+void Trainer::observe(StepObserver* observer) {
+  observer_ = observer;
+  plan_->observe(observer);
+}
+
+template <class F>
+void Trainer::observed(StepObserver::Phase phase, const F& work) {
+  if (observer_ == nullptr) return work();
+  const auto start = Clock::now();
+  work();
+  observer_->phase(phase, since(start));
+}
+
 double Trainer::step(std::uint64_t index, double progress) {
   double loss = 0;
   const std::int64_t rows = settings_.micro_batch(), passes = models::passes(config_.regularizers);
@@ -124,22 +147,36 @@ double Trainer::step(std::uint64_t index, double progress) {
   for (std::int64_t micro = 0; micro < settings_.grad_accum; ++micro) {
     const engine::Step step{static_cast<std::uint64_t>(settings_.seed), index,
                             static_cast<std::uint64_t>(micro * rows * passes), progress};
-    batches_.fill(index, micro * rows, rows, tokens_.data(), targets_.data());
-    if (passes > 1) repeat_rows(passes);
+    observed(StepObserver::Phase::kData, [&] {
+      batches_.fill(index, micro * rows, rows, tokens_.data(), targets_.data());
+      if (passes > 1) repeat_rows(passes);
+    });
     plan_->forward(step);
     plan_->backward(step, micro > 0);
     loss += static_cast<double>(*plan_->view(gpt_.cross_entropy).f32());
   }
   const LearningRate rate{settings_.lr, settings_.final_lr(), settings_.warmup};
-  grad_norm_ = optimizer_->step(rate.at(progress));
+  observed(StepObserver::Phase::kOptimizer,
+           [&] { grad_norm_ = optimizer_->step(rate.at(progress)); });
   return loss / static_cast<double>(settings_.grad_accum);
 }
 
-double Trainer::evaluate() {
-  std::span<const std::int32_t> val = corpus_.val;
-  if (settings_.eval_tokens > 0)
-    val = val.first(std::min(val.size(), static_cast<std::size_t>(settings_.eval_tokens) + 1));
-  return evaluator_->loss(val, progress_);
+std::span<const std::int32_t> Trainer::validation() const {
+  const std::span<const std::int32_t> val = corpus_.val;
+  if (settings_.eval_tokens == 0) return val;
+  return val.first(std::min(val.size(), static_cast<std::size_t>(settings_.eval_tokens) + 1));
+}
+
+double Trainer::evaluate() { return evaluator_->loss(validation(), progress_); }
+
+double Trainer::evaluated_tokens() const {
+  double times = kTimedEvaluations;
+  if (total_steps_ > 0) {
+    const std::int64_t every = eval_every(settings_, total_steps_);
+    times = static_cast<double>((total_steps_ + every - 1) / every);
+  }
+  const std::size_t subset = std::min(batches_.reachable().size(), kTrainSubset);
+  return times * static_cast<double>(validation().size()) + static_cast<double>(subset);
 }
 
 Spent Trainer::spent(std::int64_t steps, double seconds) const {
@@ -155,7 +192,7 @@ RunResult Trainer::run(const std::function<void(const Progress&)>& report) {
   const bool timed = total_steps_ == 0;
   double seconds = 0, loss_sum = 0, since_report = 0;
   std::int64_t loss_count = 0, every = timed ? 0 : eval_every(settings_, total_steps_);
-  double next_eval = 0.1;  // share of the budget, when timed
+  double next_eval = 1 / kTimedEvaluations;  // share of the budget, when timed
   for (std::int64_t i = 0;; ++i) {
     // The middle of the step, so that neither the first nor the last update is wasted on a rate of
     // 0.
@@ -183,7 +220,7 @@ RunResult Trainer::run(const std::function<void(const Progress&)>& report) {
     if (timed && settings_.eval_interval > 0) due = last || (i + 1) % settings_.eval_interval == 0;
     if (timed && settings_.eval_interval == 0 && fraction >= next_eval) {
       due = true;
-      next_eval = fraction + 0.1;
+      next_eval = fraction + 1 / kTimedEvaluations;
     }
     if (!due && since_report < kReportSeconds) continue;
     Progress p{i + 1,

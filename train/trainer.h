@@ -19,13 +19,19 @@ namespace train {
 
 models::GptConfig gpt_config(const Settings& settings, std::int64_t vocab);
 
-/// Bytes a run needs, known before anything is allocated.
+/// Bytes a run needs at its peak, known before anything is allocated.
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
   std::size_t training = 0;    // arena of a training step
   std::size_t evaluation = 0;  // arena of an evaluation step
-  std::size_t total() const { return parameters + optimizer + training + evaluation; }
+  std::size_t corpus = 0;      // its tokens
+  // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
+  // over the presets.
+  std::size_t program = std::size_t{48} << 20;
+  std::size_t total() const {
+    return parameters + optimizer + training + evaluation + corpus + program;
+  }
 };
 
 /// A point of a run that is worth reporting.
@@ -36,6 +42,13 @@ struct Progress {
   double train_loss = 0;           // running mean since the last point, regularizers on, nats
   std::optional<double> val_loss;  // nats per token, where it was evaluated
   double lr = 0, grad_norm = 0;
+};
+
+/// Told about every op of a step as it ends, and about what a step does besides.
+class StepObserver : public engine::Observer {
+ public:
+  enum class Phase : std::uint8_t { kData, kOptimizer };
+  virtual void phase(Phase phase, double seconds) = 0;
 };
 
 struct RunResult {
@@ -56,14 +69,24 @@ void check_run(const Settings& settings, const Corpus& corpus,
 
 class Trainer {
  public:
+  /// kPlan: as far as allocate(), so that all but step(), run() and evaluate() is known.
+  enum class Make : std::uint8_t { kWhole, kPlan };
+
   /// Records, plans and allocates everything. `unique_tokens`: train on that many tokens only.
   /// REQUIRES: settings are validated; `corpus` outlives this.
   Trainer(const Settings& settings, const Corpus& corpus,
-          std::optional<std::int64_t> unique_tokens = {});
+          std::optional<std::int64_t> unique_tokens = {}, Make make = Make::kWhole);
+
+  /// Allocates what was planned. Throws engine::Error where it does not fit.
+  /// REQUIRES: made with kPlan, not called before.
+  void allocate();
 
   /// One whole step: batch, forward, backward, clipping, update. Returns the mean loss of the batch
   /// with regularizers on: plain cross-entropy.
   double step(std::uint64_t index, double progress);
+
+  /// Whom step() tells, from now on; null: nobody, at no cost.
+  void observe(StepObserver* observer);
 
   /// Trains for the settings' budget, telling `report` about every evaluation and, in between, at
   /// least once a second.
@@ -73,6 +96,8 @@ class Trainer {
   double evaluate();
 
   std::int64_t total_steps() const { return total_steps_; }  // 0: budget in seconds
+  /// Tokens of all the evaluations of a run; in one of seconds, of as many as it is to have.
+  double evaluated_tokens() const;
   double tokens_per_step() const { return tokens_per_step_; }
   double flops_per_step() const { return flops_per_step_; }
   const MemoryNeed& memory() const { return memory_; }
@@ -83,6 +108,9 @@ class Trainer {
  private:
   /// Every row of the batch `passes` times, one behind the other.
   void repeat_rows(std::int64_t passes);
+  template <class F>
+  void observed(StepObserver::Phase phase, const F& work);
+  std::span<const std::int32_t> validation() const;
   Spent spent(std::int64_t steps, double seconds) const;
 
   Settings settings_;
@@ -100,6 +128,7 @@ class Trainer {
   std::optional<AdamW> optimizer_;
   std::vector<std::int32_t> tokens_, targets_;
   double grad_norm_ = 0, setup_seconds_ = 0, progress_ = 1;  // of the last step
+  StepObserver* observer_ = nullptr;
 };
 
 }  // namespace train

@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/compare.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "engine/parallel.h"
+#include "lab/environment.h"
+#include "lab/profile_render.h"
+#include "train/files.h"
+#include "train/load_corpus.h"
+#include "train/random_corpus.h"
+
+namespace cli {
+namespace {
+
+const Command& command() {
+  static const Command kCommand = [] {
+    Command c;
+    c.name = "profile";
+    c.summary =
+        "Show where the time of a training step goes, and how near each op comes to what this "
+        "machine can do.";
+    c.extras = {
+        {"arm", "[NAME:] SETTING=VALUE[,...]", "",
+         "what to profile, as in compare; two of them stand side by side, with what the second "
+         "takes longer (default: the settings as given)",
+         true},
+        {"by", "ROWS", "op", "what a row is", false, {"op", "layer", "node"}},
+        {"steps", "N", "101", "most steps to time"},
+        {"seconds", "S", "10", "stop timing after so long, but not before 3 steps"},
+        {"svg", "FILE", "", "write a roofline picture"},
+        {"trace", "FILE", "",
+         "write the first steps as Chrome trace events, for ui.perfetto.dev or chrome://tracing"},
+        {"trace-events", "N", "20000",
+         "events a trace may hold: a few hundred a step, the rest is left out"},
+        {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
+    };
+    c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
+    c.examples = {"isodrop profile --preset nano",
+                  "isodrop profile --preset char --batch 8 --arm none --arm dropout=0.1",
+                  "isodrop profile --preset gpt2 --batch 1 --by layer --svg roofline.svg",
+                  "isodrop profile --preset nano --trace trace.json --format json"};
+    return c;
+  }();
+  return kCommand;
+}
+
+lab::By parse_by(const std::string& text) {
+  return text == "layer" ? lab::By::kLayer : text == "node" ? lab::By::kNode : lab::By::kOp;
+}
+
+/// Opened before anything is measured, so that nothing is lost to a path that cannot be written.
+std::unique_ptr<train::AtomicFile> open(const Parsed& args, std::string_view flag) {
+  return args.has(flag) ? std::make_unique<train::AtomicFile>(args.text(flag)) : nullptr;
+}
+
+void finish(train::AtomicFile& file, const std::string& text) {
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace
+
+int profile_command(int argc, const char* const* argv) {
+  Parsed args = parse(command(), argc, argv);
+  if (args.help) {
+    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
+    return 0;
+  }
+  train::Settings& settings = args.settings;
+  settings.budget = "1000000steps";  // what a step costs does not hang on it
+  if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
+  std::vector<lab::Arm> arms = lab::parse_arms(args.all("arm"), settings);
+  engine::require(arms.size() <= 2, "--arm ", args.all("arm").back(),
+                  ": a profile holds two arms side by side at most; leave out one");
+  if (arms.empty()) arms.push_back({settings.preset, {}, settings});
+  lab::ProfileOptions options;
+  options.steps = args.integer("steps", 1, 5000);
+  options.seconds = args.real("seconds", 0, 1e5);
+  const auto cap = static_cast<std::size_t>(args.integer("trace-events", 100, 1'000'000));
+  if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
+
+  const auto svg = open(args, "svg");
+  const auto trace = open(args, "trace");
+  const train::Corpus corpus =
+      settings.text.empty() ? train::random_corpus(settings) : train::load_corpus(settings, 0);
+  for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);
+  const lab::Profile profile = lab::measure_profile(arms, corpus, options);
+  std::vector<lab::ProfileTable> tables;
+  for (const lab::ArmProfile& arm : profile.arms)
+    tables.push_back(lab::profile_table(arm, profile.roof, parse_by(args.text("by"))));
+  const lab::ProfileHead head{
+      fmt::format("{}, B {}, T {}", settings.preset, settings.batch, settings.block_size),
+      std::ssize(profile.arms[0].samples), lab::environment(settings.threads)};
+  if (svg) finish(*svg, lab::roofline_svg(head, profile.roof, tables));
+  if (trace) finish(*trace, lab::trace_json(profile));
+  if (args.text("format") == "json") {
+    fmt::print("{}\n", lab::to_json(head, profile, tables).dump(2));
+    return 0;
+  }
+  fmt::print("{}", lab::render_text(head, profile, tables));
+  if (svg) fmt::print("roofline picture: {}\n", args.text("svg"));
+  if (trace)
+    fmt::print("trace of the first steps, at most {} events: {}\n", cap, args.text("trace"));
+  return 0;
+}
+
+}  // namespace cli

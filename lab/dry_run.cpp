@@ -1,0 +1,144 @@
+#include "lab/dry_run.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/buffer.h"
+#include "engine/error.h"
+#include "ops/peak.h"
+
+namespace lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kEfficiency = 0.5;  // of the FMA peak, where no step is timed
+constexpr double kForwardShare = 3;  // a step takes three times the FLOPs of its forward pass
+constexpr double kMostSeconds = 5;   // that timing one arm may take, by the same efficiency
+constexpr int kWarmUp = 2, kTimed = 3;
+
+double median_step(train::Trainer& trainer) {
+  std::vector<double> seconds;
+  for (int i = 0; i < kWarmUp + kTimed; ++i) {
+    const auto start = Clock::now();
+    trainer.step(static_cast<std::uint64_t>(i), 0.5);
+    if (i >= kWarmUp)
+      seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+bool fits_in(double bytes, std::size_t available) {
+  return available == 0 || bytes <= static_cast<double>(available);
+}
+
+/// What is allocated later; corpus and program are there by then.
+double allocated(const train::MemoryNeed& m) {
+  return static_cast<double>(m.total() - m.corpus - m.program);
+}
+
+RunEstimate estimate(const std::string& name, const train::Settings& settings,
+                     const train::Corpus& corpus, std::optional<std::int64_t> unique_tokens,
+                     double peak_gflops, std::size_t available) {
+  train::Trainer trainer(settings, corpus, unique_tokens, train::Trainer::Make::kPlan);
+  RunEstimate e;
+  e.name = name;
+  e.parameters = trainer.params().count();
+  e.memory = trainer.memory();
+  e.tokens_per_step = trainer.tokens_per_step();
+  e.flops_per_step = trainer.flops_per_step();
+  e.steps = trainer.total_steps();
+  double step_seconds = e.flops_per_step / (peak_gflops * 1e9 * kEfficiency);
+  e.timed =
+      (kWarmUp + kTimed) * step_seconds <= kMostSeconds && fits_in(allocated(e.memory), available);
+  if (e.timed) {
+    trainer.allocate();
+    step_seconds = median_step(trainer);
+  }
+  const train::Budget budget = train::Budget::parse(settings.budget);
+  const double steps = budget.fixed_steps() ? static_cast<double>(e.steps)
+                                            : std::max(1.0, budget.amount / step_seconds);
+  e.tokens = steps * e.tokens_per_step;
+  e.flops = steps * e.flops_per_step;
+  e.training_seconds = steps * step_seconds;
+  e.evaluation_seconds =
+      trainer.evaluated_tokens() / e.tokens_per_step * step_seconds / kForwardShare;
+  return e;
+}
+
+}  // namespace
+
+double DryRun::runs(std::size_t arm) const {
+  double shares = 1;
+  if (equivalent && arm == 0)
+    for (const double share : kShares) shares += share;
+  return shares * static_cast<double>(seeds) * static_cast<double>(cells);
+}
+
+std::int64_t DryRun::run_count() const {
+  const std::int64_t more = equivalent ? std::ssize(kShares) : 0;
+  return (std::ssize(arms) + more) * seeds * static_cast<std::int64_t>(cells);
+}
+
+double DryRun::flops() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < arms.size(); ++i) sum += runs(i) * arms[i].flops;
+  return sum;
+}
+
+double DryRun::seconds() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < arms.size(); ++i) sum += runs(i) * arms[i].seconds();
+  return sum;
+}
+
+double DryRun::memory() const {
+  double most = 0, together = 0;
+  for (const RunEstimate& e : arms) {
+    most = std::max(most, allocated(e.memory));
+    together += allocated(e.memory) - static_cast<double>(e.memory.evaluation);
+  }
+  const train::MemoryNeed& m = arms.front().memory;
+  return std::max(most, together) + static_cast<double>(m.corpus + m.program);
+}
+
+bool DryRun::fits() const {
+  const train::MemoryNeed& m = arms.front().memory;
+  return fits_in(memory() - static_cast<double>(m.corpus + m.program), available);
+}
+
+DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus) {
+  DryRun plan;
+  plan.peak_gflops = ops::fma_peak_gflops();
+  plan.available = engine::available_memory();
+  plan.arms.push_back(estimate("run", settings, corpus, {}, plan.peak_gflops, plan.available));
+  return plan;
+}
+
+DryRun dry_run(const ComparisonSpec& spec, const train::Corpus& corpus) {
+  DryRun plan;
+  plan.comparison = true;
+  plan.seeds = spec.seeds;
+  plan.equivalent = spec.equivalent;
+  plan.peak_gflops = ops::fma_peak_gflops();
+  plan.available = engine::available_memory();
+  const std::vector<Cell> cells = plan_cells(spec, corpus.vocab);
+  plan.cells = cells.size();
+  for (const Arm& arm : spec.arms) {
+    for (std::size_t i = 1; i < cells.size(); ++i)  // is there enough data?
+      train::Trainer(arm.settings, corpus, cells[i].unique_tokens, train::Trainer::Make::kPlan);
+    plan.arms.push_back(estimate(arm.name, arm.settings, corpus, cells[0].unique_tokens,
+                                 plan.peak_gflops, plan.available));
+  }
+  return plan;
+}
+
+void require_fits(const DryRun& plan) {
+  if (plan.fits()) return;
+  const train::MemoryNeed& m = plan.arms.front().memory;
+  engine::require_memory(plan.memory() - static_cast<double>(m.corpus + m.program),
+                         plan.comparison ? "this comparison" : "this model and batch");
+}
+
+}  // namespace lab
