@@ -10,8 +10,11 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "models/init_table.h"
+#include "models/norm_table.h"
 #include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
+#include "ops/activation.h"
 #include "train/settings.h"
 
 namespace cli {
@@ -64,6 +67,19 @@ std::vector<ListEntry> schedules() {
   return out;
 }
 
+/// Tables whose rows are a name, a help line and a source.
+template <class Rows>
+std::vector<ListEntry> choices(const Rows& rows) {
+  std::vector<ListEntry> out;
+  for (const auto& row : rows)
+    out.push_back({text(row.name), text(row.help), {{"source", text(row.source)}}});
+  return out;
+}
+std::vector<ListEntry> norms() { return choices(models::norm_kinds()); }
+std::vector<ListEntry> placements() { return choices(models::placements()); }
+std::vector<ListEntry> activations() { return choices(ops::activation_kinds()); }
+std::vector<ListEntry> inits() { return choices(models::init_kinds()); }
+
 std::vector<ListEntry> presets() {
   std::vector<ListEntry> out;
   for (const train::Preset& row : train::presets()) {
@@ -95,6 +111,10 @@ constexpr Listing kListings[] = {
      regularizers},
     {"hooks", "where regularizers act", hooks},
     {"schedules", "how a regularizer's rate goes over the budget", schedules},
+    {"norms", "what norm= takes", norms},
+    {"placements", "what norm_place= takes: where the norms of a block stand", placements},
+    {"activations", "what activation= takes, in the MLP's hidden layer", activations},
+    {"inits", "what init= takes: how the weights of linear layers start", inits},
     {"presets", "sizes, batch and learning rate at once", presets},
     {"settings", "every setting of a run, as flag, in arms and in config.json", settings},
 };

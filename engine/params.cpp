@@ -13,7 +13,7 @@ namespace {
 std::size_t floats(const Param& p) { return static_cast<std::size_t>(p.shape.numel()); }
 std::size_t slot(const Param& p) { return align_up(floats(p) * sizeof(float)) / sizeof(float); }
 
-void initialise(const Param& p, std::uint64_t seed, float* out) {
+void draw(const Param& p, std::uint64_t seed, float* out) {
   const std::size_t n = floats(p);
   if (p.init.kind == Init::Kind::kConstant) {
     std::fill_n(out, n, static_cast<float>(p.init.value));
@@ -32,6 +32,16 @@ void initialise(const Param& p, std::uint64_t seed, float* out) {
     out[i] = static_cast<float>(radius * std::cos(angle));
     if (i + 1 < n) out[i + 1] = static_cast<float>(radius * std::sin(angle));
   }
+}
+
+void initialise(const Param& p, std::uint64_t seed, float* out) {
+  draw(p, seed, out);
+  if (p.init.tail_factor == 1) return;
+  const auto columns = static_cast<std::size_t>(p.shape.back());
+  const auto tail = static_cast<std::size_t>(p.init.tail);
+  const auto factor = static_cast<float>(p.init.tail_factor);
+  for (std::size_t row = 0; row < floats(p); row += columns)
+    for (std::size_t j = tail; j < columns; ++j) out[row + j] *= factor;
 }
 
 }  // namespace
@@ -71,9 +81,15 @@ void Params::allocate(std::uint64_t seed) {
   grads_ = Buffer(grads * sizeof(float));
   std::fill_n(values_.as<float>(), values, 0.0F);
   std::fill_n(grads_.as<float>(), grads, 0.0F);
+  seed_ = seed;
   allocated_ = true;
   for (std::size_t i = 0; i < list_.size(); ++i)
     initialise(list_[i], seed, value(static_cast<int>(i)));
+}
+
+void Params::reset_state() {
+  for (std::size_t i = 0; i < list_.size(); ++i)
+    if (!list_[i].trainable) initialise(list_[i], seed_, value(static_cast<int>(i)));
 }
 
 std::int64_t Params::count() const {

@@ -10,10 +10,13 @@
 
 namespace engine {
 
-/// How a parameter starts: normal(0, value) or the constant `value`.
+/// How a parameter starts: normal(0, value) or the constant `value`. Columns of a matrix from
+/// `tail` on times `tail_factor`.
 struct Init {
   enum class Kind : std::uint8_t { kConstant, kNormal } kind = Kind::kConstant;
   double value = 0;
+  std::int64_t tail = 0;
+  double tail_factor = 1;
 };
 
 struct Param {
@@ -37,6 +40,8 @@ class Params {
   /// Allocates values (set by Init) and gradients. The numbers depend on the seed, the parameter's
   /// name and its shape alone, so two models share what they have in common.
   void allocate(std::uint64_t seed);
+  /// State back to where it started.
+  void reset_state();
   bool allocated() const { return allocated_; }
 
   const std::vector<Param>& list() const { return list_; }
@@ -53,6 +58,7 @@ class Params {
  private:
   std::vector<Param> list_;
   Buffer values_, grads_;
+  std::uint64_t seed_ = 0;
   bool allocated_ = false;
 };
 

@@ -13,8 +13,6 @@ using engine::Ref;
 using engine::Shape;
 using engine::Tape;
 
-constexpr double kInitStd = 0.02;  // Radford et al. 2019, as released
-
 void check(const GptConfig& c, std::int64_t batch, std::int64_t time) {
   engine::require(c.n_layer > 0 && c.n_head > 0 && c.n_embd > 0 && c.vocab > 0 && batch > 0,
                   "model: layers, heads, channels, vocabulary and batch must be at least 1");
@@ -27,7 +25,11 @@ void check(const GptConfig& c, std::int64_t batch, std::int64_t time) {
 class Recorder {
  public:
   Recorder(Tape& tape, const GptConfig& config, Mode mode)
-      : tape_(tape), config_(config), hooks_(config.regularizers, mode, config.n_layer) {}
+      : tape_(tape),
+        config_(config),
+        place_(*config.norm_place),
+        mode_(mode),
+        hooks_(config.regularizers, mode == Mode::kTrain ? mode : Mode::kEval, config.n_layer) {}
 
   Gpt record(std::int64_t batch, std::int64_t time) {
     Gpt gpt;
@@ -43,7 +45,7 @@ class Recorder {
       x = block(x, static_cast<int>(layer));
     }
     tape_.segment(-1);
-    x = norm("ln_f", x);
+    if (!place_.out) x = norm("ln_f", x);
     gpt.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);
     gpt.cross_entropy = ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets);
     gpt.loss = hooks_.loss(tape_, gpt.logits, gpt.targets, gpt.cross_entropy);
@@ -54,50 +56,83 @@ class Recorder {
   static Init normal(double std) { return {Init::Kind::kNormal, std}; }
   static Init constant(double value) { return {Init::Kind::kConstant, value}; }
 
-  // x (B,T,C) → x + attn(ln_1(x)), then x + mlp(ln_2(x))
+  /// What a matrix is for decides how it starts.
+  enum class Role : std::uint8_t { kQkv, kHidden, kProjection };
+
+  // x (B,T,C) → x + attn(ln_1(x)), then x + mlp(ln_2(x)), or with the norms where they stand
   Ref block(Ref x, int layer) {
     const std::string h = "h." + std::to_string(layer) + ".";
     const std::int64_t channels = config_.n_embd;
-    const double residual_std = kInitStd / std::sqrt(2.0 * static_cast<double>(config_.n_layer));
 
-    Ref a = norm(h + "ln_1", x);
-    a = linear(h + "attn.c_attn", a, 3 * channels, kInitStd, HookId::kAttnWeights, layer);
+    Ref a = place_.in ? norm(h + "ln_1", x) : x;
+    a = linear(h + "attn.c_attn", a, 3 * channels, Role::kQkv, HookId::kAttnWeights, layer);
+    if (config_.qk_norm) a = qk_norm(h + "attn", a);
     a = ops::attention(tape_, h + "attn", a, config_.n_head,
                        hooks_.fused(tape_, HookId::kAttnWeights, layer, nullptr));
-    a = linear(h + "attn.c_proj", a, channels, residual_std, HookId::kAttn, layer);
+    a = linear(h + "attn.c_proj", a, channels, Role::kProjection, HookId::kAttn, layer);
+    if (place_.post) a = norm(h + "ln_1_post", a);
     x = residual(h + "attn.residual", x, a, HookId::kAttn, layer);
+    if (place_.out) x = norm(h + "ln_1", x);
 
-    Ref m = norm(h + "ln_2", x);
-    m = linear(h + "mlp.c_fc", m, 4 * channels, kInitStd, HookId::kMlpHidden, layer);
-    m = ops::gelu(tape_, h + "mlp.gelu", m);
+    const ops::ActivationKind& act = *config_.activation;
+    Ref m = place_.in ? norm(h + "ln_2", x) : x;
+    m = linear(h + "mlp.c_fc", m, config_.hidden() * act.inputs, Role::kHidden, HookId::kMlpHidden,
+               layer);
+    m = act.build(tape_, (h + "mlp.").append(act.name), m);
     m = hooks_.apply(tape_, HookId::kMlpHidden, layer, m);
-    m = linear(h + "mlp.c_proj", m, channels, residual_std, HookId::kMlp, layer);
-    return residual(h + "mlp.residual", x, m, HookId::kMlp, layer);
+    m = linear(h + "mlp.c_proj", m, channels, Role::kProjection, HookId::kMlp, layer);
+    if (place_.post) m = norm(h + "ln_2_post", m);
+    x = residual(h + "mlp.residual", x, m, HookId::kMlp, layer);
+    return place_.out ? norm(h + "ln_2", x) : x;
   }
 
   /// `hook`: where the product arrives.
-  Ref linear(const std::string& name, Ref x, std::int64_t out, double std, HookId hook, int layer) {
+  Ref linear(const std::string& name, Ref x, std::int64_t out, Role role, HookId hook, int layer) {
     const std::int64_t in = tape_.shape(x).back();
-    Ref w = tape_.param(name + ".weight", {in, out}, normal(std));
+    Ref w = tape_.param(name + ".weight", {in, out}, initial(in, role));
     w = hooks_.weight(tape_, hook, layer, name + ".weight", w);
     const Ref b = config_.bias ? tape_.param(name + ".bias", {out}, constant(0)) : Ref{};
     return ops::matmul(tape_, name, x, w, b);
   }
 
+  // A placement with a β of its own scales v, the projections and the MLP's hidden layer by it,
+  // and nothing else does.
+  Init initial(std::int64_t fan_in, Role role) const {
+    Init init = normal(config_.init->std(fan_in));
+    if (place_.beta != nullptr) {
+      const double beta = place_.beta(config_.n_layer);
+      if (role == Role::kQkv)
+        init.tail = 2 * config_.n_embd, init.tail_factor = beta;
+      else
+        init.value *= beta;
+    } else if (role == Role::kProjection && config_.init->residual) {
+      init.value /= std::sqrt(2.0 * static_cast<double>(config_.n_layer));
+    }
+    return init;
+  }
+
   Ref norm(const std::string& name, Ref x) {
-    const Shape channels{config_.n_embd};
-    const Ref gamma = tape_.param(name + ".weight", channels, constant(1));
-    const Ref beta = config_.bias ? tape_.param(name + ".bias", channels, constant(0)) : Ref{};
-    return ops::layernorm(tape_, name, x, gamma, beta);
+    return config_.norm->build({tape_, name, x, config_.bias, mode_});
+  }
+
+  Ref qk_norm(const std::string& name, Ref qkv) {
+    const Shape head{config_.n_embd / config_.n_head};
+    const Ref q = tape_.param(name + ".q_norm.weight", head, constant(1));
+    const Ref k = tape_.param(name + ".k_norm.weight", head, constant(1));
+    return ops::qk_norm(tape_, name + ".qk_norm", qkv, q, k);
   }
 
   Ref residual(const std::string& name, Ref x, Ref branch, HookId hook, int layer) {
     const ops::NoiseUse noise = hooks_.fused(tape_, hook, layer, &branch);
+    if (const double alpha = place_.alpha(config_.n_layer); alpha != 1)
+      x = ops::scale(tape_, name + ".scale", x, static_cast<float>(alpha));
     return ops::residual(tape_, name, x, branch, noise);
   }
 
   Tape& tape_;
   const GptConfig& config_;
+  const Placement& place_;
+  Mode mode_;
   Hooks hooks_;
 };
 
@@ -110,13 +145,17 @@ Gpt record_gpt(Tape& tape, const GptConfig& config, std::int64_t batch, std::int
 }
 
 double counted_parameters(const GptConfig& c) {
-  const auto layers = static_cast<double>(c.n_layer), channels = static_cast<double>(c.n_embd);
-  double per_layer = 12 * channels * channels + 2 * channels, rest = channels;
-  if (c.bias) {
-    per_layer += (3 + 1 + 4 + 1) * channels + 2 * channels;
-    rest += channels;
-  }
-  return layers * per_layer + static_cast<double>(c.vocab) * channels + rest;
+  const auto channels = static_cast<double>(c.n_embd), bias = c.bias ? 1.0 : 0.0;
+  const auto hidden = static_cast<double>(c.hidden());
+  const auto linear = [&](double in, double out) { return in * out + bias * out; };
+  const double norm = channels * (c.norm->gains + bias * c.norm->shifts);
+  const int norms = 2 * (c.norm_place->in + c.norm_place->post + c.norm_place->out);
+  double per_layer = linear(channels, 3 * channels) + linear(channels, channels) +
+                     linear(channels, hidden * c.activation->inputs) + linear(hidden, channels) +
+                     norms * norm;
+  if (c.qk_norm) per_layer += 2 * channels / static_cast<double>(c.n_head);
+  return static_cast<double>(c.n_layer) * per_layer + static_cast<double>(c.vocab) * channels +
+         (c.norm_place->out ? 0 : norm);
 }
 
 double flops_per_token(const GptConfig& c) {

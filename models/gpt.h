@@ -1,17 +1,29 @@
-// GPT-2 in its own terms (Radford et al. 2019): pre-LN blocks, learned positions, tied wte.
+// GPT-2 in its own terms (Radford et al. 2019): pre-LN blocks, learned positions, tied wte. Norms,
+// their placement, the activation and the initial weights are rows of tables.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "engine/tape.h"
+#include "models/init_table.h"
+#include "models/norm_table.h"
 #include "models/regularizers.h"
+#include "ops/activation.h"
 
 namespace models {
 
 struct GptConfig {
   std::int64_t n_layer = 4, n_head = 4, n_embd = 128, block_size = 64, vocab = 65;
   bool bias = false;
+  std::int64_t mlp_hidden = 0;  // channels of the MLP's hidden layer; 0: 4·n_embd
+  const NormKind* norm = &norm_kind("layernorm");
+  const Placement* norm_place = &placement("pre");
+  const ops::ActivationKind* activation = &ops::activation_kind("gelu");
+  const InitKind* init = &init_kind("gpt2");
+  bool qk_norm = false;
   std::vector<RegularizerSetting> regularizers;
+
+  std::int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
 };
 
 /// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V). What is reported

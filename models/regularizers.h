@@ -10,7 +10,11 @@
 
 namespace models {
 
-enum class Mode : std::uint8_t { kTrain, kEval };
+enum class Mode : std::uint8_t {
+  kTrain,
+  kEval,
+  kRecalibrate,  // as kEval, but norms take the batch's statistics and keep their average
+};
 
 /// A regularizer at a rate, at some hooks of every layer.
 struct RegularizerSetting {

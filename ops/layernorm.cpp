@@ -5,6 +5,7 @@
 #include "engine/parallel.h"
 #include "ops/onednn.h"
 #include "ops/ops.h"
+#include "ops/partial_sums.h"
 
 namespace ops {
 namespace {
@@ -52,8 +53,8 @@ class LayerNormOp final : public engine::Op {
         rows_, kRowChunk, [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
           backward_rows(f, r0, r1, dgamma + p * c_, beta_ ? dbeta + p * c_ : nullptr);
         });
-    combine(f.din[1], dgamma, parts);
-    if (beta_) combine(f.din[2], dbeta, parts);
+    add_partials(f.din[1], dgamma, parts, c_);
+    if (beta_) add_partials(f.din[2], dbeta, parts, c_);
   }
 
   Cost cost(Pass pass) const override {
@@ -110,16 +111,6 @@ class LayerNormOp final : public engine::Op {
         for (std::int64_t j = 0; j < c_; ++j)
           dx[j] = rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
       }
-    }
-  }
-
-  void combine(const engine::Grad& grad, const float* partial, std::int64_t parts) const {
-    if (!grad) return;
-    float* out = grad.f32();
-    if (!grad.add) std::fill_n(out, c_, 0.0F);
-    for (std::int64_t p = 0; p < parts; ++p) {
-#pragma omp simd
-      for (std::int64_t j = 0; j < c_; ++j) out[j] += partial[p * c_ + j];
     }
   }
 

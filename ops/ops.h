@@ -21,11 +21,52 @@ Ref matmul(Tape& tape, std::string_view name, Ref x, Ref w, Ref bias = {},
 Ref layernorm(Tape& tape, std::string_view name, Ref x, Ref gamma, Ref beta = {},
               float epsilon = 1e-5F);
 
+/// x·γ/√(mean(x²) + ε) over the last dimension: x (…,C), gamma (C) → (…,C). Zhang & Sennrich 2019.
+Ref rmsnorm(Tape& tape, std::string_view name, Ref x, Ref gamma, float epsilon = 1e-5F);
+
+/// What batchnorm normalizes with, and what becomes of the running statistics.
+enum class Statistics : std::uint8_t {
+  kBatch,    // training: the batch's; running ← running + max(1/10, 1/n)·(batch − running)
+  kAverage,  // recalibration: the batch's; the running ones become the plain average over batches
+  kRunning,  // evaluation: the running ones
+};
+
+/// Persistent: mean (C), variance (C), and the number of batches they are of (1), from 0.
+struct RunningStatistics {
+  Ref mean, variance, count;
+};
+
+/// (x − μ)/√(σ² + ε)·γ + β per channel, statistics over all rows: x (…,C), gamma (C), beta (C) or
+/// none → (…,C). Ioffe & Szegedy 2015, over B and T as for a sequence of (B,C) batches.
+///
+/// In training every row is normalized with statistics of every other one, so a position sees
+/// later positions of its own sequence: a small leak that evaluation, with running statistics,
+/// does not have. Training losses of a causal model with batchnorm are optimistic.
+Ref batchnorm(Tape& tape, std::string_view name, Ref x, Ref gamma, Ref beta,
+              const RunningStatistics& running, Statistics statistics, float epsilon = 1e-5F);
+
+/// RMS norm of each head's q and k, v as it is: qkv (B,T,3C), gamma_q (hs), gamma_k (hs) →
+/// (B,T,3C). Dehghani et al. 2023, arXiv:2302.05442, with RMS norm for layer norm.
+Ref qk_norm(Tape& tape, std::string_view name, Ref qkv, Ref gamma_q, Ref gamma_k,
+            float epsilon = 1e-5F);
+
 /// wte[token] + wpe[t]: tokens (B,T) i32, wte (V,C), wpe (≥T,C) → (B,T,C)
 Ref embedding(Tape& tape, std::string_view name, Ref tokens, Ref wte, Ref wpe);
 
 /// GELU by its tanh approximation (Hendrycks & Gimpel 2016, eq. 2), as GPT-2 has it.
 Ref gelu(Tape& tape, std::string_view name, Ref x);
+
+/// max(x, 0)
+Ref relu(Tape& tape, std::string_view name, Ref x);
+
+/// λx for x > 0, else λα(eˣ − 1), λ = 1.0507…, α = 1.6732… (Klambauer et al. 2017).
+Ref selu(Tape& tape, std::string_view name, Ref x);
+
+/// silu(gate)·value: x (…,2H), the gate's half first, → (…,H). Shazeer 2020.
+Ref swiglu(Tape& tape, std::string_view name, Ref x);
+
+/// factor·x
+Ref scale(Tape& tape, std::string_view name, Ref x, float factor);
 
 /// Mean over the rows with target ≥ 0 of −log softmax(logits)[target], in nats:
 /// logits (…,V), targets (…) i32 → (1). Targets < 0 are ignored.

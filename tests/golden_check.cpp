@@ -62,12 +62,19 @@ Config read_config(const train::TensorFile& file) {
   take("beta2", c.adam.beta2);
   take("adam_eps", c.adam.epsilon);
   take("clip", c.adam.clip);
-  only("activation", "gelu");
-  only("mlp_hidden", 4 * c.gpt.n_embd);
-  only("norm", "layernorm");
-  only("norm_place", "pre");
+  std::string name;
+  const auto named = [&](const char* key, auto find) {
+    take(key, name);
+    return &find(name);
+  };
+  c.gpt.activation = named("activation", ops::activation_kind);
+  c.gpt.norm = named("norm", models::norm_kind);
+  c.gpt.norm_place = named("norm_place", models::placement);
+  take("mlp_hidden", c.gpt.mlp_hidden);
+  int qk_norm = 0;
+  take("qk_norm", qk_norm);
+  c.gpt.qk_norm = qk_norm != 0;
   only("norm_eps", 1e-5);
-  only("qk_norm", 0);
   json.erase("seed");  // of the script's generator
   require(json.empty(), file.path.string(), ": config has an unknown '",
           json.empty() ? "" : json.begin().key(), "'");

@@ -30,6 +30,14 @@ void expect_golden(const fs::path& path) {
 TEST(golden, WithoutBiases) { expect_golden(committed("gpt_nobias.safetensors")); }
 TEST(golden, WithBiases) { expect_golden(committed("gpt_bias.safetensors")); }
 
+// Between them every norm, placement and activation that PyTorch's side has.
+TEST(golden, SwigluRmsnormSandwichQkNorm) {
+  expect_golden(committed("gpt_swiglu_rmsnorm_sandwich_qk_norm.safetensors"));
+}
+TEST(golden, ReluPost) { expect_golden(committed("gpt_relu_post.safetensors")); }
+TEST(golden, Deepnorm) { expect_golden(committed("gpt_deepnorm.safetensors")); }
+TEST(golden, SeluWithoutNorms) { expect_golden(committed("gpt_selu_none.safetensors")); }
+
 TEST(golden, FromEnvironment) {
   const char* given = std::getenv("ISODROP_GOLDEN");
   if (given == nullptr) GTEST_SKIP() << "set ISODROP_GOLDEN=FILE to check a golden file";
@@ -66,10 +74,11 @@ TEST(golden, RefusesAConfigurationTheModelDoesNotHave) {
     config.replace(at, from.size(), to);
     return changed;
   };
-  EXPECT_ERROR(golden_mismatches(with("\"gelu\"", "\"swiglu\"")), "activation=\"swiglu\"");
-  EXPECT_ERROR(golden_mismatches(with("\"norm_place\": \"pre\"", "\"norm_place\": \"post\"")),
-               "norm_place=\"post\"");
-  EXPECT_ERROR(golden_mismatches(with("\"qk_norm\": 0", "\"qk_norm\": 1")), "qk_norm=1");
+  EXPECT_ERROR(golden_mismatches(with("\"gelu\"", "\"mish\"")), "unknown activation 'mish'");
+  EXPECT_ERROR(golden_mismatches(with("\"norm_place\": \"pre\"", "\"norm_place\": \"mid\"")),
+               "unknown norm placement 'mid'");
+  EXPECT_ERROR(golden_mismatches(with("\"norm_eps\": 1e-05", "\"norm_eps\": 1e-06")),
+               "norm_eps=1e-06");
   EXPECT_ERROR(golden_mismatches(with("\"seed\": 1", "\"rotary\": 1")), "unknown 'rotary'");
   train::TensorFile plain = file;
   plain.metadata.clear();

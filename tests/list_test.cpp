@@ -20,7 +20,8 @@ TEST(List, ShowsEveryTable) {
         EXPECT_FALSE(detail.empty()) << entry.name << ' ' << label;
     }
   }
-  for (const char* name : {"regularizers", "hooks", "schedules", "presets", "settings"})
+  for (const char* name : {"regularizers", "hooks", "schedules", "norms", "placements",
+                           "activations", "inits", "presets", "settings"})
     EXPECT_TRUE(names.contains(name)) << name;
 }
 
@@ -34,6 +35,9 @@ TEST(List, ExitCodes) {
   EXPECT_EQ(code("list"), 2);
   EXPECT_EQ(code("list regularisers"), 2);
   EXPECT_EQ(code("train --reg dropout:2"), 2);
+  EXPECT_EQ(code("train --norm batch"), 2);
+  EXPECT_EQ(code("train --norm-place middle"), 2);
+  EXPECT_EQ(code("train --activation mish"), 2);
   EXPECT_EQ(code("compare --arm reg=drop_path:0.1@emb"), 2);
 }
 

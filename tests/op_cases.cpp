@@ -36,18 +36,6 @@ OpCase matmul_of_activations() {
   return row;
 }
 
-OpCase layernorm(std::string name, Size size, const Shape& x, bool beta) {
-  OpCase row{.name = "layernorm_" + name,
-             .size = size,
-             .operands = {activation("x", x, 0.3, 1.5), param("gamma", {x.back()}, 1, 0.3)}};
-  if (beta) row.operands.push_back(param("beta", {x.back()}));
-  row.build = [=](Tape& t, Refs in, const Hook&) {
-    return ops::layernorm(t, "op", in[0], in[1], beta ? in[2] : Ref{});
-  };
-  row.reference = ref_layernorm;
-  return row;
-}
-
 OpCase embedding(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t V,
                  std::int64_t P, std::int64_t C) {
   return {.name = "embedding_" + name,
@@ -57,14 +45,6 @@ OpCase embedding(std::string name, Size size, std::int64_t B, std::int64_t T, st
           .build = [](Tape& t, Refs in,
                       const Hook&) { return ops::embedding(t, "op", in[0], in[1], in[2]); },
           .reference = ref_embedding};
-}
-
-OpCase gelu(std::string name, Size size, const Shape& x) {
-  return {.name = "gelu_" + name,
-          .size = size,
-          .operands = {activation("x", x, 0, 2)},
-          .build = [](Tape& t, Refs in, const Hook&) { return ops::gelu(t, "op", in[0]); },
-          .reference = ref_gelu};
 }
 
 // targets from `low`: below 0 they are ignored
@@ -101,21 +81,10 @@ std::vector<OpCase> make_cases() {
       matmul("char_mlp_c_proj", kBench, {8, 256, 1536}, 384, kInOut, false),
       matmul("char_head", kBench, {8, 256, 384}, 65, kOutIn, false),
 
-      layernorm("row", kSmall, {1, 5}, true),
-      layernorm("odd", kSmall, {2, 3, 65}, true),
-      layernorm("simd_no_beta", kSmall, {4, 32}, false),
-      layernorm("130_rows", kLarge, {2, 65, 37}, true),
-      layernorm("nano", kLarge, {12, 64, 128}, false),
-      layernorm("char", kBench, {8, 256, 384}, false),
-
       embedding("odd", kSmall, 2, 3, 7, 5, 5),
       embedding("one", kSmall, 1, 1, 3, 1, 16),
       embedding("130_rows", kLarge, 5, 26, 11, 26, 65),
       embedding("nano", kLarge, 12, 64, 65, 64, 128),
-
-      gelu("odd", kSmall, {3, 13}),
-      gelu("nano", kLarge, {12, 64, 512}),
-      gelu("char", kBench, {8, 256, 1536}),
 
       cross_entropy("odd", kSmall, 5, 9, 0),
       cross_entropy("row", kSmall, 1, 5, 0),
@@ -124,6 +93,7 @@ std::vector<OpCase> make_cases() {
       cross_entropy("nano", kLarge, 768, 65, 0),
       cross_entropy("char", kBench, 2048, 65, 0),
   };
+  for (OpCase& c : norm_cases()) cases.push_back(std::move(c));
   for (OpCase& c : regularizer_cases()) cases.push_back(std::move(c));
   return cases;
 }

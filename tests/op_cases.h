@@ -89,6 +89,8 @@ struct OpCase {
 const std::vector<OpCase>& op_cases();
 /// The part of it in op_cases_regularizers.cpp.
 std::vector<OpCase> regularizer_cases();
+/// The part of it in op_cases_norm.cpp.
+std::vector<OpCase> norm_cases();
 
 /// The operands' numbers: the same ones each time.
 Point make_point(const OpCase& c);

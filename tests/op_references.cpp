@@ -74,23 +74,6 @@ Doubles ref_matmul(const Point& p, bool out_in) {
   return out;
 }
 
-// x (R,C), gamma (C), beta (C) → (R,C)
-Doubles ref_layernorm(const Point& p) {
-  const Doubles &x = p.floats[0], &gamma = p.floats[1];
-  const std::size_t R = at(p.shape(0).rows()), C = at(p.shape(0).back());
-  Doubles out(R * C);
-  for (std::size_t r = 0; r < R; ++r) {
-    double mean = 0, variance = 0;
-    for (std::size_t j = 0; j < C; ++j) mean += x[r * C + j] / static_cast<double>(C);
-    for (std::size_t j = 0; j < C; ++j)
-      variance += (x[r * C + j] - mean) * (x[r * C + j] - mean) / static_cast<double>(C);
-    for (std::size_t j = 0; j < C; ++j)
-      out[r * C + j] = (x[r * C + j] - mean) / std::sqrt(variance + 1e-5) * gamma[j] +
-                       (p.floats.size() > 2 ? p.floats[2][j] : 0.0);
-  }
-  return out;
-}
-
 // tokens (B,T), wte (V,C), wpe (P,C) → (B,T,C)
 Doubles ref_embedding(const Point& p) {
   const Doubles &wte = p.floats[1], &wpe = p.floats[2];
@@ -99,14 +82,6 @@ Doubles ref_embedding(const Point& p) {
   for (std::size_t r = 0; r < p.ints[0].size(); ++r)
     for (std::size_t j = 0; j < C; ++j)
       out.push_back(wte[at(p.ints[0][r]) * C + j] + wpe[r % T * C + j]);
-  return out;
-}
-
-Doubles ref_gelu(const Point& p) {
-  Doubles out;
-  for (const double x : p.floats[0])
-    out.push_back(0.5 * x *
-                  (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x))));
   return out;
 }
 

@@ -20,6 +20,9 @@ struct Settings {
   // model
   std::int64_t n_layer = 4, n_head = 4, n_embd = 128, block_size = 64;
   bool bias = false;
+  std::string norm = "layernorm", norm_place = "pre", activation = "gelu", init = "gpt2";
+  bool qk_norm = false, recalibrate_norm = false;
+  std::int64_t mlp_hidden = 0;  // 0: 4·n_embd
   // regularizers
   double dropout = 0;
   std::string reg = "none";

@@ -5,7 +5,12 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "engine/table.h"
+#include "models/init_table.h"
+#include "models/norm_table.h"
 #include "models/regularizer_grammar.h"
+#include "ops/activation.h"
+#include "train/architecture.h"
 #include "train/budget.h"
 #include "train/regularization.h"
 #include "train/settings.h"
@@ -21,6 +26,10 @@ constexpr std::string_view kSameData = "the arms of a comparison see the same da
 constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
 
 std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
+std::vector<std::string_view> norms() { return engine::names_of(models::norm_kinds()); }
+std::vector<std::string_view> places() { return engine::names_of(models::placements()); }
+std::vector<std::string_view> activations() { return engine::names_of(ops::activation_kinds()); }
+std::vector<std::string_view> inits() { return engine::names_of(models::init_kinds()); }
 std::string canonical_reg(const std::string& text) {
   return models::to_string(models::parse_regularizers(text));
 }
@@ -40,6 +49,16 @@ const std::vector<Row>& rows() {
       {"block_size", &S::block_size, Integers{1, 1 << 20}, kModel, "context in tokens (T)",
        "validation is measured in windows of that length, so the losses would not compare"},
       {"bias", &S::bias, Switch{}, kModel, "biases in linear layers and norms"},
+      {"norm", &S::norm, Choices{norms}, kModel, "normalization"},
+      {"norm_place", &S::norm_place, Choices{places}, kModel, "where the norms of a block stand"},
+      {"qk_norm", &S::qk_norm, Switch{}, kModel, "RMS norm of each head's queries and keys"},
+      {"recalibrate_norm", &S::recalibrate_norm, Switch{}, kModel,
+       "batchnorm: estimate the running statistics anew, regularizers off, before the last "
+       "evaluation"},
+      {"activation", &S::activation, Choices{activations}, kModel, "of the MLP's hidden layer"},
+      {"mlp_hidden", &S::mlp_hidden, Integers{0, 1 << 22}, kModel,
+       "channels of the MLP's hidden layer; 0 is 4 · n_embd"},
+      {"init", &S::init, Choices{inits}, kModel, "how the weights of linear layers start"},
 
       {"dropout", &S::dropout, Rate{}, kRegularizers,
        "dropout where GPT-2 has it: embedding, attention weights, residual branches", "", "0"},
@@ -205,14 +224,20 @@ void validate(const Settings& s, std::string_view source) {
   // What the largest tensors would hold, as engine::Shape would refuse it later.
   const auto real = [](std::int64_t n) { return static_cast<double>(n); };
   const double C = real(s.n_embd), rows = real(s.micro_batch()) * real(s.block_size);
-  const double largest = std::max(
-      {rows * 4 * C, rows * real(s.n_head) * real(s.block_size), 12 * C * C * real(s.n_layer)});
+  const double H = 2 * std::max(4 * C, real(s.mlp_hidden));  // swiglu has two halves
+  const double largest = std::max({rows * H, rows * real(s.n_head) * real(s.block_size),
+                                   (4 * C + 2 * H) * C * real(s.n_layer)});
   need(largest < real(kMax) / 16, "sizes overflow: batch=", s.batch, ", block_size=", s.block_size,
-       ", n_embd=", s.n_embd, ", n_head=", s.n_head, ", n_layer=", s.n_layer, " make tensors of ",
-       largest, " numbers; make the largest of them smaller");
+       ", n_embd=", s.n_embd, ", mlp_hidden=", s.mlp_hidden, ", n_head=", s.n_head,
+       ", n_layer=", s.n_layer, " make tensors of ", largest,
+       " numbers; make the largest of them smaller");
 }
 
-std::vector<std::string> notes(const Settings& s) { return regularizer_notes(s); }
+std::vector<std::string> notes(const Settings& s) {
+  std::vector<std::string> out = architecture_notes(s);
+  for (std::string& note : regularizer_notes(s)) out.push_back(std::move(note));
+  return out;
+}
 
 std::int64_t eval_every(const Settings& s, std::int64_t steps) {
   return s.eval_interval > 0 ? s.eval_interval : std::max<std::int64_t>(1, (steps + 19) / 20);

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "train/regularization.h"
 #include "train/schedule.h"
 
 namespace train {
@@ -40,18 +39,6 @@ double epoch_tokens(const Batches& batches, const Settings& s, const Corpus& cor
 }
 
 }  // namespace
-
-models::GptConfig gpt_config(const Settings& s, std::int64_t vocab) {
-  models::GptConfig c;
-  c.n_layer = s.n_layer;
-  c.n_head = s.n_head;
-  c.n_embd = s.n_embd;
-  c.block_size = s.block_size;
-  c.vocab = vocab;
-  c.bias = s.bias;
-  c.regularizers = regularizers(s);
-  return c;
-}
 
 void check_run(const Settings& settings, const Corpus& corpus,
                std::optional<std::int64_t> unique_tokens) {
@@ -89,8 +76,10 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
   options.keep = {gpt_.cross_entropy};
   plan_.emplace(std::move(tape), gpt_.loss, options);
   evaluator_.emplace(*params_, config_);
+  if (settings_.recalibrate_norm && config_.norm->running)
+    recalibration_.emplace(*params_, config_, settings_.micro_batch());
   memory_ = {params_->bytes(), AdamW::bytes(*params_), plan_->arena_bytes(),
-             evaluator_->arena_bytes()};
+             evaluator_->arena_bytes() + (recalibration_ ? recalibration_->arena_bytes() : 0)};
   memory_.corpus = (corpus.train.size() + corpus.val.size()) * sizeof(std::int32_t);
   setup_seconds_ = since(start);
   if (make == Make::kWhole) allocate();
@@ -233,6 +222,7 @@ RunResult Trainer::run(const std::function<void(const Progress&)>& report) {
                grad_norm_};
     if (due) {
       const auto eval_start = Clock::now();
+      if (last && recalibration_) recalibration_->run(batches_);
       const double val = evaluate();
       result.eval_seconds += since(eval_start);
       if (!std::isfinite(val)) {

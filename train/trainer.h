@@ -8,23 +8,23 @@
 
 #include "engine/plan.h"
 #include "models/gpt.h"
+#include "train/architecture.h"
 #include "train/batches.h"
 #include "train/budget.h"
 #include "train/corpus.h"
 #include "train/evaluator.h"
 #include "train/optimizer.h"
+#include "train/recalibration.h"
 #include "train/settings.h"
 
 namespace train {
-
-models::GptConfig gpt_config(const Settings& settings, std::int64_t vocab);
 
 /// Bytes a run needs at its peak, known before anything is allocated.
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
   std::size_t training = 0;    // arena of a training step
-  std::size_t evaluation = 0;  // arena of an evaluation step
+  std::size_t evaluation = 0;  // arenas of an evaluation step and of recalibration
   std::size_t corpus = 0;      // its tokens
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
@@ -125,6 +125,7 @@ class Trainer {
   std::unique_ptr<engine::Params> params_;
   std::optional<engine::Plan> plan_;
   std::optional<Evaluator> evaluator_;
+  std::optional<Recalibration> recalibration_;
   std::optional<AdamW> optimizer_;
   std::vector<std::int32_t> tokens_, targets_;
   double grad_norm_ = 0, setup_seconds_ = 0, progress_ = 1;  // of the last step

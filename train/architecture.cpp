@@ -1,0 +1,44 @@
+#include "train/architecture.h"
+
+#include <fmt/format.h>
+
+#include "train/regularization.h"
+
+namespace train {
+
+models::GptConfig gpt_config(const Settings& s, std::int64_t vocab) {
+  models::GptConfig c;
+  c.n_layer = s.n_layer;
+  c.n_head = s.n_head;
+  c.n_embd = s.n_embd;
+  c.block_size = s.block_size;
+  c.vocab = vocab;
+  c.bias = s.bias;
+  c.mlp_hidden = s.mlp_hidden;
+  c.norm = &models::norm_kind(s.norm);
+  c.norm_place = &models::placement(s.norm_place);
+  c.activation = &ops::activation_kind(s.activation);
+  c.init = &models::init_kind(s.init);
+  c.qk_norm = s.qk_norm;
+  c.regularizers = regularizers(s);
+  return c;
+}
+
+std::vector<std::string> architecture_notes(const Settings& s) {
+  std::vector<std::string> out;
+  const bool running = models::norm_kind(s.norm).running;
+  if (running)
+    out.push_back(fmt::format(
+        "norm={}: in training its statistics let a position see later ones, so losses of training "
+        "batches are optimistic",
+        s.norm));
+  if (s.recalibrate_norm && !running)
+    out.push_back(fmt::format(
+        "recalibrate_norm does nothing with norm={}, which has no running statistics", s.norm));
+  if (s.activation == "selu" && s.init != "lecun")
+    out.push_back(fmt::format(
+        "activation=selu keeps mean 0 and variance 1 with init=lecun, not with init={}", s.init));
+  return out;
+}
+
+}  // namespace train
