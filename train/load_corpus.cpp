@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint64_t kCorpusSeed = 1;           // one language for everybody
 constexpr std::int64_t kTrainTokens = 1 << 20;     // at least
 constexpr std::int64_t kMaxTrainTokens = 1 << 28;  // beyond it, crops of this much are fresh enough
-constexpr std::int64_t kValTokens = 1 << 16;
+constexpr std::int64_t kValTokens = 1 << 15;
 
 }  // namespace
 
