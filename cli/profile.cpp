@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/compare.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/suggest.h"
 #include "lab/environment.h"
 #include "lab/profile_render.h"
 #include "train/files.h"
@@ -54,7 +57,17 @@ lab::By parse_by(const std::string& text) {
 
 /// Opened before anything is measured, so that nothing is lost to a path that cannot be written.
 std::unique_ptr<train::AtomicFile> open(const Parsed& args, std::string_view flag) {
-  return args.has(flag) ? std::make_unique<train::AtomicFile>(args.text(flag)) : nullptr;
+  if (!args.has(flag)) return nullptr;
+  const std::string& path = args.text(flag);
+  engine::require(!std::filesystem::is_directory(path), "--", flag, " ", engine::quote(path),
+                  ": is a folder; give the name of a file");
+  try {
+    return std::make_unique<train::AtomicFile>(path);
+  } catch (const engine::Error& e) {
+    const std::string_view reason = e.what();
+    throw engine::Error(engine::concat("--", flag, ": ", reason.substr(0, reason.find(';')),
+                                       "; give a file in a folder that can be written to"));
+  }
 }
 
 void finish(train::AtomicFile& file, const std::string& text) {
@@ -83,6 +96,8 @@ int profile_command(int argc, const char* const* argv) {
   const auto cap = static_cast<std::size_t>(args.integer("trace-events", 100, 1'000'000));
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
+  engine::require(!args.has("svg") || args.text("svg") != args.text("trace"), "--svg and --trace ",
+                  engine::quote(args.text("svg")), ": give two files");
   const auto svg = open(args, "svg");
   const auto trace = open(args, "trace");
   const train::Corpus corpus =

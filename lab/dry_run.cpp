@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 
 #include "engine/buffer.h"
 #include "engine/error.h"
@@ -12,21 +13,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kEfficiency = 0.5;  // of the FMA peak, where no step is timed
-constexpr double kForwardShare = 3;  // a step takes three times the FLOPs of its forward pass
-constexpr double kMostSeconds = 5;   // that timing one arm may take, by the same efficiency
-constexpr int kWarmUp = 2, kTimed = 3;
+constexpr double kEfficiency = 0.5;    // of the FMA peak, where no step is timed
+constexpr double kForwardShare = 3;    // a step takes three times the FLOPs of its forward pass
+constexpr double kMostSeconds = 5;     // that timing one arm may take, by the same efficiency
+constexpr double kLeastSeconds = 0.3;  // for steps that are short and so noisy
+constexpr std::size_t kWarmUp = 2, kLeastSteps = 3;
 
-double median_step(train::Trainer& trainer) {
+/// Median and number of the steps timed.
+std::pair<double, std::size_t> time_steps(train::Trainer& trainer) {
   std::vector<double> seconds;
-  for (int i = 0; i < kWarmUp + kTimed; ++i) {
+  double sum = 0;
+  for (std::uint64_t i = 0; seconds.size() < kLeastSteps || sum < kLeastSeconds; ++i) {
     const auto start = Clock::now();
-    trainer.step(static_cast<std::uint64_t>(i), 0.5);
-    if (i >= kWarmUp)
-      seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    trainer.step(i, 0.5);
+    if (i < kWarmUp) continue;
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    sum += seconds.back();
   }
   std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
+  return {seconds[seconds.size() / 2], seconds.size()};
 }
 
 bool fits_in(double bytes, std::size_t available) {
@@ -50,11 +55,10 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
   e.flops_per_step = trainer.flops_per_step();
   e.steps = trainer.total_steps();
   double step_seconds = e.flops_per_step / (peak_gflops * 1e9 * kEfficiency);
-  e.timed =
-      (kWarmUp + kTimed) * step_seconds <= kMostSeconds && fits_in(allocated(e.memory), available);
-  if (e.timed) {
+  const double timing = static_cast<double>(kWarmUp + kLeastSteps) * step_seconds;
+  if (timing <= kMostSeconds && fits_in(allocated(e.memory), available)) {
     trainer.allocate();
-    step_seconds = median_step(trainer);
+    std::tie(step_seconds, e.timed_steps) = time_steps(trainer);
   }
   const train::Budget budget = train::Budget::parse(settings.budget);
   const double steps = budget.fixed_steps() ? static_cast<double>(e.steps)

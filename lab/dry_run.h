@@ -15,7 +15,7 @@ struct RunEstimate {
   double tokens_per_step = 0, flops_per_step = 0, tokens = 0, flops = 0;  // of a step, of the run
   std::int64_t steps = 0;                                                 // 0: seconds
   double training_seconds = 0, evaluation_seconds = 0;
-  bool timed = false;  // by real steps; else from the machine's peak
+  std::size_t timed_steps = 0;  // 0: the time is from the machine's peak
   double seconds() const { return training_seconds + evaluation_seconds; }
 };
 

@@ -19,9 +19,8 @@ std::string time_text(double seconds) {
 }
 
 std::string how(const RunEstimate& e, const DryRun& plan) {
-  return e.timed ? "from 3 timed steps"
-                 : fmt::format("from half of the FMA peak measured here, {:.0f} GFLOP/s",
-                               plan.peak_gflops);
+  if (e.timed_steps > 0) return fmt::format("from {} timed steps", e.timed_steps);
+  return fmt::format("from half of the FMA peak measured here, {:.0f} GFLOP/s", plan.peak_gflops);
 }
 
 std::string memory_text(const train::MemoryNeed& m) {
@@ -72,7 +71,7 @@ Json arm_json(const RunEstimate& e) {
           {"training_seconds", e.training_seconds},
           {"evaluation_seconds", e.evaluation_seconds},
           {"seconds", e.seconds()},
-          {"seconds_from", e.timed ? "timed steps" : "half of the measured FMA peak"}};
+          {"seconds_from", e.timed_steps > 0 ? "timed steps" : "half of the measured FMA peak"}};
 }
 
 }  // namespace
@@ -91,7 +90,7 @@ std::string render_text(const DryRun& plan) {
            fmt::format(
                "compute      {:.3g} FLOP a step, {}, {:.3g} FLOP in all\n"
                "time         {} training, {} evaluation ({})\n"
-               "nothing was written; without --dry-run the run starts\n",
+               "nothing was written\n",
                first.flops_per_step, steps_text(first), first.flops,
                time_text(first.training_seconds), time_text(first.evaluation_seconds),
                how(first, plan));

@@ -28,7 +28,7 @@ struct MemoryNeed {
   std::size_t corpus = 0;      // its tokens
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
-  std::size_t program = std::size_t{48} << 20;
+  std::size_t program = std::size_t{28} << 20;
   std::size_t total() const {
     return parameters + optimizer + training + evaluation + corpus + program;
   }
