@@ -61,10 +61,14 @@ std::string verdict_text(const Json& arm, const Json& rules) {
 
 Lines cell_table(const Json& report, const Json& cell) {
   const bool bayes = report["corpus"]["bayes_loss_window"].is_number();
-  bool equivalents = false;
-  for (const Json& arm : cell["arms"]) equivalents |= arm["compute_equivalent"].is_object();
+  bool equivalents = false, own_epochs = false;
+  for (const Json& arm : cell["arms"]) {
+    equivalents |= arm["compute_equivalent"].is_object();
+    own_epochs |= arm["epochs"] != cell["arms"][0]["epochs"];
+  }
   std::vector<std::string> head = {"arm", "val loss", "best*", "train", "gap"};
-  if (bayes) head.emplace_back("excess");
+  if (own_epochs) head.emplace_back("epochs");
+  if (bayes) head.emplace_back("excess (window)");
   head.insert(head.end(), {"difference [95 % CI]", "p (Holm)", "step time"});
   if (equivalents) head.emplace_back("worth");
   head.emplace_back("verdict");
@@ -74,8 +78,12 @@ Lines cell_table(const Json& report, const Json& cell) {
     std::vector<std::string> line = {arm["name"].get<std::string>(), mean_sd(arm["val_loss"]),
                                      number(arm["best_val_loss"]["mean"]),
                                      number(arm["train_loss"]["mean"]), number(arm["gap"]["mean"])};
+    if (own_epochs) line.push_back(number(arm["epochs"], "{:.3g}"));
     if (bayes)
-      line.push_back(arm["excess_window"].is_object() ? number(arm["excess_window"]["mean"]) : "–");
+      line.push_back(arm["excess"].is_object() && arm["excess_window"].is_object()
+                         ? fmt::format("{} ({})", number(arm["excess"]["mean"]),
+                                       number(arm["excess_window"]["mean"]))
+                         : "–");
     std::string diff = "–", p = "–";
     if (v.is_object()) {
       diff = signed_number(v["diff"]);
@@ -137,7 +145,9 @@ std::vector<std::string> footnotes(const Json& r) {
           "one-sided tests within ±{} nats.",
           r["rules"]["alpha"].get<double>(), r["rules"]["margin"].get<double>())};
   if (r["corpus"]["bayes_loss"].is_number())
-    lines.emplace_back("excess: loss above the best that a window of T tokens allows.");
+    lines.emplace_back(
+        "excess: loss above the Bayes-optimal one; in brackets, above the best that a window of T "
+        "tokens allows.");
   if (!r["rules"]["note"].get<std::string>().empty())
     lines.push_back(r["rules"]["note"].get<std::string>());
   if (r["budget"].get<std::string>().back() == 's' &&
@@ -236,7 +246,10 @@ std::string render(const Json& report, const std::string& format, bool color) {
     out += markdown ? markdown_table(table) : text_table(table, color);
   }
   out += "\n";
-  for (const std::string& line : footnotes(report)) out += line + (markdown ? "  \n" : "\n");
+  for (const std::string& line : footnotes(report)) {
+    if (markdown && line[0] == '*') out += '\\';  // a footnote's mark, no bullet
+    out += line + (markdown ? "  \n" : "\n");
+  }
   return out;
 }
 
