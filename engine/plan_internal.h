@@ -1,0 +1,41 @@
+// What a plan is made of; for plan.cpp and plan_build.cpp alone.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "engine/memory_plan.h"
+#include "engine/plan.h"
+
+namespace engine {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+inline constexpr std::size_t kGuard = kAlign;  // bytes behind a buffer when poisoning
+
+/// A buffer in the arena and its lifetime in events.
+struct Plan::Slot {
+  std::size_t bytes = 0;
+  int first = -1, last = -1;
+  std::size_t offset = 0;
+  void touch(int event) {
+    if (first < 0) first = event;
+    last = std::max(last, event);
+  }
+};
+
+/// An event with its memory.
+struct Plan::Call {
+  const Op* op = nullptr;
+  Event::Kind kind = Event::Kind::kForward;
+  const Hook* hook = nullptr;
+  // Slot numbers, resolved to memory by prepare(); -1: none or external.
+  std::vector<int> in_slots, din_slots;
+  int out_slot = -1, dout_slot = -1, saved_slot = -1, scratch_slot = -1;
+  std::vector<std::size_t> first_param_writes;  // din whose `add` is the micro-step's `accumulate`
+  std::vector<View> in, state;
+  std::vector<Grad> din;
+  View out, dout;
+  std::span<std::byte> saved, scratch;
+};
+
+}  // namespace engine
