@@ -27,7 +27,7 @@ TEST(List, ShowsEveryTable) {
 
 TEST(List, ExitCodes) {
   const auto code = [](const std::string& args) {
-    const std::string command = ISODROP_BINARY " " + args + " >/dev/null 2>&1";
+    const std::string command = "'" ISODROP_BINARY "' " + args + " >/dev/null 2>&1";
     return WEXITSTATUS(std::system(command.c_str()));
   };
   EXPECT_EQ(code("list regularizers"), 0);
