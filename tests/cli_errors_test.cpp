@@ -43,7 +43,6 @@ TEST_P(CliErrors, OneLineThatHelpsAndNothingTouched) {
   for (const std::string& part : bad.says)
     EXPECT_NE(error.find(part), std::string::npos) << "not '" << part << "' in " << error;
   EXPECT_EQ(changes(before, folder.snapshot()), Words{}) << error;
-  EXPECT_LT(result.seconds, 10);
 }
 
 std::vector<BadInput> bad_inputs() {
