@@ -37,7 +37,7 @@ std::string grouped(const Json& j) {
   return digits;
 }
 
-std::string verdict_text(const Json& arm, const Json& rules) {
+std::string verdict_text(const Json& arm) {
   std::string text;
   const Json& v = arm["vs_baseline"];
   if (!v.is_null()) {
@@ -55,7 +55,6 @@ std::string verdict_text(const Json& arm, const Json& rules) {
     text = "baseline";
   }
   if (arm["failed"].get<int>() > 0) text += fmt::format("; {} failed", arm["failed"].get<int>());
-  (void)rules;
   return text;
 }
 
@@ -97,7 +96,7 @@ Lines cell_table(const Json& report, const Json& cell) {
       line.push_back(arm["compute_equivalent"].is_object()
                          ? arm["compute_equivalent"]["text"].get<std::string>()
                          : "–");
-    line.push_back(verdict_text(arm, report["rules"]));
+    line.push_back(verdict_text(arm));
     lines.push_back(std::move(line));
   }
   return lines;

@@ -88,6 +88,7 @@ TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
 
   // A finished one is shown again at once, and a second showing is no second look.
   const Result again = isodrop(args, folder.path());
+  EXPECT_EQ(again.err, "");  // nothing was trained, nothing timed
   EXPECT_EQ(json_of(args, again), json_of(args, resumed));
   EXPECT_EQ(finished("killed"), after);
 }
