@@ -31,7 +31,7 @@ class Recorder {
         mode_(mode),
         hooks_(config.regularizers, mode == Mode::kTrain ? mode : Mode::kEval, config.n_layer) {}
 
-  Gpt record(std::int64_t batch, std::int64_t time) {
+  Gpt record(std::int64_t batch, std::int64_t time, Output output) {
     Gpt gpt;
     const std::int64_t channels = config_.n_embd;
     gpt.tokens = tape_.input("tokens", {batch, time}, engine::DType::kI32);
@@ -46,6 +46,10 @@ class Recorder {
     }
     tape_.segment(-1);
     if (!place_.out) x = norm("ln_f", x);
+    if (output == Output::kLoss && !hooks_.adds_to_loss()) {
+      gpt.loss = gpt.cross_entropy = ops::linear_cross_entropy(tape_, "head", x, wte, gpt.targets);
+      return gpt;
+    }
     gpt.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);
     gpt.cross_entropy = ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets);
     gpt.loss = hooks_.loss(tape_, gpt.logits, gpt.targets, gpt.cross_entropy);
@@ -139,9 +143,9 @@ class Recorder {
 }  // namespace
 
 Gpt record_gpt(Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,
-               Mode mode) {
+               Mode mode, Output output) {
   check(config, batch, time);
-  return Recorder(tape, config, mode).record(batch, time);
+  return Recorder(tape, config, mode).record(batch, time, output);
 }
 
 double counted_parameters(const GptConfig& c) {

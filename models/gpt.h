@@ -26,9 +26,13 @@ struct GptConfig {
   std::int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
 };
 
-/// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V). What is reported
-/// is the plain cross_entropy (1); what is trained on is the loss (1), cross_entropy and what
-/// regularizers add to it.
+/// What a model ends in: its loss alone, whose logits exist a chunk of rows at a time unless a
+/// regularizer asks for them, or whole logits too.
+enum class Output : std::uint8_t { kLoss, kLogits };
+
+/// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V) where there are
+/// any. What is reported is the plain cross_entropy (1); what is trained on is the loss (1),
+/// cross_entropy and what regularizers add to it. In training both are known after backward().
 struct Gpt {
   engine::Ref tokens, targets, logits, cross_entropy, loss;
 };
@@ -37,7 +41,7 @@ struct Gpt {
 /// step takes several passes(config.regularizers) in kTrain, the passes of a sample are consecutive
 /// rows of the batch.
 Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,
-               Mode mode);
+               Mode mode, Output output = Output::kLoss);
 
 /// Parameters as the field counts them: all but the positions (the tied wte counts once).
 double counted_parameters(const GptConfig& config);

@@ -107,12 +107,20 @@ engine::Ref Hooks::weight(engine::Tape& tape, HookId hook, int layer, std::strin
   return w;
 }
 
+bool Hooks::acts_on_loss(const RegularizerSetting& s) const {
+  return mode_ != Mode::kEval && s.kind->family == Family::kLoss && s.rate > 0;
+}
+
+bool Hooks::adds_to_loss() const {
+  return std::any_of(settings_.begin(), settings_.end(),
+                     [&](const RegularizerSetting& s) { return acts_on_loss(s); });
+}
+
 engine::Ref Hooks::loss(engine::Tape& tape, engine::Ref logits, engine::Ref targets,
                         engine::Ref cross_entropy) const {
   engine::Ref loss = cross_entropy;
-  if (mode_ == Mode::kEval) return loss;
   for (const RegularizerSetting& s : settings_)
-    if (s.kind->family == Family::kLoss && s.rate > 0)
+    if (acts_on_loss(s))
       loss =
           s.kind->add_to_loss(tape, s.kind->name, logits, targets, loss, hook(s, -1, s.kind->name));
   return loss;

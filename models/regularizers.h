@@ -60,12 +60,15 @@ class Hooks {
   engine::Ref weight(engine::Tape& tape, HookId hook, int layer, std::string_view name,
                      engine::Ref w) const;
 
+  /// Whether loss() adds anything.
+  bool adds_to_loss() const;
   /// The loss to be trained on: cross-entropy and what is added to it. In kEval: cross-entropy.
   engine::Ref loss(engine::Tape& tape, engine::Ref logits, engine::Ref targets,
                    engine::Ref cross_entropy) const;
 
  private:
   engine::Hook hook(const RegularizerSetting& setting, int layer, std::string_view site) const;
+  bool acts_on_loss(const RegularizerSetting& setting) const;
   std::vector<ops::NoiseUse> uses(HookId hook, int layer) const;
   /// Adds the setting's use at `site`, if it leaves a node there; returns whether it does.
   bool add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& setting, int layer,

@@ -1,7 +1,5 @@
-#include <cmath>
-
 #include "engine/parallel.h"
-#include "ops/math.h"
+#include "ops/loss_rows.h"
 #include "ops/ops.h"
 
 namespace ops {
@@ -13,8 +11,6 @@ using engine::Needs;
 using engine::Pass;
 using engine::require;
 using engine::Shape;
-
-constexpr std::int64_t kRowChunk = 16;
 
 // logits (R,V), targets (R) i32, out (1); saved: log-sum-exp (R)
 class CrossEntropyOp final : public engine::Op {
@@ -34,22 +30,17 @@ class CrossEntropyOp final : public engine::Op {
     const float* logits = f.in[0].f32();
     const std::int32_t* targets = f.in[1].i32();
     float* lse = f.saved_as<float>();
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t r = r0; r < r1; ++r) {
-        const float* row = logits + r * v_;
-        float top = row[0], sum = 0;
-#pragma omp simd reduction(max : top)
-        for (std::int64_t j = 0; j < v_; ++j) top = std::max(top, row[j]);
-#pragma omp simd reduction(+ : sum)
-        for (std::int64_t j = 0; j < v_; ++j) sum += fast_exp(row[j] - top);
-        lse[r] = top + std::log(sum);
-      }
-    });
+    engine::parallel_chunks(rows_, kLossRowChunk,
+                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                              for (std::int64_t r = r0; r < r1; ++r) {
+                                lse[r] = log_sum_exp(logits + r * v_, v_);
+                              }
+                            });
     double loss = 0;
     for (std::int64_t r = 0; r < rows_; ++r)
       if (targets[r] >= 0)
         loss += static_cast<double>(lse[r]) - static_cast<double>(logits[r * v_ + targets[r]]);
-    *f.out.f32() = static_cast<float>(loss / static_cast<double>(counted(targets)));
+    *f.out.f32() = static_cast<float>(loss / static_cast<double>(counted_rows(targets, rows_)));
   }
 
   // dlogits += dout/n · (softmax(logits) − onehot(target))
@@ -59,20 +50,22 @@ class CrossEntropyOp final : public engine::Op {
     const float* lse = f.saved_as<float>();
     float* d = f.din[0].f32();
     const bool add = f.din[0].add;
-    const float scale = *f.dout.f32() / static_cast<float>(counted(targets));
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t r = r0; r < r1; ++r) {
-        const float* row = logits + r * v_;
-        float* drow = d + r * v_;
-        const bool counts = targets[r] >= 0;
-        if (!add) std::fill_n(drow, v_, 0.0F);
-        if (!counts) continue;
-        const float z = lse[r];
+    const float scale = *f.dout.f32() / static_cast<float>(counted_rows(targets, rows_));
+    engine::parallel_chunks(rows_, kLossRowChunk,
+                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                              for (std::int64_t r = r0; r < r1; ++r) {
+                                const float* row = logits + r * v_;
+                                float* drow = d + r * v_;
+                                const bool counts = targets[r] >= 0;
+                                if (!add) std::fill_n(drow, v_, 0.0F);
+                                if (!counts) continue;
+                                const float z = lse[r];
 #pragma omp simd
-        for (std::int64_t j = 0; j < v_; ++j) drow[j] += scale * fast_exp(row[j] - z);
-        drow[targets[r]] -= scale;
-      }
-    });
+                                for (std::int64_t j = 0; j < v_; ++j)
+                                  drow[j] += scale * fast_exp(row[j] - z);
+                                drow[targets[r]] -= scale;
+                              }
+                            });
   }
 
   Cost cost(Pass pass) const override {
@@ -87,12 +80,6 @@ class CrossEntropyOp final : public engine::Op {
   }
 
  private:
-  std::int64_t counted(const std::int32_t* targets) const {
-    std::int64_t n = 0;
-    for (std::int64_t r = 0; r < rows_; ++r) n += targets[r] >= 0 ? 1 : 0;
-    return std::max<std::int64_t>(n, 1);
-  }
-
   std::int64_t rows_ = 0, v_ = 0;
 };
 

@@ -1,9 +1,7 @@
 // What regularizers add to the training loss: out = loss + rate·term(logits, targets), the term a
 // mean over the rows that count (target ≥ 0). The loss itself stays what it is and can be reported.
-#include <cmath>
-
 #include "engine/parallel.h"
-#include "ops/math.h"
+#include "ops/loss_rows.h"
 #include "ops/ops.h"
 
 namespace ops {
@@ -15,18 +13,6 @@ using engine::Needs;
 using engine::Pass;
 using engine::require;
 using engine::Shape;
-
-constexpr std::int64_t kRowChunk = 16;
-
-/// lse = log Σ exp(row)
-float log_sum_exp(const float* row, std::int64_t n) {
-  float top = row[0], sum = 0;
-#pragma omp simd reduction(max : top)
-  for (std::int64_t j = 0; j < n; ++j) top = std::max(top, row[j]);
-#pragma omp simd reduction(+ : sum)
-  for (std::int64_t j = 0; j < n; ++j) sum += fast_exp(row[j] - top);
-  return top + std::log(sum);
-}
 
 // logits (…,V), targets (…) i32, loss (1), out (1); saved: log-sum-exp (R)
 class LossTerm : public engine::Op {
@@ -52,7 +38,8 @@ class LossTerm : public engine::Op {
     });
     double sum = 0;
     for (std::int64_t r = 0; r < rows_; ++r) sum += static_cast<double>(terms[r]);
-    *f.out.f32() += f.rate * static_cast<float>(sum / static_cast<double>(counted(targets)));
+    *f.out.f32() +=
+        f.rate * static_cast<float>(sum / static_cast<double>(counted_rows(targets, rows_)));
   }
 
   // dloss += dout, dlogits += dout·rate/n·∂term
@@ -63,7 +50,7 @@ class LossTerm : public engine::Op {
     if (!f.din[0]) return;
     const std::int32_t* targets = f.in[1].i32();
     const float* lse = f.saved_as<float>();
-    const float scale = dout * f.rate / static_cast<float>(counted(targets));
+    const float scale = dout * f.rate / static_cast<float>(counted_rows(targets, rows_));
     float* d = f.din[0].f32();
     each_row(f, [&](std::int64_t r, const float* row) {
       if (!f.din[0].add) std::fill_n(d + r * v_, v_, 0.0F);
@@ -98,15 +85,10 @@ class LossTerm : public engine::Op {
   template <class F>
   void each_row(const Frame& f, const F& work) const {
     const float* logits = f.in[0].f32();
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t r = r0; r < r1; ++r) work(r, logits + r * v_);
-    });
-  }
-
-  std::int64_t counted(const std::int32_t* targets) const {
-    std::int64_t n = 0;
-    for (std::int64_t r = 0; r < rows_; ++r) n += targets[r] >= 0 ? 1 : 0;
-    return std::max<std::int64_t>(n, 1);
+    engine::parallel_chunks(rows_, kLossRowChunk,
+                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                              for (std::int64_t r = r0; r < r1; ++r) work(r, logits + r * v_);
+                            });
   }
 };
 

@@ -40,6 +40,7 @@ class Model {
  public:
   struct Options {
     Mode mode = Mode::kTrain;
+    Output output = Output::kLoss;
     std::int64_t rows = kBatch;
     bool recompute = false;
     std::string keep = {};  // name of a value
@@ -49,12 +50,12 @@ class Model {
   explicit Model(const GptConfig& config) : Model(config, Options{}) {}
   Model(const GptConfig& config, const Options& options) : rows_(options.rows) {
     engine::Tape tape(params);
-    gpt_ = record_gpt(tape, config, rows_, kTime, options.mode);
+    gpt_ = record_gpt(tape, config, rows_, kTime, options.mode, options.output);
     if (options.edit) options.edit(tape);
     engine::PlanOptions plan_options;
     plan_options.training = options.mode == Mode::kTrain;
     plan_options.recompute = options.recompute;
-    if (options.mode == Mode::kEval) plan_options.keep = {gpt_.logits};
+    if (gpt_.logits) plan_options.keep = {gpt_.logits};
     for (const engine::Node& node : tape.nodes())
       if (!options.keep.empty() && node.name == options.keep) {
         kept_ = node.out;
@@ -123,7 +124,7 @@ double distance(const Floats& a, const Floats& b) {
 
 TEST(Gpt, EvaluationIsTheSameBitsAtAnyRate) {
   const auto evaluated = [](double rate) {
-    Model model(config_of(rate), {.mode = Mode::kEval});
+    Model model(config_of(rate), {.mode = Mode::kEval, .output = Output::kLogits});
     const float loss = model.evaluate();
     return std::pair(loss, model.logits());
   };

@@ -63,7 +63,7 @@ TEST(Norms, CountedParametersAreAllButThePositions) {
 std::pair<Floats, Floats> logits_of_two(const GptConfig& c, Mode mode) {
   engine::Params params;
   Tape tape(params);
-  const Gpt gpt = record_gpt(tape, c, 3, 8, mode);
+  const Gpt gpt = record_gpt(tape, c, 3, 8, mode, Output::kLogits);
   engine::PlanOptions options;
   options.training = false;
   options.keep = {gpt.logits};

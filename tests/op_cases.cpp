@@ -59,6 +59,21 @@ OpCase cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_
           .reference = ref_cross_entropy};
 }
 
+// `chunk`: rows of logits there are at a time
+OpCase linear_cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_t C,
+                            std::int64_t V, std::int32_t low, std::int64_t chunk) {
+  return {.name = "linear_cross_entropy_" + name,
+          .size = size,
+          .operands = {activation("x", {rows, C}), param("w", {V, C}, 0.1, 0.5),
+                       ints("targets", {rows}, low, static_cast<std::int32_t>(V))},
+          .build =
+              [=](Tape& t, Refs in, const Hook&) {
+                const std::int64_t row_bytes = (V + 15) / 16 * 16 * 4;
+                return ops::linear_cross_entropy(t, "op", in[0], in[1], in[2], chunk * row_bytes);
+              },
+          .reference = ref_linear_cross_entropy};
+}
+
 std::vector<OpCase> make_cases() {
   constexpr auto kSmall = Size::kSmall, kLarge = Size::kLarge, kBench = Size::kBench;
   constexpr auto kInOut = Weight::kInOut, kOutIn = Weight::kOutIn;
@@ -92,6 +107,13 @@ std::vector<OpCase> make_cases() {
       cross_entropy("130_rows", kLarge, 130, 257, -60),
       cross_entropy("nano", kLarge, 768, 65, 0),
       cross_entropy("char", kBench, 2048, 65, 0),
+
+      linear_cross_entropy("odd", kSmall, 5, 7, 9, 0, 5),
+      linear_cross_entropy("one", kSmall, 1, 1, 3, 0, 1),
+      linear_cross_entropy("ignored_chunks", kSmall, 19, 5, 17, -8, 16),
+      linear_cross_entropy("chunks", kLarge, 130, 33, 257, -60, 32),
+      linear_cross_entropy("nano", kLarge, 768, 128, 65, 0, 768),
+      linear_cross_entropy("char", kBench, 2048, 384, 65, 0, 2048),
   };
   for (OpCase& c : norm_cases()) cases.push_back(std::move(c));
   for (OpCase& c : regularizer_cases()) cases.push_back(std::move(c));

@@ -155,4 +155,13 @@ Doubles ref_cross_entropy(const Point& p) {
   return {loss / std::max(rows, 1.0)};
 }
 
+// x (R,C), w (V,C), targets (R) → (1)
+Doubles ref_linear_cross_entropy(const Point& p) {
+  const std::vector<Operand> logits = {activation("logits", {p.shape(0).rows(), p.shape(1)[0]}),
+                                       p.operands[2]};
+  const Point product{.operands = p.operands.first(2), .floats = {p.floats[0], p.floats[1]}};
+  return ref_cross_entropy(
+      {.operands = logits, .floats = {ref_matmul(product, true), {}}, .ints = {{}, p.ints[2]}});
+}
+
 }  // namespace tests

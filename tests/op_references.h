@@ -25,5 +25,6 @@ Doubles ref_noise(const Point& p, const ops::NoiseKind& kind);
 Doubles ref_residual(const Point& p, const ops::NoiseKind* kind);
 Doubles ref_attention(const Point& p, std::int64_t n_head, const ops::NoiseKind* kind);
 Doubles ref_cross_entropy(const Point& p);
+Doubles ref_linear_cross_entropy(const Point& p);
 
 }  // namespace tests

@@ -33,7 +33,7 @@ class Model {
     config.block_size = kT, config.vocab = kVocab;
     config.regularizers = parse_regularizers(reg);
     engine::Tape tape(params_);
-    gpt_ = record_gpt(tape, config, kB, kT, mode);
+    gpt_ = record_gpt(tape, config, kB, kT, mode, Output::kLogits);
     engine::PlanOptions options;
     options.training = mode == Mode::kTrain;
     options.keep = {gpt_.cross_entropy, gpt_.logits};

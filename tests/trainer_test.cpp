@@ -94,13 +94,21 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
   const Settings s = small_settings();
   Trainer trainer(s, corpus);
   for (std::uint64_t i = 0; i < 5; ++i) trainer.step(i, 0.5);
-  Evaluator one(trainer.params(), gpt_config(s, corpus.vocab));
+  std::vector<std::int32_t> tokens(16), targets(16);
+  engine::Tape tape(trainer.params());
+  const models::Gpt gpt = models::record_gpt(tape, gpt_config(s, corpus.vocab), 1, 16,
+                                             models::Mode::kEval, models::Output::kLogits);
+  engine::Plan plan(std::move(tape), gpt.logits, {.training = false});
+  plan.bind(gpt.tokens, tokens.data());
+  plan.bind(gpt.targets, targets.data());
   const auto V = static_cast<std::size_t>(corpus.vocab);
-  const auto mean_loss = [&](std::size_t targets) {
+  const auto mean_loss = [&](std::size_t count) {
     double sum = 0;
-    for (std::size_t begin = 0; begin < targets; begin += 16) {
-      const std::size_t n = std::min<std::size_t>(16, targets - begin);
-      const float* logits = one.logits({corpus.val.data() + begin, n});
+    for (std::size_t begin = 0; begin < count; begin += 16) {
+      const std::size_t n = std::min<std::size_t>(16, count - begin);
+      std::copy_n(corpus.val.data() + begin, n, tokens.data());
+      plan.forward({});
+      const float* logits = plan.view(gpt.logits).f32();
       for (std::size_t t = 0; t < n; ++t) {
         double total = 0;
         for (std::size_t v = 0; v < V; ++v)
@@ -109,7 +117,7 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
         sum += std::log(total) - static_cast<double>(logits[t * V + target]);
       }
     }
-    return sum / static_cast<double>(targets);
+    return sum / static_cast<double>(count);
   };
   EXPECT_NEAR(trainer.evaluate(), mean_loss(corpus.val.size() - 1), 1e-6);
   Settings subset = s;

@@ -15,7 +15,6 @@ engine::Plan make_plan(engine::Params& params, const models::GptConfig& config, 
   gpt = models::record_gpt(tape, config, rows, config.block_size, models::Mode::kEval);
   engine::PlanOptions options;
   options.training = false;
-  options.keep = {gpt.logits};
   return {std::move(tape), gpt.loss, options};
 }
 
@@ -42,14 +41,6 @@ double Evaluator::loss(std::span<const std::int32_t> tokens, double progress) {
     count += n;
   }
   return sum / static_cast<double>(count);
-}
-
-const float* Evaluator::logits(std::span<const std::int32_t> window) {
-  std::fill(tokens_.begin(), tokens_.end(), 0);
-  std::fill(targets_.begin(), targets_.end(), kIgnore);
-  std::copy(window.begin(), window.end(), tokens_.begin());
-  plan_.forward({.progress = 1});
-  return plan_.view(gpt_.logits).f32();
 }
 
 }  // namespace train

@@ -19,8 +19,6 @@ class Evaluator {
   /// included; nats per token. NaN where the model gives it. `progress`: share of the
   /// training budget spent, of which the evaluation form of a regularizer may be a function.
   double loss(std::span<const std::int32_t> tokens, double progress = 1);
-  /// Logits (T,V) of one window of T tokens, valid until the next call.
-  const float* logits(std::span<const std::int32_t> window);
 
  private:
   std::int64_t rows_, time_;
