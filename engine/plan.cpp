@@ -21,10 +21,20 @@ Plan& Plan::operator=(Plan&&) noexcept = default;
 
 std::size_t Plan::arena_bytes() const { return arena_bytes_; }
 
+void Plan::lend(std::span<std::byte> arena) {
+  require(!prepared_, "plan: memory lent after prepare()");
+  require(arena.size() >= arena_bytes_, "plan: ", arena.size(), " bytes lent, ", arena_bytes_,
+          " needed");
+  arena_ = arena;
+}
+
 void Plan::prepare() {
   if (prepared_) return;
   require(tape_.params().allocated(), "plan: parameters are not allocated yet");
-  arena_ = Buffer(arena_bytes_);
+  if (arena_.empty()) {
+    own_ = Buffer(arena_bytes_);
+    arena_ = {own_.data(), own_.size()};
+  }
   if (options_.poison) std::memset(arena_.data(), kNaNByte, arena_bytes_);
   const auto memory = [&](int slot) -> std::byte* {
     return slot < 0 ? nullptr : arena_.data() + slots_[at(slot)].offset;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,7 +47,12 @@ class Plan {
 
   /// Bytes of the arena, known without allocating it.
   std::size_t arena_bytes() const;
-  /// Allocates the arena and builds the primitives. REQUIRES: parameters are allocated.
+  /// Works in `arena`, arena_bytes() or more aligned to kAlign that outlive this, instead of memory
+  /// of its own: plans that take turns can share it, each losing its values to the next one's step.
+  /// REQUIRES: before prepare().
+  void lend(std::span<std::byte> arena);
+  /// Allocates the arena where none was lent and builds the primitives. REQUIRES: parameters are
+  /// allocated.
   void prepare();
 
   /// The memory of an input, read at the next step.
@@ -86,7 +92,8 @@ class Plan {
   std::vector<void*> bound_;     // per value: external memory
   std::vector<Ref> inputs_;      // that some op reads
   std::size_t arena_bytes_ = 0;
-  Buffer arena_;
+  Buffer own_;  // the arena, where none was lent
+  std::span<std::byte> arena_;
   std::unique_ptr<float> loss_scale_;
   Observer* observer_ = nullptr;
   bool prepared_ = false;

@@ -21,8 +21,9 @@ double tokens_per_step(const Settings& s) {
 Json identity(const ComparisonSpec& spec, const train::Corpus& corpus) {
   Json settings = train::to_json(spec.base);
   for (const char* key : {"seed", "text", "val"}) settings.erase(key);
-  // Results are the same bits for any number of threads, but for a budget of time.
-  if (Budget::parse(spec.base.budget).fixed_steps()) settings.erase("threads");
+  // Neither changes a bit of the results, but for a budget of time.
+  if (Budget::parse(spec.base.budget).fixed_steps())
+    for (const char* key : {"threads", "recompute"}) settings.erase(key);
   Json arms = Json::array();
   for (const Arm& arm : spec.arms) {
     Json overrides = Json::object();

@@ -101,7 +101,7 @@ double DryRun::memory() const {
   double most = 0, together = 0;
   for (const RunEstimate& e : arms) {
     most = std::max(most, allocated(e.memory));
-    together += allocated(e.memory) - static_cast<double>(e.memory.evaluation);
+    together += allocated(e.memory);
   }
   const train::MemoryNeed& m = arms.front().memory;
   return std::max(most, together) + static_cast<double>(m.corpus + m.program);

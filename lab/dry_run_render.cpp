@@ -26,8 +26,8 @@ std::string how(const RunEstimate& e, const DryRun& plan) {
 std::string memory_text(const train::MemoryNeed& m) {
   const auto b = [](std::size_t n) { return bytes_text(static_cast<double>(n)); };
   return fmt::format(
-      "weights, gradients {} · optimizer {} · training {} · evaluation {} · corpus {} · program {}",
-      b(m.parameters), b(m.optimizer), b(m.training), b(m.evaluation), b(m.corpus), b(m.program));
+      "weights, gradients {} · optimizer {} · activations {} · corpus {} · program {}",
+      b(m.parameters), b(m.optimizer), b(m.training), b(m.corpus), b(m.program));
 }
 
 std::string steps_text(const RunEstimate& e) {
@@ -58,8 +58,7 @@ Json arm_json(const RunEstimate& e) {
           {"memory",
            {{"parameters", m.parameters},
             {"optimizer", m.optimizer},
-            {"training", m.training},
-            {"evaluation", m.evaluation},
+            {"activations", m.training},
             {"corpus", m.corpus},
             {"program", m.program},
             {"total", m.total()}}},

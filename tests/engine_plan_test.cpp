@@ -124,6 +124,28 @@ TEST_F(PlanTest, RecomputationSavesMemoryAndKeepsTheBits) {
   EXPECT_EQ(run(true, true).first, kept);
 }
 
+TEST_F(PlanTest, PlansTakeTurnsInLentMemory) {
+  Plan& plan = compile(record_layers(tape_), {});
+  Params params;
+  Tape tape(params);
+  const Ref loss = record_layers(tape);
+  Plan other(std::move(tape), loss, {.training = false});
+  Buffer arena(std::max(plan.arena_bytes(), other.arena_bytes()));
+  EXPECT_ERROR(plan.lend({arena.data(), plan.arena_bytes() - 1}), "bytes lent");
+  plan.lend({arena.data(), arena.size()});
+  other.lend({arena.data(), arena.size()});
+  params.allocate(2);
+  const auto step = [](Plan& p) {
+    p.forward({});
+    return p.loss();
+  };
+  const float a = step(plan), b = step(other);
+  EXPECT_NE(a, b);
+  EXPECT_EQ(step(plan), a);
+  EXPECT_EQ(step(other), b);
+  EXPECT_ERROR(plan.lend({arena.data(), arena.size()}), "after prepare()");
+}
+
 TEST_F(PlanTest, ReplaysEachNodeOnceAndBeforeItIsRead) {
   PlanOptions options;
   options.recompute = true;

@@ -79,6 +79,19 @@ TEST(Trainer, TwoMicroStepsOfSixTrainAsOneStepOfTwelve) {
   EXPECT_NEAR(a.grad_norm(), b.grad_norm(), 1e-4 * a.grad_norm());
 }
 
+TEST(Trainer, RecomputingSavesMemoryAndChangesNoBit) {
+  const Corpus corpus = small_corpus(20000, 1000);
+  Settings s = small_settings("3steps");
+  s.batch = 400;  // so that training needs more than an evaluation
+  s.dropout = 0.2;
+  Settings lean = s;
+  lean.recompute = true;
+  EXPECT_LT(Trainer(lean, corpus).memory().training, Trainer(s, corpus).memory().training);
+  const RunResult kept = trained(s, corpus), recomputed = trained(lean, corpus);
+  EXPECT_EQ(recomputed.val_loss, kept.val_loss);
+  EXPECT_EQ(recomputed.train_loss, kept.train_loss);
+}
+
 TEST(Trainer, DropoutDoesNotTouchTheEvaluation) {
   const Corpus corpus = small_corpus(20000, 1000);
   Settings s = small_settings();

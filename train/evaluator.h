@@ -15,6 +15,8 @@ class Evaluator {
   Evaluator(engine::Params& params, const models::GptConfig& config);
 
   std::size_t arena_bytes() const { return plan_.arena_bytes(); }
+  /// As Plan::lend().
+  void lend(std::span<std::byte> arena) { plan_.lend(arena); }
   /// Mean cross-entropy over all tokens but the first, in windows of T that don't overlap, tail
   /// included; nats per token. NaN where the model gives it. `progress`: share of the
   /// training budget spent, of which the evaluation form of a regularizer may be a function.

@@ -1,6 +1,7 @@
 // Running statistics of batch norms, estimated anew with regularizers off.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/plan.h"
@@ -21,6 +22,8 @@ class Recalibration {
   Recalibration(engine::Params& params, const models::GptConfig& config, std::int64_t rows);
 
   std::size_t arena_bytes() const { return plan_.arena_bytes(); }
+  /// As Plan::lend().
+  void lend(std::span<std::byte> arena) { plan_.lend(arena); }
   /// Replaces the running statistics by those over the first rows of the first kBatches steps.
   void run(Batches& batches);
 

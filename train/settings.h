@@ -39,6 +39,7 @@ struct Settings {
   // run
   std::string budget = "2000steps";
   std::int64_t seed = 1, threads = 0, eval_interval = 0, eval_tokens = 0;
+  bool recompute = false;
 
   std::int64_t micro_batch() const { return batch / grad_accum; }
   double final_lr() const { return min_lr.value_or(lr / 10); }

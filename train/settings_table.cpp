@@ -96,6 +96,10 @@ const std::vector<Row>& rows() {
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",
        "it changes the speed, not the result"},
+      {"recompute", &S::recompute, Switch{}, kRun,
+       "keep what crosses layers only and compute the rest again in backward: less memory, more "
+       "time",
+       "it changes memory and speed, not the result"},
       {"eval_interval", &S::eval_interval, Integers{0, kMax}, kRun,
        "steps between evaluations; 0 makes 10 to 20 over the budget", kSameMeasure},
       {"eval_tokens", &S::eval_tokens, Integers{0, kMax}, kRun,

@@ -74,12 +74,14 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
   gpt_ = models::record_gpt(tape, config_, rows, config_.block_size, models::Mode::kTrain);
   engine::PlanOptions options;
   options.keep = {gpt_.cross_entropy};
+  options.recompute = settings_.recompute;
   plan_.emplace(std::move(tape), gpt_.loss, options);
   evaluator_.emplace(*params_, config_);
   if (settings_.recalibrate_norm && config_.norm->running)
     recalibration_.emplace(*params_, config_, settings_.micro_batch());
-  memory_ = {params_->bytes(), AdamW::bytes(*params_), plan_->arena_bytes(),
-             evaluator_->arena_bytes() + (recalibration_ ? recalibration_->arena_bytes() : 0)};
+  memory_ = {params_->bytes(), AdamW::bytes(*params_),
+             std::max({plan_->arena_bytes(), evaluator_->arena_bytes(),
+                       recalibration_ ? recalibration_->arena_bytes() : 0})};
   memory_.corpus = (corpus.train.size() + corpus.val.size()) * sizeof(std::int32_t);
   setup_seconds_ = since(start);
   if (make == Make::kWhole) allocate();
@@ -103,6 +105,11 @@ void Trainer::allocate() {
   plan_->bind(gpt_.tokens, tokens_.data());
   plan_->bind(gpt_.targets, targets_.data());
   plan_->set_loss_scale(1.0F / static_cast<float>(settings_.grad_accum));
+  arena_ = engine::Buffer(memory_.training);
+  const std::span arena(arena_.data(), arena_.size());
+  plan_->lend(arena);
+  evaluator_->lend(arena);
+  if (recalibration_) recalibration_->lend(arena);
   plan_->prepare();
   setup_seconds_ += since(start);
 }

@@ -23,14 +23,13 @@ namespace train {
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
-  std::size_t training = 0;    // arena of a training step
-  std::size_t evaluation = 0;  // arenas of an evaluation step and of recalibration
+  std::size_t training = 0;    // arena, in which evaluation and recalibration take turns with it
   std::size_t corpus = 0;      // its tokens
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
   std::size_t program = std::size_t{28} << 20;
   std::size_t total() const {
-    return parameters + optimizer + training + evaluation + corpus + program;
+    return parameters + optimizer + training + corpus + program;
   }
 };
 
@@ -123,6 +122,7 @@ class Trainer {
   double tokens_per_step_ = 0, flops_per_step_ = 0, tokens_per_epoch_ = 0;
   MemoryNeed memory_;
   std::unique_ptr<engine::Params> params_;
+  engine::Buffer arena_;  // training and evaluation take turns in it
   std::optional<engine::Plan> plan_;
   std::optional<Evaluator> evaluator_;
   std::optional<Recalibration> recalibration_;
