@@ -9,15 +9,36 @@
 namespace ops {
 namespace {
 
-constexpr double kBlockFlops = 4e6;                    // less is not worth a thread
-constexpr std::int64_t kBlocks = 8;                    // enough to balance a few threads
-constexpr std::int64_t kMinRows = 64, kMinCols = 128;  // below, oneDNN's kernels run dry
+constexpr double kBlockFlops = 4e6;  // less is not worth a thread
+constexpr std::int64_t kBlocks = 8;  // enough to balance a few threads
+constexpr std::int64_t kLeast = 64;  // rows and columns: below, oneDNN's kernels run dry
 
-/// Size of the parts when n is cut into about `parts`, a multiple of 16 and at least `least`.
-std::int64_t cut(std::int64_t n, std::int64_t parts, std::int64_t least) {
-  const std::int64_t size =
-      engine::chunks(engine::chunks(n, std::max<std::int64_t>(parts, 1)), 16) * 16;
-  return std::min(n, std::max(size, least));
+/// Size of the parts when n is cut into about `parts`: a multiple of 16, at least kLeast, and none
+/// for a small rest.
+std::int64_t cut(std::int64_t n, std::int64_t parts) {
+  const std::int64_t most = std::clamp<std::int64_t>(n / kLeast, 1, parts);
+  return std::min(n, engine::chunks(engine::chunks(n, most), 16) * 16);
+}
+
+struct Blocks {
+  std::int64_t m, n;  // rows and columns of a block
+};
+
+/// Of the ways to cut m × n into about `wanted` blocks the one that reads the least: A once for
+/// each column of blocks, B once for each row of them.
+Blocks choose(std::int64_t m, std::int64_t n, std::int64_t wanted) {
+  Blocks best{};
+  std::int64_t most = 0, least_read = 0;
+  for (std::int64_t parts = wanted; parts >= 1; --parts) {
+    const std::int64_t bm = cut(m, parts), rows = engine::chunks(m, bm);
+    const std::int64_t bn = cut(n, engine::chunks(wanted, rows)), columns = engine::chunks(n, bn);
+    const std::int64_t count = std::min(rows * columns, wanted), read = m * columns + n * rows;
+    if (count < most || (count == most && read >= least_read)) continue;
+    best = {bm, bn};
+    most = count;
+    least_read = read;
+  }
+  return best;
 }
 
 }  // namespace
@@ -25,9 +46,9 @@ std::int64_t cut(std::int64_t n, std::int64_t parts, std::int64_t least) {
 Gemm::Gemm(const MatmulSpec& spec) : spec_(spec), threads_(engine::max_threads()) {
   const auto wanted = static_cast<std::int64_t>(
       std::clamp(flops() / kBlockFlops, 1.0, static_cast<double>(kBlocks)));
-  block_m_ = cut(spec.m, wanted, kMinRows);
-  const std::int64_t rows = engine::chunks(spec.m, block_m_);
-  block_n_ = cut(spec.n, wanted / rows, kMinCols);
+  const Blocks blocks = choose(spec.m, spec.n, wanted);
+  block_m_ = blocks.m;
+  block_n_ = blocks.n;
   for (const bool lower : {false, true}) {
     for (const bool right : {false, true}) {
       const std::int64_t m = lower ? spec.m % block_m_ : block_m_;
