@@ -82,8 +82,9 @@ class Recorder {
     Ref m = place_.in ? norm(h + "ln_2", x) : x;
     m = linear(h + "mlp.c_fc", m, config_.hidden() * act.inputs, Role::kHidden, HookId::kMlpHidden,
                layer);
-    m = act.build(tape_, (h + "mlp.").append(act.name), m);
-    m = hooks_.apply(tape_, HookId::kMlpHidden, layer, m);
+    m = hooks_.produced(tape_, HookId::kMlpHidden, layer, [&](const ops::NoiseUse& noise) {
+      return act.build(tape_, (h + "mlp.").append(act.name), m, noise);
+    });
     m = linear(h + "mlp.c_proj", m, channels, Role::kProjection, HookId::kMlp, layer);
     if (place_.post) m = norm(h + "ln_2_post", m);
     x = residual(h + "mlp.residual", x, m, HookId::kMlp, layer);

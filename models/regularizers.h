@@ -56,6 +56,16 @@ class Hooks {
   /// on `branch` first. Throws Error where there is no branch to take them.
   ops::NoiseUse fused(engine::Tape& tape, HookId hook, int layer, engine::Ref* branch) const;
 
+  /// build(noise) makes a value with the hook's first noise in its own loop; what else acts there
+  /// follows in nodes of its own.
+  template <class F>
+  engine::Ref produced(engine::Tape& tape, HookId hook, int layer, const F& build) const {
+    const std::vector<ops::NoiseUse> all = uses(hook, layer);
+    engine::Ref x = build(all.empty() ? ops::NoiseUse{} : all.front());
+    for (std::size_t i = 1; i < all.size(); ++i) x = ops::noise(tape, all[i].site, x, all[i]);
+    return x;
+  }
+
   /// A weight matrix (in,out), called `name`, whose product arrives at the hook.
   engine::Ref weight(engine::Tape& tape, HookId hook, int layer, std::string_view name,
                      engine::Ref w) const;

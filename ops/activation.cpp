@@ -6,6 +6,7 @@
 #include "engine/parallel.h"
 #include "engine/table.h"
 #include "ops/noise-inl.h"
+#include "ops/noise_rows.h"
 #include "ops/ops.h"
 #include "ops/vexp-inl.h"
 
@@ -88,32 +89,44 @@ struct Selu {
   }
 };
 
-// x, out of one shape
+// x, out of one shape: out = m·act(x) + c
 template <class Act>
 class ActivationOp final : public engine::Op {
  public:
-  explicit ActivationOp(std::string_view name) : name_(name) {}
+  ActivationOp(std::string_view name, const NoiseKind* noise) : name_(name), rows_(noise) {}
   std::string_view name() const override { return name_; }
 
   Shape infer(std::span<const Shape> in) override {
     n_ = in[0].numel();
+    if (rows_.kind() != nullptr) rows_.set_shape(in[0], name_);
     return in[0];
   }
 
   void forward(const Frame& f) const override {
     const float* x = f.in[0].f32();
     float* out = f.out.f32();
+    if (rows_.kind() != nullptr)
+      return rows_.for_each(
+          f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+            simd::noise_activation(noise, rows, r0, r1, x, out, Act());
+          });
     engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
       simd::for_each(static_cast<std::size_t>(i1 - i0),
                      [&](auto at) HWY_ATTR { at.store(Act()(at.load(x + i0)), out + i0); });
     });
   }
 
-  // dx += dout·act′(x)
+  // dx += m·dout·act′(x)
   void backward(const Frame& f) const override {
     const float *x = f.in[0].f32(), *dout = f.dout.f32();
     float* dx = f.din[0].f32();
     const bool add = f.din[0].add;
+    if (rows_.kind() != nullptr)
+      return rows_.for_each(
+          f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+            const auto slope = [](VF v, VF dy) HWY_ATTR { return Act().slope(v, dy); };
+            simd::noise_activation_backward(noise, rows, r0, r1, x, dout, dx, add, slope);
+          });
     engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
       simd::for_each(static_cast<std::size_t>(i1 - i0), [&](auto at) HWY_ATTR {
         const VF d = Act().slope(at.load(x + i0), at.load(dout + i0));
@@ -133,6 +146,7 @@ class ActivationOp final : public engine::Op {
  private:
   std::string_view name_;
   std::int64_t n_ = 0;
+  NoiseRows rows_;
 };
 
 // x (…,2H), the gate's half first, → out (…,H): out = silu(gate)·value, silu(g) = g·σ(g)
@@ -206,6 +220,14 @@ class SwigluOp final : public engine::Op {
   std::int64_t rows_ = 0, h_ = 0;
 };
 
+/// The activation with the noise in its own loop, or with evaluation's form of it behind.
+template <class Act>
+engine::Ref push(engine::Tape& tape, std::string_view kind, std::string_view name, engine::Ref x,
+                 const NoiseUse& use) {
+  if (use.evaluation) return noise(tape, use.site, push<Act>(tape, kind, name, x, {}), use);
+  return tape.push(name, std::make_unique<ActivationOp<Act>>(kind, use.kind), {x}, use.hook);
+}
+
 constexpr std::array kKinds{
     ActivationKind{"gelu", gelu, 1, "x·Φ(x), by its tanh approximation: GPT-2's",
                    "Hendrycks & Gimpel 2016, arXiv:1606.08415"},
@@ -227,20 +249,21 @@ const ActivationKind& activation_kind(std::string_view name) {
   return engine::row_named(activation_kinds(), name, "activation");
 }
 
-engine::Ref gelu(engine::Tape& tape, std::string_view name, engine::Ref x) {
-  return tape.push(name, std::make_unique<ActivationOp<Gelu>>("gelu"), {x});
+engine::Ref gelu(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use) {
+  return push<Gelu>(tape, "gelu", name, x, use);
 }
 
-engine::Ref relu(engine::Tape& tape, std::string_view name, engine::Ref x) {
-  return tape.push(name, std::make_unique<ActivationOp<Relu>>("relu"), {x});
+engine::Ref relu(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use) {
+  return push<Relu>(tape, "relu", name, x, use);
 }
 
-engine::Ref selu(engine::Tape& tape, std::string_view name, engine::Ref x) {
-  return tape.push(name, std::make_unique<ActivationOp<Selu>>("selu"), {x});
+engine::Ref selu(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use) {
+  return push<Selu>(tape, "selu", name, x, use);
 }
 
-engine::Ref swiglu(engine::Tape& tape, std::string_view name, engine::Ref x) {
-  return tape.push(name, std::make_unique<SwigluOp>(), {x});
+engine::Ref swiglu(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use) {
+  x = tape.push(name, std::make_unique<SwigluOp>(), {x});
+  return use ? noise(tape, use.site, x, use) : x;
 }
 
 }  // namespace ops

@@ -4,12 +4,15 @@
 #include <string_view>
 
 #include "engine/tape.h"
+#include "ops/noise_op.h"
 
 namespace ops {
 
 struct ActivationKind {
   std::string_view name;
-  engine::Ref (*build)(engine::Tape& tape, std::string_view name, engine::Ref x);
+  /// m·act(x) + c: x (B,T,…) where there is noise, else of any shape.
+  engine::Ref (*build)(engine::Tape& tape, std::string_view name, engine::Ref x,
+                       const NoiseUse& use);
   int inputs;  // numbers that make one: x (…,inputs·H) → (…,H)
   std::string_view help, source;
 };

@@ -2,6 +2,7 @@
 
 #include "engine/parallel.h"
 #include "ops/attention.h"
+#include "ops/noise_rows.h"
 
 namespace ops {
 namespace {
@@ -13,74 +14,36 @@ using engine::Pass;
 using engine::require;
 using engine::Shape;
 
-constexpr std::int64_t kChunk = 4096;  // elements a task takes, about
-
-std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
-
-/// Rows of C within (B,T,C), shared out in fixed chunks.
-class NoiseBase : public engine::Op {
- public:
-  explicit NoiseBase(const NoiseKind* kind) : kind_(kind) {}
-
- protected:
-  void set_shape(const Shape& x, std::string_view op) {
-    const bool weights = kind_ != nullptr && kind_->granularity == Granularity::kWeight;
-    require(x.rank() == (weights ? 2 : 3), "[", op, "] x ", x, ": needs ",
-            weights ? "a matrix" : "(B,T,C)");
-    require(kind_ == nullptr || kind_->granularity != Granularity::kHead, "[", op, "] x ", x,
-            ": has a meaning in attention alone");
-    t_ = weights ? 0 : x[1];  // no row of the batch changes what weights are multiplied by
-    c_ = x.back();
-    rows_ = x.rows();
-  }
-  /// f(noise, rows, begin, end) over all rows in parallel.
-  template <class F>
-  void for_rows(const Frame& f, const F& each) const {
-    const Noise noise =
-        kind_ == nullptr ? Noise{} : prepare(*kind_, f.step, f.site, static_cast<double>(f.rate));
-    Rows rows{f.step.first_row * static_cast<std::uint64_t>(t_), size(t_), size(c_)};
-    if (ids_) rows.ids = f.in[1].i32();
-    engine::parallel_chunks(rows_, std::max<std::int64_t>(1, kChunk / c_),
-                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-                              each(noise, rows, size(r0), size(r1));
-                            });
-  }
-
-  const NoiseKind* kind_;
-  bool ids_ = false;
-  std::int64_t t_ = 0, c_ = 0, rows_ = 0;
-};
-
 // x, out (B,T,C)
-class NoiseOp final : public NoiseBase {
+class NoiseOp final : public engine::Op {
  public:
-  NoiseOp(const NoiseKind* kind, bool ids) : NoiseBase(kind) { ids_ = ids; }
-  std::string_view name() const override { return kind_->name; }
+  NoiseOp(const NoiseKind* kind, bool ids) : ids_(ids), rows_(kind, ids) {}
+  std::string_view name() const override { return rows_.kind()->name; }
 
   Shape infer(std::span<const Shape> in) override {
-    set_shape(in[0], name());
-    require(ids_ || kind_->granularity != Granularity::kVocabulary, "[", name(), "] x ", in[0],
-            ": acts on tokens, so it has a meaning at the hook emb alone");
-    require(!ids_ || in[1].numel() == rows_, "[", name(), "] x ", in[0], ", ids ", in[1],
+    rows_.set_shape(in[0], name());
+    require(ids_ || rows_.kind()->granularity != Granularity::kVocabulary, "[", name(), "] x ",
+            in[0], ": acts on tokens, so it has a meaning at the hook emb alone");
+    require(!ids_ || in[1].numel() == rows_.count(), "[", name(), "] x ", in[0], ", ids ", in[1],
             ": one token a row is needed");
     return in[0];
   }
 
   void forward(const Frame& f) const override {
-    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
       noise_forward(noise, rows, r0, r1, f.in[0].f32(), f.out.f32());
     });
   }
 
   // dx += m·dout
   void backward(const Frame& f) const override {
-    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
       noise_backward(noise, rows, r0, r1, f.dout.f32(), f.din[0].f32(), f.din[0].add);
     });
   }
 
   Cost cost(Pass) const override {
-    const auto n = static_cast<double>(rows_ * c_);
+    const auto n = static_cast<double>(rows_.numel());
     return {2 * n, 8 * n};
   }
 
@@ -90,22 +53,26 @@ class NoiseOp final : public NoiseBase {
     n.replayable = true;
     return n;
   }
+
+ private:
+  bool ids_;
+  NoiseRows rows_;
 };
 
 // x, h, out (B,T,C): out = x + m·h + c
-class ResidualOp final : public NoiseBase {
+class ResidualOp final : public engine::Op {
  public:
-  using NoiseBase::NoiseBase;
+  explicit ResidualOp(const NoiseKind* kind) : rows_(kind) {}
   std::string_view name() const override { return "residual"; }
 
   Shape infer(std::span<const Shape> in) override {
     require(in[0] == in[1], "[residual] x ", in[0], " + h ", in[1], ": shapes differ");
-    set_shape(in[0], name());
+    rows_.set_shape(in[0], name());
     return in[0];
   }
 
   void forward(const Frame& f) const override {
-    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
       noise_residual(noise, rows, r0, r1, f.in[0].f32(), f.in[1].f32(), nullptr, f.out.f32());
     });
   }
@@ -116,14 +83,14 @@ class ResidualOp final : public NoiseBase {
     const bool copy_x = f.din[0] && f.din[0].f32() != dout;
     const bool copy_h = f.din[1] && f.din[1].f32() != dout;
     if (!copy_x && !copy_h) return;
-    for_rows(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
       if (copy_h) noise_backward(noise, rows, r0, r1, dout, f.din[1].f32(), f.din[1].add);
       if (copy_x) noise_backward(Noise{}, rows, r0, r1, dout, f.din[0].f32(), f.din[0].add);
     });
   }
 
   Cost cost(Pass pass) const override {
-    const auto n = static_cast<double>(rows_ * c_);
+    const auto n = static_cast<double>(rows_.numel());
     return pass == Pass::kForward ? Cost{3 * n, 12 * n} : Cost{2 * n, 8 * n};
   }
 
@@ -131,9 +98,12 @@ class ResidualOp final : public NoiseBase {
     Needs n;
     n.inputs = 0;
     n.replayable = true;
-    n.pass_through = kind_ == nullptr ? 0b11 : 0b01;
+    n.pass_through = rows_.kind() == nullptr ? 0b11 : 0b01;
     return n;
   }
+
+ private:
+  NoiseRows rows_;
 };
 
 // x, out (…): out = evaluation_scale·x
@@ -165,10 +135,12 @@ class EvaluationScaleOp final : public engine::Op {
  private:
   void scale(const Frame& f, const float* from, float* to, bool add) const {
     const auto s = static_cast<float>(evaluation_scale(*kind_, static_cast<double>(f.rate)));
-    engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    engine::parallel_chunks(n_, NoiseRows::kChunk,
+                            [&](std::int64_t, std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) to[i] = add ? to[i] + s * from[i] : s * from[i];
-    });
+                              for (std::int64_t i = begin; i < end; ++i)
+                                to[i] = add ? to[i] + s * from[i] : s * from[i];
+                            });
   }
 
   const NoiseKind* kind_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/tape.h"
+#include "ops/noise_op.h"
 
 namespace ops {
 
@@ -53,17 +54,20 @@ Ref qk_norm(Tape& tape, std::string_view name, Ref qkv, Ref gamma_q, Ref gamma_k
 /// wte[token] + wpe[t]: tokens (B,T) i32, wte (V,C), wpe (≥T,C) → (B,T,C)
 Ref embedding(Tape& tape, std::string_view name, Ref tokens, Ref wte, Ref wpe);
 
+// m·act(x) + c, the noise in the activation's own loop; without noise x has any shape.
+
 /// GELU by its tanh approximation (Hendrycks & Gimpel 2016, eq. 2), as GPT-2 has it.
-Ref gelu(Tape& tape, std::string_view name, Ref x);
+Ref gelu(Tape& tape, std::string_view name, Ref x, const NoiseUse& use = {});
 
 /// max(x, 0)
-Ref relu(Tape& tape, std::string_view name, Ref x);
+Ref relu(Tape& tape, std::string_view name, Ref x, const NoiseUse& use = {});
 
 /// λx for x > 0, else λα(eˣ − 1), λ = 1.0507…, α = 1.6732… (Klambauer et al. 2017).
-Ref selu(Tape& tape, std::string_view name, Ref x);
+Ref selu(Tape& tape, std::string_view name, Ref x, const NoiseUse& use = {});
 
-/// silu(gate)·value: x (…,2H), the gate's half first, → (…,H). Shazeer 2020.
-Ref swiglu(Tape& tape, std::string_view name, Ref x);
+/// silu(gate)·value: x (…,2H), the gate's half first, → (…,H). Shazeer 2020. Noise gets a node of
+/// its own.
+Ref swiglu(Tape& tape, std::string_view name, Ref x, const NoiseUse& use = {});
 
 /// factor·x
 Ref scale(Tape& tape, std::string_view name, Ref x, float factor);
@@ -87,12 +91,10 @@ Ref linear_cross_entropy(Tape& tape, std::string_view name, Ref x, Ref w, Ref ta
 Ref label_smoothing(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
                     engine::Hook hook);
 /// log²Z, Z = Σ_j exp(x_j). Chowdhery et al. 2022, arXiv:2204.02311, section 5.
-Ref z_loss(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-           engine::Hook hook);
+Ref z_loss(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss, engine::Hook hook);
 /// ½(KL(a‖b) + KL(b‖a)) of the softmax in rows 2i and 2i + 1 of targets (2B,T), two passes over one
 /// sample. Liang et al. 2021, arXiv:2106.14448, in the form of its code: the loss is the mean of
 /// both passes' cross-entropies.
-Ref r_drop(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-           engine::Hook hook);
+Ref r_drop(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss, engine::Hook hook);
 
 }  // namespace ops

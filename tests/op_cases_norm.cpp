@@ -74,9 +74,30 @@ OpCase act(const ops::ActivationKind& kind, std::string name, Size size, const S
       .name = std::string(kind.name) + '_' + name,
       .size = size,
       .operands = {activation("x", x, 0, 2)},
-      .build = [&kind](Tape& t, Refs in, const Hook&) { return kind.build(t, "op", in[0]); }};
+      .build = [&kind](Tape& t, Refs in, const Hook&) { return kind.build(t, "op", in[0], {}); }};
   for (const auto& [which, reference] : references)
     if (which == kind.name) row.reference = reference;
+  return row;
+}
+
+// m·act(x) + c in one loop: x (B,T,C)
+OpCase noisy(const ops::ActivationKind& kind, std::string_view noise_name, Size size,
+             const Shape& x) {
+  const ops::NoiseKind& noise = ops::noise_kind(noise_name);
+  OpCase row = act(kind, engine::concat("with_", noise_name, '_', x[2]), size, x);
+  row.rate = 0.3;
+  row.build = [&](Tape& t, Refs in, const Hook& hook) {
+    return kind.build(t, "op", in[0], {&noise, hook, "site"});
+  };
+  row.reference = [&noise, plain = row.reference](const Point& p) {
+    Point behind = p;
+    behind.floats[0] = plain(p);
+    const std::vector<Operand> out = {activation(
+        "act", {p.shape(0)[0], p.shape(0)[1],
+                static_cast<std::int64_t>(behind.floats[0].size()) / p.shape(0).rows()})};
+    behind.operands = out;
+    return ref_noise(behind, noise);
+  };
   return row;
 }
 
@@ -96,6 +117,11 @@ std::vector<OpCase> activation_cases() {
     cases.push_back(act(kind, "rows", Size::kLarge, {2, 65, kind.inputs * 17}));
     cases.push_back(act(kind, "char", Size::kBench, {8, 256, kind.inputs * 1536}));
   }
+  for (const ops::ActivationKind& kind : ops::activation_kinds())
+    for (const char* noise : {"dropout", "alpha_dropout", "drop_path"})
+      cases.push_back(noisy(kind, noise, Size::kSmall, {2, 3, kind.inputs * 5}));
+  for (const char* noise : {"dropout", "gaussian_dropout", "locked_dropout", "token_dropout"})
+    cases.push_back(noisy(ops::activation_kind("gelu"), noise, Size::kLarge, {3, 31, 80}));
   cases.push_back(act(ops::activation_kind("gelu"), "nano", Size::kLarge, {12, 64, 512}));
   cases.push_back(act(ops::activation_kind("swiglu"), "nano", Size::kLarge, {12, 64, 1024}));
   return cases;
