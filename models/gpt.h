@@ -26,11 +26,22 @@ struct GptConfig {
   std::int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
 };
 
+/// Where a hook acts in a recorded model. `x`: what the hook is handed, before anything acts on it;
+/// at attn_weights the packed q, k, v (B,T,3C) that the weights come from. `behind`: the next
+/// product that what it returns goes into, before any activation: of the linear layer that reads
+/// it, at attn_weights of the weights and the values.
+struct HookSite {
+  HookId hook;
+  int layer;  // -1: in none
+  engine::Ref x, behind;
+};
+
 /// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V). What is reported
 /// is the plain cross_entropy (1); what is trained on is the loss (1), cross_entropy and what
-/// regularizers add to it.
+/// regularizers add to it. `sites`: every hook, in the order of the tape.
 struct Gpt {
   engine::Ref tokens, targets, logits, cross_entropy, loss;
+  std::vector<HookSite> sites;
 };
 
 /// Records the model for batches of (B,T). Throws Error where the shapes don't fit. Where a
