@@ -16,7 +16,7 @@ namespace {
 using models::Family;
 
 constexpr std::size_t kBins = 64;
-constexpr double kTail = 0.002;  // of the values may lie beyond either end of a histogram
+constexpr double kTail = 0.002;  // of the values lie beyond either end of a histogram
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -90,7 +90,7 @@ void add_shares(std::span<const float> values, double weight, const ProbeHistogr
   const double one = weight / static_cast<double>(values.size());
   for (const float v : values) {
     const double bin = (static_cast<double>(v) - h.lo) / (h.hi - h.lo) * kBins;
-    shares[static_cast<std::size_t>(std::clamp(bin, 0.0, kBins - 1.0))] += one;
+    if (bin >= 0 && bin < kBins) shares[static_cast<std::size_t>(bin)] += one;
   }
 }
 

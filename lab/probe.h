@@ -31,8 +31,8 @@ enum class Statistic : std::uint8_t { kMean, kVariance, kSkewness, kKurtosis };
 inline constexpr std::array<std::string_view, 4> kStatisticNames = {"mean", "variance", "skewness",
                                                                     "kurtosis"};
 
-/// Shares of the values in bins of equal width over [lo, hi]; what is outside counts in the first
-/// or last one. Training: over all masks.
+/// Shares of the values in bins of equal width over [lo, hi), which leaves out the farthest few in
+/// a thousand. Training: over all masks.
 struct ProbeHistogram {
   double lo = 0, hi = 0;
   std::vector<double> evaluation, training;
