@@ -36,9 +36,9 @@ const Command& command() {
         {"svg", "FILE", "", "write a picture"},
         {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
     };
-    c.without = {"budget",       "eval_interval", "eval_tokens", "lr",    "min_lr",
-                 "warmup",       "weight_decay",  "beta1",       "beta2", "grad_clip",
-                 "recalibrate_norm"};
+    c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
+                 "min_lr", "warmup",        "weight_decay",    "beta1",
+                 "beta2",  "grad_clip",     "recalibrate_norm"};
     c.examples = {"isodrop probe out/train --svg probe.svg",
                   "isodrop probe out/train --dropout 0 --reg alpha_dropout:0.1@mlp_hidden",
                   "isodrop probe --preset nano --reg dropout:0.2~early:0.5 --progress 0.25",
@@ -100,14 +100,16 @@ int probe_command(int argc, const char* const* argv) {
                   "no regularizer acts on activations or weights, so training and evaluation "
                   "compute the same and there is nothing to compare; give one, for example "
                   "--dropout 0.1");
+  for (const std::string& note : train::notes(settings))
+    fmt::print(stderr, "isodrop: note: {}\n", note);
   const auto svg = open_output(args, "svg");
   const train::Corpus corpus = train::load_corpus(settings, 0);
   ProgressLine line;
-  const lab::Probe probe = lab::measure_probe(
-      settings, corpus, run ? &run->weights : nullptr, options,
-      [&](std::int64_t done, std::int64_t of) {
-        if (line.due()) line.update(fmt::format("pass {}/{}", done, of));
-      });
+  const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
+                                              options, [&](std::int64_t done, std::int64_t of) {
+                                                if (line.due())
+                                                  line.update(fmt::format("pass {}/{}", done, of));
+                                              });
   line.finish();
   note_silence(probe);
   const lab::ProbeHead head{

@@ -15,24 +15,23 @@ constexpr std::int64_t kChunk = 1 << 14;
 void Moments::add(std::span<const float> values) {
   const auto n = static_cast<std::int64_t>(values.size());
   std::vector<Moments> parts(static_cast<std::size_t>(engine::chunks(n, kChunk)));
-  engine::parallel_chunks(
-      n, kChunk, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
-        Moments& m = parts[static_cast<std::size_t>(chunk)];
-        const auto part = values.subspan(static_cast<std::size_t>(begin),
-                                         static_cast<std::size_t>(end - begin));
-        m.n_ = static_cast<double>(part.size());
-        // Around the first value: equal values then have exactly their value as the mean.
-        const double origin = static_cast<double>(part[0]);
-        double sum = 0;
-        for (const float v : part) sum += static_cast<double>(v) - origin;
-        m.mean_ = origin + sum / m.n_;
-        for (const float v : part) {
-          const double d = static_cast<double>(v) - m.mean_, d2 = d * d;
-          m.m2_ += d2;
-          m.m3_ += d2 * d;
-          m.m4_ += d2 * d2;
-        }
-      });
+  engine::parallel_chunks(n, kChunk, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+    Moments& m = parts[static_cast<std::size_t>(chunk)];
+    const auto part =
+        values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    m.n_ = static_cast<double>(part.size());
+    // Around the first value: equal values then have exactly their value as the mean.
+    const double origin = static_cast<double>(part[0]);
+    double sum = 0;
+    for (const float v : part) sum += static_cast<double>(v) - origin;
+    m.mean_ = origin + sum / m.n_;
+    for (const float v : part) {
+      const double d = static_cast<double>(v) - m.mean_, d2 = d * d;
+      m.m2_ += d2;
+      m.m3_ += d2 * d;
+      m.m4_ += d2 * d2;
+    }
+  });
   for (const Moments& part : parts) add(part);
 }
 
@@ -53,9 +52,7 @@ void Moments::add(const Moments& b) {
 
 bool Moments::finite() const { return std::isfinite(mean_) && std::isfinite(m4_); }
 
-std::optional<double> Moments::mean() const {
-  return n_ > 0 ? std::optional(mean_) : std::nullopt;
-}
+std::optional<double> Moments::mean() const { return n_ > 0 ? std::optional(mean_) : std::nullopt; }
 
 std::optional<double> Moments::variance() const {
   return n_ > 0 ? std::optional(m2_ / n_) : std::nullopt;

@@ -84,13 +84,11 @@ void choose_range(std::span<const float> a, std::span<const float> b, ProbeHisto
   h.hi += pad;
 }
 
-void add_shares(std::span<const float> values, double weight, const ProbeHistogram& h,
-                std::vector<double>& shares) {
-  shares.resize(kBins);
-  const double one = weight / static_cast<double>(values.size());
+void count(std::span<const float> values, const ProbeHistogram& h, std::vector<double>& bins) {
+  bins.resize(kBins);
   for (const float v : values) {
     const double bin = (static_cast<double>(v) - h.lo) / (h.hi - h.lo) * kBins;
-    if (bin >= 0 && bin < kBins) shares[static_cast<std::size_t>(bin)] += one;
+    if (bin >= 0 && bin < kBins) ++bins[static_cast<std::size_t>(bin)];
   }
 }
 
@@ -125,9 +123,9 @@ class Place {
     ProbeHistogram& h = point_.histogram;
     if (h.evaluation.empty()) {
       choose_range(evaluation_.sample(), training_.sample(), h);
-      add_shares(evaluation_.sample(), 1, h, h.evaluation);
+      count(evaluation_.sample(), h, h.evaluation);
     }
-    add_shares(training_.sample(), 1 / static_cast<double>(masks_), h, h.training);
+    count(training_.sample(), h, h.training);
     training_.clear();
   }
 
@@ -137,6 +135,9 @@ class Place {
       point_.training[i] = training_statistics_[i].estimate();
     point_.variance_ratio = ratio_.estimate();
     point_.w1 = w1_.estimate();
+    const auto all = static_cast<double>(point_.sampled);
+    for (double& bin : point_.histogram.evaluation) bin /= all;
+    for (double& bin : point_.histogram.training) bin /= all * static_cast<double>(masks_);
     return std::move(point_);
   }
 
@@ -187,20 +188,18 @@ void require_finite(std::vector<Place>& places, bool training) {
 
 template <class F>
 void for_places(std::vector<Place>& places, const F& f) {
-  engine::parallel_chunks(std::ssize(places), 1, [&](std::int64_t i, std::int64_t, std::int64_t) {
-    f(places[at(i)]);
-  });
+  engine::parallel_chunks(std::ssize(places), 1,
+                          [&](std::int64_t i, std::int64_t, std::int64_t) { f(places[at(i)]); });
 }
 
 }  // namespace
 
 bool probe_has_subject(const train::Settings& settings) {
   const models::GptConfig config = without_losses(train::gpt_config(settings, 1));
-  return config.norm->running ||
-         std::any_of(config.regularizers.begin(), config.regularizers.end(),
-                     [](const models::RegularizerSetting& s) {
-                       return s.rate > 0 && s.kind->noise != nullptr;
-                     });
+  return config.norm->running || std::any_of(config.regularizers.begin(), config.regularizers.end(),
+                                             [](const models::RegularizerSetting& s) {
+                                               return s.rate > 0 && s.kind->noise != nullptr;
+                                             });
 }
 
 Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus,

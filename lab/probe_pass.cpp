@@ -23,8 +23,7 @@ AttentionWeights::AttentionWeights(engine::Params& params, const models::GptConf
   engine::Tape tape(params);
   in_ = tape.input("qkv", qkv, engine::DType::kF32);
   const std::string name = models::site_name(site.hook, site.layer);
-  out_ = ops::attention(tape, name, in_, heads_,
-                        hooks.fused(tape, site.hook, site.layer, nullptr));
+  out_ = ops::attention(tape, name, in_, heads_, hooks.fused(tape, site.hook, site.layer, nullptr));
   engine::PlanOptions options;
   options.training = false;
   plan_.emplace(std::move(tape), out_, options);

@@ -44,17 +44,10 @@ Json point_json(const ProbePoint& p) {
 Json to_json(const ProbeHead& head, const Probe& probe) {
   Json points = Json::array();
   for (const ProbePoint& p : probe.points) points.push_back(point_json(p));
-  return {{"schema", "isodrop-probe-1"},
-          {"model", head.model},
-          {"regularizers", head.regularizers},
-          {"corpus", head.corpus},
-          {"seed", head.seed},
-          {"masks", probe.masks},
-          {"batches", probe.batches},
-          {"rows", probe.rows},
-          {"time", probe.time},
-          {"progress", probe.progress},
-          {"points", points}};
+  return {{"schema", "isodrop-probe-1"}, {"model", head.model}, {"regularizers", head.regularizers},
+          {"corpus", head.corpus},       {"seed", head.seed},   {"masks", probe.masks},
+          {"batches", probe.batches},    {"rows", probe.rows},  {"time", probe.time},
+          {"progress", probe.progress},  {"points", points}};
 }
 
 std::string number(const std::optional<double>& x) { return x ? fmt::format("{:.4g}", *x) : "–"; }
@@ -106,9 +99,10 @@ std::vector<std::string> footnotes(const Probe& probe) {
   for (const ProbePoint& p : probe.points)
     if (p.sampled < p.values) sampled = p.sampled;
   if (sampled > 0)
-    lines.back() += fmt::format(" Where there are more values, of {} at positions that both modes "
-                                "have in common.",
-                                sampled);
+    lines.back() += fmt::format(
+        " Where there are more values, of {} at positions that both modes "
+        "have in common.",
+        sampled);
   return lines;
 }
 

@@ -18,7 +18,7 @@ struct Span {
 };
 constexpr Span kNames{24, 186}, kAtHook{196, 416}, kBehind{436, 656}, kRatio{690, 910},
     kDistance{946, 1146};
-constexpr double kWidth = 1170, kTop = 178, kRow = 50, kFoot = 190;
+constexpr double kWidth = 1170, kTop = 178, kRow = 56, kFoot = 190;
 constexpr double kCurve = 36;   // height of a distribution
 constexpr double kOffset = 10;  // of the two marks of a row from its middle
 constexpr std::string_view kInk = "#222222", kFaint = "#707070", kGrid = "#dddddd",
@@ -32,8 +32,8 @@ class Scale {
       : span_(span), low_(low), high_(high), logarithmic_(logarithmic) {}
   double x(double value) const {
     const double v = std::clamp(value, low_, high_);
-    const double share = logarithmic_ ? std::log(v / low_) / std::log(high_ / low_)
-                                      : (v - low_) / (high_ - low_);
+    const double share =
+        logarithmic_ ? std::log(v / low_) / std::log(high_ / low_) : (v - low_) / (high_ - low_);
     return span_.x0 + span_.width() * share;
   }
   Span span() const { return span_; }
@@ -71,12 +71,11 @@ Axis ratio_axis(const Probe& probe) {
     }
   const Scale scale(kRatio, low, high, true);
   std::vector<double> candidates = {1};
-  for (const double step : {0.5, 0.2, 0.1, 0.05})
-    for (double far = 1 + step; far <= 1 + 10 * step; far += step)
-      candidates.insert(candidates.end(), {far, 2 - far});
-  for (double power = 10; power < 1e9; power *= 10)
-    candidates.insert(candidates.begin() + 1, {power, 1 / power, 2 * power, 5 / power,
-                                               5 * power, 2 / power});
+  for (double power = 1; power < 1e9; power *= 10)
+    for (const double lead : {10.0, 2.0, 5.0})
+      candidates.insert(candidates.end(), {lead * power, 1 / (lead * power)});
+  for (const double step : {0.2, 0.1, 0.05, 0.02})
+    candidates.insert(candidates.end(), {1 + step, 1 - step});
   return {scale, choose_ticks(scale, candidates, low, high)};
 }
 
@@ -109,7 +108,7 @@ std::vector<Svg::Point> outline(const std::vector<double>& shares, Span span, do
 }
 
 void draw_distribution(Svg& svg, const ProbeHistogram& h, Span span, double y) {
-  const double base = y + kCurve / 2;
+  const double base = y + kCurve / 2 + 5;
   double most = 0;
   for (const auto* shares : {&h.evaluation, &h.training})
     most = std::max(most, *std::max_element(shares->begin(), shares->end()));
@@ -164,7 +163,9 @@ void draw_headings(Svg& svg, const ProbeHead& head, const Probe& probe) {
   const double y = 104;
   svg.rectangle(kAtHook.x0, y - 10, 16, 12, "#c5cbd2");
   svg.text(kAtHook.x0 + 22, y, "evaluation", 12, "start");
-  svg.path({{kAtHook.x0 + 100, y + 2}, {kAtHook.x0 + 100, y - 9}, {kAtHook.x0 + 116, y - 9},
+  svg.path({{kAtHook.x0 + 100, y + 2},
+            {kAtHook.x0 + 100, y - 9},
+            {kAtHook.x0 + 116, y - 9},
             {kAtHook.x0 + 116, y + 2}},
            kTraining, 1.8);
   svg.text(kAtHook.x0 + 122, y, "training, all masks", 12, "start");
@@ -186,13 +187,29 @@ void draw_headings(Svg& svg, const ProbeHead& head, const Probe& probe) {
   }
 }
 
+/// What acts at a hook in one or two lines that fit the column; the table has the whole.
+std::vector<std::string> acting_lines(const std::string& acting) {
+  constexpr std::size_t kMost = 26;  // characters
+  std::vector<std::string> lines;
+  if (acting.empty()) return lines;
+  const std::size_t joint = acting.size() > kMost ? acting.find(" + ") : std::string::npos;
+  lines.push_back(acting.substr(0, joint));
+  if (joint != std::string::npos) lines.push_back(acting.substr(joint + 1));
+  for (std::string& line : lines)
+    if (line.size() > kMost) line = line.substr(0, kMost - 1) + "…";
+  return lines;
+}
+
 void draw_row(Svg& svg, const ProbePoint& hook, const ProbePoint& behind, double y,
               const Axis& ratio, const Axis& distance) {
-  svg.text(kNames.x0, y + (hook.acting.empty() ? 4 : -3), hook.site, 13, "start");
-  if (!hook.acting.empty()) svg.text(kNames.x0, y + 13, hook.acting, 11, "start", kTraining);
+  const std::vector<std::string> acting = acting_lines(hook.acting);
+  double line = y + 4 - 7 * static_cast<double>(acting.size());
+  svg.text(kNames.x0, line, hook.site, 13, "start");
+  for (const std::string& text : acting)
+    svg.text(kNames.x0, line += 15, text, 11, "start", kTraining);
   draw_distribution(svg, hook.histogram, kAtHook, y);
   draw_distribution(svg, behind.histogram, kBehind, y);
-  svg.text(kBehind.x1, y - kRow / 2 + 14, "→ " + behind.value, 10, "end", kFaint);
+  svg.text(kBehind.x1, y - kRow / 2 + 11, "→ " + behind.value, 10, "end", kFaint);
   for (const ProbePoint* p : {&hook, &behind}) {
     const double at = y + (p->behind() ? kOffset : -kOffset);
     draw_mark(svg, ratio.scale, p->variance_ratio, at, p->behind(), 1);
@@ -205,10 +222,12 @@ void draw_foot(Svg& svg, double y) {
     svg.text(kNames.x0, y, text, 12, "start", color);
     y += 18;
   };
-  note("Variance ratio 1: in evaluation a layer meets the spread that it was trained on. W1: how "
-       "far values move, on average, to turn one distribution into the other; 0: the same.");
-  note("Heights of the distributions are square roots of shares, so that rare values show; every "
-       "one has its own horizontal scale.");
+  note(
+      "Variance ratio 1: in evaluation a layer meets the spread that it was trained on. W1: how "
+      "far values move, on average, to turn one distribution into the other; 0: the same.");
+  note(
+      "Heights of the distributions are square roots of shares, so that rare values show; every "
+      "one has its own horizontal scale.");
   y += 8;
   for (const models::HookId hook : models::kHookIds) {
     svg.text(kNames.x0, y, models::to_string(hook), 12, "start", kInk);

@@ -79,8 +79,7 @@ void Svg::path(const std::vector<Point>& points, std::string_view color, double 
   body_ += "<path d=\"";
   for (std::size_t i = 0; i < points.size(); ++i)
     body_ += fmt::format("{}{:.1f} {:.1f}", i == 0 ? 'M' : 'L', points[i].x, points[i].y);
-  body_ += fmt::format("\" fill=\"{}\" fill-opacity=\"{}\"", fill.empty() ? "none" : fill,
-                       opacity);
+  body_ += fmt::format("\" fill=\"{}\" fill-opacity=\"{}\"", fill.empty() ? "none" : fill, opacity);
   body_ += width > 0 ? fmt::format(" stroke=\"{}\" stroke-width=\"{}\"/>\n", color, width)
                      : std::string("/>\n");
 }

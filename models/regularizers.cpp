@@ -76,7 +76,8 @@ std::vector<ops::NoiseUse> Hooks::uses(HookId hook, int layer) const {
   // Last, so that nothing another one adds is left of a dropped block. Both branches have the same
   // site, thus the same draw.
   for (const RegularizerSetting& s : settings_)
-    if (s.kind->family == Family::kLayer && branch) add_use(found, s, layer, "h." + std::to_string(layer));
+    if (s.kind->family == Family::kLayer && branch)
+      add_use(found, s, layer, "h." + std::to_string(layer));
   return found;
 }
 
