@@ -26,7 +26,7 @@ const Command& command() {
         "hook, what its regularizers do to the activations: moments, variance ratio, distance. RUN "
         "is a folder of 'isodrop train': its weights and settings, which flags of data, run and "
         "regularizers override. Without it, a model with initial weights.";
-    c.argument = "RUN";
+    c.argument = "[RUN]";
     c.extras = {
         {"masks", "N", "32", "how often the same batches are run with other masks"},
         {"tokens", "N", "4096", "of the training split, at least so many: batches are whole"},
@@ -70,8 +70,9 @@ std::string regularizers_text(const train::Settings& s) {
 }
 
 /// Rates that a schedule has at 0 for the moment are no mistake, but seldom meant.
-void note_silence(const lab::Probe& probe) {
-  if (std::any_of(probe.points.begin(), probe.points.end(),
+void note_silence(const train::Settings& settings, const lab::Probe& probe) {
+  if ((settings.dropout == 0 && settings.reg == "none") ||
+      std::any_of(probe.points.begin(), probe.points.end(),
                   [](const lab::ProbePoint& p) { return !p.acting.empty(); }))
     return;
   fmt::print(stderr,
@@ -111,7 +112,7 @@ int probe_command(int argc, const char* const* argv) {
                                                   line.update(fmt::format("pass {}/{}", done, of));
                                               });
   line.finish();
-  note_silence(probe);
+  note_silence(settings, probe);
   const lab::ProbeHead head{
       run ? args.argument : fmt::format("{}, initial weights", settings.preset),
       regularizers_text(settings), settings.text.empty() ? "the built-in corpus" : corpus.name,

@@ -81,7 +81,7 @@ Lines table(const Probe& probe) {
 
 std::vector<std::string> header(const ProbeHead& head, const Probe& probe) {
   return {fmt::format("{}; {}", head.model, head.regularizers),
-          fmt::format("{} tokens of {} ({} batches of {} windows of {}), the same in both modes; "
+          fmt::format("{} tokens of {} ({} × {} windows of {}), the same in both modes; "
                       "{} masks, seed {}; rates as at {:g} of the budget",
                       probe.batches * probe.rows * probe.time, head.corpus, probe.batches,
                       probe.rows, probe.time, probe.masks, head.seed, probe.progress)};
