@@ -1,5 +1,4 @@
-// The moment probe: its arithmetic against closed forms, its values against the model's own, and
-// what theory says about dropout.
+// The moment probe against what theory says about dropout.
 #include "lab/probe.h"
 
 #include <gtest/gtest.h>
@@ -8,14 +7,12 @@
 #include <algorithm>
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
-#include <numeric>
+#include <stdexcept>
 
-#include "engine/rng.h"
-#include "lab/moments.h"
-#include "lab/probe_pass.h"
 #include "lab/probe_render.h"
-#include "ops/ops.h"
+#include "models/gpt.h"
 #include "tests/expect_error.h"
+#include "tests/probe_settings.h"
 #include "tests/small_corpus.h"
 #include "train/architecture.h"
 
@@ -23,242 +20,9 @@ namespace {
 
 using Floats = std::vector<float>;
 using lab::Estimate;
-using lab::Moments;
 using lab::Probe;
 using lab::ProbePoint;
-
-// --- arithmetic -------------------------------------------------------------------------------
-
-Moments moments(const Floats& values) {
-  Moments m;
-  m.add(values);
-  return m;
-}
-
-TEST(Moments, OfFourNumbers) {
-  const Moments m = moments({1, 2, 3, 10});  // deviations −3 −2 −1 6
-  EXPECT_DOUBLE_EQ(*m.mean(), 4);
-  EXPECT_DOUBLE_EQ(*m.variance(), 50 / 4.0);
-  EXPECT_DOUBLE_EQ(*m.skewness(), 180 / 4.0 / std::pow(12.5, 1.5));
-  EXPECT_DOUBLE_EQ(*m.kurtosis(), 1394 / 4.0 / (12.5 * 12.5) - 3);
-}
-
-// A coin with values 0 (share p) and 1/q: mean 1, variance p/q, skewness (q − p)/√(pq) mirrored.
-TEST(Moments, OfABernoulliFarFromZeroInManyChunks) {
-  constexpr std::size_t kN = 1'000'000;
-  constexpr double kP = 0.2, kFar = 4096;
-  Floats values(kN);
-  for (std::size_t i = 0; i < kN; ++i) values[i] = static_cast<float>(kFar + (i % 5 == 0 ? 0 : 1));
-  const Moments m = moments(values);
-  const double q = 1 - kP;
-  EXPECT_NEAR(*m.mean(), kFar + q, 1e-9);
-  EXPECT_NEAR(*m.variance(), kP * q, 1e-12);
-  EXPECT_NEAR(*m.skewness(), (kP - q) / std::sqrt(kP * q), 1e-9);
-  EXPECT_NEAR(*m.kurtosis(), (1 - 6 * kP * q) / (kP * q), 1e-9);
-}
-
-TEST(Moments, OfANormalAndAUniform) {
-  engine::Sequence random(engine::stream_key(5, engine::Stream::kSample), 2);
-  constexpr std::size_t kN = 400'000;
-  Floats normal(kN), uniform(kN);
-  for (std::size_t i = 0; i < kN; ++i) {
-    const double u = 1 - random.uniform(), v = random.uniform();
-    normal[i] = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * v));
-    uniform[i] = static_cast<float>(random.uniform());
-  }
-  const double se = 1 / std::sqrt(static_cast<double>(kN));
-  const Moments n = moments(normal), u = moments(uniform);
-  EXPECT_NEAR(*n.mean(), 0, 5 * se);
-  EXPECT_NEAR(*n.variance(), 1, 5 * std::sqrt(2.0) * se);
-  EXPECT_NEAR(*n.skewness(), 0, 5 * std::sqrt(6.0) * se);
-  EXPECT_NEAR(*n.kurtosis(), 0, 5 * std::sqrt(24.0) * se);
-  EXPECT_NEAR(*u.mean(), 0.5, 5 * std::sqrt(1 / 12.0) * se);
-  EXPECT_NEAR(*u.variance(), 1 / 12.0, 0.001);
-  EXPECT_NEAR(*u.kurtosis(), -1.2, 0.01);
-}
-
-TEST(Moments, PiecesGiveTheWhole) {
-  Floats values(1000);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(std::sin(static_cast<double>(i * i)));
-  const Moments whole = moments(values);
-  Moments joined;
-  for (std::size_t begin = 0; begin < values.size(); begin += 37)
-    joined.add(std::span(values).subspan(begin, std::min<std::size_t>(37, values.size() - begin)));
-  EXPECT_EQ(joined.count(), 1000);
-  EXPECT_NEAR(*joined.mean(), *whole.mean(), 1e-14);
-  EXPECT_NEAR(*joined.variance(), *whole.variance(), 1e-14);
-  EXPECT_NEAR(*joined.skewness(), *whole.skewness(), 1e-12);
-  EXPECT_NEAR(*joined.kurtosis(), *whole.kurtosis(), 1e-12);
-}
-
-TEST(Moments, WhatIsNotKnownIsNotMadeUp) {
-  EXPECT_FALSE(Moments().mean().has_value());
-  EXPECT_FALSE(Moments().variance().has_value());
-  const Moments same = moments(Floats(70'000, 0.1F));
-  EXPECT_EQ(*same.mean(), static_cast<double>(0.1F));
-  EXPECT_EQ(*same.variance(), 0);
-  EXPECT_FALSE(same.skewness().has_value());
-  EXPECT_FALSE(same.kurtosis().has_value());
-  EXPECT_TRUE(same.finite());
-  EXPECT_FALSE(moments({1, INFINITY}).finite());
-  EXPECT_FALSE(moments({1, NAN}).finite());
-}
-
-TEST(Wasserstein, OfAShiftAndAStretch) {
-  Floats a(501), b(501), twice(501);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    a[i] = static_cast<float>(i) / 64 - 2;
-    b[i] = a[i] + 0.75F;
-    twice[i] = 2 * a[i];
-  }
-  EXPECT_EQ(lab::wasserstein1(a, a), 0);
-  EXPECT_DOUBLE_EQ(lab::wasserstein1(a, b), 0.75);
-  EXPECT_DOUBLE_EQ(lab::wasserstein1(b, a), 0.75);
-  double mean_size = 0;  // F⁻¹ and 2F⁻¹ are |F⁻¹| apart
-  for (const float x : a) mean_size += std::abs(static_cast<double>(x)) / 501;
-  EXPECT_NEAR(lab::wasserstein1(a, twice), mean_size, 1e-12);
-}
-
-TEST(Subsample, OnePositionInEachStretch) {
-  const lab::Subsample all(100, 100);
-  for (std::uint64_t k = 0; k < 100; ++k) EXPECT_EQ(all.position(k), k);
-  for (const std::uint64_t n : {101ULL, 12345ULL, (1ULL << 40) + 7}) {
-    const lab::Subsample some(n, 100);
-    ASSERT_EQ(some.size(), 100U);
-    bool regular = true;
-    for (std::uint64_t k = 0; k < 100; ++k) {
-      EXPECT_GE(some.position(k), n * k / 100) << n;
-      EXPECT_LT(some.position(k), (n * (k + 1) + 99) / 100) << n;
-      if (k > 1)
-        regular = regular && some.position(k) - some.position(k - 1) ==
-                                 some.position(k - 1) - some.position(k - 2);
-    }
-    EXPECT_FALSE(regular) << n;  // a stride could fall in step with the channels
-  }
-}
-
-// --- the values are the model's own -----------------------------------------------------------
-
-train::Settings small(const std::string& reg) {
-  train::Settings s;
-  s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = 24, s.batch = 6;
-  train::set(s, "reg", reg);
-  return s;
-}
-
-/// A model in one mode, with its values at hand.
-struct Recorded {
-  engine::Params params;
-  models::GptConfig config;
-  models::Gpt gpt;
-  std::optional<engine::Plan> plan;
-  std::vector<std::int32_t> tokens, targets;
-  std::vector<engine::Ref> returned;  // per site, but for attention weights
-
-  Recorded(const std::string& reg, models::Mode mode) {
-    config = train::gpt_config(small(reg), 15);
-    const models::Hooks hooks(config.regularizers, mode, config.n_layer);
-    engine::Tape tape(params);
-    gpt = models::record_gpt(tape, config, 6, config.block_size, mode);
-    for (const models::HookSite& s : gpt.sites)
-      returned.push_back(s.hook == models::HookId::kAttnWeights
-                             ? engine::Ref{}
-                             : hooks.apply(tape, s.hook, s.layer, s.x, gpt.tokens));
-    engine::PlanOptions options;
-    options.training = false;
-    for (std::size_t i = 0; i < tape.values().size(); ++i)
-      if (tape.values()[i].producer >= 0) options.keep.push_back({static_cast<int>(i)});
-    plan.emplace(std::move(tape), gpt.loss, options);
-    params.allocate(3);
-    tokens.resize(static_cast<std::size_t>(6 * config.block_size));
-    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i % 15);
-    targets = tokens;
-    plan->bind(gpt.tokens, tokens.data());
-    plan->bind(gpt.targets, targets.data());
-  }
-  Floats value(engine::Ref r) const {
-    const engine::View v = plan->view(r);
-    return {v.f32(), v.f32() + v.shape->numel()};
-  }
-  const engine::Node& node(std::string_view name) const {
-    for (const engine::Node& n : plan->tape().nodes())
-      if (n.name == name) return n;
-    throw std::logic_error(std::string(name));
-  }
-};
-
-constexpr engine::Step kStep{.seed = 7, .index = 2, .first_row = 12, .progress = 0.5};
-
-TEST(ProbePass, ReturnsWhatTheModelAdds) {
-  Recorded m("dropout:0.3+gaussian_dropout:0.2@attn/mlp+layer_drop:0.4", models::Mode::kTrain);
-  m.plan->forward(kStep);
-  int branches = 0;
-  for (std::size_t s = 0; s < m.gpt.sites.size(); ++s) {
-    const auto& [hook, layer, x, behind] = m.gpt.sites[s];
-    if (hook != models::HookId::kAttn && hook != models::HookId::kMlp) continue;
-    const engine::Node& node = m.node(models::site_name(hook, layer) + ".residual");
-    const Floats stream = m.value(node.in[0]), sum = m.value(node.out), b = m.value(m.returned[s]);
-    for (std::size_t i = 0; i < sum.size(); ++i)
-      ASSERT_NEAR(stream[i] + b[i], sum[i], 1e-6) << node.name << ' ' << i;
-    ++branches;
-  }
-  EXPECT_EQ(branches, 4);
-}
-
-// The weights that the fused op is asked for, times its values, are what it computed.
-TEST(ProbePass, AttentionWeightsAreTheOnesUsed) {
-  for (const char* reg : {"none", "dropout:0.3@attn_weights", "drop_head:0.5",
-                          "gaussian_dropout:0.3@attn_weights", "dropout_original:0.3"})
-    for (const models::Mode mode : {models::Mode::kTrain, models::Mode::kEval}) {
-      Recorded m(reg, mode);
-      m.plan->forward(kStep);
-      const models::Hooks hooks(m.config.regularizers, mode, m.config.n_layer);
-      const std::size_t B = 6, T = 24, C = 16, NH = 2, hs = 8;
-      for (const models::HookSite& site : m.gpt.sites) {
-        if (site.hook != models::HookId::kAttnWeights) continue;
-        lab::AttentionWeights weights(m.params, m.config, hooks, site,
-                                      m.plan->tape().shape(site.x));
-        const Floats qkv = m.value(site.x), out = m.value(site.behind);
-        std::vector<double> expected(out.size(), 0.0);
-        std::uint64_t count = 0;
-        std::size_t key = 0;
-        weights.run(kStep, qkv.data(), [&](std::span<const float> w) {
-          std::size_t at = 0;
-          for (std::size_t row = 0; row < B * T; ++row)
-            for (std::size_t h = 0; h < NH; ++h)
-              for (std::size_t j = key; j < std::min(key + hs, row % T + 1); ++j, ++at)
-                for (std::size_t d = 0; d < hs; ++d)
-                  expected[row * C + h * hs + d] +=
-                      static_cast<double>(w[at]) *
-                      static_cast<double>(qkv[(row / T * T + j) * 3 * C + 2 * C + h * hs + d]);
-          EXPECT_EQ(at, w.size());
-          count += w.size();
-          key += hs;
-        });
-        EXPECT_EQ(count, weights.count());
-        EXPECT_EQ(count, B * NH * T * (T + 1) / 2);
-        for (std::size_t i = 0; i < out.size(); ++i)
-          ASSERT_NEAR(expected[i], static_cast<double>(out[i]), 1e-6) << reg << ' ' << i;
-      }
-    }
-}
-
-TEST(ProbePass, SitesAreEveryHookWithTheNextProduct) {
-  const Recorded m("none", models::Mode::kEval);
-  std::vector<std::string> sites;
-  for (const models::HookSite& s : m.gpt.sites)
-    sites.push_back(models::site_name(s.hook, s.layer) + " > " +
-                    m.plan->tape().value(s.behind).name);
-  EXPECT_EQ(sites,
-            (std::vector<std::string>{"emb > h.0.attn.c_attn", "h.0.attn_weights > h.0.attn",
-                                      "h.0.attn > h.0.mlp.c_fc", "h.0.mlp_hidden > h.0.mlp.c_proj",
-                                      "h.0.mlp > h.1.attn.c_attn", "h.1.attn_weights > h.1.attn",
-                                      "h.1.attn > h.1.mlp.c_fc", "h.1.mlp_hidden > h.1.mlp.c_proj",
-                                      "h.1.mlp > head"}));
-}
-
-// --- what theory says -------------------------------------------------------------------------
+using tests::small;
 
 Probe probe(const train::Settings& settings, double progress = 0.5, std::int64_t masks = 32,
             std::uint64_t sample = 5000) {
