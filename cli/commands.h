@@ -14,6 +14,7 @@ std::span<const CommandEntry> commands();
 
 int compare_command(int argc, const char* const* argv);
 int list_command(int argc, const char* const* argv);
+int probe_command(int argc, const char* const* argv);
 int profile_command(int argc, const char* const* argv);
 int train_command(int argc, const char* const* argv);
 

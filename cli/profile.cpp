@@ -1,18 +1,15 @@
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <memory>
-
 #include "cli/commands.h"
 #include "cli/compare.h"
 #include "cli/options.h"
+#include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
 #include "lab/environment.h"
 #include "lab/profile_render.h"
-#include "train/files.h"
 #include "train/load_corpus.h"
 #include "train/random_corpus.h"
 
@@ -55,26 +52,6 @@ lab::By parse_by(const std::string& text) {
   return text == "layer" ? lab::By::kLayer : text == "node" ? lab::By::kNode : lab::By::kOp;
 }
 
-/// Opened before anything is measured, so that nothing is lost to a path that cannot be written.
-std::unique_ptr<train::AtomicFile> open(const Parsed& args, std::string_view flag) {
-  if (!args.has(flag)) return nullptr;
-  const std::string& path = args.text(flag);
-  engine::require(!std::filesystem::is_directory(path), "--", flag, " ", engine::quote(path),
-                  ": is a folder; give the name of a file");
-  try {
-    return std::make_unique<train::AtomicFile>(path);
-  } catch (const engine::Error& e) {
-    const std::string_view reason = e.what();
-    throw engine::Error(engine::concat("--", flag, ": ", reason.substr(0, reason.find(';')),
-                                       "; give a file in a folder that can be written to"));
-  }
-}
-
-void finish(train::AtomicFile& file, const std::string& text) {
-  file.write(text);
-  file.commit();
-}
-
 }  // namespace
 
 int profile_command(int argc, const char* const* argv) {
@@ -98,8 +75,8 @@ int profile_command(int argc, const char* const* argv) {
 
   engine::require(!args.has("svg") || args.text("svg") != args.text("trace"), "--svg and --trace ",
                   engine::quote(args.text("svg")), ": give two files");
-  const auto svg = open(args, "svg");
-  const auto trace = open(args, "trace");
+  const auto svg = open_output(args, "svg");
+  const auto trace = open_output(args, "trace");
   const train::Corpus corpus =
       settings.text.empty() ? train::random_corpus(settings) : train::load_corpus(settings, 0);
   for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);

@@ -4,18 +4,11 @@
 #include <cmath>
 
 #include "lab/report.h"
+#include "lab/table.h"
 #include "lab/verdict.h"
 
 namespace lab {
 namespace {
-
-using Lines = std::vector<std::vector<std::string>>;
-
-std::size_t width(const std::string& utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char ch) {
-    return (static_cast<unsigned char>(ch) & 0xC0) != 0x80;
-  }));
-}
 
 std::string number(const Json& j, const char* format = "{:.4f}") {
   return j.is_number() ? fmt::format(fmt::runtime(format), j.get<double>()) : "–";
@@ -160,56 +153,11 @@ std::vector<std::string> footnotes(const Json& r) {
   return lines;
 }
 
-std::string text_table(const Lines& lines, bool color) {
-  std::vector<std::size_t> widths(lines[0].size(), 0);
-  for (const auto& line : lines)
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
-  std::string out;
-  for (std::size_t n = 0; n < lines.size(); ++n) {
-    std::string row;
-    for (std::size_t i = 0; i < lines[n].size(); ++i) {
-      const std::string& field = lines[n][i];
-      const std::string pad(widths[i] - width(field), ' ');
-      const bool left = i == 0 || i + 1 == lines[n].size();
-      row += (i > 0 ? "  " : "") + (left ? field + pad : pad + field);
-    }
-    row.erase(row.find_last_not_of(' ') + 1);
-    const std::string& last = lines[n].back();
-    if (color && n == 0) row = "\033[1m" + row + "\033[0m";
-    if (color && last == "helps") row = "\033[32m" + row + "\033[0m";
-    if (color && last == "hurts") row = "\033[31m" + row + "\033[0m";
-    out += row + "\n";
-  }
-  return out;
-}
-
-std::string markdown_table(const Lines& lines) {
-  std::string out;
-  for (std::size_t n = 0; n < lines.size(); ++n) {
-    out += "|";
-    for (const std::string& field : lines[n]) {
-      out += ' ';
-      for (const char ch : field) out += ch == '|' ? "\\|" : std::string(1, ch);
-      out += " |";
-    }
-    out += '\n';
-    if (n > 0) continue;
-    out += "|";
-    for (std::size_t i = 0; i < lines[0].size(); ++i)
-      out += i == 0 || i + 1 == lines[0].size() ? " :-- |" : " --: |";
-    out += '\n';
-  }
-  return out;
-}
-
-std::string csv_field(const Json& j) {
-  if (j.is_null()) return "";
-  const std::string text = j.is_string() ? j.get<std::string>() : j.dump();
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted(1, '"');
-  for (const char ch : text) quoted.append(ch == '"' ? 2 : 1, ch);
-  quoted += '"';
-  return quoted;
+/// What a terminal shows a line in: the heading bold, verdicts in their colours.
+std::string_view line_style(const std::vector<std::string>& line, bool heading) {
+  if (heading) return kBold;
+  if (line.back() == "helps") return "\033[32m";
+  return line.back() == "hurts" ? "\033[31m" : "";
 }
 
 /// One line a run: what a spreadsheet or R wants.
@@ -242,7 +190,7 @@ std::string render(const Json& report, const std::string& format, bool color) {
   for (const Json& cell : report["cells"]) {
     const Lines table = cell_table(report, cell);
     out += (markdown ? "\n**" : "\n") + cell_title(cell) + (markdown ? "**\n\n" : "\n");
-    out += markdown ? markdown_table(table) : text_table(table, color);
+    out += markdown ? markdown_table(table) : text_table(table, color ? line_style : nullptr);
   }
   out += "\n";
   for (const std::string& line : footnotes(report)) {

@@ -74,6 +74,16 @@ void Svg::rectangle(double x, double y, double width, double height, std::string
       width, height, color);
 }
 
+void Svg::path(const std::vector<Point>& points, std::string_view color, double width,
+               std::string_view fill, double opacity) {
+  body_ += "<path d=\"";
+  for (std::size_t i = 0; i < points.size(); ++i)
+    body_ += fmt::format("{}{:.1f} {:.1f}", i == 0 ? 'M' : 'L', points[i].x, points[i].y);
+  body_ += fmt::format("\" fill=\"{}\" fill-opacity=\"{}\"", fill.empty() ? "none" : fill, opacity);
+  body_ += width > 0 ? fmt::format(" stroke=\"{}\" stroke-width=\"{}\"/>\n", color, width)
+                     : std::string("/>\n");
+}
+
 void Svg::text(double x, double y, std::string_view text, double size, std::string_view anchor,
                std::string_view color, double turn) {
   body_ += fmt::format(

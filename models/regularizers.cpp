@@ -42,6 +42,11 @@ void check(const std::vector<RegularizerSetting>& settings) {
   }
 }
 
+std::string site_name(HookId hook, int layer) {
+  std::string name = layer < 0 ? std::string() : "h." + std::to_string(layer) + '.';
+  return name += to_string(hook);
+}
+
 engine::Hook Hooks::hook(const RegularizerSetting& s, int layer, std::string_view site) const {
   const double rate = s.kind->deepens && layer >= 0 ? s.rate * (layer + 1) / layers_ : s.rate;
   return {engine::site_id(site),
@@ -58,15 +63,12 @@ bool Hooks::add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& 
 }
 
 std::vector<ops::NoiseUse> Hooks::uses(HookId hook, int layer) const {
-  const std::string block = layer < 0 ? std::string() : "h." + std::to_string(layer);
   const bool branch = hook == HookId::kAttn || hook == HookId::kMlp;
   std::vector<ops::NoiseUse> found;
   int noises = 0;
   for (const RegularizerSetting& s : settings_) {
     if (s.kind->family != Family::kNoise || !s.acts_at(hook)) continue;
-    std::string site = block;
-    if (layer >= 0) site += '.';
-    site += to_string(hook);
+    std::string site = site_name(hook, layer);
     // Two kinds at one hook must not share their masks.
     if (noises > 0) site.append("#").append(std::to_string(noises));
     if (add_use(found, s, layer, std::move(site))) ++noises;
@@ -74,7 +76,8 @@ std::vector<ops::NoiseUse> Hooks::uses(HookId hook, int layer) const {
   // Last, so that nothing another one adds is left of a dropped block. Both branches have the same
   // site, thus the same draw.
   for (const RegularizerSetting& s : settings_)
-    if (s.kind->family == Family::kLayer && branch) add_use(found, s, layer, block);
+    if (s.kind->family == Family::kLayer && branch)
+      add_use(found, s, layer, "h." + std::to_string(layer));
   return found;
 }
 
@@ -114,6 +117,17 @@ bool Hooks::acts_on_loss(const RegularizerSetting& s) const {
 bool Hooks::adds_to_loss() const {
   return std::any_of(settings_.begin(), settings_.end(),
                      [&](const RegularizerSetting& s) { return acts_on_loss(s); });
+}
+
+std::string Hooks::acting(HookId at, int layer, double progress) const {
+  std::string out;
+  for (const RegularizerSetting& s : settings_) {
+    const bool branch = at == HookId::kAttn || at == HookId::kMlp;
+    const bool here = s.kind->family == Family::kLayer ? branch : s.acts_at(at);
+    const double rate = here ? hook(s, layer, "").rate(progress) : 0;
+    if (rate > 0) out += engine::concat(out.empty() ? "" : " + ", s.kind->name, ":", rate);
+  }
+  return out;
 }
 
 engine::Ref Hooks::loss(engine::Tape& tape, engine::Ref logits, engine::Ref targets,

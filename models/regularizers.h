@@ -35,6 +35,9 @@ int passes(const std::vector<RegularizerSetting>& settings);
 /// Throws Error where more than one acts at a hook that takes one only.
 void check(const std::vector<RegularizerSetting>& settings);
 
+/// "h.3.mlp"; "emb", which is in no layer.
+std::string site_name(HookId hook, int layer);
+
 /// Hands a model what stands at its hooks. A regularizer whose rate is 0 leaves no node; in kEval
 /// none does but for those whose evaluation form is a factor.
 ///
@@ -69,6 +72,10 @@ class Hooks {
   /// A weight matrix (in,out), called `name`, whose product arrives at the hook.
   engine::Ref weight(engine::Tape& tape, HookId hook, int layer, std::string_view name,
                      engine::Ref w) const;
+
+  /// What acts at the hook at a share of the budget spent: noise, and weights whose product arrives
+  /// there; "dropout:0.1 + drop_path:0.05", empty where nothing does.
+  std::string acting(HookId hook, int layer, double progress) const;
 
   /// Whether loss() adds anything.
   bool adds_to_loss() const;

@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 
+#include "engine/error.h"
+#include "engine/suggest.h"
+
 namespace train {
 namespace {
 
@@ -16,6 +19,21 @@ std::filesystem::path prepare(const std::filesystem::path& folder, const Setting
 }
 
 }  // namespace
+
+SavedRun read_run(const std::filesystem::path& folder) {
+  const auto config = folder / "config.json", weights = folder / "model.safetensors";
+  const std::string name = engine::quote(folder.string());
+  std::error_code ignored;  // what is not there is not a folder
+  engine::require(std::filesystem::is_directory(folder, ignored), name,
+                  ": no such folder; give the one that 'isodrop train --out DIR' wrote");
+  engine::require(std::filesystem::exists(config, ignored), name,
+                  ": holds no run (no config.json); give a folder that 'isodrop train --out DIR' "
+                  "wrote");
+  engine::require(std::filesystem::exists(weights, ignored), name,
+                  ": holds no weights (no model.safetensors): the run was stopped or diverged; "
+                  "train again");
+  return {from_json(read_json(config), config.string()), read_safetensors(weights)};
+}
 
 double bits_per_byte(double nats, double bytes_per_token) {
   return nats / (bytes_per_token * std::numbers::ln2);

@@ -1,9 +1,11 @@
-// The files of one run's folder: config.json, environment.json, metrics.jsonl.
+// The files of one run's folder: config.json, environment.json, metrics.jsonl, and when it is
+// through model.safetensors.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 
 #include "train/files.h"
+#include "train/safetensors.h"
 #include "train/settings.h"
 #include "train/trainer.h"
 
@@ -22,6 +24,16 @@ class RunFiles {
  private:
   LineFile metrics_;
 };
+
+/// What a finished run left: its settings and its weights.
+struct SavedRun {
+  Settings settings;
+  TensorFile weights;
+};
+
+/// Reads them, trusting nothing. Throws engine::Error naming the folder or the file, and what makes
+/// one.
+SavedRun read_run(const std::filesystem::path& folder);
 
 /// Bits per byte of a loss in nats per token.
 double bits_per_byte(double nats, double bytes_per_token);

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output_file.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+#include "engine/parallel.h"
+#include "engine/suggest.h"
+#include "lab/probe_render.h"
+#include "train/load_corpus.h"
+#include "train/run_files.h"
+
+namespace cli {
+namespace {
+
+const Command& command() {
+  static const Command kCommand = [] {
+    Command c;
+    c.name = "probe";
+    c.summary =
+        "Run a model in training and in evaluation mode on the same batches and show, hook by "
+        "hook, what its regularizers do to the activations: moments, variance ratio, distance. RUN "
+        "is a folder of 'isodrop train': its weights and settings, which flags of data, run and "
+        "regularizers override. Without it, a model with initial weights.";
+    c.argument = "[RUN]";
+    c.extras = {
+        {"masks", "N", "32", "how often the same batches are run with other masks"},
+        {"tokens", "N", "4096", "of the training split, at least so many: batches are whole"},
+        {"progress", "SHARE", "",
+         "share of the budget spent, of which scheduled rates are a function (default: 1 with "
+         "RUN's weights, 0 with initial ones)"},
+        {"svg", "FILE", "", "write a picture"},
+        {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
+    };
+    c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
+                 "min_lr", "warmup",        "weight_decay",    "beta1",
+                 "beta2",  "grad_clip",     "recalibrate_norm"};
+    c.examples = {"isodrop probe out/train --svg probe.svg",
+                  "isodrop probe out/train --dropout 0 --reg alpha_dropout:0.1@mlp_hidden",
+                  "isodrop probe --preset nano --reg dropout:0.2~early:0.5 --progress 0.25",
+                  "isodrop probe --preset tiny --dropout 0.1 --format json"};
+    return c;
+  }();
+  return kCommand;
+}
+
+/// The run's settings with the given flags on top.
+train::Settings with_flags(train::Settings settings, const Parsed& args) {
+  for (const std::string& name : args.given) {
+    const train::Row& row = *train::find_setting(name);
+    engine::require(row.group != train::Group::kModel, "setting ", name,
+                    " is fixed by the weights in ", engine::quote(args.argument),
+                    "; leave it out, or leave the folder out for initial weights");
+    train::set(settings, name, train::value_text(args.settings, row), name);
+  }
+  train::validate(settings);
+  return settings;
+}
+
+std::string regularizers_text(const train::Settings& s) {
+  std::string out;
+  if (s.dropout > 0) out = fmt::format("dropout={}", s.dropout);
+  if (s.reg != "none") out += fmt::format("{}reg={}", out.empty() ? "" : ", ", s.reg);
+  if (s.norm == "batchnorm") out += fmt::format("{}norm={}", out.empty() ? "" : ", ", s.norm);
+  return out;
+}
+
+/// Rates that a schedule has at 0 for the moment are no mistake, but seldom meant.
+void note_silence(const train::Settings& settings, const lab::Probe& probe) {
+  if ((settings.dropout == 0 && settings.reg == "none") ||
+      std::any_of(probe.points.begin(), probe.points.end(),
+                  [](const lab::ProbePoint& p) { return !p.acting.empty(); }))
+    return;
+  fmt::print(stderr,
+             "isodrop: note: no regularizer acts at {:g} of the budget; --progress chooses another "
+             "moment\n",
+             probe.progress);
+}
+
+}  // namespace
+
+int probe_command(int argc, const char* const* argv) {
+  const Parsed args = parse(command(), argc, argv);
+  if (args.help) {
+    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
+    return 0;
+  }
+  std::optional<train::SavedRun> run;
+  if (!args.argument.empty()) run = train::read_run(args.argument);
+  const train::Settings settings = run ? with_flags(run->settings, args) : args.settings;
+  if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
+  lab::ProbeOptions options;
+  options.masks = args.integer("masks", 2, 100'000);
+  options.tokens = args.integer("tokens", 1, 1'000'000'000);
+  options.progress = args.has("progress") ? args.real("progress", 0, 1) : run ? 1 : 0;
+  engine::require(lab::probe_has_subject(settings),
+                  "no regularizer acts on activations or weights, so training and evaluation "
+                  "compute the same and there is nothing to compare; give one, for example "
+                  "--dropout 0.1");
+  for (const std::string& note : train::notes(settings))
+    fmt::print(stderr, "isodrop: note: {}\n", note);
+  const auto svg = open_output(args, "svg");
+  const train::Corpus corpus = train::load_corpus(settings, 0);
+  ProgressLine line;
+  const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
+                                              options, [&](std::int64_t done, std::int64_t of) {
+                                                if (line.due())
+                                                  line.update(fmt::format("pass {}/{}", done, of));
+                                              });
+  line.finish();
+  note_silence(settings, probe);
+  const lab::ProbeHead head{
+      run ? args.argument : fmt::format("{}, initial weights", settings.preset),
+      regularizers_text(settings), settings.text.empty() ? "the built-in corpus" : corpus.name,
+      settings.seed};
+  if (svg) finish(*svg, lab::probe_svg(head, probe));
+  fmt::print("{}", lab::render(head, probe, args.text("format"), color(stdout)));
+  if (svg && args.text("format") == "text") fmt::print("Picture: {}\n", args.text("svg"));
+  return 0;
+}
+
+}  // namespace cli

@@ -1,0 +1,83 @@
+// One mode of a model that is being probed: a forward pass that shows what every hook returns.
+#pragma once
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/plan.h"
+#include "models/gpt.h"
+
+namespace lab {
+
+/// The attention weights of one layer. The fused op never holds them: softmax(QKᵀ)·V is asked for
+/// with columns of the identity in the place of V, so that the op itself says what its weights are,
+/// with the very noise it puts on them, hs keys a call.
+class AttentionWeights {
+ public:
+  /// `qkv`: (B,T,3C).
+  AttentionWeights(engine::Params& params, const models::GptConfig& config,
+                   const models::Hooks& hooks, const models::HookSite& site,
+                   const engine::Shape& qkv);
+
+  std::size_t bytes() const;
+  /// B·NH·T(T + 1)/2
+  std::uint64_t count() const {
+    return static_cast<std::uint64_t>(batch_ * heads_ * (time_ * (time_ + 1) / 2));
+  }
+  /// Calls each(values) with the weights of all queries for some of the keys they may see, until
+  /// all were shown, in an order that only the shapes decide.
+  template <class F>
+  void run(const engine::Step& step, const float* qkv, const F& each) {
+    for (std::int64_t key = 0; key < time_; key += size_) each(block(step, qkv, key));
+  }
+
+ private:
+  std::span<const float> block(const engine::Step& step, const float* qkv, std::int64_t key);
+
+  std::int64_t batch_, time_, channels_, heads_, size_;  // size_: of a head
+  engine::Ref in_, out_;
+  std::optional<engine::Plan> plan_;
+  std::vector<float> qkv_, weights_;
+};
+
+/// The places of a model are numbered: 2·s what hook s returns, 2·s + 1 the product behind it.
+class ProbePass {
+ public:
+  /// Records the model for batches of `rows` windows. REQUIRES: `config` outlives this.
+  ProbePass(engine::Params& params, const models::GptConfig& config, models::Mode mode,
+            std::int64_t rows);
+
+  std::size_t bytes() const;
+  const std::vector<models::HookSite>& sites() const { return gpt_.sites; }
+  const std::string& behind_name(std::size_t site) const;
+  /// Values of a place in one pass.
+  std::uint64_t count(std::size_t place) const;
+
+  /// Calls each(place, values) for every place, one with many values in pieces.
+  template <class F>
+  void run(const engine::Step& step, std::int32_t* tokens, std::int32_t* targets, const F& each) {
+    plan_->bind(gpt_.tokens, tokens);
+    plan_->bind(gpt_.targets, targets);
+    plan_->forward(step);
+    for (std::size_t s = 0; s < gpt_.sites.size(); ++s) {
+      if (weights_[s])
+        weights_[s]->run(step, plan_->view(gpt_.sites[s].x).f32(),
+                         [&](std::span<const float> values) { each(2 * s, values); });
+      else
+        each(2 * s, span(returned_[s]));
+      each(2 * s + 1, span(gpt_.sites[s].behind));
+    }
+  }
+
+ private:
+  std::span<const float> span(engine::Ref r) const;
+
+  models::Gpt gpt_;
+  models::Hooks hooks_;
+  std::vector<engine::Ref> returned_;                       // per site; none at attention weights
+  std::vector<std::unique_ptr<AttentionWeights>> weights_;  // per site; null elsewhere
+  std::optional<engine::Plan> plan_;
+};
+
+}  // namespace lab

@@ -1,0 +1,27 @@
+// Tables of text: aligned for a terminal, in Markdown, and fields for CSV.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lab {
+
+/// The heading, then the rows; all of one length. The first and the last column are words, the
+/// others numbers.
+using Lines = std::vector<std::vector<std::string>>;
+
+inline constexpr std::string_view kBold = "\033[1m";
+
+/// The escape sequence that a terminal shows a line in; empty: none.
+using LineStyle = std::string_view (*)(const std::vector<std::string>& line, bool heading);
+
+/// Columns padded to their widths. `style` null: plain text.
+std::string text_table(const Lines& lines, LineStyle style);
+
+std::string markdown_table(const Lines& lines);
+
+/// A string, number or null (empty), quoted where RFC 4180 asks for it.
+std::string csv_field(const nlohmann::ordered_json& value);
+
+}  // namespace lab
