@@ -96,10 +96,17 @@ std::string render_text(const DryRun& plan) {
                how(first, plan));
   return arms_text(plan) +
          fmt::format(
-             "\nall          {} runs, {:.3g} FLOP, {} (first arm {})\n"
+             "\nall          {} runs{}, {:.3g} FLOP, {} (first arm {})\n"
+             "jobs         {} at once{}\n"
              "memory       {}             largest arm: {}\n"
-             "nothing was written; runs that are done already are not counted off\n",
-             plan.run_count(), plan.flops(), time_text(plan.seconds()), how(first, plan), memory,
+             "nothing was written\n",
+             plan.run_count(),
+             plan.done > 0 ? fmt::format(" to be made, {} are done", plan.done) : "", plan.flops(),
+             time_text(plan.seconds()), how(first, plan), plan.jobs.count,
+             plan.jobs.speedup != 1
+                 ? fmt::format(", {:.2f} × as fast as one (measured)", plan.jobs.speedup)
+                 : "",
+             memory,
              memory_text(std::max_element(plan.arms.begin(), plan.arms.end(),
                                           [](const RunEstimate& a, const RunEstimate& b) {
                                             return a.memory.total() < b.memory.total();
@@ -119,6 +126,11 @@ Json to_json(const DryRun& plan) {
     json.update(arms[0]);
   }
   json["runs"] = plan.run_count();
+  if (plan.comparison) {
+    json["runs_done"] = plan.done;
+    json["jobs"] = plan.jobs.count;
+    json["jobs_speedup"] = plan.jobs.speedup;
+  }
   json["total_flops"] = plan.flops();
   json["total_seconds"] = plan.seconds();
   json["peak_memory"] = plan.memory();
