@@ -111,7 +111,8 @@ double DryRun::memory() const {
   const auto program = static_cast<double>(first.program);
   const double runs =
       missing.empty() && comparison ? 0 : static_cast<double>(jobs.count) * (most + program);
-  return std::max(runs, pair + program) + static_cast<double>(first.corpus);
+  const double timing = fits_in(pair, available) ? pair + program : 0;
+  return std::max(runs, timing) + static_cast<double>(first.corpus);
 }
 
 bool DryRun::fits() const {

@@ -37,7 +37,7 @@ struct DryRun {
   /// Until the last one is done, so many at once.
   double seconds() const;
   /// Peak of all processes: that of the runs made at once, or of the first arm and another one when
-  /// they are timed.
+  /// they are timed (which is left out where two do not fit).
   double memory() const;
   bool fits() const;
 };

@@ -179,7 +179,7 @@ Jobs measured_jobs(const Comparison& c) {
 }
 
 double measured_speedup(const Comparison& c, const Jobs& jobs) {
-  if (jobs.count == 1 || c.missing().empty()) return 1;
+  if (jobs.count == 1 || c.missing().size() < 2) return 1;
   const Jobs one{1, jobs.threads, 1, ""};
   const double deadline = now() + kMostSeconds;
   const auto alone = steps_per_second(c, one, deadline);

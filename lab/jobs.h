@@ -31,7 +31,8 @@ Jobs given_jobs(std::int64_t count, const train::Settings& settings);
 /// REQUIRES: this process has one thread (see worker_pool.h).
 Jobs measured_jobs(const Comparison& comparison);
 
-/// The speedup of `jobs`, measured in the same way; 1 where that takes too long.
+/// The speedup of `jobs`, measured in the same way; 1 where that
+/// takes too long or no two runs are missing.
 double measured_speedup(const Comparison& comparison, const Jobs& jobs);
 
 }  // namespace lab
