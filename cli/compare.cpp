@@ -3,18 +3,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/parallel.h"
+#include "engine/suggest.h"
+#include "lab/parallel_runs.h"
 #include "lab/report.h"
+#include "lab/worker_pool.h"
 #include "train/load_corpus.h"
 
 namespace cli {
 namespace {
+
+constexpr int kNoRun = 1;  // exit code
 
 const Command& command() {
   static const Command kCommand = [] {
@@ -32,6 +39,7 @@ const Command& command() {
          "crops of the whole split; on the built-in corpus 1,256)"},
         {"equivalent", "", "",
          "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
+        jobs_flag(),
         {"margin", "NATS", "0.01", "differences within it count as none"},
         {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"},
         {"out", "DIR", "", "folder of the runs (default: out/compare-<identity>)"},
@@ -68,6 +76,75 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
   return epochs;
 }
 
+/// As many as were asked for, with the speedup that a dry run wants, or what auto finds.
+lab::Jobs planned_jobs(const lab::Comparison& comparison, const CompareOptions& options) {
+  if (!options.jobs) return lab::measured_jobs(comparison);
+  lab::Jobs jobs = lab::given_jobs(*options.jobs, comparison.spec().base);
+  if (options.dry) jobs.speedup = lab::measured_speedup(comparison, jobs);
+  return jobs;
+}
+
+/// One run in full, several by their share alone.
+std::string runs_text(std::size_t done, std::size_t count,
+                      std::span<const lab::RunningRun> running) {
+  if (running.size() == 1 && running[0].number == done + 1)
+    return fmt::format("run {}/{} · {} · {}", running[0].number, count, running[0].label,
+                       progress_text(running[0].progress));
+  std::string text = fmt::format("{}/{} done", done, count);
+  for (const lab::RunningRun& run : running)
+    text += fmt::format(" | {} · {:.0f} %", run.label, 100 * run.progress.fraction);
+  return text;
+}
+
+void make_runs(lab::Comparison& comparison, const CompareOptions& options, ProgressLine& line) {
+  comparison.check(options.jobs.value_or(1));
+  comparison.create();
+  const lab::Jobs jobs = planned_jobs(comparison, options);
+  if (!jobs.note.empty()) line.note(jobs.note);
+  lab::ComparisonEvents events;
+  events.note = [&](const std::string& text) { line.note(text); };
+  events.progress = [&](std::size_t done, std::size_t count,
+                        std::span<const lab::RunningRun> running) {
+    if (line.due()) line.update(runs_text(done, count, running));
+  };
+  lab::run_in_processes(comparison, jobs, events);
+}
+
+/// Why the first run failed, where all of them did; otherwise empty.
+std::string why_none(const lab::Comparison& comparison) {
+  const std::vector<lab::RunKey> keys = comparison.keys();
+  for (const lab::RunKey& key : keys)
+    if (comparison.store().records.at(key).status != "failed") return "";
+  return fmt::format("{}: {}", comparison.label(keys.front()),
+                     comparison.store().records.at(keys.front()).error);
+}
+
+/// Measured once, when no run is being made, and kept; empty where that cannot be.
+std::vector<lab::ArmSpeed> step_times(lab::Comparison& comparison, ProgressLine& line) {
+  constexpr const char* kSpeed = "speed.json";
+  auto& store = comparison.store();
+  const auto& arms = comparison.spec().arms;
+  if (const auto kept = lab::speeds_from_json(store.load_extra(kSpeed), arms.size())) return *kept;
+  line.update("timing single steps of all arms");
+  try {
+    const auto speeds = lab::measure_speed(arms, comparison.corpus());
+    store.save_extra(kSpeed, lab::to_json(speeds));
+    return speeds;
+  } catch (const engine::Error& e) {
+    // The results are there all the same.
+    line.note(fmt::format("step times could not be measured: {}", e.what()));
+    return {};
+  }
+}
+
+/// Ends this process as the signal would have, so that a shell's loop stops, too.
+[[noreturn]] void end_by(int signal) {
+  std::fflush(nullptr);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+  std::_Exit(128 + signal);
+}
+
 }  // namespace
 
 std::int64_t fresh_tokens(const lab::ComparisonSpec& spec) {
@@ -100,37 +177,56 @@ int show_dry_run(const lab::DryRun& plan, const std::string& format) {
   return 0;
 }
 
-int run_comparison(lab::ComparisonSpec spec, const std::string& format, bool dry) {
+Extra jobs_flag() {
+  return {"jobs", "N|auto", "auto",
+          "runs made at once, each in a process of its own on its share of the threads; auto tries "
+          "what finishes first. The results are the same"};
+}
+
+CompareOptions compare_options(const Parsed& args) {
+  CompareOptions options{{}, args.text("format"), args.has("dry-run")};
+  const std::string& jobs = args.text("jobs");
+  if (jobs == "auto") return options;
+  std::int64_t count = 0;
+  engine::require(train::parse_number(jobs, count) == std::errc{}, "--jobs ", engine::quote(jobs),
+                  ": give auto or a whole number");
+  options.jobs = lab::given_jobs(count, args.settings).count;
+  return options;
+}
+
+int run_comparison(lab::ComparisonSpec spec, const CompareOptions& options) {
   if (spec.base.threads > 0) omp_set_num_threads(static_cast<int>(spec.base.threads));
   for (const lab::Arm& arm : spec.arms)
     for (const std::string& note : train::notes(arm.settings))
       fmt::print(stderr, "isodrop: note: {}: {}\n", arm.name, note);
   const train::Corpus corpus =
       train::load_corpus(spec.base, spec.base.text.empty() ? fresh_tokens(spec) : 0);
-  if (dry) return show_dry_run(lab::dry_run(spec, corpus), format);
   lab::Comparison comparison(std::move(spec), corpus);
   ProgressLine line;
-  lab::ComparisonEvents events;
-  events.note = [&](const std::string& text) { line.note(text); };
-  events.progress = [&](std::size_t number, std::size_t count, const std::string& label,
-                        const train::Progress& p) {
-    if (line.due())
-      line.update(fmt::format("run {}/{} · {} · {}", number, count, label, progress_text(p)));
-  };
-  comparison.run(events);
-  constexpr const char* kSpeed = "speed.json";
-  auto& store = comparison.store();
-  const auto& arms = comparison.spec().arms;
-  auto speeds = lab::speeds_from_json(store.load_extra(kSpeed), arms.size());
-  if (!speeds) {
-    line.update("timing single steps of all arms, interleaved");
-    speeds = lab::measure_speed(arms, corpus);
-    store.save_extra(kSpeed, lab::to_json(*speeds));
+  try {
+    if (options.dry)
+      return show_dry_run(lab::dry_run(comparison, planned_jobs(comparison, options)),
+                          options.format);
+    make_runs(comparison, options, line);
+  } catch (const lab::Interrupted& e) {
+    line.finish();
+    fmt::print(stderr, "isodrop: {}; {}\n", e.what(),
+               options.dry ? "nothing was written"
+                           : "what is done is kept, and the same command goes on from there");
+    end_by(e.signal);
   }
+  if (const std::string reason = why_none(comparison); !reason.empty()) {
+    line.finish();
+    fmt::print(stderr,
+               "isodrop: error: not one run of this comparison could be made; the first: {}\n",
+               reason);
+    return kNoRun;
+  }
+  const auto speeds = step_times(comparison, line);
   line.finish();
-  const lab::Json report = lab::make_report(comparison, *speeds);
-  store.save_extra("report.json", report);
-  fmt::print("{}", lab::render(report, format, color(stdout)));
+  const lab::Json report = lab::make_report(comparison, speeds);
+  comparison.store().save_extra("report.json", report);
+  fmt::print("{}", lab::render(report, options.format, color(stdout)));
   return 0;
 }
 
@@ -156,7 +252,7 @@ int compare_command(int argc, const char* const* argv) {
   spec.equivalent = args.has("equivalent");
   spec.margin = args.real("margin", 0, 1e3);
   spec.out = args.text("out");
-  return run_comparison(std::move(spec), args.text("format"), args.has("dry-run"));
+  return run_comparison(std::move(spec), compare_options(args));
 }
 
 }  // namespace cli

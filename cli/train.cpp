@@ -30,6 +30,7 @@ const Command& command() {
         {"compare", "", "",
          "train with and without the regularizers at the same budget and print the paired answer"},
         {"seeds", "N", "5", "of --compare: paired seeds"},
+        jobs_flag(),
         {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"},
     };
     c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
@@ -93,10 +94,12 @@ int compare(const Parsed& args) {
   spec.arms = {without, with};
   spec.seeds = args.integer("seeds", 1, 10'000);
   if (args.has("out")) spec.out = args.text("out");
-  return run_comparison(std::move(spec), args.text("format"), args.has("dry-run"));
+  return run_comparison(std::move(spec), compare_options(args));
 }
 
 int train_one(const Parsed& args) {
+  engine::require(!args.has("jobs"), "--jobs ", args.text("jobs"),
+                  ": this is one run; it is for --compare");
   const train::Settings& settings = args.settings;
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   for (const std::string& note : train::notes(settings))

@@ -3,7 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 
+#include "engine/buffer.h"
+#include "engine/error.h"
+#include "engine/parallel.h"
 #include "isodrop_version.h"
 #include "lab/environment.h"
 #include "train/run_files.h"
@@ -76,13 +81,39 @@ std::vector<Cell> plan_cells(const ComparisonSpec& spec, std::int64_t vocab) {
 
 Comparison::Comparison(ComparisonSpec spec, const train::Corpus& corpus)
     : spec_(std::move(spec)), corpus_(corpus), cells_(plan_cells(spec_, corpus.vocab)), store_([&] {
-        // Before any folder is made: does every arm fit the budget, the data and the memory?
-        for (const Cell& cell : cells_)
-          for (const Arm& arm : spec_.arms)
-            train::check_run(arm.settings, corpus_, cell.unique_tokens);
         const Json id = identity(spec_, corpus_);
         return RunStore(folder_of(spec_, id), id);
-      }()) {}
+      }()) {
+  for (const RunKey& key : keys())
+    if (auto record = store_.load(folder(key))) store_.records[key] = *record;
+}
+
+void Comparison::check(std::int64_t at_once) const {
+  for (const Cell& cell : cells_)
+    for (const Arm& arm : spec_.arms) train::check_run(arm.settings, corpus_, cell.unique_tokens);
+  if (missing().empty()) return;
+  const auto bytes = static_cast<double>(run_memory());
+  const auto available = static_cast<double>(engine::available_memory());
+  if (available == 0 || static_cast<double>(at_once) * bytes <= available) return;
+  engine::require_memory(bytes, "this model and batch");
+  const double fit = std::floor(available / bytes);
+  throw engine::Error(fmt::format(
+      "--jobs {}: out of memory: so many runs at once need {:.1f} GB and only {:.1f} GB are free; "
+      "give --jobs {}",
+      at_once, static_cast<double>(at_once) * bytes / 1e9, available / 1e9, fit));
+}
+
+std::size_t Comparison::run_memory() const {
+  std::size_t most = 0;
+  std::set<std::size_t> seen;
+  for (const RunKey& key : missing()) {
+    if (!seen.insert(key.arm).second) continue;  // cells, seeds and shares need the same
+    const train::Trainer plan(settings(key), corpus_, cells_[key.cell].unique_tokens,
+                              train::Trainer::Make::kPlan);
+    most = std::max(most, plan.memory().allocated() + plan.memory().program);
+  }
+  return most;
+}
 
 std::vector<RunKey> Comparison::keys() const {
   std::vector<RunKey> keys;
@@ -113,51 +144,70 @@ std::string Comparison::label(const RunKey& key) const {
   return text;
 }
 
-RunRecord Comparison::make_run(const RunKey& key, const ComparisonEvents& events,
-                               std::size_t number, std::size_t count) {
-  const auto folder = store_.run_folder(cell_name(cells_[key.cell]), spec_.arms[key.arm].name, key);
-  try {
-    const Settings settings = this->settings(key);
-    train::Trainer trainer(settings, corpus_, cells_[key.cell].unique_tokens);
-    train::RunFiles files(folder, settings, environment(settings.threads));
-    const train::RunResult result = trainer.run([&](const train::Progress& p) {
-      files.metrics(p, corpus_.val_bytes_per_token);
-      if (events.progress) events.progress(number, count, label(key), p);
-    });
-    const RunRecord record = to_record(result, key.seed);
-    store_.save(folder, record);
-    if (result.diverged && events.note)
-      events.note(fmt::format("{}: diverged at step {} (learning rate {:.3g})", label(key),
-                              result.diverged_at, result.diverged_lr));
-    return record;
-  } catch (const std::exception& e) {
-    // The others go on; a failed run is not kept, so the same command tries it again.
-    if (events.note) events.note(fmt::format("{}: failed: {}", label(key), e.what()));
-    RunRecord record;
-    record.seed = key.seed;
-    record.status = "failed";
-    record.error = e.what();
-    return record;
-  }
+std::filesystem::path Comparison::folder(const RunKey& key) const {
+  return store_.run_folder(cell_name(cells_[key.cell]), spec_.arms[key.arm].name, key);
+}
+
+std::vector<RunKey> Comparison::missing() const {
+  std::vector<RunKey> missing = keys();
+  std::erase_if(missing, [&](const RunKey& key) { return store_.records.contains(key); });
+  return missing;
+}
+
+std::string Comparison::resumed() const {
+  const std::size_t all = keys().size(), left = missing().size();
+  if (left == 0 || left == all) return "";
+  return fmt::format("going on in {}: {} of {} runs are done", store_.folder().string(), all - left,
+                     all);
+}
+
+RunRecord Comparison::make_run(const RunKey& key, const RunEvents& events) const {
+  const Settings settings = this->settings(key);
+  train::Trainer trainer(settings, corpus_, cells_[key.cell].unique_tokens);
+  train::RunFiles files(folder(key), settings, environment(engine::max_threads()));
+  const train::RunResult result = trainer.run([&](const train::Progress& p) {
+    files.metrics(p, corpus_.val_bytes_per_token);
+    if (events.progress) events.progress(p);
+  });
+  const RunRecord record = to_record(result, key.seed);
+  store_.save(folder(key), record);
+  if (result.diverged && events.note)
+    events.note(fmt::format("{}: diverged at step {} (learning rate {:.3g})", label(key),
+                            result.diverged_at, result.diverged_lr));
+  return record;
+}
+
+void Comparison::fail(const RunKey& key, const std::string& reason,
+                      const ComparisonEvents& events) {
+  if (events.note)
+    events.note(
+        fmt::format("{}: failed: {}; the same command trains it again", label(key), reason));
+  RunRecord record;
+  record.seed = key.seed;
+  record.status = "failed";
+  record.error = reason;
+  store_.records[key] = record;
 }
 
 void Comparison::run(const ComparisonEvents& events) {
-  const std::vector<RunKey> all = keys();
-  std::vector<RunKey> missing;
-  for (const RunKey& key : all) {
-    const auto folder =
-        store_.run_folder(cell_name(cells_[key.cell]), spec_.arms[key.arm].name, key);
-    if (auto record = store_.load(folder))
-      store_.records[key] = *record;
-    else
-      missing.push_back(key);
+  check();
+  create();
+  if (const std::string text = resumed(); events.note && !text.empty()) events.note(text);
+  const std::vector<RunKey> left = missing();
+  const std::size_t count = keys().size();
+  std::size_t done = count - left.size();
+  for (const RunKey& key : left) {
+    RunEvents mine{events.note, [&](const train::Progress& p) {
+                     const RunningRun now{done + 1, label(key), p};
+                     if (events.progress) events.progress(done, count, {&now, 1});
+                   }};
+    try {
+      store_.records[key] = make_run(key, mine);
+    } catch (const std::exception& e) {
+      fail(key, e.what(), events);
+    }
+    ++done;
   }
-  if (events.note && missing.size() < all.size() && !missing.empty())
-    events.note(fmt::format("going on in {}: {} of {} runs are done", store_.folder().string(),
-                            all.size() - missing.size(), all.size()));
-  for (std::size_t i = 0; i < missing.size(); ++i)
-    store_.records[missing[i]] =
-        make_run(missing[i], events, all.size() - missing.size() + i + 1, all.size());
 }
 
 }  // namespace lab

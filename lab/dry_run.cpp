@@ -38,10 +38,7 @@ bool fits_in(double bytes, std::size_t available) {
   return available == 0 || bytes <= static_cast<double>(available);
 }
 
-/// What is allocated later; corpus and program are there by then.
-double allocated(const train::MemoryNeed& m) {
-  return static_cast<double>(m.total() - m.corpus - m.program);
-}
+double allocated(const train::MemoryNeed& m) { return static_cast<double>(m.allocated()); }
 
 RunEstimate estimate(const std::string& name, const train::Settings& settings,
                      const train::Corpus& corpus, std::optional<std::int64_t> unique_tokens,
@@ -74,16 +71,14 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
 }  // namespace
 
 double DryRun::runs(std::size_t arm) const {
-  double shares = 1;
-  if (equivalent && arm == 0)
-    for (const double share : kShares) shares += share;
-  return shares * static_cast<double>(seeds) * static_cast<double>(cells);
+  if (!comparison) return 1;
+  double shares = 0;
+  for (const RunKey& key : missing)
+    if (key.arm == arm) shares += key.share;
+  return shares;
 }
 
-std::int64_t DryRun::run_count() const {
-  const std::int64_t more = equivalent ? std::ssize(kShares) : 0;
-  return (std::ssize(arms) + more) * seeds * static_cast<std::int64_t>(cells);
-}
+std::int64_t DryRun::run_count() const { return comparison ? std::ssize(missing) : 1; }
 
 double DryRun::flops() const {
   double sum = 0;
@@ -92,19 +87,29 @@ double DryRun::flops() const {
 }
 
 double DryRun::seconds() const {
-  double sum = 0;
-  for (std::size_t i = 0; i < arms.size(); ++i) sum += runs(i) * arms[i].seconds();
-  return sum;
+  if (!comparison) return arms.front().seconds();
+  const auto count = static_cast<std::size_t>(jobs.count);
+  std::vector<double> busy_until(count, 0.0);
+  for (const RunKey& key : missing) {
+    const double alone = arms[key.arm].seconds() * key.share;
+    *std::min_element(busy_until.begin(), busy_until.end()) +=
+        alone * static_cast<double>(count) / jobs.speedup;
+  }
+  return *std::max_element(busy_until.begin(), busy_until.end());
 }
 
 double DryRun::memory() const {
-  double most = 0, together = 0;
+  const train::MemoryNeed& first = arms.front().memory;
+  double most = 0, pair = 0;
   for (const RunEstimate& e : arms) {
     most = std::max(most, allocated(e.memory));
-    together += allocated(e.memory);
+    if (&e != &arms.front()) pair = std::max(pair, allocated(first) + allocated(e.memory));
   }
-  const train::MemoryNeed& m = arms.front().memory;
-  return std::max(most, together) + static_cast<double>(m.corpus + m.program);
+  const auto program = static_cast<double>(first.program);
+  const double runs =
+      missing.empty() && comparison ? 0 : static_cast<double>(jobs.count) * (most + program);
+  const double timing = fits_in(pair, available) ? pair + program : 0;
+  return std::max(runs, timing) + static_cast<double>(first.corpus);
 }
 
 bool DryRun::fits() const {
@@ -120,16 +125,17 @@ DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus) {
   return plan;
 }
 
-DryRun dry_run(const ComparisonSpec& spec, const train::Corpus& corpus) {
+DryRun dry_run(const Comparison& comparison, const Jobs& jobs) {
   DryRun plan;
   plan.comparison = true;
-  plan.seeds = spec.seeds;
-  plan.equivalent = spec.equivalent;
+  plan.missing = comparison.missing();
+  plan.done = comparison.keys().size() - plan.missing.size();
+  plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
-  const std::vector<Cell> cells = plan_cells(spec, corpus.vocab);
-  plan.cells = cells.size();
-  for (const Arm& arm : spec.arms) {
+  const train::Corpus& corpus = comparison.corpus();
+  const std::vector<Cell>& cells = comparison.cells();
+  for (const Arm& arm : comparison.spec().arms) {
     for (std::size_t i = 1; i < cells.size(); ++i)  // is there enough data?
       train::Trainer(arm.settings, corpus, cells[i].unique_tokens, train::Trainer::Make::kPlan);
     plan.arms.push_back(estimate(arm.name, arm.settings, corpus, cells[0].unique_tokens,
@@ -141,8 +147,11 @@ DryRun dry_run(const ComparisonSpec& spec, const train::Corpus& corpus) {
 void require_fits(const DryRun& plan) {
   if (plan.fits()) return;
   const train::MemoryNeed& m = plan.arms.front().memory;
-  engine::require_memory(plan.memory() - static_cast<double>(m.corpus + m.program),
-                         plan.comparison ? "this comparison" : "this model and batch");
+  engine::require_memory(
+      plan.memory() - static_cast<double>(m.corpus + m.program),
+      plan.comparison
+          ? plan.jobs.count > 1 ? "this comparison with so many --jobs" : "this comparison"
+          : "this model and batch");
 }
 
 }  // namespace lab

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lab/comparison.h"
+#include "lab/jobs.h"
 
 namespace lab {
 
@@ -22,24 +23,28 @@ struct RunEstimate {
 struct DryRun {
   std::vector<RunEstimate> arms;  // one run of each
   bool comparison = false;
-  std::size_t cells = 1;
-  std::int64_t seeds = 1;
-  bool equivalent = false;
+  std::vector<RunKey> missing;  // of a comparison: the runs to be made
+  std::size_t done = 0;         // those that are done already
+  Jobs jobs;
   double peak_gflops = 0;     // measured
   std::size_t available = 0;  // bytes of memory; 0: unknown
 
-  /// The runs of an arm, in runs of the whole budget: those of other budgets count by their share.
+  /// The missing runs of an arm, in runs of the whole budget: those of other budgets count by their
+  /// share.
   double runs(std::size_t arm) const;
   std::int64_t run_count() const;
-  double flops() const, seconds() const;
-  /// Peak of the process. A comparison holds a model of every arm at once when it times them.
+  double flops() const;
+  /// Until the last one is done, so many at once.
+  double seconds() const;
+  /// Peak of all processes: that of the runs made at once, or of the first arm and another one when
+  /// they are timed (which is left out where two do not fit).
   double memory() const;
   bool fits() const;
 };
 
 /// Throws engine::Error where the runs cannot be made for another reason than memory.
 DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus);
-DryRun dry_run(const ComparisonSpec& spec, const train::Corpus& corpus);
+DryRun dry_run(const Comparison& comparison, const Jobs& jobs);
 
 std::string render_text(const DryRun& plan);
 Json to_json(const DryRun& plan);

@@ -35,6 +35,13 @@ std::string steps_text(const RunEstimate& e) {
                      : fmt::format("about {:.0f} steps", e.tokens / e.tokens_per_step);
 }
 
+std::string jobs_text(const Jobs& jobs) {
+  if (!jobs.note.empty()) return jobs.note;
+  if (jobs.count == 1) return "one run at a time";
+  return fmt::format("{} runs at once, {:.2f} × as fast as one at a time (measured)", jobs.count,
+                     jobs.speedup);
+}
+
 std::string arms_text(const DryRun& plan) {
   std::size_t width = 4;
   for (const RunEstimate& e : plan.arms) width = std::max(width, e.name.size());
@@ -95,10 +102,13 @@ std::string render_text(const DryRun& plan) {
                how(first, plan));
   return arms_text(plan) +
          fmt::format(
-             "\nall          {} runs, {:.3g} FLOP, {} (first arm {})\n"
+             "\nall          {} runs{}, {:.3g} FLOP, {} (first arm {})\n"
+             "jobs         {}\n"
              "memory       {}             largest arm: {}\n"
-             "nothing was written; runs that are done already are not counted off\n",
-             plan.run_count(), plan.flops(), time_text(plan.seconds()), how(first, plan), memory,
+             "nothing was written\n",
+             plan.run_count(),
+             plan.done > 0 ? fmt::format(" to be made, {} are done", plan.done) : "", plan.flops(),
+             time_text(plan.seconds()), how(first, plan), jobs_text(plan.jobs), memory,
              memory_text(std::max_element(plan.arms.begin(), plan.arms.end(),
                                           [](const RunEstimate& a, const RunEstimate& b) {
                                             return a.memory.total() < b.memory.total();
@@ -118,6 +128,11 @@ Json to_json(const DryRun& plan) {
     json.update(arms[0]);
   }
   json["runs"] = plan.run_count();
+  if (plan.comparison) {
+    json["runs_done"] = plan.done;
+    json["jobs"] = plan.jobs.count;
+    json["jobs_speedup"] = plan.jobs.speedup;
+  }
   json["total_flops"] = plan.flops();
   json["total_seconds"] = plan.seconds();
   json["peak_memory"] = plan.memory();

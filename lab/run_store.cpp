@@ -136,22 +136,25 @@ RunRecord from_json(const Json& j, const std::string& source) {
   return r;
 }
 
-RunStore::RunStore(fs::path folder, const Json& identity) : folder_(std::move(folder)) {
+RunStore::RunStore(fs::path folder, Json identity)
+    : folder_(std::move(folder)), identity_(std::move(identity)) {
   const fs::path file = folder_ / kIdentity;
-  std::error_code code;  // what cannot even be looked at is refused by make_folder, with the reason
+  std::error_code code;  // what cannot even be looked at is refused by create(), with the reason
   if (fs::exists(file, code)) {
     const Json there = train::read_json(file);
-    engine::require(there == identity, "--out ", folder_.string(), ": holds another comparison (",
-                    difference(there, identity, ""), "); choose another folder");
-    train::make_folder(folder_);
+    engine::require(there == identity_, "--out ", folder_.string(), ": holds another comparison (",
+                    difference(there, identity_, ""), "); choose another folder");
     return;
   }
   engine::require(!fs::exists(folder_, code) ||
                       (fs::is_directory(folder_, code) && fs::is_empty(folder_, code)),
                   "--out ", folder_.string(),
                   ": is there already and holds no comparison; choose a new or an empty folder");
+}
+
+void RunStore::create() {
   train::make_folder(folder_);
-  train::write_json(file, identity);
+  if (!fs::exists(folder_ / kIdentity)) train::write_json(folder_ / kIdentity, identity_);
 }
 
 void refuse_comparison(const fs::path& folder) {
@@ -169,7 +172,8 @@ fs::path RunStore::run_folder(const std::string& cell, const std::string& arm,
 
 std::optional<RunRecord> RunStore::load(const fs::path& run_folder) const {
   const fs::path file = run_folder / kSummary;
-  if (!fs::exists(file)) return {};
+  std::error_code code;  // as in the constructor
+  if (!fs::exists(file, code)) return {};
   return from_json(train::read_json(file), file.string());
 }
 

@@ -40,8 +40,11 @@ RunRecord from_json(const Json& json, const std::string& source);
 
 class RunStore {
  public:
-  /// Opens or creates the folder. Throws engine::Error where it holds anything but this identity.
-  RunStore(std::filesystem::path folder, const Json& identity);
+  /// Looks at the folder and writes nothing. Throws engine::Error where it holds anything but this
+  /// identity.
+  RunStore(std::filesystem::path folder, Json identity);
+  /// Creates the folder where it is not there yet. Throws engine::Error where that cannot be.
+  void create();
 
   const std::filesystem::path& folder() const { return folder_; }
   /// Where a run keeps its files: "cell/arm/seed-3".
@@ -62,6 +65,7 @@ class RunStore {
 
  private:
   std::filesystem::path folder_;
+  Json identity_;
 };
 
 /// Throws engine::Error where `folder` holds a comparison, into which nothing else may be written.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 
 #include "train/trainer.h"
 
@@ -10,6 +9,8 @@ namespace lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int kWarmUp = 2;  // rounds
 
 double timed_step(train::Trainer& trainer, std::uint64_t index) {
   const auto start = Clock::now();
@@ -28,27 +29,28 @@ double quantile(std::vector<double> x, double q) {
 
 std::vector<ArmSpeed> measure_speed(const std::vector<Arm>& arms, const train::Corpus& corpus,
                                     int rounds, double seconds) {
-  std::vector<std::unique_ptr<train::Trainer>> trainers;
-  for (const Arm& arm : arms)
-    trainers.push_back(std::make_unique<train::Trainer>(arm.settings, corpus));
-  std::vector<std::vector<double>> times(arms.size()), ratios(arms.size());
-  const auto start = Clock::now();
-  for (int round = -2; round < rounds; ++round) {
-    if (round > 2 && std::chrono::duration<double>(Clock::now() - start).count() > seconds) break;
-    std::vector<double> now;
-    for (auto& trainer : trainers)
-      now.push_back(timed_step(*trainer, static_cast<std::uint64_t>(round + 2)));
-    if (round < 0) continue;
-    for (std::size_t i = 0; i < now.size(); ++i) {
-      times[i].push_back(now[i]);
-      ratios[i].push_back(now[i] / now[0]);
+  std::vector<ArmSpeed> speeds(1);
+  std::vector<double> first_times;
+  train::Trainer first(arms[0].settings, corpus);
+  std::uint64_t step = 0;
+  for (std::size_t i = 1; i < arms.size(); ++i) {
+    train::Trainer arm(arms[i].settings, corpus);
+    std::vector<double> times, ratios;
+    const auto start = Clock::now();
+    const double share = seconds / static_cast<double>(arms.size() - 1);
+    for (int round = -kWarmUp; round < rounds; ++round, ++step) {
+      if (round > 2 && std::chrono::duration<double>(Clock::now() - start).count() > share) break;
+      const double one = timed_step(first, step), other = timed_step(arm, step);
+      if (round < 0) continue;
+      first_times.push_back(one);
+      times.push_back(other);
+      ratios.push_back(other / one);
     }
+    speeds.push_back({arm.tokens_per_step() / quantile(times, 0.5), quantile(ratios, 0.5),
+                      quantile(ratios, 0.25), quantile(ratios, 0.75)});
   }
-  std::vector<ArmSpeed> speeds;
-  for (std::size_t i = 0; i < arms.size(); ++i)
-    speeds.push_back({trainers[i]->tokens_per_step() / quantile(times[i], 0.5),
-                      quantile(ratios[i], 0.5), quantile(ratios[i], 0.25),
-                      quantile(ratios[i], 0.75)});
+  if (!first_times.empty())
+    speeds[0].tokens_per_second = first.tokens_per_step() / quantile(first_times, 0.5);
   return speeds;
 }
 

@@ -1,5 +1,5 @@
-// How fast the arms are: single steps of all of them, interleaved, on throw-away models, so that a
-// machine that changes its pace changes it for all.
+// How fast the arms are: single steps of each and of the first one in turns, on throw-away models,
+// so that a machine that changes its pace changes it for both.
 #pragma once
 #include <optional>
 #include <vector>
@@ -16,7 +16,9 @@ struct ArmSpeed {
   double ratio_low = 1, ratio_high = 1;  // quartiles of it
 };
 
-/// Times `rounds` rounds of one step of every arm after a warm-up, and stops after `seconds`.
+/// Times every arm in a pair with the first one, `rounds` rounds of a step of each after a warm-up,
+/// and stops after `seconds` in all. Holds two models at a time; throws engine::Error where memory
+/// does not.
 std::vector<ArmSpeed> measure_speed(const std::vector<Arm>& arms, const train::Corpus& corpus,
                                     int rounds = 41, double seconds = 5);
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <utility>
 
 namespace tests {
@@ -80,11 +81,20 @@ void Process::start(const Words& command, const std::filesystem::path& folder,
   posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), kFlags, 0600);
   posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), kFlags, 0600);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  // Signals mean what they do at a terminal, also where the tests run in the background.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   started_ = now();
-  if (posix_spawnp(&pid_, words[0].c_str(), &actions, nullptr, pointers(words).data(),
+  if (posix_spawnp(&pid_, words[0].c_str(), &actions, &attributes, pointers(words).data(),
                    pointers(variables).data()) != 0)
     pid_ = -1;
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   EXPECT_GT(pid_, 0) << "cannot start " << words[0];
 }
 
@@ -94,8 +104,25 @@ bool Process::running() {
   return !status_;
 }
 
-void Process::kill() {
-  if (running()) ::kill(pid_, SIGKILL);
+void Process::kill(int signal) {
+  if (running()) ::kill(pid_, signal);
+}
+
+std::vector<pid_t> Process::children() const {
+  const std::string me = std::to_string(pid_);
+  std::ifstream in("/proc/" + me + "/task/" + me + "/children");
+  std::vector<pid_t> all;
+  for (pid_t child = 0; in >> child;)
+    if (alive(child)) all.push_back(child);
+  return all;
+}
+
+bool alive(pid_t pid) {
+  std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat((std::istreambuf_iterator<char>(in)), {});
+  const std::size_t name_end = stat.rfind(')');  // "12 (name) S ..."
+  return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] != 'Z' &&
+         stat[name_end + 2] != 'X';
 }
 
 Result Process::wait() {
@@ -142,6 +169,19 @@ Words changes(const std::map<std::string, std::string>& before,
   }
   for (const auto& [name, content] : before)
     if (!after.contains(name)) out.push_back(name + " is gone");
+  return out;
+}
+
+nlohmann::json losses(const nlohmann::json& report) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const nlohmann::json& cell : report["cells"])
+    for (const nlohmann::json& arm : cell["arms"]) {
+      for (const nlohmann::json& run : arm["runs"])
+        for (const char* key : {"seed", "status", "val_loss", "best_val_loss", "train_loss",
+                                "steps", "tokens", "flops", "epochs"})
+          out.push_back(run[key]);
+      out.push_back(arm["vs_baseline"]);
+    }
   return out;
 }
 

@@ -1,5 +1,6 @@
 // Runs the real binary as a user would, in a folder of its own.
 #pragma once
+#include <signal.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -38,8 +39,11 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
+  pid_t pid() const { return pid_; }
   bool running();
-  void kill();
+  void kill(int signal = SIGKILL);
+  /// Processes it has started and that have not ended.
+  std::vector<pid_t> children() const;
   Result wait();
 
  private:
@@ -50,6 +54,9 @@ class Process {
   double started_ = 0;
   std::unique_ptr<TempFolder> output_;
 };
+
+/// Whether there is such a process and it has not ended (a zombie has).
+bool alive(pid_t pid);
 
 Result isodrop(const Words& args, const std::filesystem::path& folder,
                const Words& environment = {});
@@ -63,6 +70,10 @@ std::string only_error(const Words& args, const Result& result);
 /// Names of what was created, changed or removed between two snapshots.
 Words changes(const std::map<std::string, std::string>& before,
               const std::map<std::string, std::string>& after);
+
+/// What must agree between reports of the same comparison, however its runs were made: everything
+/// but folder, times and speeds.
+nlohmann::json losses(const nlohmann::json& report);
 
 /// Anything in the document that a reader of JSON could take for NaN: "nan" or "inf" as a string.
 bool has_nan(const nlohmann::json& json);

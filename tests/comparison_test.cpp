@@ -80,6 +80,7 @@ TEST_F(ComparisonTest, ARunThatFailsIsNotedTheOthersGoOnAndItIsTriedAgain) {
   const fs::path blocked = folder.path() / "cmp" / "crops" / "none" / "seed-2";
   {
     Comparison comparison(s, corpus);
+    comparison.create();
     folder.write(fs::relative(blocked, folder.path()).string(), "in the way");
     const auto notes = run(comparison);
     ASSERT_EQ(notes.size(), 1U);
@@ -132,6 +133,8 @@ TEST_F(ComparisonTest, ABaselineThatDivergesWithholdsEveryVerdict) {
 TEST_F(ComparisonTest, ItsIdentityIsWhatDecidesTheLosses) {
   const ComparisonSpec s = spec({"none", "dropout=0.1"});
   Comparison original(s, corpus);
+  EXPECT_FALSE(fs::exists(s.out)) << "looking at a folder makes none";
+  original.create();
   ComparisonSpec same = s;
   same.base.threads = 1;
   same.seeds = 9;

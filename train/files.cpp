@@ -19,10 +19,12 @@ namespace {
                                      code == ENOSPC ? "; free some space or choose another folder"
                                                     : "; choose another folder with --out"));
 }
+
+std::string temporary_suffix(int pid) { return "." + std::to_string(pid) + ".tmp"; }
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path path)
-    : path_(std::move(path)), temporary_(path_.string() + "." + std::to_string(getpid()) + ".tmp") {
+    : path_(std::move(path)), temporary_(path_.string() + temporary_suffix(getpid())) {
   file_ = std::fopen(temporary_.c_str(), "wb");
   if (file_ == nullptr) fail("cannot write");
 }
@@ -49,6 +51,13 @@ void AtomicFile::commit() {
   }
   file_ = nullptr;
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
+}
+
+void remove_temporaries(const fs::path& folder, int pid) {
+  const std::string suffix = temporary_suffix(pid);
+  std::error_code ignored;  // best effort: they are in nobody's way
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().string().ends_with(suffix)) fs::remove(entry.path(), ignored);
 }
 
 void write_atomically(const fs::path& path, std::string_view text) {

@@ -28,6 +28,9 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
+/// Removes from a folder what AtomicFiles of a process that was killed have left behind.
+void remove_temporaries(const std::filesystem::path& folder, int pid);
+
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
 /// Reads and parses; throws engine::Error naming the path and what is wrong with it.

@@ -89,9 +89,7 @@ Trainer::Trainer(const Settings& settings, const Corpus& corpus,
 
 void Trainer::allocate() {
   const auto start = Clock::now();
-  // The corpus and the program are there already.
-  engine::require_memory(static_cast<double>(memory_.total() - memory_.corpus - memory_.program),
-                         "this model and batch");
+  engine::require_memory(static_cast<double>(memory_.allocated()), "this model and batch");
   params_->allocate(static_cast<std::uint64_t>(settings_.seed));
   AdamWConfig adam;
   adam.beta1 = settings_.beta1;

@@ -28,9 +28,9 @@ struct MemoryNeed {
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
   std::size_t program = std::size_t{28} << 20;
-  std::size_t total() const {
-    return parameters + optimizer + training + corpus + program;
-  }
+  /// What is allocated for the run: corpus and program are there by then.
+  std::size_t allocated() const { return parameters + optimizer + training; }
+  std::size_t total() const { return allocated() + corpus + program; }
 };
 
 /// A point of a run that is worth reporting.

@@ -44,20 +44,6 @@ class Resume : public testing::Test {
   const TempFolder folder;
 };
 
-/// What must agree between comparisons of the same: everything but folder, times and speeds.
-Json losses(const Json& report) {
-  Json out = Json::array();
-  for (const Json& cell : report["cells"])
-    for (const Json& arm : cell["arms"]) {
-      for (const Json& run : arm["runs"])
-        for (const char* key : {"seed", "status", "val_loss", "best_val_loss", "train_loss",
-                                "steps", "tokens", "flops", "epochs"})
-          out.push_back(run[key]);
-      out.push_back(arm["vs_baseline"]);
-    }
-  return out;
-}
-
 TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
   const Words args = compare("killed", 3);
   Times before;
