@@ -10,13 +10,11 @@
 namespace bench {
 
 cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv) {
-  cli::Parsed parsed = cli::parse(command, argc, argv);
+  cli::Command called = command;
+  called.call = fmt::format("scripts/bench {}", command.name);
+  cli::Parsed parsed = cli::parse(called, argc, argv);
   if (parsed.help) {
-    std::string text = cli::help(command, cli::columns(stdout), cli::color(stdout));
-    const std::string as_command = fmt::format("isodrop {}", command.name);
-    if (const auto at = text.find(as_command); at != std::string::npos)
-      text.replace(at, as_command.size(), fmt::format("scripts/bench {}", command.name));
-    fmt::print("{}", text);
+    fmt::print("{}", cli::help(called, cli::columns(stdout), cli::color(stdout)));
     return parsed;
   }
   if (parsed.has("describe")) {

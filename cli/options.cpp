@@ -36,7 +36,7 @@ std::vector<const train::Row*> rows_of(const Command& command) {
 bool is_switch(const train::Row& row) { return std::holds_alternative<train::Switch>(row.domain); }
 
 std::string see_help(const Command& command) {
-  return fmt::format("see 'isodrop {} --help'", command.name);
+  return fmt::format("see '{} --help'", call(command));
 }
 
 [[noreturn]] void refuse_unmatched(const Command& command, std::string word,
@@ -213,6 +213,10 @@ std::string wrap(std::string_view text, std::size_t indent, std::size_t width) {
 
 }  // namespace
 
+std::string call(const Command& command) {
+  return command.call.empty() ? fmt::format("isodrop {}", command.name) : command.call;
+}
+
 std::string help(const Command& command, std::size_t width, bool color) {
   constexpr std::size_t kIndent = 22;
   const auto heading = [&](std::string_view text) {
@@ -227,8 +231,8 @@ std::string help(const Command& command, std::size_t width, bool color) {
   };
   std::string out = wrap(command.summary, 0, width) + "\n";
   out += heading("usage");
-  out += fmt::format("  isodrop {}{}{} [FLAGS]\n", command.name,
-                     command.argument.empty() ? "" : " ", command.argument);
+  out += fmt::format("  {}{}{} [FLAGS]\n", call(command), command.argument.empty() ? "" : " ",
+                     command.argument);
   if (!command.extras.empty()) out += heading("this command");
   for (const Extra& extra : command.extras) {
     std::string text(extra.help);

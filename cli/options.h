@@ -31,7 +31,11 @@ struct Command {
   std::vector<train::Assignment> defaults = {};
   std::string_view argument = {};  // hint of its one argument without a flag; empty: takes none
   std::vector<std::string_view> examples = {};
+  std::string call = {};  // how it is called; empty: "isodrop NAME"
 };
+
+/// What to type for the command: "isodrop train".
+std::string call(const Command& command);
 
 class Parsed {
  public:

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Holds isodrop's training step against PyTorch's, interleaved in one run.
+"""Holds isodrop's training step against PyTorch's and llm.c's, interleaved in one run.
 
-Both sides live for the whole run and take turns, a few steps each, in an order that rotates, so that
-a busy machine disturbs both alike; a ratio is formed within each round. Both speak the same protocol:
-they print "ready", then for each line N they run N steps and print the median milliseconds of one.
+All sides live for the whole run and take turns, a few steps each, in an order that rotates, so that
+a busy machine disturbs all alike; a ratio is formed within each round (see sides.py).
 
     scripts/bench                                   # builds isodrop's side
     python3 benchmarks/peers/compare_step.py --preset nano --dropout 0 0.1 --threads 2 --compile
+    python3 benchmarks/peers/compare_step.py --preset gpt2 --dropout 0 --llmc ../llm.c/train_gpt2
+
+llm.c's CPU trainer is built by its Makefile, with OpenMP, and started in the folder it was built in,
+where it expects its weights and tokens. B and T are constants in its main(): the other sides train at
+the same. It does not clip gradients, has no dropout, and pads the vocabulary to 50304 rows.
 """
 
 import argparse
@@ -14,72 +18,13 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
-import tempfile
+
+from sides import Llmc, Served
 
 HERE = pathlib.Path(__file__).resolve().parent
 BENCH = HERE.parent.parent / "build/release/benchmarks/bench_step"
 BATCH = {"tiny": 16, "nano": 12, "char": 8, "gpt2": 1}
-
-
-class Peer:
-    """A process that times steps on request."""
-
-    def __init__(self, name, command, threads):
-        self.name, self.errors = name, tempfile.TemporaryFile("w+")
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            text=True, env=environment,
-        )
-
-    def wait_ready(self):
-        if self.read() != "ready":
-            self.fail('did not print "ready"')
-
-    def measure(self, steps):
-        try:
-            self.process.stdin.write(f"{steps}\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            self.fail("ended")
-        answer = self.read()
-        try:
-            return float(answer)
-        except ValueError:
-            self.fail(f"answered '{answer}' instead of milliseconds")
-
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            self.fail("ended")
-        return line.strip()
-
-    def peak_mb(self):
-        """Peak resident memory so far, or None where the system does not tell."""
-        try:
-            status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        except OSError:
-            return None
-        return next((int(l.split()[1]) / 1024 for l in status.splitlines() if l.startswith("VmHWM")), None)
-
-    def fail(self, what):
-        self.close()
-        self.errors.seek(0)
-        message = self.errors.read().strip()
-        sys.exit(f"compare_step.py: {self.name} {what}" + (f":\n{message}" if message else ""))
-
-    def close(self):
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 def quartiles(values):
@@ -89,16 +34,22 @@ def quartiles(values):
 
 
 def compare(a, preset, dropout):
-    batch = a.batch or BATCH[preset]
+    batch, time = a.llmc_shape if a.llmc else (a.batch or BATCH[preset], None)
     common = ["--preset", preset, "--batch", batch, "--dropout", dropout, "--threads", a.threads, "--serve"]
+    if time:
+        common += ["--block-size", time]
     torch_step = [sys.executable, HERE / "torch_step.py", *common]
-    commands = {"isodrop": [a.isodrop, *common], "torch": torch_step}
-    if a.compile:
-        commands["torch.compile"] = [*torch_step, "--compile"]
+    sides = {"isodrop": (Served, [a.isodrop, *common])}
+    if a.torch:
+        sides["torch"] = (Served, torch_step)
+        if a.compile:
+            sides["torch.compile"] = (Served, [*torch_step, "--compile"])
+    if a.llmc:
+        sides["llm.c"] = (Llmc, [a.llmc])
     peers = []
     try:
-        for name, command in commands.items():  # one after the other: warming up is work too
-            peers.append(Peer(name, command, a.threads))
+        for name, (side, command) in sides.items():  # one after the other: warming up is work too
+            peers.append(side(name, command, a.threads))
             peers[-1].wait_ready()
         rounds = []
         for index in range(a.warmup + a.rounds):
@@ -112,17 +63,20 @@ def compare(a, preset, dropout):
             peer.close()
 
     result = {"preset": preset, "batch": batch, "dropout": dropout, "threads": a.threads, "steps": a.steps}
-    result["ms"] = {name: quartiles([r[name] for r in rounds]) for name in commands}
+    if time:
+        result["block_size"] = time
+    result["ms"] = {name: quartiles([r[name] for r in rounds]) for name in sides}
     result["peak_mb"] = memory
-    # How many times as long PyTorch takes; the rival is the faster of its two forms.
-    result["ratio"] = {n: quartiles([r[n] / r["isodrop"] for r in rounds]) for n in commands if n != "isodrop"}
+    # How many times as long a peer takes; the rival is the fastest of them.
+    result["ratio"] = {n: quartiles([r[n] / r["isodrop"] for r in rounds]) for n in sides if n != "isodrop"}
     result["rival"] = min(result["ratio"], key=lambda n: result["ratio"][n]["median"])
     result["rounds"] = rounds
     return result
 
 
 def show(result):
-    print(f"{result['preset']}, B {result['batch']}, dropout {result['dropout']}, {result['threads']} threads, "
+    shape = f"B {result['batch']}" + (f", T {result['block_size']}" if "block_size" in result else "")
+    print(f"{result['preset']}, {shape}, dropout {result['dropout']}, {result['threads']} threads, "
           f"{len(result['rounds'])} rounds of {result['steps']} steps: median [quartiles]")
     for name, ms in result["ms"].items():
         line = f"  {name:14} {ms['median']:9.2f} ms  [{ms['q1']:.2f}, {ms['q3']:.2f}]"
@@ -136,12 +90,16 @@ def show(result):
 
 
 def main():
-    p = argparse.ArgumentParser(description="isodrop's training step against PyTorch's, interleaved.")
+    p = argparse.ArgumentParser(description="isodrop's training step against PyTorch's and llm.c's, interleaved.")
     p.add_argument("--preset", choices=BATCH, nargs="+", default=["nano"])
     p.add_argument("--dropout", type=float, nargs="+", default=[0.0, 0.1])
     p.add_argument("--batch", type=int, help="default: tiny 16, nano 12, char 8, gpt2 1")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--compile", action="store_true", help="torch.compile as a third side")
+    p.add_argument("--llmc", metavar="PATH", type=pathlib.Path, help="llm.c's built train_gpt2 as a side (preset gpt2, dropout 0)")
+    p.add_argument("--llmc-shape", metavar=("B", "T"), type=int, nargs=2, default=[4, 64],
+                   help="what main() of its train_gpt2.c sets; all sides train at it (default: 4 64)")
+    p.add_argument("--no-torch", dest="torch", action="store_false", help="without PyTorch")
     p.add_argument("--rounds", type=int, default=15)
     p.add_argument("--warmup", type=int, default=2, help="rounds that do not count")
     p.add_argument("--steps", type=int, default=5, help="steps a turn; a turn's figure is their median")
@@ -153,6 +111,15 @@ def main():
             p.error(f"--{name} {getattr(a, name)}: must be at least 1")
     if not os.access(a.isodrop, os.X_OK):
         p.error(f"{a.isodrop} is not there; build it with: scripts/bench")
+    if a.llmc:
+        if a.preset != ["gpt2"] or a.dropout != [0] or a.batch:
+            p.error("--llmc: its model is gpt2 without dropout, its batch --llmc-shape; give --preset gpt2 --dropout 0, no --batch")
+        if min(a.llmc_shape) < 1:
+            p.error(f"--llmc-shape {a.llmc_shape[0]} {a.llmc_shape[1]}: must be at least 1")
+        if not a.llmc.is_file() or not os.access(a.llmc, os.X_OK):
+            p.error(f"--llmc {a.llmc}: no program is there; build it in llm.c's folder with: make train_gpt2")
+    if not a.torch and (a.compile or not a.llmc):
+        p.error("--no-torch: nothing is left of what was asked for; give --llmc without --compile")
     for preset in a.preset:
         for dropout in a.dropout:
             result = compare(a, preset, dropout)

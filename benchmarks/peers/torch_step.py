@@ -96,6 +96,7 @@ def faster_optimizer(model):
 def make_step(a):
     """A function that takes one whole training step, and the name of the optimizer it uses."""
     layers, heads, channels, T, _, V, bias = PRESETS[a.preset]
+    T = a.block_size or T
     torch.manual_seed(1)
     data = torch.randint(V, (1_000_000,))
     model = GPT(layers, heads, channels, T, V, bias, a.dropout).train()
@@ -119,6 +120,7 @@ def main():
     p = argparse.ArgumentParser(description="Times PyTorch's training step of a GPT-2 shaped model.")
     p.add_argument("--preset", choices=PRESETS, default="nano")
     p.add_argument("--batch", type=int, help="default: the preset's")
+    p.add_argument("--block-size", type=int, help="T; default: the preset's")
     p.add_argument("--dropout", type=float, default=0.0, help="embedding, attention weights and both branches")
     p.add_argument("--threads", type=int, help="default: PyTorch's choice")
     p.add_argument("--compile", action="store_true", help="torch.compile the model")
