@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/parallel.h"
 #include "ops/mask-inl.h"
 #include "ops/noise.h"
 
@@ -198,10 +200,40 @@ void print(const nlohmann::json& tensor_result) {
   }
 }
 
+/// For each line N on standard input: the median milliseconds of N forward calls of dropout's op on
+/// `elements`, so that a driver can take turns with a peer.
+int serve(std::size_t elements, int threads) {
+  constexpr std::size_t kColumns = 256, kRowsATask = 256;
+  const std::size_t n = (elements + kColumns - 1) / kColumns * kColumns;
+  const Tensor x = tensor(n), y = tensor(n);
+  const Noise noise = prepare(noise_kind("dropout"), {}, kStream.site, kRate);
+  const Rows rows{0, n / kColumns, kColumns};
+  omp_set_num_threads(threads);
+  std::puts("ready");
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    const int calls = std::atoi(line.c_str());
+    if (calls < 1) return 2;
+    std::vector<double> ms;
+    for (int i = 0; i < calls; ++i) {
+      const auto start = Clock::now();
+      engine::parallel_chunks(static_cast<std::int64_t>(rows.T), kRowsATask,
+                              [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+                                noise_forward(noise, rows, static_cast<std::size_t>(begin),
+                                              static_cast<std::size_t>(end), x.get(), y.get());
+                              });
+      ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    }
+    std::printf("%.6f\n", summary(ms).median);
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
 int usage(const std::string& why) {
   std::fprintf(stderr,
                "bench_dropout: %s\nusage: bench_dropout [--format text|json] [--repeats N] "
-               "[--threads N] [--describe]\n",
+               "[--threads N] [--serve ELEMENTS] [--describe]\n",
                why.c_str());
   return 2;
 }
@@ -210,7 +242,7 @@ int usage(const std::string& why) {
 
 int main(int argc, char** argv) {
   bool json = false;
-  int repeats = 200, threads = 2;
+  int repeats = 200, threads = 2, served = 0;
   for (int i = 1; i < argc; i += 2) {
     const std::string flag = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
     if (flag == "--describe") {
@@ -224,9 +256,12 @@ int main(int argc, char** argv) {
       repeats = number;
     else if (flag == "--threads" && number > 0)
       threads = number;
+    else if (flag == "--serve" && number > 0)
+      served = number;
     else
       return usage("cannot use '" + flag + " " + value + "'");
   }
+  if (served > 0) return serve(static_cast<std::size_t>(served), threads);
   constexpr std::size_t kCached = (1u << 20) / sizeof(float), kLarge = (64u << 20) / sizeof(float);
   const nlohmann::json result = {
       {"benchmark", "dropout"},

@@ -62,7 +62,7 @@ class Served:
         self.close()
         self.errors.seek(0)
         message = self.errors.read().strip()
-        sys.exit(f"compare_step.py: {self.name} {what}" + (f":\n{message}" if message else ""))
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {self.name} {what}" + (f":\n{message}" if message else ""))
 
     def close(self):
         try:
