@@ -33,7 +33,7 @@ const Command& command() {
          "an arm of the comparison, again for each; the first is what the others are held against; "
          "'none' has no regularizer (default: none, dropout=0.1, dropout=0.2)",
          true},
-        {"seeds", "N", "5", "paired seeds; more of them extend a comparison"},
+        {"seeds", "N", "7", "paired seeds; more of them extend a comparison"},
         {"epochs", "N[,N...]", "",
          "how often the unique data is repeated within the budget, a table each (default: random "
          "crops of the whole split; on the built-in corpus 1,256)"},

@@ -19,7 +19,7 @@ namespace lab {
 struct ComparisonSpec {
   train::Settings base;
   std::vector<Arm> arms;  // the first is the baseline
-  std::int64_t seeds = 5;
+  std::int64_t seeds = 7;
   std::vector<std::int64_t>
       epochs;                 // a cell each; empty: one cell, random crops of the whole split
   bool equivalent = false;    // the first arm at other budgets too
