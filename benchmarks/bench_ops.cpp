@@ -9,7 +9,7 @@
 #include <memory>
 #include <string_view>
 
-#include "tests/op_harness.h"
+#include "tests/ops/op_harness.h"
 
 namespace {
 

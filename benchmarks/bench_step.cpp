@@ -12,10 +12,10 @@
 #include "benchmarks/step_args.h"
 #include "engine/parallel.h"
 #include "engine/threads.h"
-#include "lab/environment.h"
+#include "lab/runs/environment.h"
 #include "ops/peak.h"
 #include "train/budget.h"
-#include "train/random_corpus.h"
+#include "train/data/random_corpus.h"
 
 namespace {
 

@@ -9,10 +9,10 @@
 #include "engine/parallel.h"
 #include "engine/rng.h"
 #include "engine/threads.h"
-#include "lab/arm.h"
-#include "lab/environment.h"
-#include "lab/paired_ratio.h"
-#include "train/random_corpus.h"
+#include "lab/runs/environment.h"
+#include "lab/stats/paired_ratio.h"
+#include "lab/study/arm.h"
+#include "train/data/random_corpus.h"
 
 namespace {
 

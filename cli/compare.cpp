@@ -13,10 +13,10 @@
 #include "cli/terminal.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
-#include "lab/parallel_runs.h"
-#include "lab/report.h"
-#include "lab/worker_pool.h"
-#include "train/load_corpus.h"
+#include "lab/report/report.h"
+#include "lab/runs/worker_pool.h"
+#include "lab/study/parallel_runs.h"
+#include "train/data/load_corpus.h"
 
 namespace cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "cli/options.h"
-#include "lab/comparison.h"
-#include "lab/dry_run.h"
+#include "lab/study/comparison.h"
+#include "lab/study/dry_run.h"
 
 namespace cli {
 

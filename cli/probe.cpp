@@ -10,8 +10,8 @@
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
-#include "lab/probe_render.h"
-#include "train/load_corpus.h"
+#include "lab/inspect/probe_render.h"
+#include "train/data/load_corpus.h"
 #include "train/run_files.h"
 
 namespace cli {

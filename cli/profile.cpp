@@ -8,10 +8,10 @@
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
-#include "lab/environment.h"
-#include "lab/profile_render.h"
-#include "train/load_corpus.h"
-#include "train/random_corpus.h"
+#include "lab/inspect/profile_render.h"
+#include "lab/runs/environment.h"
+#include "train/data/load_corpus.h"
+#include "train/data/random_corpus.h"
 
 namespace cli {
 namespace {

@@ -8,9 +8,9 @@
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/parallel.h"
-#include "lab/environment.h"
-#include "lab/run_store.h"
-#include "train/load_corpus.h"
+#include "lab/runs/environment.h"
+#include "lab/runs/run_store.h"
+#include "train/data/load_corpus.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
 

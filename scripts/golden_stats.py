@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Remakes tests/stats_golden.h, the reference values of tests/stats_test.cpp.
+"""Remakes tests/lab/stats_golden.h, the reference values of tests/lab/stats_test.cpp.
 
     python3 -m venv venv && venv/bin/pip install scipy && venv/bin/python scripts/golden_stats.py
 
@@ -97,7 +97,7 @@ def main():
                equivalence_power(n, diff, sd, margin, alpha)]
         out.append("    {%d, %s}," % (n, ", ".join("%.12g" % v for v in row)))
     out += ["};", ""]
-    path = pathlib.Path(__file__).resolve().parent.parent / "tests" / "stats_golden.h"
+    path = pathlib.Path(__file__).resolve().parent.parent / "tests" / "lab" / "stats_golden.h"
     path.write_text("\n".join(out))
     subprocess.run(["clang-format", "-i", str(path)], check=True)
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "train/batches.h"
+#include "train/data/batches.h"
 
 namespace train {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "engine/plan.h"
 #include "models/gpt.h"
-#include "train/batches.h"
+#include "train/data/batches.h"
 
 namespace train {
 

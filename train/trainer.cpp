@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "train/schedule.h"
+#include "train/learning_rate.h"
 
 namespace train {
 namespace {

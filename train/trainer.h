@@ -9,9 +9,9 @@
 #include "engine/plan.h"
 #include "models/gpt.h"
 #include "train/architecture.h"
-#include "train/batches.h"
 #include "train/budget.h"
-#include "train/corpus.h"
+#include "train/data/batches.h"
+#include "train/data/corpus.h"
 #include "train/evaluator.h"
 #include "train/optimizer.h"
 #include "train/recalibration.h"
@@ -23,8 +23,8 @@ namespace train {
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
-  std::size_t training = 0;    // arena, in which evaluation and recalibration take turns with it
-  std::size_t corpus = 0;      // its tokens
+  std::size_t training = 0;  // arena, in which evaluation and recalibration take turns with it
+  std::size_t corpus = 0;    // its tokens
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
   std::size_t program = std::size_t{28} << 20;

@@ -6,8 +6,8 @@
 #include <set>
 #include <thread>
 
-#include "tests/cli_harness.h"
-#include "tests/small_corpus.h"
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
 
 namespace tests {
 namespace {

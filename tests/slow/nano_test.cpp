@@ -5,8 +5,8 @@
 #include <cstdlib>
 
 #include "engine/parallel.h"
-#include "tests/cli_harness.h"
-#include "tests/small_corpus.h"
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
 #include "train/trainer.h"
 
 namespace tests {

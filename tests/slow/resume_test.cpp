@@ -4,8 +4,8 @@
 
 #include <thread>
 
-#include "tests/cli_harness.h"
-#include "tests/small_corpus.h"
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
 
 namespace tests {
 namespace {

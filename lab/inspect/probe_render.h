@@ -1,0 +1,32 @@
+// A probe as text, Markdown, CSV, JSON and a picture.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "lab/inspect/probe.h"
+
+namespace lab {
+
+/// What was probed, for headings.
+struct ProbeHead {
+  std::string model;         // "out/train", or "nano, initial weights"
+  std::string regularizers;  // "dropout=0.1"
+  std::string corpus;        // its name
+  std::int64_t seed = 0;
+};
+
+/// `format`: "text", "md", "csv" or "json"; text in bold where `color`.
+///
+/// JSON, schema isodrop-probe-1: model, regularizers, corpus, seed, masks, batches, rows, time,
+/// progress, points[] {site, value (null at the hook itself), layer (null in none), acting, values,
+/// sampled, evaluation {mean, variance, skewness, kurtosis}, training {the same, each {value, se}},
+/// variance_ratio, w1 {value, se}, histogram {lo, hi, evaluation[], training[]}}. What is not known
+/// is null. CSV: a line for every point, without the histograms.
+std::string render(const ProbeHead& head, const Probe& probe, const std::string& format,
+                   bool color);
+
+/// Every hook a row: the distributions in both modes, at the hook and behind it, the variance ratio
+/// and W1. A picture on its own: axes, legend, what the hooks are.
+std::string probe_svg(const ProbeHead& head, const Probe& probe);
+
+}  // namespace lab

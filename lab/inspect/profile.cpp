@@ -1,0 +1,152 @@
+#include "lab/inspect/profile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "ops/peak.h"
+#include "train/trainer.h"
+
+namespace lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kWarmUp = 2;
+constexpr std::int64_t kMinRounds = 3;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Adds up what a step's parts take, and keeps the first of them one by one for a trace.
+class Recorder final : public train::StepObserver {
+ public:
+  Recorder(std::size_t events, std::size_t trace_events, Clock::time_point zero)
+      : most_(trace_events), zero_(zero) {
+    now_.events.resize(events);
+    trace_.reserve(trace_events);
+  }
+
+  void event(std::size_t index, double seconds) override {
+    now_.events[index] += seconds;
+    slice(static_cast<int>(index), seconds);
+  }
+
+  void phase(Phase phase, double seconds) override {
+    const bool data = phase == Phase::kData;
+    (data ? now_.data : now_.optimizer) += seconds;
+    slice(data ? TraceSlice::kData : TraceSlice::kOptimizer, seconds);
+  }
+
+  void begin() {
+    std::fill(now_.events.begin(), now_.events.end(), 0.0);
+    now_.data = now_.optimizer = 0;
+  }
+
+  const StepSample& end(double wall) {
+    now_.wall = wall;
+    slice(TraceSlice::kStep, wall);
+    return now_;
+  }
+
+  std::vector<TraceSlice> take_trace() { return std::move(trace_); }
+
+ private:
+  void slice(int event, double seconds) {
+    if (trace_.size() < most_) trace_.push_back({event, since(zero_) - seconds, seconds});
+  }
+
+  StepSample now_;
+  std::vector<TraceSlice> trace_;
+  std::size_t most_;
+  Clock::time_point zero_;
+};
+
+ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
+  ArmProfile p;
+  p.name = arm.name;
+  p.micro_steps = arm.settings.grad_accum;
+  p.tokens = trainer.tokens_per_step();
+  p.flops = trainer.flops_per_step();
+  p.optimizer = train::AdamW::cost(trainer.params());
+  const engine::Plan& plan = trainer.plan();
+  for (const engine::Node& n : plan.tape().nodes())
+    p.nodes.push_back({n.name, std::string(n.op->name()), n.segment});
+  for (const engine::Event& e : plan.events()) {
+    const bool backward = e.kind == engine::Event::Kind::kBackward;
+    const engine::Op& op = *plan.tape().nodes()[static_cast<std::size_t>(e.node)].op;
+    p.events.push_back(
+        {e.node, e.kind, op.cost(backward ? engine::Pass::kBackward : engine::Pass::kForward)});
+  }
+  return p;
+}
+
+/// One arm under measurement.
+class Subject {
+ public:
+  Subject(const Arm& arm, const train::Corpus& corpus, std::size_t trace_events,
+          Clock::time_point zero)
+      : trainer_(arm.settings, corpus),
+        profile_(describe(arm, trainer_)),
+        recorder_(profile_.events.size(), trace_events, zero) {}
+
+  double step() {
+    const auto start = Clock::now();
+    trainer_.step(index_++, 0.5);
+    return since(start);
+  }
+
+  void plain_step() { profile_.plain.push_back(step()); }
+
+  void observed_step() {
+    trainer_.observe(&recorder_);
+    recorder_.begin();
+    profile_.samples.push_back(recorder_.end(step()));
+    trainer_.observe(nullptr);
+  }
+
+  ArmProfile take() {
+    profile_.trace = recorder_.take_trace();
+    return std::move(profile_);
+  }
+
+ private:
+  train::Trainer trainer_;
+  std::uint64_t index_ = 0;
+  ArmProfile profile_;
+  Recorder recorder_;
+};
+
+}  // namespace
+
+double Roof::least_seconds(const engine::Cost& cost) const {
+  return std::max(cost.flops / gflops, cost.bytes / gbps) * 1e-9;
+}
+
+Profile measure_profile(const std::vector<Arm>& arms, const train::Corpus& corpus,
+                        const ProfileOptions& options) {
+  Profile result;
+  const auto zero = Clock::now();
+  std::vector<std::unique_ptr<Subject>> subjects;
+  for (const Arm& arm : arms)
+    subjects.push_back(
+        std::make_unique<Subject>(arm, corpus, options.trace_events / arms.size(), zero));
+  result.roof = {ops::fma_peak_gflops(), ops::memory_gbps()};
+  for (int i = 0; i < kWarmUp; ++i)
+    for (auto& s : subjects) s->step();
+  const auto start = Clock::now();
+  for (std::int64_t round = 0; round < options.steps; ++round) {
+    if (round >= kMinRounds && since(start) > options.seconds) break;
+    // Who goes first alternates, so that a machine that slows down favours neither.
+    for (auto& s : subjects) {
+      if (round % 2 == 0) s->plain_step();
+      s->observed_step();
+      if (round % 2 == 1) s->plain_step();
+    }
+  }
+  for (auto& s : subjects) result.arms.push_back(s->take());
+  return result;
+}
+
+}  // namespace lab

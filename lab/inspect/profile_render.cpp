@@ -1,0 +1,164 @@
+#include "lab/inspect/profile_render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json known(const std::optional<double>& x) { return x ? Json(*x) : Json(nullptr); }
+Json known(const std::optional<Interval>& x) { return x ? Json{x->lo, x->hi} : Json(nullptr); }
+
+Json part_json(const ProfilePart& p) {
+  return {{"calls", p.calls},
+          {"ms", p.ms},
+          {"flops", p.cost.flops},
+          {"bytes", p.cost.bytes},
+          {"gflops", known(p.gflops())},
+          {"gbps", known(p.gbps())},
+          {"intensity", known(p.intensity())},
+          {"of_roof", known(p.of_roof())}};
+}
+
+Json row_json(const ProfileRow& r) {
+  Json json = {{"name", r.name}};
+  json.update(part_json(r.total));
+  json["quartiles"] = {r.quartiles.lo, r.quartiles.hi};
+  json["share"] = r.share;
+  json["forward"] = r.forward.calls > 0 ? part_json(r.forward) : Json(nullptr);
+  json["backward"] = r.backward.calls > 0 ? part_json(r.backward) : Json(nullptr);
+  return json;
+}
+
+Json table_json(const ProfileTable& t) {
+  Json rows = Json::array();
+  for (const ProfileRow& r : t.rows) rows.push_back(row_json(r));
+  return {{"name", t.arm},
+          {"step_ms", t.step_ms},
+          {"step_quartiles", {t.step_quartiles.lo, t.step_quartiles.hi}},
+          {"unobserved_ms", t.plain_ms},
+          {"overhead", {{"ratio", t.overhead.ratio}, {"ci95", known(t.overhead.ci95)}}},
+          {"tokens_per_second", t.tokens_per_second},
+          {"gflops", t.gflops},
+          {"rows", rows}};
+}
+
+std::string number(const std::optional<double>& x, int width) {
+  if (!x) return fmt::format("{:>{}}", "-", width);
+  return fmt::format("{:>{}.{}f}", *x, width, *x < 9.95 ? 2 : *x < 99.5 ? 1 : 0);
+}
+
+std::string milliseconds(double ms, int width) { return fmt::format("{:>{}.3f}", ms, width); }
+
+std::string pass_ms(const ProfilePart& p) {
+  return p.calls > 0 ? milliseconds(p.ms, 10) : fmt::format("{:>10}", "-");
+}
+
+std::size_t name_width(const std::vector<ProfileTable>& tables) {
+  std::size_t width = 10;
+  for (const ProfileTable& t : tables)
+    for (const ProfileRow& r : t.rows) width = std::max(width, r.name.size());
+  return width;
+}
+
+std::string percent(const PairedRatio& r) {
+  std::string text = fmt::format("{:+.2f} %", 100 * (r.ratio - 1));
+  if (r.ci95)
+    text += fmt::format(" (95 % interval {:+.2f} to {:+.2f})", 100 * (r.ci95->lo - 1),
+                        100 * (r.ci95->hi - 1));
+  return text;
+}
+
+std::string table_text(const ProfileTable& t, std::size_t width) {
+  std::string out =
+      fmt::format("{:<{}} {:>6} {:>10} {:>10} {:>10} {:>16} {:>7} {:>6} {:>6} {:>7} {:>7}\n", "",
+                  width, "calls", "forward ms", "backwd ms", "total ms", "quartiles", "share",
+                  "GF/s", "GB/s", "FLOP/B", "of roof");
+  for (const ProfileRow& r : t.rows) {
+    const auto roof = r.total.of_roof();
+    out += fmt::format("{:<{}} {:>6} {} {} {} {:>16} {:>5.1f} % {} {} {} {:>7}\n", r.name, width,
+                       r.total.calls > 0 ? fmt::format("{}", r.total.calls) : "-",
+                       pass_ms(r.forward), pass_ms(r.backward), milliseconds(r.total.ms, 10),
+                       fmt::format("{:.3f}-{:.3f}", r.quartiles.lo, r.quartiles.hi), 100 * r.share,
+                       number(r.total.gflops(), 6), number(r.total.gbps(), 6),
+                       number(r.total.intensity(), 7),
+                       roof ? fmt::format("{:.0f} %", 100 * *roof) : "-");
+  }
+  out += fmt::format("{:<{}} {:>6} {:>10} {:>10} {} {:>16}\n", "step", width, "", "", "",
+                     milliseconds(t.step_ms, 10),
+                     fmt::format("{:.3f}-{:.3f}", t.step_quartiles.lo, t.step_quartiles.hi));
+  return out;
+}
+
+std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& tables,
+                     std::size_t width) {
+  std::string out = fmt::format(
+      "\nwhat {} takes longer than {}\n{:<{}} {:>12} {:>12} {:>10} {:>9}\n", tables[1].arm,
+      tables[0].arm, "", width, "first ms", "second ms", "tax ms", "of step");
+  for (const TaxRow& r : tax_rows(tables[0], tables[1]))
+    out += fmt::format("{:<{}} {} {} {:>+10.3f} {:>+7.2f} %\n", r.name, width,
+                       milliseconds(r.first_ms, 12), milliseconds(r.second_ms, 12), r.tax_ms(),
+                       100 * r.tax_ms() / tables[0].step_ms);
+  out += fmt::format("step time, single steps of both in turns: {}\n",
+                     percent(step_tax(profile.arms[0], profile.arms[1])));
+  return out;
+}
+
+}  // namespace
+
+std::string render_text(const ProfileHead& head, const Profile& profile,
+                        const std::vector<ProfileTable>& tables) {
+  const Roof& roof = profile.roof;
+  std::string out =
+      fmt::format("{}; {}, {}, {} threads\n", head.what, head.environment["cpu"].get<std::string>(),
+                  head.environment["isa"].get<std::string>(), head.environment["threads"].dump());
+  out += fmt::format(
+      "measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind at {:.1f} "
+      "FLOP/B\n",
+      roof.gflops, roof.gbps, roof.gflops / roof.gbps);
+  const std::size_t width = name_width(tables);
+  for (const ProfileTable& t : tables) {
+    out +=
+        fmt::format("\n{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s = {:.0f} % of peak\n",
+                    t.arm, t.plain_ms, t.tokens_per_second, t.gflops, 100 * t.gflops / roof.gflops);
+    out += table_text(t, width);
+    out += fmt::format("what profiling costs: {}\n", percent(t.overhead));
+  }
+  if (tables.size() == 2) out += tax_text(profile, tables, width);
+  out += fmt::format(
+      "\nTimes are means over the middle half of {} steps, so that they add up; quartiles are over "
+      "all of\nthem. Of roof: the least time at the measured peaks, all bytes from memory, over "
+      "the "
+      "time taken;\nabove 100 % where the caches, which are faster, held the data.\n",
+      head.steps);
+  return out;
+}
+
+Json to_json(const ProfileHead& head, const Profile& profile,
+             const std::vector<ProfileTable>& tables) {
+  Json arms = Json::array();
+  for (const ProfileTable& t : tables) arms.push_back(table_json(t));
+  Json json = {{"schema", "isodrop-profile-1"},
+               {"what", head.what},
+               {"steps", head.steps},
+               {"environment", head.environment},
+               {"peak", {{"gflops", profile.roof.gflops}, {"gbps", profile.roof.gbps}}},
+               {"arms", arms},
+               {"tax", nullptr}};
+  if (tables.size() != 2) return json;
+  const PairedRatio step = step_tax(profile.arms[0], profile.arms[1]);
+  Json rows = Json::array();
+  for (const TaxRow& r : tax_rows(tables[0], tables[1]))
+    rows.push_back({{"name", r.name},
+                    {"first_ms", r.first_ms},
+                    {"second_ms", r.second_ms},
+                    {"tax_ms", r.tax_ms()},
+                    {"of_step", r.tax_ms() / tables[0].step_ms}});
+  json["tax"] = {{"step_ratio", step.ratio}, {"ci95", known(step.ci95)}, {"rows", rows}};
+  return json;
+}
+
+}  // namespace lab

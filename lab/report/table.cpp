@@ -1,0 +1,68 @@
+#include "lab/report/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lab {
+namespace {
+
+/// Characters of UTF-8 text.
+std::size_t width(const std::string& utf8) {
+  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char ch) {
+    return (static_cast<unsigned char>(ch) & 0xC0) != 0x80;
+  }));
+}
+
+}  // namespace
+
+std::string text_table(const Lines& lines, LineStyle style) {
+  std::vector<std::size_t> widths(lines[0].size(), 0);
+  for (const auto& line : lines)
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
+  std::string out;
+  for (std::size_t n = 0; n < lines.size(); ++n) {
+    std::string row;
+    for (std::size_t i = 0; i < lines[n].size(); ++i) {
+      const std::string& field = lines[n][i];
+      const std::string pad(widths[i] - width(field), ' ');
+      const bool left = i == 0 || i + 1 == lines[n].size();
+      row += (i > 0 ? "  " : "") + (left ? field + pad : pad + field);
+    }
+    row.erase(row.find_last_not_of(' ') + 1);
+    const std::string_view start = style == nullptr ? "" : style(lines[n], n == 0);
+    out += start.empty() ? row + "\n" : fmt::format("{}{}\033[0m\n", start, row);
+  }
+  return out;
+}
+
+std::string markdown_table(const Lines& lines) {
+  std::string out;
+  for (std::size_t n = 0; n < lines.size(); ++n) {
+    out += "|";
+    for (const std::string& field : lines[n]) {
+      out += ' ';
+      for (const char ch : field) out += ch == '|' ? "\\|" : std::string(1, ch);
+      out += " |";
+    }
+    out += '\n';
+    if (n > 0) continue;
+    out += "|";
+    for (std::size_t i = 0; i < lines[0].size(); ++i)
+      out += i == 0 || i + 1 == lines[0].size() ? " :-- |" : " --: |";
+    out += '\n';
+  }
+  return out;
+}
+
+std::string csv_field(const nlohmann::ordered_json& value) {
+  if (value.is_null()) return "";
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted(1, '"');
+  for (const char ch : text) quoted.append(ch == '"' ? 2 : 1, ch);
+  quoted += '"';
+  return quoted;
+}
+
+}  // namespace lab

@@ -1,0 +1,163 @@
+#include "lab/study/arm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+
+namespace lab {
+namespace {
+
+using engine::Error;
+using engine::quote;
+
+constexpr std::string_view kNone = "none";
+constexpr std::string_view kGrammar = "an arm is [NAME:] SETTING=VALUE[,SETTING=VALUE...], or none";
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+bool plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-';
+}
+
+class Parser {
+ public:
+  Parser(std::string_view text, const train::Settings& base)
+      : text_(trim(text)), source_("arm " + quote(text_)) {
+    arm_.name = std::string(text_);
+    arm_.settings = base;
+  }
+
+  Arm parse() {
+    if (text_.empty()) throw Error(fmt::format("empty arm; {}", kGrammar));
+    std::string_view items = take_name();
+    for (bool first = true;; first = false) {
+      const auto comma = items.find(',');
+      item(trim(items.substr(0, comma)), first);
+      if (comma == items.npos) break;
+      items.remove_prefix(comma + 1);
+    }
+    train::validate(arm_.settings, source_);
+    return std::move(arm_);
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(fmt::format("{}: {}", source_, why));
+  }
+
+  /// Takes "NAME:" from the front, if it is there; returns the rest.
+  std::string_view take_name() {
+    const auto colon = text_.find_first_of(":=");
+    if (colon == text_.npos || text_[colon] == '=') return text_;
+    const std::string_view name = trim(text_.substr(0, colon));
+    const std::string_view rest = trim(text_.substr(colon + 1));
+    if (name.empty()) refuse("no name before ':'");
+    if (!std::all_of(name.begin(), name.end(), plain))
+      refuse(
+          fmt::format("the name {} may hold letters, digits, '_', '.' and '-' only", quote(name)));
+    if (name == kNone)
+      refuse("'none' is the arm without regularizers and takes no settings; name this one, as in " +
+             quote("bare: none," + std::string(rest)));
+    if (rest.empty()) refuse("nothing follows the name; " + std::string(kGrammar));
+    if (rest.find('=') == rest.npos && rest != kNone && train::find_setting(name) != nullptr)
+      refuse(fmt::format("did you mean {}?", quote(fmt::format("{}={}", name, rest))));
+    arm_.name = std::string(name);
+    return rest;
+  }
+
+  void item(std::string_view text, bool first) {
+    if (text.empty()) refuse("empty item between commas; " + std::string(kGrammar));
+    if (text == kNone) {
+      if (!first) refuse("'none' must come first: it switches every regularizer off");
+      return switch_off();
+    }
+    const auto equals = text.find('=');
+    if (equals == text.npos) return bare_word(text);
+    const std::string_view name = trim(text.substr(0, equals));
+    const std::string_view value = trim(text.substr(equals + 1));
+    if (name.empty()) refuse("no setting before " + quote(text.substr(equals)));
+    const train::Row& row = find(name);
+    if (value.empty())
+      refuse(fmt::format("{} has no value; give {}", row.name, train::domain_text(row)));
+    if (std::find(given_.begin(), given_.end(), row.name) != given_.end())
+      refuse(fmt::format("{} is set twice; set it once", row.name));
+    given_.push_back(row.name);
+    override_with(row, value);
+  }
+
+  [[noreturn]] void bare_word(std::string_view word) const {
+    if (const train::Row* row = train::find_setting(word))
+      refuse(fmt::format("{} has no value; write {}=VALUE with {}", row->name, row->name,
+                         train::domain_text(*row)));
+    std::vector<std::string_view> known = train::setting_names();
+    known.insert(known.begin(), kNone);
+    const std::string_view near = engine::nearest(word, known);
+    const std::string unknown =
+        word == text_ ? std::string("unknown arm") : "unknown " + quote(word);
+    if (!near.empty())
+      refuse(fmt::format("{}; did you mean '{}{}'?", unknown, near, near == kNone ? "" : "=VALUE"));
+    refuse(fmt::format("{}; {}", unknown, kGrammar));
+  }
+
+  const train::Row& find(std::string_view name) const {
+    std::vector<std::string_view> allowed;
+    for (const train::Row& row : train::settings_table())
+      if (row.arm_ok()) allowed.push_back(row.name);
+    const train::Row* row = train::find_setting(name);
+    if (row == nullptr)
+      refuse(fmt::format("unknown setting {}; {}", quote(name), engine::suggest(name, allowed)));
+    if (!row->arm_ok())
+      refuse(fmt::format("no arm may override {}: {}; arms may set {}", row->name, row->shared,
+                         engine::join(allowed)));
+    return *row;
+  }
+
+  void switch_off() {
+    for (const train::Row& row : train::settings_table())
+      if (!row.off.empty()) override_with(row, row.off);
+  }
+
+  void override_with(const train::Row& row, std::string_view value) {
+    train::set(arm_.settings, row.name, value, source_);
+    const std::string canonical = train::value_text(arm_.settings, row);
+    for (auto& [name, old] : arm_.overrides)
+      if (name == row.name) return void(old = canonical);  // what `none` switched off
+    arm_.overrides.emplace_back(row.name, canonical);
+  }
+
+  std::string_view text_;
+  std::string source_;
+  std::vector<std::string_view> given_;
+  Arm arm_;
+};
+
+}  // namespace
+
+Arm parse_arm(std::string_view text, const train::Settings& base) {
+  return Parser(text, base).parse();
+}
+
+std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base) {
+  std::vector<Arm> out;
+  for (const std::string& text : texts) {
+    Arm arm = parse_arm(text, base);
+    for (const Arm& other : out)
+      if (other.name == arm.name)
+        throw Error(
+            fmt::format("two arms are called {}; give one of them a name, NAME: SETTING=VALUE",
+                        quote(arm.name)));
+    out.push_back(std::move(arm));
+  }
+  return out;
+}
+
+}  // namespace lab

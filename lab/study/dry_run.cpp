@@ -1,0 +1,157 @@
+#include "lab/study/dry_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+
+#include "engine/buffer.h"
+#include "engine/error.h"
+#include "ops/peak.h"
+
+namespace lab {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kEfficiency = 0.5;    // of the FMA peak, where no step is timed
+constexpr double kForwardShare = 3;    // a step takes three times the FLOPs of its forward pass
+constexpr double kMostSeconds = 5;     // that timing one arm may take, by the same efficiency
+constexpr double kLeastSeconds = 0.3;  // for steps that are short and so noisy
+constexpr std::size_t kWarmUp = 2, kLeastSteps = 3;
+
+/// Median and number of the steps timed.
+std::pair<double, std::size_t> time_steps(train::Trainer& trainer) {
+  std::vector<double> seconds;
+  double sum = 0;
+  for (std::uint64_t i = 0; seconds.size() < kLeastSteps || sum < kLeastSeconds; ++i) {
+    const auto start = Clock::now();
+    trainer.step(i, 0.5);
+    if (i < kWarmUp) continue;
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    sum += seconds.back();
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds[seconds.size() / 2], seconds.size()};
+}
+
+bool fits_in(double bytes, std::size_t available) {
+  return available == 0 || bytes <= static_cast<double>(available);
+}
+
+double allocated(const train::MemoryNeed& m) { return static_cast<double>(m.allocated()); }
+
+RunEstimate estimate(const std::string& name, const train::Settings& settings,
+                     const train::Corpus& corpus, std::optional<std::int64_t> unique_tokens,
+                     double peak_gflops, std::size_t available) {
+  train::Trainer trainer(settings, corpus, unique_tokens, train::Trainer::Make::kPlan);
+  RunEstimate e;
+  e.name = name;
+  e.parameters = trainer.params().count();
+  e.memory = trainer.memory();
+  e.tokens_per_step = trainer.tokens_per_step();
+  e.flops_per_step = trainer.flops_per_step();
+  e.steps = trainer.total_steps();
+  double step_seconds = e.flops_per_step / (peak_gflops * 1e9 * kEfficiency);
+  const double timing = static_cast<double>(kWarmUp + kLeastSteps) * step_seconds;
+  if (timing <= kMostSeconds && fits_in(allocated(e.memory), available)) {
+    trainer.allocate();
+    std::tie(step_seconds, e.timed_steps) = time_steps(trainer);
+  }
+  const train::Budget budget = train::Budget::parse(settings.budget);
+  const double steps = budget.fixed_steps() ? static_cast<double>(e.steps)
+                                            : std::max(1.0, budget.amount / step_seconds);
+  e.tokens = steps * e.tokens_per_step;
+  e.flops = steps * e.flops_per_step;
+  e.training_seconds = steps * step_seconds;
+  e.evaluation_seconds =
+      trainer.evaluated_tokens() / e.tokens_per_step * step_seconds / kForwardShare;
+  return e;
+}
+
+}  // namespace
+
+double DryRun::runs(std::size_t arm) const {
+  if (!comparison) return 1;
+  double shares = 0;
+  for (const RunKey& key : missing)
+    if (key.arm == arm) shares += key.share;
+  return shares;
+}
+
+std::int64_t DryRun::run_count() const { return comparison ? std::ssize(missing) : 1; }
+
+double DryRun::flops() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < arms.size(); ++i) sum += runs(i) * arms[i].flops;
+  return sum;
+}
+
+double DryRun::seconds() const {
+  if (!comparison) return arms.front().seconds();
+  const auto count = static_cast<std::size_t>(jobs.count);
+  std::vector<double> busy_until(count, 0.0);
+  for (const RunKey& key : missing) {
+    const double alone = arms[key.arm].seconds() * key.share;
+    *std::min_element(busy_until.begin(), busy_until.end()) +=
+        alone * static_cast<double>(count) / jobs.speedup;
+  }
+  return *std::max_element(busy_until.begin(), busy_until.end());
+}
+
+double DryRun::memory() const {
+  const train::MemoryNeed& first = arms.front().memory;
+  double most = 0, pair = 0;
+  for (const RunEstimate& e : arms) {
+    most = std::max(most, allocated(e.memory));
+    if (&e != &arms.front()) pair = std::max(pair, allocated(first) + allocated(e.memory));
+  }
+  const auto program = static_cast<double>(first.program);
+  const double runs =
+      missing.empty() && comparison ? 0 : static_cast<double>(jobs.count) * (most + program);
+  const double timing = fits_in(pair, available) ? pair + program : 0;
+  return std::max(runs, timing) + static_cast<double>(first.corpus);
+}
+
+bool DryRun::fits() const {
+  const train::MemoryNeed& m = arms.front().memory;
+  return fits_in(memory() - static_cast<double>(m.corpus + m.program), available);
+}
+
+DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus) {
+  DryRun plan;
+  plan.peak_gflops = ops::fma_peak_gflops();
+  plan.available = engine::available_memory();
+  plan.arms.push_back(estimate("run", settings, corpus, {}, plan.peak_gflops, plan.available));
+  return plan;
+}
+
+DryRun dry_run(const Comparison& comparison, const Jobs& jobs) {
+  DryRun plan;
+  plan.comparison = true;
+  plan.missing = comparison.missing();
+  plan.done = comparison.keys().size() - plan.missing.size();
+  plan.jobs = jobs;
+  plan.peak_gflops = ops::fma_peak_gflops();
+  plan.available = engine::available_memory();
+  const train::Corpus& corpus = comparison.corpus();
+  const std::vector<Cell>& cells = comparison.cells();
+  for (const Arm& arm : comparison.spec().arms) {
+    for (std::size_t i = 1; i < cells.size(); ++i)  // is there enough data?
+      train::Trainer(arm.settings, corpus, cells[i].unique_tokens, train::Trainer::Make::kPlan);
+    plan.arms.push_back(estimate(arm.name, arm.settings, corpus, cells[0].unique_tokens,
+                                 plan.peak_gflops, plan.available));
+  }
+  return plan;
+}
+
+void require_fits(const DryRun& plan) {
+  if (plan.fits()) return;
+  const train::MemoryNeed& m = plan.arms.front().memory;
+  engine::require_memory(
+      plan.memory() - static_cast<double>(m.corpus + m.program),
+      plan.comparison
+          ? plan.jobs.count > 1 ? "this comparison with so many --jobs" : "this comparison"
+          : "this model and batch");
+}
+
+}  // namespace lab

@@ -1,0 +1,55 @@
+// What a run or a comparison is going to take, before it is started: memory, FLOPs, time. Writes
+// nothing, and trains at most a few steps on throw-away models, where they fit and are short.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "lab/study/comparison.h"
+#include "lab/study/jobs.h"
+
+namespace lab {
+
+struct RunEstimate {
+  std::string name;
+  std::int64_t parameters = 0;
+  train::MemoryNeed memory;
+  double tokens_per_step = 0, flops_per_step = 0, tokens = 0, flops = 0;  // of a step, of the run
+  std::int64_t steps = 0;                                                 // 0: seconds
+  double training_seconds = 0, evaluation_seconds = 0;
+  std::size_t timed_steps = 0;  // 0: the time is from the machine's peak
+  double seconds() const { return training_seconds + evaluation_seconds; }
+};
+
+struct DryRun {
+  std::vector<RunEstimate> arms;  // one run of each
+  bool comparison = false;
+  std::vector<RunKey> missing;  // of a comparison: the runs to be made
+  std::size_t done = 0;         // those that are done already
+  Jobs jobs;
+  double peak_gflops = 0;     // measured
+  std::size_t available = 0;  // bytes of memory; 0: unknown
+
+  /// The missing runs of an arm, in runs of the whole budget: those of other budgets count by their
+  /// share.
+  double runs(std::size_t arm) const;
+  std::int64_t run_count() const;
+  double flops() const;
+  /// Until the last one is done, so many at once.
+  double seconds() const;
+  /// Peak of all processes: that of the runs made at once, or of the first arm and another one when
+  /// they are timed (which is left out where two do not fit).
+  double memory() const;
+  bool fits() const;
+};
+
+/// Throws engine::Error where the runs cannot be made for another reason than memory.
+DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus);
+DryRun dry_run(const Comparison& comparison, const Jobs& jobs);
+
+std::string render_text(const DryRun& plan);
+Json to_json(const DryRun& plan);
+
+/// Throws the error that the real run would end with where memory is short.
+void require_fits(const DryRun& plan);
+
+}  // namespace lab

@@ -1,0 +1,104 @@
+// From paired losses to "does it help?", by stated rules.
+//
+// For each arm other than the first, on the differences d = loss(arm) − loss(first arm), seed by
+// seed:
+//   helps, hurts         Holm's p over the table < α and mean d below, above 0 (even if tiny)
+//   no difference        else, if two one-sided tests place the mean of d within ±margin at α
+//   cannot be told yet   else, with the number of seeds that would tell
+//   withheld             before all else, if any run of the pair diverged: what is left is a
+//                        selection, the seeds in which both survived, and tests of it mislead
+// Holm's family is every arm other than the first in every cell, withheld ones included. The
+// interval and the equivalence test are each arm's own, not corrected for the number of arms.
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/stats/stats.h"
+
+namespace lab {
+
+enum class Outcome { kBaseline, kHelps, kHurts, kNoDifference, kCannotTell, kWithheld };
+
+/// "baseline", "helps", "hurts", "no difference", "cannot be told yet", "withheld".
+std::string_view to_string(Outcome outcome);
+
+/// One arm in one cell of the table. Seeds in which either run diverged are only counted.
+struct PairedCell {
+  std::string cell, arm;
+  std::vector<double> baseline, arm_loss;  // final losses, pair by pair; finite
+  int diverged = 0;    // pairs lost because the first arm's or this run diverged
+  bool first = false;  // this is the first arm's own row: no test
+};
+
+struct Rules {
+  double margin = 0.01;   // nats: differences within it don't matter
+  double alpha = 0.05;    // error rate of each kind of claim
+  double power = 0.8;     // chance to tell, for the number of seeds
+  double sd_level = 0.8;  // coverage of the interval for σ behind that number
+  int looks = 1;          // how often verdicts were shown on growing sets of seeds, this included
+  int max_seeds = 1000;   // numbers of seeds beyond it are given as "more than"
+};
+
+/// More seeds needed than there are; nullopt: the total would be more than Rules::max_seeds.
+struct SeedRange {
+  std::optional<int> lo, hi;
+  bool operator==(const SeedRange&) const = default;
+};
+
+/// "7 to 31", "7", "40 to over 1000", "over 1000".
+std::string to_string(const SeedRange& range, int max_seeds = Rules{}.max_seeds);
+
+/// What is known about one arm in one cell. nullopt is "not known": everything but n with no pair,
+/// all tests with one pair or in the first arm's row; a withheld arm keeps `diff` alone.
+struct Verdict {
+  std::string cell, arm;
+  int n = 0, diverged = 0;
+  std::optional<double> diff;          // mean of arm − first arm: negative is better
+  std::optional<Interval> ci95;        // 1 − α/look_factor: 95 % at the first look
+  std::optional<double> p;             // paired t test, as it is
+  std::optional<double> p_holm;        // corrected for the table and the looks
+  std::optional<double> p_equivalent;  // two one-sided tests, corrected for the looks
+  Outcome verdict = Outcome::kCannotTell;
+  std::optional<SeedRange> more_seeds;  // of kCannotTell with n ≥ 2
+  int looks = 1;
+};
+
+/// The factor on every p value at look k (and the divisor of α in the interval): 1 at the first
+/// look, k(k − 1) = 2, 6, 12, 20, … at the later ones.
+///
+/// Whoever looks, and adds seeds because the answer was unclear, gets several chances to err
+/// (Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A 132:235). Neither the number of looks nor
+/// their times are planned here, so α is spent look by look (as in Lan & DeMets 1983, Biometrika
+/// 70:659) and the looks are joined by Boole's inequality, which asks nothing about their
+/// dependence. Look k ≥ 2 may err with probability α/(k(k − 1)), and Σ 1/(k(k − 1)) = 1. Thus:
+///   never extended: plain p values, error at most α;
+///   all looks after the first together: error at most α, however many and whenever;
+///   the first included: at most 2α. A bound of α in all would have to correct the first look
+///   already, before anyone knows whether there will be another.
+/// A look is a verdict shown, followed by seeds that it didn't have: showing it again is none, and
+/// neither is going on with an interrupted comparison before any verdict was shown.
+double look_factor(int looks);
+
+/// A sentence for the report when looks > 1, "" otherwise.
+std::string looks_note(const Rules& rules);
+
+/// The smallest n ≤ rules.max_seeds on which a difference of mean x.mean and standard deviation
+/// x.sd (both taken as true) would be told with probability rules.power: the t test finds it at
+/// level alpha_difference, or the equivalence test places it within the margin at
+/// alpha_equivalence, whichever needs fewer. x.n is not used. REQUIRES: rules.power well above 0.05
+/// (below that, the power of the equivalence test is not monotone in n).
+std::optional<int> seeds_to_tell(const Sample& x, double alpha_difference, double alpha_equivalence,
+                                 const Rules& rules);
+
+/// The verdicts of the whole table, in its order.
+///
+/// more_seeds: seeds_to_tell() at the ends of the interval for σ (sd_interval, rules.sd_level), the
+/// observed mean taken as true, less the n there are, at least 1. Seeds added make another look, so
+/// its α are those of look k + 1: α for equivalence, and for a difference α/(m − r) as Holm's
+/// procedure asks of the next of m hypotheses when r are rejected already.
+std::vector<Verdict> judge(std::span<const PairedCell> table, const Rules& rules = {});
+
+}  // namespace lab

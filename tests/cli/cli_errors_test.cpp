@@ -1,0 +1,172 @@
+// Bad input gets one clear line that names the value and a way out, exit code 2, and leaves every
+// file as it was.
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
+
+namespace tests {
+namespace {
+
+struct BadInput {
+  std::string name;
+  Words args;
+  std::vector<std::string> says;  // the value, and the way out
+};
+
+void PrintTo(const BadInput& bad, std::ostream* out) { *out << bad.name; }
+
+class CliErrors : public testing::TestWithParam<BadInput> {};
+
+/// A folder with the files that the rows below name.
+void fill(const TempFolder& folder) {
+  folder.write("text.txt", small_text(4000));
+  folder.write("empty.txt", "");
+  folder.write("short.txt", small_text(60));
+  folder.write("shortval.txt", small_text(600));  // a tenth of it holds no window of 64
+  folder.write("invalid.txt", small_text(1234) + "\xC3(" + small_text(2000));
+  folder.write("folder/precious.txt", "precious");
+  folder.write("other/comparison.json", R"({"isodrop":"0.0.1"})"
+                                        "\n");
+  folder.write("other/crops/none/seed-1/summary.json", "{}\n");
+}
+
+TEST_P(CliErrors, OneLineThatHelpsAndNothingTouched) {
+  const TempFolder folder;
+  fill(folder);
+  const auto before = folder.snapshot();
+  const BadInput& bad = GetParam();
+  const Result result = isodrop(bad.args, folder.path());
+  const std::string error = only_error(bad.args, result);
+  for (const std::string& part : bad.says)
+    EXPECT_NE(error.find(part), std::string::npos) << "not '" << part << "' in " << error;
+  EXPECT_EQ(changes(before, folder.snapshot()), Words{}) << error;
+}
+
+std::vector<BadInput> bad_inputs() {
+  const Words train = {"train",    "--text", "text.txt", "--preset", "tiny",
+                       "--budget", "2steps", "--out",    "out"};
+  const Words compare = {"compare", "--text",  "text.txt", "--preset", "tiny", "--budget",
+                         "2steps",  "--seeds", "1",        "--out",    "out"};
+  const auto text = [](const char* path) {
+    return Words{"train", "--text", path, "--preset", "tiny", "--budget", "2steps", "--out", "out"};
+  };
+  const auto budget = [](const char* value) {
+    return Words{"train", "--text", "text.txt", "--preset", "tiny",
+                 "--out", "out",    "--budget", value};
+  };
+  const auto out = [](const char* command, const std::string& path) {
+    return Words{command,    "--text", "text.txt", "--preset", "tiny",
+                 "--budget", "2steps", "--out",    path};
+  };
+  const auto arms = [&](const char* arm) { return compare + Words{"--arm", "none", "--arm", arm}; };
+  const std::string long_name(300, 'a');
+  return {
+      {"NoSuchFile", text("nosuch.txt"), {"nosuch.txt", "no such file", "check the path"}},
+      {"NoSuchValidation", train + Words{"--val", "nosuch.txt"}, {"nosuch.txt", "no such file"}},
+      {"EmptyFile", text("empty.txt"), {"empty.txt", "is empty", "give"}},
+      {"FolderAsText", text("folder"), {"'folder'", "is a folder", "give a text file"}},
+      {"Device", text("/dev/zero"), {"/dev/zero", "give a text file"}},
+      {"ShortText", text("short.txt"), {"short.txt", "54", "64 + 1", "--block-size"}},
+      {"ShortSplit", text("shortval.txt"), {"validation", "60", "64 + 1", "--block-size"}},
+      {"ShortValidation",
+       train + Words{"--val", "short.txt"},
+       {"short.txt", "validation", "60", "64 + 1"}},
+      {"InvalidUtf8", text("invalid.txt"), {"invalid.txt", "1234", "UTF-8", "byte"}},
+      {"UnknownCommand", {"tran"}, {"'tran'", "did you mean 'train'"}},
+      {"UnknownFlag", train + Words{"--dropuot", "0.1"}, {"--dropuot", "'--dropout'"}},
+      {"UnknownPreset",
+       {"train", "--text", "text.txt", "--preset", "nanno"},
+       {"'nanno'", "did you mean 'nano'"}},
+      {"UnknownTokenizer", train + Words{"--tokenizer", "chra"}, {"'chra'", "'char'"}},
+      {"UnknownFormat", train + Words{"--format", "jsn"}, {"'jsn'", "'json'"}},
+      {"UnknownArm", arms("nnone"), {"'nnone'", "'none'"}},
+      {"UnknownSetting", arms("dropuot=0.1"), {"'dropuot'", "'dropout'"}},
+      {"ArmSharesTheSeed", arms("seed=3"), {"no arm may override seed", "paired", "dropout"}},
+      {"ArmSharesTheBudget", arms("budget=9steps"), {"no arm may override budget", "same budget"}},
+      {"ArmSharesTheText", arms("a: text=b.txt"), {"no arm may override text", "same data"}},
+      {"ArmAlone", compare + Words{"--arm", "none"}, {"--arm none", "give another --arm"}},
+      {"ArmTwice", arms("none"), {"'none'", "name"}},
+      {"ArmRate", arms("dropout=1"), {"dropout", "'1'", "[0, 1)"}},
+      {"ArmHeads", arms("n_head=5"), {"n_head=5", "64", "n_head=4"}},
+      {"RateOne", train + Words{"--dropout", "1"}, {"--dropout '1'", "[0, 1)"}},
+      {"RateNegative", train + Words{"--dropout=-0.1"}, {"--dropout '-0.1'", "[0, 1)"}},
+      {"RateNan", train + Words{"--dropout", "nan"}, {"--dropout 'nan'", "[0, 1)"}},
+      {"RateQuantizedToOne",
+       train + Words{"--dropout", "0.999999"},
+       {"--dropout '0.999999'", "at most 0.99999"}},
+      {"HeadsNotDividing", train + Words{"--n-head", "5"}, {"n_head=5", "n_embd=64", "n_head=4"}},
+      {"Overflow",
+       train + Words{"--n-embd", "1048576", "--block-size", "1048576", "--batch", "16777216"},
+       {"overflow", "n_embd=1048576", "smaller"}},
+      {"OutOfRange",
+       train + Words{"--batch", "99999999999999999999"},
+       {"--batch '99999999999999999999'", "out of range", "whole number"}},
+      {"TooBigForMemory", train + Words{"--batch", "16777216"}, {"memory", "GB", "smaller"}},
+      {"ModelTooBigForMemory",
+       train + Words{"--n-embd", "65536", "--n-layer", "1000"},
+       {"memory", "smaller"}},
+      {"CompareTooBigForMemory", compare + Words{"--batch", "16777216"}, {"memory", "smaller"}},
+      {"Budget0", budget("0steps"), {"0steps", "--budget"}},
+      {"BudgetBare", budget("10"), {"10", "2000steps"}},
+      {"BudgetWord", budget("soon"), {"soon", "2000steps"}},
+      {"BudgetNegative",
+       {"train", "--text", "text.txt", "--budget=-5steps", "--out", "out"},
+       {"-5steps", "--budget"}},
+      {"BudgetNan", budget("nanflops"), {"nanflops", "1e12flops"}},
+      {"BudgetBelowAStep", budget("1tok"), {"1tok", "less than one step", "1024tok"}},
+      {"BudgetFlopsBelowAStep", budget("1e3flops"), {"1e3flops", "less than one step"}},
+      {"EpochsWithSeconds",
+       {"compare", "--text", "text.txt", "--epochs", "2", "--budget", "5s", "--out", "out"},
+       {"--epochs", "5s", "flops, tokens or steps"}},
+      {"EpochsWithEpochs",
+       {"compare", "--text", "text.txt", "--epochs", "2", "--budget", "3epochs", "--out", "out"},
+       {"--epochs", "3epochs", "flops, tokens or steps"}},
+      {"MoreUniqueDataThanThereIs",
+       {"compare", "--text", "text.txt", "--epochs", "1", "--budget", "100steps", "--out", "out"},
+       {"102400 unique tokens", "3600", "--epochs"}},
+      {"EpochsUnparsable", compare + Words{"--epochs", "1,x"}, {"--epochs '1,x'", "1,32"}},
+      {"EpochsTooMany", compare + Words{"--epochs", "1000"}, {"--epochs 1000", "fewer epochs"}},
+      {"AnotherComparison", out("compare", "other"), {"other", "another comparison", "folder"}},
+      {"TrainIntoAComparison", out("train", "other"), {"other", "comparison", "folder"}},
+      {"CompareIntoAFullFolder", out("compare", "folder"), {"folder", "no comparison", "choose"}},
+      {"CompareIntoAFile", out("compare", "text.txt"), {"text.txt", "choose"}},
+      {"TrainIntoAFile", out("train", "text.txt"), {"text.txt", "choose another"}},
+      {"CompareBelowAFile", out("compare", "text.txt/x"), {"text.txt/x", "choose another"}},
+      {"TrainBelowAFile", out("train", "text.txt/x"), {"text.txt/x", "choose another"}},
+      {"CompareUnwritable", out("compare", "/proc/isodrop"), {"/proc/isodrop", "choose another"}},
+      {"TrainUnwritable", out("train", "/proc/isodrop"), {"/proc/isodrop", "choose another"}},
+      {"CompareNameTooLong", out("compare", long_name), {long_name, "choose another"}},
+      {"TrainNameTooLong", out("train", long_name), {long_name, "choose another"}},
+      {"FlagWithoutValue", train + Words{"--lr"}, {"--lr needs a value", "--help"}},
+      {"FlagTwice", train + Words{"--lr", "1", "--lr", "2"}, {"--lr is given twice", "once"}},
+      {"StrayWord", train + Words{"hello"}, {"'hello'", "--help"}},
+      {"SeedsZero", compare + Words{"--seeds", "0"}, {"--seeds"}},
+      {"JobsZero", compare + Words{"--jobs", "0"}, {"--jobs 0", "auto", "[1, "}},
+      {"JobsAboveThreads",
+       compare + Words{"--threads", "2", "--jobs", "3"},
+       {"--jobs 3", "auto", "[1, 2]", "thread"}},
+      {"JobsWord", compare + Words{"--jobs", "all"}, {"--jobs 'all'", "auto", "whole number"}},
+      {"JobsOverflow",
+       compare + Words{"--jobs", "99999999999999999999"},
+       {"--jobs '99999999999999999999'", "auto"}},
+      {"JobsWithSeconds",
+       {"compare", "--text", "text.txt", "--preset", "tiny", "--budget", "5s", "--threads", "2",
+        "--jobs", "2", "--out", "out"},
+       {"--jobs 2", "--budget 5s", "--jobs 1"}},
+      {"JobsOfOneRun", train + Words{"--jobs", "1"}, {"--jobs", "--compare"}},
+      {"CompareWithoutRegularizer", train + Words{"--compare"}, {"--compare", "--dropout 0.1"}},
+      {"WarmupOne", train + Words{"--warmup", "1"}, {"--warmup '1'", "[0, 1)"}},
+      {"LrNan", train + Words{"--lr", "nan"}, {"--lr 'nan'", "number"}},
+      {"MinLrAboveLr", train + Words{"--min-lr", "1"}, {"min_lr=1", "lr=0.001"}},
+      {"GradAccum", train + Words{"--grad-accum", "3"}, {"grad_accum=3", "batch=16", "2 or 4"}},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, CliErrors, testing::ValuesIn(bad_inputs()),
+                         [](const auto& row) { return row.param.name; });
+
+}  // namespace
+}  // namespace tests

@@ -1,0 +1,115 @@
+// `isodrop profile` and --dry-run as a user meets them.
+#include <gtest/gtest.h>
+
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
+
+namespace tests {
+namespace {
+
+const Words kTiny = {"--preset", "tiny", "--n-embd", "32", "--batch", "4"};
+
+TEST(ProfileCli, WritesPictureAndTraceAndAddsUp) {
+  const TempFolder folder;
+  const Words args = Words{"profile", "--steps", "4",       "--format", "json",
+                           "--svg",   "a.svg",   "--trace", "t.json",   "--trace-events",
+                           "120",     "--arm",   "none",    "--arm",    "dropout=0.1"} +
+                     kTiny;
+  const Result result = isodrop(args, folder.path());
+  const nlohmann::json json = json_of(args, result);
+  EXPECT_FALSE(has_nan(json));
+  for (const auto& arm : json["arms"]) {
+    double sum = 0;
+    for (const auto& row : arm["rows"]) sum += row["ms"].get<double>();
+    EXPECT_NEAR(sum / arm["step_ms"].get<double>(), 1, 0.02);
+  }
+  EXPECT_LE(nlohmann::json::parse(folder.read("t.json"))["traceEvents"].size(), 120U);
+  EXPECT_EQ(folder.read("a.svg").rfind("<svg", 0), 0U);
+  EXPECT_EQ(folder.snapshot().size(), 2U);
+}
+
+TEST(ProfileCli, MistakesLeaveNothing) {
+  const TempFolder folder;
+  folder.write("folder/precious.txt", "precious");
+  const auto before = folder.snapshot();
+  const std::vector<std::pair<Words, std::string>> bad = {
+      {{"--by", "lair"}, "layer"},
+      {{"--svg", "no/such/a.svg"}, "no/such/a.svg"},
+      {{"--svg", "folder"}, "is a folder"},
+      {{"--trace", "a", "--svg", "a"}, "two files"},
+      {{"--trace-events", "0"}, "trace-events"},
+      {{"--arm", "none", "--arm", "dropout=0.1", "--arm", "dropout=0.2"}, "two arms"},
+      {{"--arm", "drop=0.1"}, "dropout"},
+      {{"--steps", "0"}, "--steps '0'"}};
+  for (const auto& [more, says] : bad) {
+    const Words args = Words{"profile"} + kTiny + more;
+    const std::string error = only_error(args, isodrop(args, folder.path()));
+    EXPECT_NE(error.find(says), std::string::npos) << error;
+    EXPECT_EQ(changes(before, folder.snapshot()), Words{}) << error;
+  }
+}
+
+TEST(DryRun, SaysWhatARunTakesAndWritesNothing) {
+  const TempFolder folder;
+  folder.write("text.txt", small_text(4000));
+  const auto before = folder.snapshot();
+  const Words args =
+      Words{"train", "--dry-run", "--format", "json", "--text", "text.txt", "--budget", "7steps"} +
+      kTiny;
+  const nlohmann::json json = json_of(args, isodrop(args, folder.path()));
+  EXPECT_EQ(json["steps"], 7);
+  EXPECT_EQ(json["tokens"], 7 * 4 * 64);
+  EXPECT_DOUBLE_EQ(json["flops"].get<double>(), 7 * json["flops_per_step"].get<double>());
+  EXPECT_GT(json["seconds"].get<double>(), 0);
+  EXPECT_EQ(json["fits"], true);
+  const auto& memory = json["memory"];
+  // Weights and gradients, two moments: each parameter has four numbers, but for alignment.
+  const auto parameters = json["parameters"].get<double>();
+  EXPECT_NEAR(memory["parameters"].get<double>() / parameters, 8, 0.1);
+  EXPECT_EQ(memory["optimizer"], memory["parameters"]);
+  EXPECT_EQ(memory["corpus"], 4 * 4000);
+  double sum = 0;
+  for (const char* part : {"parameters", "optimizer", "activations", "corpus", "program"})
+    sum += memory[part].get<double>();
+  EXPECT_EQ(memory["total"].get<double>(), sum);
+  EXPECT_EQ(json["peak_memory"].get<double>(), sum);
+  EXPECT_EQ(changes(before, folder.snapshot()), Words{});
+}
+
+TEST(DryRun, CountsTheRunsOfAComparison) {
+  const TempFolder folder;
+  const Words args = Words{"compare", "--dry-run", "--format", "json",         "--seeds",
+                           "3",       "--epochs",  "1,4",      "--equivalent", "--budget",
+                           "20steps", "--arm",     "none",     "--arm",        "dropout=0.1"} +
+                     kTiny;
+  const nlohmann::json json = json_of(args, isodrop(args, folder.path()));
+  EXPECT_EQ(json["runs"], 3 * 2 * (2 + 3));
+  ASSERT_EQ(json["arms"].size(), 2U);
+  // 1/4, 1/2 and 2 times the first arm's budget on top.
+  const double run = json["arms"][0]["flops"].get<double>();
+  EXPECT_DOUBLE_EQ(json["total_flops"].get<double>(), 6 * run * (1 + 3.75));
+  EXPECT_TRUE(folder.snapshot().empty());
+}
+
+TEST(DryRun, WhatDoesNotFitIsShownAndRefused) {
+  const TempFolder folder;
+  const Words args = {"train", "--dry-run", "--format", "json",     "--preset",
+                      "gpt2",  "--batch",   "65536",    "--budget", "1steps"};
+  const Result result = isodrop(args, folder.path());
+  EXPECT_EQ(result.code, 2) << describe(args, result);
+  EXPECT_NE(result.err.find("out of memory"), std::string::npos) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["fits"], false);
+  EXPECT_EQ(json["seconds_from"], "half of the measured FMA peak");
+  EXPECT_TRUE(folder.snapshot().empty());
+}
+
+TEST(DryRun, OtherMistakesAreThoseOfTheRealRun) {
+  const TempFolder folder;
+  const Words args = Words{"train", "--dry-run", "--text", "none.txt"} + kTiny;
+  EXPECT_NE(only_error(args, isodrop(args, folder.path())).find("none.txt"), std::string::npos);
+  EXPECT_TRUE(folder.snapshot().empty());
+}
+
+}  // namespace
+}  // namespace tests

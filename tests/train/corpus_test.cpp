@@ -1,0 +1,253 @@
+#include "train/data/corpus.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/error.h"
+#include "train/tokenizer/tokenizer.h"
+
+namespace {
+
+using train::Corpus;
+using train::load_text;
+using train::Source;
+using train::Tokenizer;
+using train::TokenizerKind;
+namespace fs = std::filesystem;
+
+/// A folder of its own for each test, removed afterwards.
+class CorpusFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = fs::temp_directory_path() /
+              ("isodrop_" + std::string(test->name()) + "_" + std::to_string(getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& content) {
+    const fs::path path = folder_ / name;
+    std::ofstream(path, std::ios::binary) << content;
+    return path.string();
+  }
+  fs::path folder_;
+};
+
+/// The message of the Error `f` throws; every part must be in it, and it must be one line.
+template <class F>
+void expect_error(F&& f, const std::vector<std::string>& parts) {
+  try {
+    f();
+  } catch (const engine::Error& error) {
+    const std::string message = error.what();
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    for (const std::string& part : parts)
+      EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message;
+    return;
+  }
+  FAIL() << "no engine::Error; expected " << parts.front();
+}
+
+std::vector<char32_t> code_points(std::string_view text) {
+  std::vector<char32_t> out;
+  for (std::size_t at = 0; at < text.size();) {
+    out.push_back(train::next_code_point(text, at));
+    if (out.back() == train::kInvalidUtf8) break;
+  }
+  return out;
+}
+
+TEST(Utf8, DecodesTheEdgesOfEveryLength) {
+  const std::vector<std::pair<std::string, char32_t>> cases{
+      {std::string(1, '\0'), 0},     {"\x7F", 0x7F},           {"\xC2\x80", 0x80},
+      {"\xDF\xBF", 0x7FF},           {"\xE0\xA0\x80", 0x800},  {"\xED\x9F\xBF", 0xD7FF},
+      {"\xEE\x80\x80", 0xE000},      {"\xEF\xBF\xBF", 0xFFFF}, {"\xF0\x90\x80\x80", 0x10000},
+      {"\xF4\x8F\xBF\xBF", 0x10FFFF}};
+  for (const auto& [bytes, value] : cases)
+    EXPECT_EQ(code_points(bytes), std::vector<char32_t>{value})
+        << static_cast<std::uint32_t>(value);
+}
+
+TEST(Utf8, RefusesWhatIsNotUtf8AndStaysThere) {
+  for (const std::string bytes : {"\x80",
+                                  "\xBF",
+                                  "\xC0\x80",
+                                  "\xC1\xBF",
+                                  "\xE0\x80\x80",
+                                  "\xE0\x9F\xBF",
+                                  "\xF0\x80\x80\x80",
+                                  "\xF0\x8F\xBF\xBF",
+                                  "\xED\xA0\x80",
+                                  "\xED\xBF\xBF",
+                                  "\xF4\x90\x80\x80",
+                                  "\xF5\x80\x80\x80",
+                                  "\xF8\x88\x80\x80\x80",
+                                  "\xFF",
+                                  "\xC2",
+                                  "\xE2\x82",
+                                  "\xF0\x9F\x98",
+                                  "\xC2\x41",
+                                  "\xE2\x82\x41",
+                                  "\xF0\x9F\x98\x41"}) {
+    std::size_t at = 2;
+    EXPECT_EQ(train::next_code_point("ab" + bytes, at), train::kInvalidUtf8);
+    EXPECT_EQ(at, 2u);
+  }
+}
+
+TEST(TokenizerTest, CharactersAreSortedByCodePointAcrossSources) {
+  const std::array<Source, 2> sources{Source{"zé a", "one"}, Source{"😀b", "two"}};
+  const Tokenizer tokenizer(TokenizerKind::kChar, sources);
+  EXPECT_EQ(tokenizer.pieces(), (std::vector<std::string>{" ", "a", "b", "z", "é", "😀"}));
+  EXPECT_EQ(tokenizer.encode("b😀é"), (std::vector<std::int32_t>{2, 5, 4}));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(sources[0].text)), sources[0].text);
+  const std::vector<std::int32_t> beyond{6}, below{-1};
+  expect_error([&] { tokenizer.decode(beyond); }, {"token 6", "[0, 6)"});
+  expect_error([&] { tokenizer.decode(below); }, {"token -1"});
+}
+
+TEST(TokenizerTest, BytesTakeAnything) {
+  const std::string text("\xFF\x00\xC3z", 4);
+  const std::array<Source, 1> sources{Source{text, "raw"}};
+  const Tokenizer tokenizer(TokenizerKind::kByte, sources);
+  EXPECT_EQ(tokenizer.encode(text), (std::vector<std::int32_t>{3, 0, 2, 1}));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+}
+
+TEST(TokenizerTest, UnknownSymbolsAreNamedWithTheirOffset) {
+  const std::array<Source, 1> sources{Source{"abc é", "corpus"}};
+  const Tokenizer chars(TokenizerKind::kChar, sources);
+  expect_error([&] { (void)chars.encode("aéx", "the prompt"); },
+               {"the prompt", "'x' (U+78)", "offset 3"});
+  expect_error([&] { (void)chars.encode("ab€"); }, {"'€' (U+20AC)", "offset 2"});
+  expect_error([&] { (void)chars.encode("a\n"); }, {"U+A at"});
+  expect_error([&] { (void)chars.encode("a\xC3"); }, {"not UTF-8", "offset 1"});
+  const Tokenizer bytes(TokenizerKind::kByte, sources);
+  expect_error([&] { (void)bytes.encode("a\xFE"); }, {"byte 0xFE", "offset 1"});
+  expect_error([&] { (void)Tokenizer().encode("a"); }, {"0x61"});
+}
+
+TEST(TokenizerTest, NamesRoundTrip) {
+  for (const auto kind : {TokenizerKind::kByte, TokenizerKind::kChar})
+    EXPECT_EQ(train::parse_tokenizer(train::tokenizer_name(kind)), kind);
+  expect_error([] { train::parse_tokenizer("bpe"); }, {"'bpe'", "byte or char"});
+}
+
+TEST_F(CorpusFiles, SplitsAtTheLastTenth) {
+  std::string text;
+  for (int i = 0; i < 105; ++i) text += static_cast<char>('a' + i % 26);
+  const Corpus corpus = load_text(write("text", text), std::nullopt, TokenizerKind::kByte, 4);
+  EXPECT_EQ(corpus.train.size(), 94u);  // floor(94.5)
+  EXPECT_EQ(corpus.val.size(), 11u);
+  EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val), text);
+  EXPECT_EQ(corpus.vocab, 26);
+  EXPECT_EQ(corpus.tokenizer, "byte");
+  EXPECT_EQ(corpus.val_bytes_per_token, 1.0);
+  EXPECT_FALSE(corpus.bayes_loss || corpus.bayes_loss_window);
+  const Corpus half = load_text(corpus.name, std::nullopt, TokenizerKind::kByte, 4, 0.5);
+  EXPECT_EQ(half.train.size(), 52u);
+}
+
+TEST_F(CorpusFiles, SplitsAndCountsCharactersNotBytes) {
+  std::string text = "abcdefghijklmnopqr";
+  for (int i = 0; i < 12; ++i) text += i % 3 == 0 ? "é" : "€";  // 4 · 2 + 8 · 3 bytes
+  const Corpus corpus = load_text(write("text", text), std::nullopt, TokenizerKind::kChar, 2, 0.4);
+  EXPECT_EQ(corpus.train.size(), 18u);
+  EXPECT_EQ(corpus.val.size(), 12u);
+  EXPECT_EQ(corpus.vocab, 20);
+  EXPECT_DOUBLE_EQ(corpus.val_bytes_per_token, 32.0 / 12.0);
+}
+
+TEST_F(CorpusFiles, ValidationFileSharesTheVocabulary) {
+  const std::string text = write("text", "bcbcbcbc"), val = write("val", "abdabd");
+  const Corpus corpus = load_text(text, val, TokenizerKind::kChar, 3);
+  EXPECT_EQ(corpus.vocab, 4);
+  EXPECT_EQ(corpus.decode(corpus.train), "bcbcbcbc");
+  EXPECT_EQ(corpus.decode(corpus.val), "abdabd");
+  EXPECT_EQ(corpus.encode("dca"), (std::vector<std::int32_t>{3, 2, 0}));
+}
+
+TEST_F(CorpusFiles, HashSeesContentSplitAndTokenizerButNotTheName) {
+  const std::string a = write("a", "abcdefghijklmnopqrstuvwxyz"),
+                    b = write("b", train::read_text(a));
+  const std::string c = write("c", "abcdefghijklmnopqrstuvwxzy"), d = write("d", "abcdez");
+  const auto hash = [&](const std::string& path, std::optional<std::string> val = std::nullopt,
+                        TokenizerKind kind = TokenizerKind::kChar,
+                        double share = 0.2) { return load_text(path, val, kind, 1, share).hash; };
+  EXPECT_EQ(hash(a), hash(b));
+  EXPECT_NE(hash(a), hash(c));
+  EXPECT_NE(hash(a), hash(a, d));
+  EXPECT_NE(hash(a), hash(a, std::nullopt, TokenizerKind::kByte));
+  EXPECT_NE(hash(a), hash(a, std::nullopt, TokenizerKind::kChar, 0.3));
+  EXPECT_EQ(hash(a), 17659287500055855251ULL);  // the same on every machine
+}
+
+TEST_F(CorpusFiles, MistakesAreNamed) {
+  const auto load = [](const std::string& path, std::optional<std::string> val = std::nullopt,
+                       TokenizerKind kind = TokenizerKind::kChar, std::int64_t T = 8,
+                       double share = 0.1) {
+    return [=] { (void)load_text(path, val, kind, T, share); };
+  };
+  const std::string good = write("good", std::string(100, 'a')), empty = write("empty", "");
+  const std::string none = (folder_ / "none").string();
+  expect_error(load(none), {"no such file", none});
+  expect_error(load(good + "/x"), {good + "/x"});
+  expect_error(load(good, none), {"no such file", none});
+  expect_error(load(empty), {"empty", empty});
+  expect_error(load(good, empty), {"empty", empty});
+  expect_error(load(folder_.string()), {"is a folder", folder_.string()});
+  expect_error(load("/dev/null"), {"device", "/dev/null"});
+  expect_error(load(""), {"no such file"});
+  // A regular file whose first page cannot be read, for root neither.
+  if (fs::exists("/proc/self/mem")) expect_error(load("/proc/self/mem"), {"cannot read"});
+  if (geteuid() != 0) {
+    fs::permissions(good, fs::perms::none);
+    expect_error(load(good), {"cannot open", "ermission"});
+    fs::permissions(good, fs::perms::owner_all);
+  }
+  expect_error([&] { (void)train::read_text(good, 99); }, {good, "99 bytes"});
+  EXPECT_EQ(train::read_text(good, 100).size(), 100u);
+  expect_error(load(write("bad", "abc\xE2\x82z" + std::string(100, 'a'))),
+               {"not UTF-8", "offset 3", "/bad", "--tokenizer byte"});
+  expect_error(load(good, write("badval", std::string(50, 'a') + "\xC3")),
+               {"not UTF-8", "offset 50", "/badval"});
+  expect_error(load(good, {}, TokenizerKind::kChar, 8, 0.0), {"validation share 0", "(0, 1)"});
+  expect_error(load(good, {}, TokenizerKind::kChar, 8, 1.0), {"validation share 1"});
+  expect_error(load(good, {}, TokenizerKind::kChar, 0), {"block size 0"});
+}
+
+TEST_F(CorpusFiles, ASplitMustHoldOneWindow) {
+  const auto load = [&](std::size_t train, std::size_t val, std::int64_t T) {
+    return load_text(write("t", std::string(train, 'a')), write("v", std::string(val, 'a')),
+                     TokenizerKind::kByte, T);
+  };
+  EXPECT_NO_THROW(load(9, 9, 8));
+  expect_error([&] { load(8, 9, 8); }, {"/t", "training split has 8", "block size 8"});
+  expect_error([&] { load(9, 8, 8); }, {"/v", "validation split has 8", "block size 8"});
+  expect_error([&] { load(9, 9, std::numeric_limits<std::int64_t>::max()); }, {"training split"});
+}
+
+TEST(CorpusTest, TinyshakespeareIsAsInNanoGpt) {
+  const std::string path = ISODROP_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
+  if (!fs::exists(path)) GTEST_SKIP() << "no " << path;
+  for (const auto kind : {TokenizerKind::kChar, TokenizerKind::kByte}) {
+    const Corpus corpus = load_text(path, std::nullopt, kind, 256);
+    EXPECT_EQ(corpus.vocab, 65);
+    EXPECT_EQ(corpus.train.size(), 1003854u);
+    EXPECT_EQ(corpus.val.size(), 111540u);
+    // "First Citizen:" by nanoGPT's meta.pkl.
+    EXPECT_EQ(corpus.encode("First"), (std::vector<std::int32_t>{18, 47, 56, 57, 58}));
+  }
+}
+
+}  // namespace

@@ -1,0 +1,41 @@
+// Text and corpora for tests of training: a first-order chain over a few letters, so that there is
+// something to learn, and quickly.
+#pragma once
+#include <string>
+
+#include "engine/rng.h"
+#include "train/data/corpus.h"
+
+namespace tests {
+
+inline std::string small_text(std::size_t characters, std::uint64_t seed = 1) {
+  constexpr std::string_view kLetters = "etaoinshrdlu .\n";
+  engine::Sequence random(engine::stream_key(seed, engine::Stream::kSample), 1);
+  std::string text;
+  std::size_t last = 0;
+  while (text.size() < characters) {
+    // Three of four times one of the three letters behind the last one.
+    last = random.below(4) == 0 ? random.below(kLetters.size())
+                                : (last + 1 + random.below(3)) % kLetters.size();
+    text += kLetters[last];
+  }
+  return text;
+}
+
+inline train::Corpus small_corpus(std::size_t train_tokens, std::size_t val_tokens) {
+  train::Corpus corpus;
+  corpus.name = "small";
+  corpus.tokenizer = "char";
+  const std::string text = small_text(train_tokens + val_tokens);
+  const train::Source source{text, "small"};
+  corpus.codec = train::Tokenizer(train::TokenizerKind::kChar, {&source, 1});
+  const auto ids = corpus.codec.encode(text);
+  const auto split = ids.begin() + static_cast<std::ptrdiff_t>(train_tokens);
+  corpus.train.assign(ids.begin(), split);
+  corpus.val.assign(split, ids.end());
+  corpus.vocab = corpus.codec.vocab();
+  corpus.hash = train::hash_corpus(corpus);
+  return corpus;
+}
+
+}  // namespace tests

@@ -1,0 +1,22 @@
+#include "train/data/random_corpus.h"
+
+#include "engine/rng.h"
+
+namespace train {
+
+Corpus random_corpus(const Settings& settings) {
+  Corpus corpus;
+  corpus.name = "random tokens";
+  corpus.vocab = preset_of(settings).vocabulary;
+  engine::Sequence random(engine::stream_key(1, engine::Stream::kData), 0);
+  const auto fill = [&](std::vector<std::int32_t>& tokens, std::size_t n) {
+    tokens.resize(n);
+    for (std::int32_t& t : tokens)
+      t = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(corpus.vocab)));
+  };
+  fill(corpus.train, static_cast<std::size_t>(16 * settings.block_size + 100'000));
+  fill(corpus.val, static_cast<std::size_t>(settings.block_size + 1));
+  return corpus;
+}
+
+}  // namespace train
