@@ -137,6 +137,20 @@ std::vector<lab::ArmSpeed> step_times(lab::Comparison& comparison, ProgressLine&
   }
 }
 
+/// Training tokens the built-in corpus needs so that no arm sees one twice unless it is meant to.
+std::int64_t fresh_tokens(const lab::ComparisonSpec& spec) {
+  std::int64_t most = 0;
+  for (const lab::Arm& arm : spec.arms) most = std::max(most, train::fresh_tokens(arm.settings));
+  if (spec.epochs.empty()) return most;
+  train::Settings cell = spec.base;
+  most = 0;
+  for (const lab::Cell& c : lab::plan_cells(spec, train::synthetic_vocabulary())) {
+    cell.unique_tokens = c.unique_tokens.value_or(0);
+    most = std::max(most, train::fresh_tokens(cell));
+  }
+  return most;
+}
+
 /// Ends this process as the signal would have, so that a shell's loop stops, too.
 [[noreturn]] void end_by(int signal) {
   std::fflush(nullptr);
@@ -146,27 +160,6 @@ std::vector<lab::ArmSpeed> step_times(lab::Comparison& comparison, ProgressLine&
 }
 
 }  // namespace
-
-std::int64_t fresh_tokens(const lab::ComparisonSpec& spec) {
-  std::int64_t most = 0;
-  if (!spec.epochs.empty()) {
-    // Twice the largest stretch, so that seeds take different ones.
-    for (const lab::Cell& cell : lab::plan_cells(spec, train::synthetic_vocabulary()))
-      most = std::max(most, 2 * cell.unique_tokens.value_or(0));
-    return most;
-  }
-  for (const lab::Arm& arm : spec.arms) {
-    const train::Budget budget = train::Budget::parse(arm.settings.budget);
-    if (budget.kind == train::Budget::Kind::kSeconds || budget.kind == train::Budget::Kind::kEpochs)
-      continue;
-    const double step = static_cast<double>(arm.settings.batch * arm.settings.block_size);
-    const double flops =
-        models::flops_per_token(train::gpt_config(arm.settings, train::synthetic_vocabulary()));
-    const double steps = static_cast<double>(budget.steps_for(step, step * flops, 1));
-    most = std::max(most, static_cast<std::int64_t>(std::min(1e15, steps * step)));
-  }
-  return most;
-}
 
 int show_dry_run(const lab::DryRun& plan, const std::string& format) {
   if (format == "json")
@@ -199,8 +192,8 @@ int run_comparison(lab::ComparisonSpec spec, const CompareOptions& options) {
   for (const lab::Arm& arm : spec.arms)
     for (const std::string& note : train::notes(arm.settings))
       fmt::print(stderr, "isodrop: note: {}: {}\n", arm.name, note);
-  const train::Corpus corpus =
-      train::load_corpus(spec.base, spec.base.text.empty() ? fresh_tokens(spec) : 0);
+  if (spec.base.text.empty()) spec.base.corpus_tokens = fresh_tokens(spec);
+  const train::Corpus corpus = train::load_corpus(spec.base);
   lab::Comparison comparison(std::move(spec), corpus);
   ProgressLine line;
   try {

@@ -30,7 +30,5 @@ int run_comparison(lab::ComparisonSpec spec, const CompareOptions& options);
 /// Prints it, then throws engine::Error where it does not fit in memory. Exit code.
 int show_dry_run(const lab::DryRun& plan, const std::string& format);
 
-/// Training tokens the built-in corpus needs so that no arm sees one twice unless it is meant to.
-std::int64_t fresh_tokens(const lab::ComparisonSpec& spec);
 
 }  // namespace cli

@@ -104,7 +104,7 @@ int probe_command(int argc, const char* const* argv) {
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
   const auto svg = open_output(args, "svg");
-  const train::Corpus corpus = train::load_corpus(settings, 0);
+  const train::Corpus corpus = train::load_corpus(settings);
   ProgressLine line;
   const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
                                               options, [&](std::int64_t done, std::int64_t of) {

@@ -78,7 +78,7 @@ int profile_command(int argc, const char* const* argv) {
   const auto svg = open_output(args, "svg");
   const auto trace = open_output(args, "trace");
   const train::Corpus corpus =
-      settings.text.empty() ? train::random_corpus(settings) : train::load_corpus(settings, 0);
+      settings.text.empty() ? train::random_corpus(settings) : train::load_corpus(settings);
   for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);
   const lab::Profile profile = lab::measure_profile(arms, corpus, options);
   std::vector<lab::ProfileTable> tables;

@@ -104,11 +104,7 @@ int train_one(const Parsed& args) {
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  lab::ComparisonSpec sizing;
-  sizing.base = settings;
-  sizing.arms = {{"run", {}, settings}};
-  const train::Corpus corpus =
-      train::load_corpus(settings, settings.text.empty() ? fresh_tokens(sizing) : 0);
+  const train::Corpus corpus = train::load_corpus(settings);
   if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, corpus), args.text("format"));
   const std::filesystem::path folder = args.text("out");
   lab::refuse_comparison(folder);

@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "train/budget.h"
+
 namespace train {
 
 /// A run's settings, each with its default (those of the preset `nano`).
@@ -36,8 +38,12 @@ struct Settings {
   std::string text, val;
   std::string tokenizer = "char";
   double val_fraction = 0.1;
+  std::int64_t unique_tokens = 0;  // train on a stretch of so many; 0: crops of the whole split
+  std::int64_t corpus_tokens =
+      0;  // of the built-in corpus's training split; 0: what the budget reads
   // run
   std::string budget = "2000steps";
+  double budget_share = 1;  // of the budget, with schedules that end there
   std::int64_t seed = 1, threads = 0, eval_interval = 0, eval_tokens = 0;
   bool recompute = false;
 
@@ -113,6 +119,9 @@ void set(Settings& settings, std::string_view name, std::string_view value,
 
 /// `base` with `given` on top: the preset first, wherever it stands, so that the rest overrides it.
 Settings resolve(const Settings& base, std::span<const Assignment> given);
+
+/// What a run of these settings may spend: their share of their budget.
+Budget run_budget(const Settings& settings);
 
 /// Rules between settings; throws Error. `source` as above, empty for the command line.
 void validate(const Settings& settings, std::string_view source = {});

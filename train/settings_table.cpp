@@ -89,9 +89,18 @@ const std::vector<Row>& rows() {
       {"tokenizer", &S::tokenizer, Choices{tokenizers}, kData, "what a token is", kSameData},
       {"val_fraction", &S::val_fraction, Reals{0, 1, true, true}, kData,
        "share of the text held out at its end", kSameData},
+      {"unique_tokens", &S::unique_tokens, Integers{0, kMax}, kData,
+       "train on one stretch of so many tokens, placed by the seed, again and again; 0 takes "
+       "random "
+       "crops of the whole training split",
+       kSameData},
+      {"corpus_tokens", &S::corpus_tokens, Integers{0, std::int64_t{1} << 31}, kData,
+       "training tokens of the built-in corpus; 0 makes as many as the budget reads", kSameData},
 
       {"budget", &S::budget, Text{"BUDGET", kBudgetForms, canonical_budget}, kRun,
        "how much to train", "the arms of a comparison get the same budget"},
+      {"budget_share", &S::budget_share, Reals{0, 1024, true}, kRun,
+       "share of the budget to spend, with schedules that end there"},
       {"seed", &S::seed, Integers{0, kMax}, kRun, "seed of initial weights, data order and masks",
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",
@@ -200,6 +209,11 @@ const Preset& preset_of(const Settings& settings) {
                       engine::suggest(settings.preset, preset_names()));
 }
 
+Budget run_budget(const Settings& s) {
+  const Budget budget = Budget::parse(s.budget);
+  return s.budget_share == 1 ? budget : budget.scaled(s.budget_share);
+}
+
 void validate(const Settings& s, std::string_view source) {
   const auto need = [&](bool ok, const auto&... message) {
     if (!ok) throw engine::Error(engine::concat(source, source.empty() ? "" : ": ", message...));
@@ -222,6 +236,13 @@ void validate(const Settings& s, std::string_view source) {
        " needs a text to train on; give text too");
   try {
     regularizers(s);
+  } catch (const engine::Error& e) {
+    need(false, e.what());
+  }
+  need(s.unique_tokens == 0 || s.unique_tokens > s.block_size, "unique_tokens=", s.unique_tokens,
+       " hold no window of block_size=", s.block_size, " and its target; give more of them");
+  try {
+    run_budget(s);
   } catch (const engine::Error& e) {
     need(false, e.what());
   }

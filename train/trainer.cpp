@@ -28,6 +28,10 @@ void refuse_oversized(const models::GptConfig& c, const Settings& s) {
   engine::require_memory(weights + activations, "this model and batch");
 }
 
+std::optional<std::int64_t> unique_tokens(const Settings& s) {
+  return s.unique_tokens > 0 ? std::optional(s.unique_tokens) : std::nullopt;
+}
+
 double step_tokens(const Settings& s) {
   return static_cast<double>(s.batch) * static_cast<double>(s.block_size);
 }
@@ -40,26 +44,25 @@ double epoch_tokens(const Batches& batches, const Settings& s, const Corpus& cor
 
 }  // namespace
 
-void check_run(const Settings& settings, const Corpus& corpus,
-               std::optional<std::int64_t> unique_tokens) {
+void check_run(const Settings& settings, const Corpus& corpus) {
   const models::GptConfig config = gpt_config(settings, corpus.vocab);
   refuse_oversized(config, settings);
-  const Batches batches(corpus.train, settings.block_size, settings.batch, 0, unique_tokens);
-  const Budget budget = Budget::parse(settings.budget);
+  const Batches batches(corpus.train, settings.block_size, settings.batch, 0,
+                        unique_tokens(settings));
+  const Budget budget = run_budget(settings);
   if (!budget.fixed_steps()) return;
   const double tokens = step_tokens(settings);
   budget.steps_for(tokens, tokens * models::flops_per_token(config),
                    epoch_tokens(batches, settings, corpus));
 }
 
-Trainer::Trainer(const Settings& settings, const Corpus& corpus,
-                 std::optional<std::int64_t> unique_tokens, Make make)
+Trainer::Trainer(const Settings& settings, const Corpus& corpus, Make make)
     : settings_(settings),
       corpus_(corpus),
       config_(gpt_config(settings, corpus.vocab)),
-      budget_(Budget::parse(settings.budget)),
+      budget_(run_budget(settings)),
       batches_(corpus.train, settings.block_size, settings.batch,
-               static_cast<std::uint64_t>(settings.seed), unique_tokens) {
+               static_cast<std::uint64_t>(settings.seed), unique_tokens(settings)) {
   const auto start = Clock::now();
   if (make == Make::kWhole) refuse_oversized(config_, settings_);
   tokens_per_step_ = step_tokens(settings_);

@@ -63,18 +63,16 @@ struct RunResult {
 
 /// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
 /// there is, a model that does not fit in memory. Allocates next to nothing.
-void check_run(const Settings& settings, const Corpus& corpus,
-               std::optional<std::int64_t> unique_tokens = {});
+void check_run(const Settings& settings, const Corpus& corpus);
 
 class Trainer {
  public:
   /// kPlan: as far as allocate(), so that all but step(), run() and evaluate() is known.
   enum class Make : std::uint8_t { kWhole, kPlan };
 
-  /// Records, plans and allocates everything. `unique_tokens`: train on that many tokens only.
+  /// Records, plans and allocates everything.
   /// REQUIRES: settings are validated; `corpus` outlives this.
-  Trainer(const Settings& settings, const Corpus& corpus,
-          std::optional<std::int64_t> unique_tokens = {}, Make make = Make::kWhole);
+  Trainer(const Settings& settings, const Corpus& corpus, Make make = Make::kWhole);
 
   /// Allocates what was planned. Throws engine::Error where it does not fit.
   /// REQUIRES: made with kPlan, not called before.

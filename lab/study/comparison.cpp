@@ -47,6 +47,11 @@ std::filesystem::path folder_of(const ComparisonSpec& spec, const Json& identity
   return std::filesystem::path("out") / ("compare-" + fingerprint(identity).substr(0, 12));
 }
 
+Settings in_cell(Settings s, const Cell& cell) {
+  s.unique_tokens = cell.unique_tokens.value_or(s.unique_tokens);
+  return s;
+}
+
 std::string cell_name(const Cell& cell) {
   return cell.epochs ? fmt::format("epochs-{}", *cell.epochs) : "crops";
 }
@@ -90,7 +95,7 @@ Comparison::Comparison(ComparisonSpec spec, const train::Corpus& corpus)
 
 void Comparison::check(std::int64_t at_once) const {
   for (const Cell& cell : cells_)
-    for (const Arm& arm : spec_.arms) train::check_run(arm.settings, corpus_, cell.unique_tokens);
+    for (const Arm& arm : spec_.arms) train::check_run(in_cell(arm.settings, cell), corpus_);
   if (missing().empty()) return;
   const auto bytes = static_cast<double>(run_memory());
   const auto available = static_cast<double>(engine::available_memory());
@@ -108,8 +113,7 @@ std::size_t Comparison::run_memory() const {
   std::set<std::size_t> seen;
   for (const RunKey& key : missing()) {
     if (!seen.insert(key.arm).second) continue;  // cells, seeds and shares need the same
-    const train::Trainer plan(settings(key), corpus_, cells_[key.cell].unique_tokens,
-                              train::Trainer::Make::kPlan);
+    const train::Trainer plan(settings(key), corpus_, train::Trainer::Make::kPlan);
     most = std::max(most, plan.memory().allocated() + plan.memory().program);
   }
   return most;
@@ -130,9 +134,9 @@ std::vector<RunKey> Comparison::keys() const {
 }
 
 Settings Comparison::settings(const RunKey& key) const {
-  Settings s = spec_.arms[key.arm].settings;
+  Settings s = in_cell(spec_.arms[key.arm].settings, cells_[key.cell]);
   s.seed = key.seed;
-  if (key.share != 1) s.budget = Budget::parse(s.budget).scaled(key.share).to_string();
+  s.budget_share *= key.share;
   return s;
 }
 
@@ -163,7 +167,7 @@ std::string Comparison::resumed() const {
 
 RunRecord Comparison::make_run(const RunKey& key, const RunEvents& events) const {
   const Settings settings = this->settings(key);
-  train::Trainer trainer(settings, corpus_, cells_[key.cell].unique_tokens);
+  train::Trainer trainer(settings, corpus_);
   train::RunFiles files(folder(key), settings, environment(engine::max_threads()));
   const train::RunResult result = trainer.run([&](const train::Progress& p) {
     files.metrics(p, corpus_.val_bytes_per_token);

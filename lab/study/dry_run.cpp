@@ -41,9 +41,8 @@ bool fits_in(double bytes, std::size_t available) {
 double allocated(const train::MemoryNeed& m) { return static_cast<double>(m.allocated()); }
 
 RunEstimate estimate(const std::string& name, const train::Settings& settings,
-                     const train::Corpus& corpus, std::optional<std::int64_t> unique_tokens,
-                     double peak_gflops, std::size_t available) {
-  train::Trainer trainer(settings, corpus, unique_tokens, train::Trainer::Make::kPlan);
+                     const train::Corpus& corpus, double peak_gflops, std::size_t available) {
+  train::Trainer trainer(settings, corpus, train::Trainer::Make::kPlan);
   RunEstimate e;
   e.name = name;
   e.parameters = trainer.params().count();
@@ -121,7 +120,7 @@ DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus) {
   DryRun plan;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
-  plan.arms.push_back(estimate("run", settings, corpus, {}, plan.peak_gflops, plan.available));
+  plan.arms.push_back(estimate("run", settings, corpus, plan.peak_gflops, plan.available));
   return plan;
 }
 
@@ -136,10 +135,12 @@ DryRun dry_run(const Comparison& comparison, const Jobs& jobs) {
   const train::Corpus& corpus = comparison.corpus();
   const std::vector<Cell>& cells = comparison.cells();
   for (const Arm& arm : comparison.spec().arms) {
-    for (std::size_t i = 1; i < cells.size(); ++i)  // is there enough data?
-      train::Trainer(arm.settings, corpus, cells[i].unique_tokens, train::Trainer::Make::kPlan);
-    plan.arms.push_back(estimate(arm.name, arm.settings, corpus, cells[0].unique_tokens,
-                                 plan.peak_gflops, plan.available));
+    train::Settings settings = arm.settings;
+    for (const Cell& cell : cells) {  // is there enough data?
+      settings.unique_tokens = cell.unique_tokens.value_or(arm.settings.unique_tokens);
+      train::check_run(settings, corpus);
+    }
+    plan.arms.push_back(estimate(arm.name, settings, corpus, plan.peak_gflops, plan.available));
   }
   return plan;
 }

@@ -33,7 +33,7 @@ double now() {
 /// Steps of a run until somebody ends this process; tells when each of them was over.
 [[noreturn]] void step_forever(const Comparison& c, const RunKey& key,
                                const WorkerPool::Tell& tell) {
-  train::Trainer trainer(c.settings(key), c.corpus(), c.cells()[key.cell].unique_tokens);
+  train::Trainer trainer(c.settings(key), c.corpus());
   std::vector<double> ends;
   double told = 0;
   for (std::uint64_t i = 0;; ++i) {
@@ -106,8 +106,7 @@ double flops_left(const Comparison& c) {
   const std::vector<RunKey> missing = c.missing();
   RunKey key = missing.front();
   key.share = 1;
-  const train::Trainer plan(c.settings(key), c.corpus(), c.cells()[key.cell].unique_tokens,
-                            train::Trainer::Make::kPlan);
+  const train::Trainer plan(c.settings(key), c.corpus(), train::Trainer::Make::kPlan);
   double shares = 0;
   for (const RunKey& run : missing) shares += run.share;
   return plan.flops_per_step() * static_cast<double>(plan.total_steps()) * shares;

@@ -196,7 +196,9 @@ TEST(Trainer, RepeatsBitByBitForAnyNumberOfThreads) {
 TEST(Trainer, RefusesWhatCannotBeRun) {
   const Corpus corpus = small_corpus(2000, 1000);
   Settings s = small_settings();
-  EXPECT_ERROR(check_run(s, corpus, 2001), "2001 unique tokens are more than");
+  s.unique_tokens = 2001;
+  EXPECT_ERROR(check_run(s, corpus), "2001 unique tokens are more than");
+  s.unique_tokens = 0;
   s.budget = "3tok";
   EXPECT_ERROR(check_run(s, corpus), "budget 3tok is less than one step");
   s = small_settings();
