@@ -1,0 +1,20 @@
+// JSON as every room writes it: keys in the order they are put in, and null for what is not known.
+#pragma once
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace train {
+
+using Json = nlohmann::ordered_json;
+
+/// The number; null where it is not finite, which JSON cannot say.
+inline Json or_null(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+inline Json or_null(const std::optional<double>& x) { return x ? or_null(*x) : Json(nullptr); }
+
+/// Integers that a double may not hold (from 2^53 on) are decimal strings.
+inline Json exact(std::uint64_t n) {
+  return n < (std::uint64_t{1} << 53) ? Json(n) : Json(std::to_string(n));
+}
+
+}  // namespace train
