@@ -12,7 +12,7 @@
 #include "benchmarks/step_args.h"
 #include "engine/parallel.h"
 #include "engine/threads.h"
-#include "lab/runs/environment.h"
+#include "lab/runs/build.h"
 #include "ops/peak.h"
 #include "train/budget.h"
 #include "train/data/random_corpus.h"

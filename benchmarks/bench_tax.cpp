@@ -9,7 +9,7 @@
 #include "engine/parallel.h"
 #include "engine/rng.h"
 #include "engine/threads.h"
-#include "lab/runs/environment.h"
+#include "lab/runs/build.h"
 #include "lab/stats/paired_ratio.h"
 #include "lab/study/arm.h"
 #include "train/data/random_corpus.h"
@@ -92,7 +92,7 @@ int run(int argc, char** argv) {
         "{} B {} on {} threads, {}: a step takes {:.2f} ms with dropout {} and {:.2f} without; "
         "tax {:.4f}, 95 % interval {:.4f} to {:.4f} ({} pairs; Philox, {} rounds, {} bits an "
         "element)\n",
-        settings.preset, settings.batch, engine::max_threads(), lab::isa(),
+        settings.preset, settings.batch, engine::max_threads(), lab::this_build().isa,
         bench::median(times.with), settings.dropout, bench::median(times.without), tax.ratio, ci.lo,
         ci.hi, times.with.size(), engine::kPhiloxRounds, kBits);
   return 0;

@@ -14,7 +14,7 @@ cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv) 
   called.call = fmt::format("scripts/bench {}", command.name);
   cli::Parsed parsed = cli::parse(called, argc, argv);
   if (parsed.help) {
-    fmt::print("{}", cli::help(called, cli::columns(stdout), cli::color(stdout)));
+    fmt::print("{}", cli::help(called, cli::columns(stdout)));
     return parsed;
   }
   if (parsed.has("describe")) {

@@ -1,4 +1,5 @@
-// The commands of the program, one file each.
+// The commands of the program, one file each. To add one: a file with its function, and a row (with
+// the declaration above it) in commands.cpp.
 #pragma once
 #include <span>
 #include <string_view>
@@ -11,11 +12,5 @@ struct CommandEntry {
 };
 
 std::span<const CommandEntry> commands();
-
-int compare_command(int argc, const char* const* argv);
-int list_command(int argc, const char* const* argv);
-int probe_command(int argc, const char* const* argv);
-int profile_command(int argc, const char* const* argv);
-int train_command(int argc, const char* const* argv);
 
 }  // namespace cli

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
@@ -18,6 +17,9 @@
 #include "train/settings.h"
 
 namespace cli {
+
+int list_command(int argc, const char* const* argv);
+
 namespace {
 
 std::string text(std::string_view view) { return std::string(view); }
@@ -173,10 +175,7 @@ std::span<const Listing> listings() { return kListings; }
 
 int list_command(int argc, const char* const* argv) {
   const Parsed args = parse(command(), argc, argv);
-  if (args.help) {
-    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
-    return 0;
-  }
+  if (args.help) return show_help(command());
   if (args.argument.empty())
     throw engine::Error(fmt::format("list what? Choose from {}", engine::join(names())));
   for (const Listing& listing : kListings) {

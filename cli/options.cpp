@@ -6,8 +6,10 @@
 #include <cxxopts.hpp>
 #include <stdexcept>
 
+#include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/runs/store.h"
 #include "train/budget.h"
 
 namespace cli {
@@ -71,19 +73,41 @@ std::string see_help(const Command& command) {
                           see_help(command)));
 }
 
+/// All flags, in the groups of the help.
+cxxopts::Options options_of(const Command& command) {
+  cxxopts::Options options(call(command), std::string(command.summary) + "\n");
+  options.positional_help(std::string(command.argument));
+  options.custom_help("[FLAGS]");
+  options.allow_unrecognised_options();  // so that the error can say what was meant
+  const auto add = [&](const std::string& group, const std::string& names, const std::string& help,
+                       bool is_switch, const std::string& fallback, const std::string& hint) {
+    auto value = cxxopts::value<std::string>();
+    if (is_switch) value->implicit_value("true");
+    if (!fallback.empty()) value->default_value(fallback);
+    options.add_options(group)(names, help, value, is_switch ? "true|false" : hint);
+  };
+  for (const Extra& extra : command.extras) {
+    std::string text(extra.help);
+    if (const std::string about = engine::join(extra.choices); !about.empty())
+      text += ": one of " + about;
+    if (extra.repeatable) text += ", may be repeated";
+    add("this command", std::string(extra.flag), text, extra.hint.empty(),
+        std::string(extra.fallback), std::string(extra.hint));
+  }
+  add("this command", "h,help", "say all this", true, "", "");
+  const train::Settings defaults = train::resolve({}, command.defaults);
+  for (const train::Group group : train::kGroups)
+    for (const train::Row* row : rows_of(command))
+      if (row->group == group)
+        add(std::string(train::title(group)), flag_of(row->name), train::help_text(*row, defaults),
+            is_switch(*row), "", train::hint_text(*row));
+  return options;
+}
+
 /// cxxopts splits the words; what they mean is decided here.
 cxxopts::ParseResult split(const Command& command, int argc, const char* const* argv) {
-  cxxopts::Options options("isodrop");
-  options.allow_unrecognised_options();
-  const auto add = [&](const std::string& names, bool takes_value) {
-    auto value = cxxopts::value<std::string>();
-    options.add_options()(names, "", takes_value ? value : value->implicit_value("true"));
-  };
-  add("h,help", false);
-  for (const train::Row* row : rows_of(command)) add(flag_of(row->name), !is_switch(*row));
-  for (const Extra& extra : command.extras) add(std::string(extra.flag), !extra.hint.empty());
   try {
-    return options.parse(argc, argv);
+    return options_of(command).parse(argc, argv);
   } catch (const cxxopts::exceptions::missing_argument&) {
     throw Error(fmt::format("{} needs a value; {}", argv[argc - 1], see_help(command)));
   } catch (const cxxopts::exceptions::parsing& e) {
@@ -104,7 +128,7 @@ void check_extra(const Extra& extra, const std::string& value) {
 Parsed parse(const Command& command, int argc, const char* const* argv) {
   Parsed out;
   for (const Extra& extra : command.extras)
-    out.extras_[std::string(extra.flag)] = {{}, std::string(extra.fallback)};
+    out.extras_[std::string(extra.flag)] = {{}, std::string(extra.fallback), extra.hint.empty()};
   const std::vector<train::Assignment>& base = command.defaults;
   out.settings = train::resolve({}, base);
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
@@ -146,6 +170,10 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
       assignments.push_back({std::string(row->name), value, flag});
     }
   }
+  for (const Extra& extra : command.extras)
+    if (!extra.only_with.empty() && out.has(extra.flag) && !out.has(extra.only_with))
+      throw Error(fmt::format("--{} {} does nothing without --{}; give that too, or leave it out",
+                              extra.flag, out.text(extra.flag), extra.only_with));
   out.settings = train::resolve(out.settings, assignments);
   train::validate(out.settings);
   return out;
@@ -158,7 +186,10 @@ const Parsed::Values& Parsed::find(std::string_view flag) const {
   return it->second;
 }
 
-bool Parsed::has(std::string_view flag) const { return !find(flag).values.empty(); }
+bool Parsed::has(std::string_view flag) const {
+  const Values& v = find(flag);
+  return !v.values.empty() && !(v.is_switch && v.values.back() == "false");
+}
 
 const std::string& Parsed::text(std::string_view flag) const {
   const Values& v = find(flag);
@@ -187,73 +218,36 @@ double Parsed::real(std::string_view flag, double low, double high) const {
   return out;
 }
 
-namespace {
-
-/// `text` in lines of at most `width`, all but the first indented.
-std::string wrap(std::string_view text, std::size_t indent, std::size_t width) {
-  std::string out;
-  std::size_t column = indent;
-  bool fresh = true;
-  while (!text.empty()) {
-    const std::string_view word = text.substr(0, text.find(' '));
-    text.remove_prefix(std::min(word.size() + 1, text.size()));
-    if (!fresh && column + 1 + word.size() > width) {
-      out += '\n' + std::string(indent, ' ');
-      column = indent;
-    } else if (!fresh) {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
-    fresh = false;
-  }
-  return out;
-}
-
-}  // namespace
-
 std::string call(const Command& command) {
   return command.call.empty() ? fmt::format("isodrop {}", command.name) : command.call;
 }
 
-std::string help(const Command& command, std::size_t width, bool color) {
-  constexpr std::size_t kIndent = 22;
-  const auto heading = [&](std::string_view text) {
-    return color ? fmt::format("\n\x1b[1m{}\x1b[0m\n", text) : fmt::format("\n{}\n", text);
-  };
-  const auto line = [&](const std::string& flag, const std::string& text) {
-    const std::string left = "  --" + flag;
-    const bool fits = left.size() + 2 <= kIndent;
-    return left +
-           (fits ? std::string(kIndent - left.size(), ' ') : "\n" + std::string(kIndent, ' ')) +
-           wrap(text, kIndent, width) + "\n";
-  };
-  std::string out = wrap(command.summary, 0, width) + "\n";
-  out += heading("usage");
-  out += fmt::format("  {}{}{} [FLAGS]\n", call(command), command.argument.empty() ? "" : " ",
-                     command.argument);
-  if (!command.extras.empty()) out += heading("this command");
-  for (const Extra& extra : command.extras) {
-    std::string text(extra.help);
-    const std::string about = engine::join(extra.choices);
-    if (!about.empty()) text += ": one of " + about;
-    if (extra.repeatable) text += ", may be repeated";
-    if (!extra.fallback.empty()) text += fmt::format(" (default {})", extra.fallback);
-    out += line(fmt::format("{}{}{}", extra.flag, extra.hint.empty() ? "" : " ", extra.hint), text);
-  }
-  const train::Settings defaults = train::resolve({}, command.defaults);
-  for (const train::Group group : train::kGroups) {
-    std::string lines;
-    for (const train::Row* row : rows_of(command))
-      if (row->group == group)
-        lines += line(flag_of(row->name) + (is_switch(*row) ? "" : " ") + train::hint_text(*row),
-                      train::help_text(*row, defaults));
-    if (!lines.empty()) out += heading(train::title(group)) + lines;
-  }
-  if (!command.examples.empty()) out += heading("examples");
+std::string help(const Command& command, std::size_t width) {
+  cxxopts::Options options = options_of(command);
+  options.set_width(width);
+  std::vector<std::string> groups = {"this command"};
+  if (command.settings)
+    for (const train::Group group : train::kGroups) groups.emplace_back(train::title(group));
+  std::string out = options.help(groups);
+  if (!command.examples.empty()) out += "\n examples:\n";
   for (const std::string_view example : command.examples) out += fmt::format("  {}\n", example);
   return out;
+}
+
+int show_help(const Command& command) {
+  fmt::print("{}", help(command, columns(stdout)));
+  return 0;
+}
+
+Extra store_flag() {
+  return {
+      "store", "DIR", "",
+      "where runs are kept, shared by all that makes or reads runs (default: $ISODROP_STORE, or "
+      "out/runs)"};
+}
+
+std::filesystem::path store_path(const Parsed& args) {
+  return args.has("store") ? std::filesystem::path(args.text("store")) : lab::default_store();
 }
 
 }  // namespace cli

@@ -1,6 +1,7 @@
 // The command line of one command: the flags of the settings table and the command's own.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <set>
@@ -20,6 +21,7 @@ struct Extra {
   std::string_view help;
   bool repeatable = false;
   std::vector<std::string_view> choices = {};  // the only values; empty: any
+  std::string_view only_with = {};             // the flag without which this one does nothing
 };
 
 struct Command {
@@ -44,7 +46,7 @@ class Parsed {
   std::string argument;         // without a flag; empty if not given
   bool help = false;            // asked for: nothing else is read
 
-  /// Whether the extra flag was given.
+  /// Whether the extra flag was given; of a switch, whether it is on.
   bool has(std::string_view flag) const;
   /// Its value, or its fallback. A switch is "true" when given.
   const std::string& text(std::string_view flag) const;
@@ -60,6 +62,7 @@ class Parsed {
   struct Values {
     std::vector<std::string> values;
     std::string fallback;
+    bool is_switch = false;
   };
   const Values& find(std::string_view flag) const;
   std::map<std::string, Values, std::less<>> extras_;
@@ -69,7 +72,13 @@ class Parsed {
 /// a value that is not allowed.
 Parsed parse(const Command& command, int argc, const char* const* argv);
 
-/// The help of a command, wrapped at `width` columns, with headings in bold if `color`.
-std::string help(const Command& command, std::size_t width, bool color);
+/// The help of a command, wrapped at `width` columns.
+std::string help(const Command& command, std::size_t width);
+/// Prints it. Exit code.
+int show_help(const Command& command);
+
+/// --store, where the runs are.
+Extra store_flag();
+std::filesystem::path store_path(const Parsed& args);
 
 }  // namespace cli

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/terminal.h"
@@ -15,6 +14,9 @@
 #include "train/run_files.h"
 
 namespace cli {
+
+int probe_command(int argc, const char* const* argv);
+
 namespace {
 
 const Command& command() {
@@ -85,10 +87,7 @@ void note_silence(const train::Settings& settings, const lab::Probe& probe) {
 
 int probe_command(int argc, const char* const* argv) {
   const Parsed args = parse(command(), argc, argv);
-  if (args.help) {
-    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
-    return 0;
-  }
+  if (args.help) return show_help(command());
   std::optional<train::SavedRun> run;
   if (!args.argument.empty()) run = train::read_run(args.argument);
   const train::Settings settings = run ? with_flags(run->settings, args) : args.settings;

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include "cli/commands.h"
-#include "cli/compare.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/terminal.h"
@@ -9,11 +7,15 @@
 #include "engine/parallel.h"
 #include "engine/suggest.h"
 #include "lab/inspect/profile_render.h"
-#include "lab/runs/environment.h"
+#include "lab/runs/build.h"
 #include "train/data/load_corpus.h"
 #include "train/data/random_corpus.h"
+#include "train/trainer.h"
 
 namespace cli {
+
+int profile_command(int argc, const char* const* argv);
+
 namespace {
 
 const Command& command() {
@@ -56,10 +58,7 @@ lab::By parse_by(const std::string& text) {
 
 int profile_command(int argc, const char* const* argv) {
   Parsed args = parse(command(), argc, argv);
-  if (args.help) {
-    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
-    return 0;
-  }
+  if (args.help) return show_help(command());
   train::Settings& settings = args.settings;
   settings.budget = "1000000steps";  // what a step costs does not hang on it
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));

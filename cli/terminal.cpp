@@ -11,13 +11,14 @@
 namespace cli {
 namespace {
 
-constexpr double kRedraw = 0.1, kLogLine = 5;  // seconds between lines
-constexpr std::string_view kErase = "\r\x1b[K";
+constexpr double kRedraw = 0.1, kLogLine = 5;    // seconds between lines
+constexpr std::string_view kErase = "\r\x1b[J";  // to the end of the screen
 
-std::size_t terminal_width(std::FILE* out) {
+winsize terminal_size(std::FILE* out) {
   winsize size{};
-  if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
+  if (size.ws_row == 0) size.ws_row = 24;
+  return size;
 }
 
 double now() {
@@ -39,7 +40,7 @@ bool color(std::FILE* out) {
 }
 
 std::size_t columns(std::FILE* out) {
-  return std::clamp<std::size_t>(terminal_width(out), 80, 100);
+  return std::clamp<std::size_t>(terminal_size(out).ws_col, 80, 100);
 }
 
 std::string_view clip(std::string_view text, std::size_t width) {
@@ -52,10 +53,16 @@ std::string_view clip(std::string_view text, std::size_t width) {
 }
 
 ProgressLine::ProgressLine(std::FILE* out)
-    : ProgressLine(out, cli::interactive(out), terminal_width(out), now) {}
+    : ProgressLine(out, cli::interactive(out), terminal_size(out).ws_col, now,
+                   terminal_size(out).ws_row) {}
 
-ProgressLine::ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock)
-    : out_(out), interactive_(interactive), width_(width), clock_(std::move(clock)) {}
+ProgressLine::ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock,
+                           std::size_t height)
+    : out_(out),
+      interactive_(interactive),
+      width_(width),
+      height_(height),
+      clock_(std::move(clock)) {}
 
 bool ProgressLine::due() const {
   return !any_ || clock_() - last_ >= (interactive_ ? kRedraw : kLogLine);
@@ -65,30 +72,60 @@ void ProgressLine::update(std::string_view line) {
   if (due()) draw(line);
 }
 
+void ProgressLine::erase() {
+  if (above_ > 0) write(out_, "\x1b[" + std::to_string(above_) + "A");
+  if (above_ > 0 || !shown_.empty()) write(out_, kErase);
+  above_ = 0;
+}
+
+void ProgressLine::redraw() {
+  // One column short of the edge, where some terminals wrap.
+  const std::size_t width = width_ > 1 ? width_ - 1 : 1;
+  if (block_.size() + 2 < height_) {
+    for (const std::string& line : block_) write(out_, std::string(clip(line, width)) + "\n");
+    above_ = block_.size();
+  }
+  write(out_, clip(shown_, width));
+}
+
 void ProgressLine::draw(std::string_view line) {
   last_ = clock_();
   any_ = true;
   if (interactive_) {
-    // One column short of the edge, where some terminals wrap.
-    shown_ = clip(line, width_ > 1 ? width_ - 1 : 1);
-    write(out_, kErase);
-    write(out_, shown_);
+    erase();
+    shown_ = line;
+    redraw();
   } else {
     write(out_, std::string(line) + "\n");
   }
   std::fflush(out_);
 }
 
+void ProgressLine::block(std::string_view lines) {
+  if (!interactive_) return;
+  erase();
+  block_.clear();
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    block_.emplace_back(lines.substr(0, end));
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  redraw();
+  std::fflush(out_);
+}
+
 void ProgressLine::note(std::string_view line) {
-  if (interactive_ && !shown_.empty()) write(out_, kErase);
+  if (interactive_) erase();
   write(out_, std::string(line) + "\n");
-  if (interactive_) write(out_, shown_);
+  if (interactive_) redraw();
   std::fflush(out_);
 }
 
 void ProgressLine::finish() {
   if (interactive_ && !shown_.empty()) write(out_, "\n");
   shown_.clear();
+  block_.clear();
+  above_ = 0;
   std::fflush(out_);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cli {
 
@@ -20,13 +21,15 @@ std::size_t columns(std::FILE* out);
 /// The first `width` characters (code points) of UTF-8 text.
 std::string_view clip(std::string_view text, std::size_t width);
 
-/// One line of progress on standard error. On a terminal it is redrawn in place, at most ten times
-/// a second; in a log it is a plain line, at most every five seconds.
+/// One line of progress on standard error, below a block of lines where there is one. On a terminal
+/// both are redrawn in place, at most ten times a second; in a log the line is a plain one, at most
+/// every five seconds, and there is no block.
 class ProgressLine {
  public:
   using Clock = std::function<double()>;  // seconds, never going back
   explicit ProgressLine(std::FILE* out = stderr);
-  ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock);
+  ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock,
+               std::size_t height = 24);
   ~ProgressLine() { finish(); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -35,6 +38,11 @@ class ProgressLine {
   bool due() const;
   /// Shows the line if it is due.
   void update(std::string_view line);
+  /// Whether it redraws in place: whether there can be a block.
+  bool redraws() const { return interactive_; }
+  /// Lines that stand above the progress from now on, redrawn with it; "": none. Left out where the
+  /// terminal has no room for them.
+  void block(std::string_view lines);
   /// Prints a line that stays (an evaluation, a warning) and draws the progress anew below it.
   void note(std::string_view line);
   /// Ends the progress: its last state stays on a terminal. Called again, does nothing.
@@ -42,13 +50,17 @@ class ProgressLine {
 
  private:
   void draw(std::string_view line);
+  void erase();
+  void redraw();
   std::FILE* out_;
   bool interactive_;
-  std::size_t width_;
+  std::size_t width_, height_;
   Clock clock_;
   double last_ = 0;
-  bool any_ = false;   // something was drawn at last_
-  std::string shown_;  // on the terminal's current line
+  bool any_ = false;                // something was drawn at last_
+  std::string shown_;               // on the terminal's current line
+  std::vector<std::string> block_;  // what stands above it
+  std::size_t above_ = 0;           // lines of the terminal that it takes now
 };
 
 }  // namespace cli

@@ -2,19 +2,25 @@
 
 #include <filesystem>
 
-#include "cli/commands.h"
-#include "cli/compare.h"
 #include "cli/options.h"
 #include "cli/show.h"
+#include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "engine/parallel.h"
-#include "lab/runs/environment.h"
-#include "lab/runs/run_store.h"
+#include "lab/runs/make.h"
+#include "lab/runs/record.h"
+#include "lab/runs/spec.h"
+#include "lab/study/arm.h"
+#include "lab/study/folder.h"
 #include "train/data/load_corpus.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
 
 namespace cli {
+
+// `isodrop train`: one model, or with --compare the trainer's switch between with and without.
+int train_command(int argc, const char* const* argv);
+
 namespace {
 
 constexpr int kDiverged = 3;
@@ -29,10 +35,9 @@ const Command& command() {
         {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}},
         {"compare", "", "",
          "train with and without the regularizers at the same budget and print the paired answer"},
-        {"seeds", "N", "5", "of --compare: paired seeds"},
-        jobs_flag(),
-        {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"},
+        {"seeds", "N", "7", "of --compare: paired seeds", false, {}, "compare"},
     };
+    for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
     c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
                   "isodrop train --text book.txt --dropout 0.1 --compare"};
     return c;
@@ -40,66 +45,42 @@ const Command& command() {
   return kCommand;
 }
 
-nlohmann::ordered_json summary(const train::RunResult& r, const train::Corpus& corpus) {
-  const auto known = [](const std::optional<double>& x) {
-    return x ? nlohmann::ordered_json(*x) : nlohmann::ordered_json(nullptr);
+void print_text(const lab::RunRecord& record, const train::Corpus& corpus,
+                const std::string& weights) {
+  const auto number = [&](const char* name) {
+    return lab::text(lab::metric(name), record.value(name));
   };
-  return {{"status", r.diverged ? "diverged" : "ok"},
-          {"val_loss", known(r.diverged ? std::nullopt : r.val_loss)},
-          {"val_bpb", r.diverged || !r.val_loss ? nlohmann::ordered_json(nullptr)
-                                                : nlohmann::ordered_json(train::bits_per_byte(
-                                                      *r.val_loss, corpus.val_bytes_per_token))},
-          {"best_val_loss", known(r.best_val_loss)},
-          {"train_loss", known(r.train_loss)},
-          {"bayes_loss", known(corpus.bayes_loss)},
-          {"bayes_loss_window", known(corpus.bayes_loss_window)},
-          {"steps", r.spent.steps},
-          {"epochs", r.spent.epochs},
-          {"tokens", r.spent.tokens},
-          {"flops", r.spent.flops},
-          {"seconds", r.spent.seconds},
-          {"eval_seconds", r.eval_seconds},
-          {"setup_seconds", r.setup_seconds},
-          {"gflops", r.spent.seconds > 0 ? r.spent.flops / r.spent.seconds / 1e9 : 0.0}};
-}
-
-void print_text(const nlohmann::ordered_json& s, const std::string& weights) {
-  const auto number = [&](const char* key) {
-    return s[key].is_number() ? fmt::format("{:.4f}", s[key].get<double>()) : std::string("–");
-  };
+  const auto value = [&](const char* name) { return record.value(name).value_or(0); };
   fmt::print("validation loss  {} nats/token ({} bits/byte), best along the way {}\n",
              number("val_loss"), number("val_bpb"), number("best_val_loss"));
-  if (s["bayes_loss"].is_number())
-    fmt::print("Bayes-optimal    {}, from a window of T {}\n", number("bayes_loss"),
-               number("bayes_loss_window"));
+  if (corpus.bayes_loss && corpus.bayes_loss_window)
+    fmt::print("Bayes-optimal    {:.4f}, from a window of T {:.4f}\n", *corpus.bayes_loss,
+               *corpus.bayes_loss_window);
   fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
-  fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({:.0f} GFLOP/s), evaluation {}\n",
-             s["steps"].get<std::int64_t>(), with_prefix(s["tokens"].get<double>()),
-             with_prefix(s["flops"].get<double>()), duration(s["seconds"].get<double>()),
-             s["gflops"].get<double>(), duration(s["eval_seconds"].get<double>()));
+  fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
+             number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),
+             duration(value("seconds")), number("gflops"), duration(value("eval_seconds")));
   fmt::print("weights          {}\n", weights);
 }
 
+/// The same study as `isodrop compare --arm none --arm "as given"`, at the run's budget.
 int compare(const Parsed& args) {
-  engine::require(!args.has("out") || args.text("out") != "", "--out: a folder name is needed");
-  lab::ComparisonSpec spec;
-  spec.base = args.settings;
-  const lab::Arm without = lab::parse_arm("none", spec.base);
-  engine::require(!(without.settings == spec.base),
+  lab::Study study;
+  study.base = args.settings;
+  const lab::Arm without = lab::parse_arm("none", study.base);
+  engine::require(!(without.settings == study.base),
                   "--compare: no regularizer is set, so there is nothing to compare; give one, for "
                   "example --dropout 0.1");
-  lab::Arm with;
-  with.name = "as given";
-  with.settings = spec.base;
-  spec.arms = {without, with};
-  spec.seeds = args.integer("seeds", 1, 10'000);
-  if (args.has("out")) spec.out = args.text("out");
-  return run_comparison(std::move(spec), compare_options(args));
+  study.arms = {{without.name, without.overrides}, {"as given", {}}};
+  study.cells = {{}};
+  study.shares = lab::share_levels({});
+  study.seeds = args.integer("seeds", 1, 10'000);
+  StudyOptions options = study_options(args);
+  if (!args.has("out")) options.out.clear();
+  return run_study(std::move(study), options);
 }
 
 int train_one(const Parsed& args) {
-  engine::require(!args.has("jobs"), "--jobs ", args.text("jobs"),
-                  ": this is one run; it is for --compare");
   const train::Settings& settings = args.settings;
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   for (const std::string& note : train::notes(settings))
@@ -107,8 +88,9 @@ int train_one(const Parsed& args) {
   const train::Corpus corpus = train::load_corpus(settings);
   if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, corpus), args.text("format"));
   const std::filesystem::path folder = args.text("out");
-  lab::refuse_comparison(folder);
+  lab::refuse_study(folder);
   train::check_run(settings, corpus);
+  const lab::Machine machine = lab::this_machine(settings.threads);
   train::Trainer trainer(settings, corpus);
   train::RunFiles files(folder, settings, lab::environment(settings.threads));
   ProgressLine line;
@@ -120,7 +102,12 @@ int train_one(const Parsed& args) {
       line.update(progress_text(p));
   });
   line.finish();
-  const auto json = summary(result, corpus);
+  lab::RunRecord record = lab::make_record(result, corpus, "lm", machine);
+  record.id = lab::run_id({settings, lab::data_hash(corpus)});
+  record.seed = static_cast<std::uint64_t>(settings.seed);
+  lab::Json json = lab::to_json(record);
+  json["bayes_loss"] = train::or_null(corpus.bayes_loss);
+  json["bayes_loss_window"] = train::or_null(corpus.bayes_loss_window);
   train::write_json(folder / "summary.json", json);
   if (result.diverged) {
     fmt::print(stderr,
@@ -135,7 +122,7 @@ int train_one(const Parsed& args) {
   if (args.text("format") == "json")
     fmt::print("{}\n", json.dump(2));
   else
-    print_text(json, weights.string());
+    print_text(record, corpus, weights.string());
   return 0;
 }
 
@@ -143,10 +130,7 @@ int train_one(const Parsed& args) {
 
 int train_command(int argc, const char* const* argv) {
   const Parsed args = parse(command(), argc, argv);
-  if (args.help) {
-    fmt::print("{}", help(command(), columns(stdout), color(stdout)));
-    return 0;
-  }
+  if (args.help) return show_help(command());
   return args.has("compare") ? compare(args) : train_one(args);
 }
 

@@ -1,6 +1,8 @@
-// The rooms: engine < ops < models < train < lab < cli. A lower room names no higher one.
+// The rooms: engine < ops < models < train < lab < cli. A lower room names no higher one, and
+// neither do the rooms inside of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -35,6 +37,44 @@ std::vector<Include> includes_of(std::string_view room) {
   return found;
 }
 
+/// What a room inside a room may include of its neighbours, beside what stands right in the outer
+/// room's folder where `open`.
+struct Inner {
+  std::string_view room;
+  std::vector<std::string_view> may;  // include
+};
+const std::vector<Inner>& inner_rooms() {
+  static const std::vector<Inner> rooms = {
+      {"train/tokenizer", {}},
+      {"train/data", {"train/tokenizer", "train"}},
+      {"train/log", {"train"}},
+      {"lab/stats", {}},
+      {"lab/runs", {}},
+      {"lab/study", {"lab/runs", "lab/stats"}},
+      {"lab/inspect", {"lab/runs", "lab/stats", "lab/study", "lab/report"}},
+      {"lab/report", {"lab/runs", "lab/stats", "lab/study"}},
+  };
+  return rooms;
+}
+
+/// "lab/stats" for "lab/stats/stats.h", "train" for "train/trainer.h".
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+/// Includes of an inner room that leave it for a neighbour it may not see.
+std::vector<std::string> inner_trespasses(const Inner& inner,
+                                          const std::vector<Include>& includes) {
+  std::vector<std::string> wrong;
+  const std::string outer(inner.room.substr(0, inner.room.find('/')));
+  for (const Include& i : includes) {
+    const std::string to = folder_of(i.target);
+    if (to != outer && !to.starts_with(outer + "/")) continue;
+    if (to == inner.room || std::find(inner.may.begin(), inner.may.end(), to) != inner.may.end())
+      continue;
+    wrong.push_back(i.file + " includes " + i.target);
+  }
+  return wrong;
+}
+
 std::string room_of(const std::string& path) { return path.substr(0, path.find('/')); }
 
 /// Everything a room includes that it may not.
@@ -67,6 +107,34 @@ TEST(Layering, NoRoomNamesAHigherOne) {
   }
 }
 
+TEST(Layering, NoInnerRoomNamesAnother) {
+  for (const Inner& inner : inner_rooms()) {
+    const std::vector<Include> includes = includes_of(inner.room);
+    EXPECT_FALSE(includes.empty()) << "nothing found in " << inner.room;
+    for (const std::string& wrong : inner_trespasses(inner, includes)) ADD_FAILURE() << wrong;
+  }
+}
+
+// Statistics know numbers alone.
+TEST(Layering, StatisticsKnowNobody) {
+  for (const Include& i : includes_of("lab/stats"))
+    EXPECT_TRUE(folder_of(i.target) == "lab/stats" || room_of(i.target) == "engine" ||
+                room_of(i.target) == "boost" || i.target.find('/') == std::string::npos ||
+                i.target.starts_with("fmt/"))
+        << i.file << " includes " << i.target;
+}
+
+TEST(Layering, EveryFolderBelongsToARoom) {
+  for (const std::string_view room : kRooms)
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(ISODROP_SOURCE_DIR) / room))
+      if (entry.is_directory()) {
+        const std::string path = fs::relative(entry.path(), ISODROP_SOURCE_DIR).string();
+        EXPECT_TRUE(std::any_of(inner_rooms().begin(), inner_rooms().end(),
+                                [&](const Inner& inner) { return inner.room == path; }))
+            << path << " is no room that this test knows";
+      }
+}
+
 TEST(Layering, TheEngineKnowsNoOp) {
   for (const Include& i : includes_of("engine"))
     EXPECT_TRUE(room_of(i.target) == "engine" || i.target.find('/') == std::string::npos ||
@@ -80,6 +148,10 @@ TEST(Layering, TheTestItselfSeesATrespass) {
   EXPECT_EQ(trespasses("ops", {{"ops/x.h", "dnnl.hpp"}}).size(), 1U);
   EXPECT_EQ(trespasses("ops", {{"ops/onednn.cpp", "dnnl.hpp"}}).size(), 0U);
   EXPECT_EQ(trespasses("lab", {{"lab/x.cpp", "cxxopts.hpp"}}).size(), 1U);
+  const Inner study{"lab/study", {"lab/runs"}};
+  EXPECT_EQ(inner_trespasses(study, {{"lab/study/x.cpp", "lab/report/r.h"}}).size(), 1U);
+  EXPECT_EQ(inner_trespasses(study, {{"lab/study/x.cpp", "lab/runs/r.h"}}).size(), 0U);
+  EXPECT_EQ(inner_trespasses(study, {{"lab/study/x.cpp", "train/trainer.h"}}).size(), 0U);
   EXPECT_EQ(trespasses("lab", {{"lab/x.cpp", "train/y.h"}, {"lab/x.cpp", "lab/z.h"}}).size(), 0U);
 }
 

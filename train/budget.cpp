@@ -90,6 +90,7 @@ std::errc from_whole(std::string_view text, Number& out) {
 }  // namespace
 
 std::errc parse_number(std::string_view text, std::int64_t& out) { return from_whole(text, out); }
+std::errc parse_number(std::string_view text, std::uint64_t& out) { return from_whole(text, out); }
 
 std::errc parse_number(std::string_view text, double& out) {
   const std::errc error = from_whole(text, out);

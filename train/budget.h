@@ -48,6 +48,7 @@ struct Budget {
 /// Strict numbers: the whole text, no sign but '-', finite. Returns errc{} when read, otherwise
 /// invalid_argument or result_out_of_range.
 std::errc parse_number(std::string_view text, std::int64_t& out);
+std::errc parse_number(std::string_view text, std::uint64_t& out);
 std::errc parse_number(std::string_view text, double& out);
 
 }  // namespace train

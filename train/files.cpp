@@ -53,11 +53,10 @@ void AtomicFile::commit() {
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
 }
 
-void remove_temporaries(const fs::path& folder, int pid) {
-  const std::string suffix = temporary_suffix(pid);
+void remove_temporaries(const fs::path& folder) {
   std::error_code ignored;  // best effort: they are in nobody's way
   for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().string().ends_with(suffix)) fs::remove(entry.path(), ignored);
+    if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
 }
 
 void write_atomically(const fs::path& path, std::string_view text) {

@@ -28,8 +28,9 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
-/// Removes from a folder what AtomicFiles of a process that was killed have left behind.
-void remove_temporaries(const std::filesystem::path& folder, int pid);
+/// Removes from a folder what AtomicFiles of processes that were killed have left behind.
+/// REQUIRES: nobody else is writing there.
+void remove_temporaries(const std::filesystem::path& folder);
 
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);

@@ -43,7 +43,8 @@ RunFiles::RunFiles(const std::filesystem::path& folder, const Settings& settings
                    const nlohmann::ordered_json& environment)
     : metrics_(prepare(folder, settings, environment)) {}
 
-void RunFiles::metrics(const Progress& p, double val_bytes_per_token) {
+namespace {
+nlohmann::ordered_json metrics_line(const Progress& p, double val_bytes_per_token) {
   const auto finite = [](double x) {
     return std::isfinite(x) ? nlohmann::ordered_json(x) : nlohmann::ordered_json(nullptr);
   };
@@ -60,7 +61,13 @@ void RunFiles::metrics(const Progress& p, double val_bytes_per_token) {
     line["val_loss"] = finite(*p.val_loss);
     line["val_bpb"] = finite(bits_per_byte(*p.val_loss, val_bytes_per_token));
   }
-  metrics_.write(line.dump());
+  return line;
+}
+}  // namespace
+
+void RunFiles::metrics(const Progress& p, double bytes) { metrics_.write(metrics_line(p, bytes).dump()); }
+void MetricsFile::write(const Progress& p, double bytes) {
+  file_.write(metrics_line(p, bytes).dump() + "\n");
 }
 
 }  // namespace train

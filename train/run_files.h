@@ -25,6 +25,16 @@ class RunFiles {
   LineFile metrics_;
 };
 
+class MetricsFile {
+ public:
+  explicit MetricsFile(const std::filesystem::path& path) : file_(path) {}
+  void write(const Progress& p, double val_bytes_per_token);
+  void commit() { file_.commit(); }
+
+ private:
+  AtomicFile file_;
+};
+
 /// What a finished run left: its settings and its weights.
 struct SavedRun {
   Settings settings;

@@ -1,8 +1,8 @@
+#include "lab/report/dry_run_render.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "lab/study/dry_run.h"
 
 namespace lab {
 namespace {
@@ -90,7 +90,7 @@ std::string render_text(const DryRun& plan) {
                                       : fmt::format(", {} are free{}",
                                                     bytes_text(static_cast<double>(plan.available)),
                                                     plan.fits() ? "" : ": does not fit"));
-  if (!plan.comparison)
+  if (!plan.study)
     return fmt::format("parameters   {}\nmemory       {}             {}\n", first.parameters,
                        memory, memory_text(first.memory)) +
            fmt::format(
@@ -121,14 +121,14 @@ Json to_json(const DryRun& plan) {
   for (const RunEstimate& e : plan.arms) arms.push_back(arm_json(e));
   const Json available = plan.available > 0 ? Json(plan.available) : Json(nullptr);
   Json json = {{"schema", "isodrop-dry-run-1"}};
-  if (plan.comparison) {
+  if (plan.study) {
     json["arms"] = arms;
   } else {
     arms[0].erase("name");
     json.update(arms[0]);
   }
   json["runs"] = plan.run_count();
-  if (plan.comparison) {
+  if (plan.study) {
     json["runs_done"] = plan.done;
     json["jobs"] = plan.jobs.count;
     json["jobs_speedup"] = plan.jobs.speedup;

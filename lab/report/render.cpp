@@ -1,155 +1,165 @@
+// The report as text for a terminal, as Markdown and as CSV.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "lab/report/report.h"
 #include "lab/report/table.h"
-#include "lab/study/verdict.h"
 
 namespace lab {
 namespace {
 
-std::string number(const Json& j, const char* format = "{:.4f}") {
-  return j.is_number() ? fmt::format(fmt::runtime(format), j.get<double>()) : "–";
+std::string number(const std::optional<double>& x, const char* format = "{:.4f}") {
+  return x ? fmt::format(fmt::runtime(format), *x) : "–";
 }
 
-std::string mean_sd(const Json& j) {
-  if (!j.is_object() || !j["mean"].is_number()) return "–";
-  return number(j["mean"]) + (j["sd"].is_number() ? " ± " + number(j["sd"]) : "");
+std::string signed_number(const std::optional<double>& x) { return number(x, "{:+.4f}"); }
+
+/// Mean over the seeds, in the metric's format.
+std::string mean_of(const ArmReport& arm, std::string_view name) {
+  return text(metric(name), arm.metrics.find(name)->second.mean);
 }
 
-std::string signed_number(const Json& j) { return number(j, "{:+.4f}"); }
+std::string mean_sd_of(const ArmReport& arm, std::string_view name) {
+  const Spread& s = arm.metrics.find(name)->second;
+  return text(metric(name), s.mean) + (s.sd ? " ± " + text(metric(name), s.sd) : "");
+}
 
 /// "1 024 000"
-std::string grouped(const Json& j) {
-  if (!j.is_number()) return "–";
-  std::string digits = fmt::format("{:.0f}", j.get<double>());
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+std::string grouped(std::size_t n) {
+  std::string digits = std::to_string(n);
+  for (auto at = std::ssize(digits) - 3; at > 0; at -= 3)
     digits.insert(static_cast<std::size_t>(at), 1, ' ');
   return digits;
 }
 
-std::string verdict_text(const Json& arm) {
-  std::string text;
-  const Json& v = arm["vs_baseline"];
-  if (!v.is_null()) {
-    text = v["verdict"].get<std::string>();
-    if (text == "withheld") text += fmt::format(": {} diverged", arm["diverged"].get<int>());
-    if (const Json& more = v["more_seeds"]; more.is_array()) {
-      SeedRange range;
-      if (more[0].is_number()) range.lo = more[0].get<int>();
-      if (more[1].is_number()) range.hi = more[1].get<int>();
-      text += ": " + to_string(range) + " more seeds would tell";
-    }
-  } else if (arm["diverged"].get<int>() > 0) {
-    text = fmt::format("{} diverged", arm["diverged"].get<int>());
-  } else {
-    text = "baseline";
+std::string verdict_text(const ArmReport& arm, bool first, bool final) {
+  std::string text = first ? "baseline" : final ? "–" : "not final";
+  if (arm.versus) {
+    const Verdict& v = *arm.versus;
+    text = to_string(v.verdict);
+    if (v.verdict == Outcome::kWithheld)
+      text += fmt::format(": a run diverged in {} of the pairs", v.diverged);
+    if (v.more_seeds) text += ": " + to_string(*v.more_seeds) + " more seeds would tell";
   }
-  if (arm["failed"].get<int>() > 0) text += fmt::format("; {} failed", arm["failed"].get<int>());
+  if (arm.diverged > 0) text += fmt::format("; {} diverged", arm.diverged);
+  if (arm.failed > 0) text += fmt::format("; {} failed", arm.failed);
+  if (!arm.missing.empty()) text += fmt::format("; {} to come", arm.missing.size());
   return text;
 }
 
-Lines cell_table(const Json& report, const Json& cell) {
-  const bool bayes = report["corpus"]["bayes_loss_window"].is_number();
-  bool equivalents = false, own_epochs = false;
-  for (const Json& arm : cell["arms"]) {
-    equivalents |= arm["compute_equivalent"].is_object();
-    own_epochs |= arm["epochs"] != cell["arms"][0]["epochs"];
-  }
+std::string level_text(const Rules& rules) {
+  return fmt::format("{:.6g} %", 100 * ci_level(rules));
+}
+
+bool differ(const CellReport& cell, std::string_view metric) {
+  const auto first = cell.arms.front().metrics.find(metric)->second.mean;
+  return std::any_of(cell.arms.begin(), cell.arms.end(), [&](const ArmReport& arm) {
+    return arm.metrics.find(metric)->second.mean != first;
+  });
+}
+
+Lines cell_table(const Report& report, const CellReport& cell) {
+  const bool bayes = report.data.bayes_loss_window.has_value();
+  const bool own_epochs = differ(cell, "epochs");
+  const bool own_budgets =
+      std::any_of(cell.arms.begin(), cell.arms.end(),
+                  [&](const ArmReport& arm) { return arm.budget != cell.arms.front().budget; });
+  const bool equivalents = std::any_of(cell.arms.begin(), cell.arms.end(),
+                                       [](const ArmReport& arm) { return arm.equivalent; });
   std::vector<std::string> head = {"arm", "val loss", "best*", "train", "gap"};
+  if (own_budgets) head.emplace_back("budget");
   if (own_epochs) head.emplace_back("epochs");
   if (bayes) head.emplace_back("excess (window)");
-  head.insert(head.end(), {"difference [95 % CI]", "p (Holm)", "step time"});
+  head.insert(head.end(), {fmt::format("difference [{} CI]", level_text(report.rules)), "p (Holm)",
+                           "step time"});
   if (equivalents) head.emplace_back("worth");
   head.emplace_back("verdict");
   Lines lines = {head};
-  for (const Json& arm : cell["arms"]) {
-    const Json& v = arm["vs_baseline"];
-    std::vector<std::string> line = {arm["name"].get<std::string>(), mean_sd(arm["val_loss"]),
-                                     number(arm["best_val_loss"]["mean"]),
-                                     number(arm["train_loss"]["mean"]), number(arm["gap"]["mean"])};
-    if (own_epochs) line.push_back(number(arm["epochs"], "{:.3g}"));
+  for (const ArmReport& arm : cell.arms) {
+    std::vector<std::string> line = {arm.name, mean_sd_of(arm, "val_loss"),
+                                     mean_of(arm, "best_val_loss"), mean_of(arm, "train_loss"),
+                                     mean_of(arm, "gap")};
+    if (own_budgets) line.push_back(arm.budget);
+    if (own_epochs) line.push_back(mean_of(arm, "epochs"));
     if (bayes)
-      line.push_back(arm["excess"].is_object() && arm["excess_window"].is_object()
-                         ? fmt::format("{} ({})", number(arm["excess"]["mean"]),
-                                       number(arm["excess_window"]["mean"]))
-                         : "–");
+      line.push_back(fmt::format("{} ({})", mean_of(arm, "excess"), mean_of(arm, "excess_window")));
     std::string diff = "–", p = "–";
-    if (v.is_object()) {
-      diff = signed_number(v["diff"]);
-      if (v["ci95"].is_array())
-        diff += " [" + signed_number(v["ci95"][0]) + ", " + signed_number(v["ci95"][1]) + "]";
-      if (v["p_holm"].is_number())
-        p = v["p_holm"].get<double>() < 0.0001 ? "<0.0001" : number(v["p_holm"]);
+    if (arm.versus) {
+      const Verdict& v = *arm.versus;
+      diff = signed_number(v.diff);
+      if (v.ci95) diff += " [" + signed_number(v.ci95->lo) + ", " + signed_number(v.ci95->hi) + "]";
+      if (v.p_holm) p = *v.p_holm < 0.0001 ? "<0.0001" : number(v.p_holm);
     }
-    line.insert(line.end(), {diff, p, number(arm["step_time_ratio"], "×{:.3f}")});
-    if (equivalents)
-      line.push_back(arm["compute_equivalent"].is_object()
-                         ? arm["compute_equivalent"]["text"].get<std::string>()
-                         : "–");
-    line.push_back(verdict_text(arm));
+    const auto ratio = arm.speed ? std::optional(arm.speed->step_time_ratio) : std::nullopt;
+    line.insert(line.end(), {diff, p, number(ratio, "×{:.3f}")});
+    if (equivalents) line.push_back(arm.equivalent ? to_string(*arm.equivalent) : "–");
+    line.push_back(verdict_text(arm, &arm == cell.arms.data(), report.final));
     lines.push_back(std::move(line));
   }
   return lines;
 }
 
-std::string cell_title(const Json& cell) {
-  if (!cell["epochs"].is_number()) return "random crops of the whole training split";
-  return fmt::format(
-      "{} unique tokens, seen {}", grouped(cell["unique_tokens"]),
-      cell["epochs"] == 1 ? "once" : fmt::format("{} times", cell["epochs"].get<std::int64_t>()));
+std::string budget_text(const Report& r) {
+  bool equal = true;
+  for (const CellReport& cell : r.cells)
+    for (const ArmReport& arm : cell.arms) equal = equal && arm.budget == r.budget;
+  std::string text = equal ? fmt::format("Equal budget of {} an arm", r.budget)
+                           : fmt::format("Budgets of up to {}, not equal for all arms", r.budget);
+  const auto flops = r.cells.front().arms.front().metrics.find("flops")->second.mean;
+  if (equal && flops) text += fmt::format(" ({:.3g} TFLOP)", *flops / 1e12);
+  return text;
 }
 
-std::vector<std::string> header(const Json& r) {
-  const Json &corpus = r["corpus"], &env = r["environment"], &arm = r["cells"][0]["arms"][0];
-  std::vector<std::string> lines;
-  std::string first = fmt::format("Equal budget of {} an arm", r["budget"].get<std::string>());
-  if (!arm["runs"].empty())
-    first += fmt::format(" ({:.3g} TFLOP)", arm["runs"][0]["flops"].get<double>() / 1e12);
-  first +=
-      fmt::format(", {} paired seeds; losses in nats per token", r["seeds"].get<std::int64_t>());
-  lines.push_back(first);
-  std::string data = fmt::format(
-      "Corpus {}: {} symbols, validated on {} tokens", corpus["name"].get<std::string>(),
-      corpus["vocab"].get<std::int64_t>(), grouped(corpus["val_tokens_evaluated"]));
-  if (corpus["val_tokens_evaluated"].get<std::int64_t>() + 1 <
-      corpus["val_tokens"].get<std::int64_t>())
-    data += fmt::format(" of {} (a subset)", grouped(corpus["val_tokens"]));
-  if (corpus["bayes_loss"].is_number())
-    data += fmt::format("; Bayes-optimal {}, from a window of T {}", number(corpus["bayes_loss"]),
-                        number(corpus["bayes_loss_window"]));
+std::vector<std::string> header(const Report& r) {
+  std::vector<std::string> lines = {fmt::format("{}, {} paired {}; losses in nats per token",
+                                                budget_text(r), r.seeds,
+                                                r.seeds == 1 ? "seed" : "seeds")};
+  const DataReport& d = r.data;
+  std::string data = fmt::format("Corpus {}: {} symbols, validated on {} tokens", d.name, d.vocab,
+                                 grouped(d.evaluated));
+  if (d.evaluated + 1 < d.val_tokens)
+    data += fmt::format(" of {} (a subset)", grouped(d.val_tokens));
+  if (d.bayes_loss)
+    data += fmt::format("; Bayes-optimal {}, from a window of T {}", number(d.bayes_loss),
+                        number(d.bayes_loss_window));
   lines.push_back(data);
-  lines.push_back(fmt::format("{}, {}, {} threads", env["cpu"].get<std::string>(),
-                              env["isa"].get<std::string>(), env["threads"].get<std::int64_t>()));
+  std::string machines;
+  for (const Machine& m : r.machines)
+    machines += fmt::format("{}{}, {} {}", machines.empty() ? "Made on " : "; ", m.cpu, m.threads,
+                            m.threads == 1 ? "thread" : "threads");
+  if (!machines.empty()) lines.push_back(machines);
+  if (r.builds.size() == 1) lines.push_back("By " + to_string(r.builds.front()));
+  if (r.builds.size() > 1) {
+    lines.push_back(fmt::format(
+        "MIXED: made by {} builds, which may compute other bits; take differences with care:",
+        r.builds.size()));
+    for (const Build& build : r.builds) lines.push_back("  " + to_string(build));
+  }
+  if (!r.final)
+    lines.emplace_back("NOT FINAL: some runs are still to come, so there are no verdicts");
   return lines;
 }
 
-std::vector<std::string> footnotes(const Json& r) {
+std::vector<std::string> footnotes(const Report& r) {
   std::vector<std::string> lines = {
       "* lowest along the way: optimistic, since the validation split chose it.",
       "A seed varies initial weights, data order, masks and which stretch of the training split is "
-      "the "
-      "unique data; not the validation split.",
+      "the unique data; not the validation split.",
       fmt::format(
           "helps / hurts: Holm's p < {} (paired t, over the whole table); no difference: two "
           "one-sided tests within ±{} nats.",
-          r["rules"]["alpha"].get<double>(), r["rules"]["margin"].get<double>())};
-  if (r["corpus"]["bayes_loss"].is_number())
+          r.rules.alpha, r.rules.margin)};
+  if (r.data.bayes_loss)
     lines.emplace_back(
         "excess: loss above the Bayes-optimal one; in brackets, above the best that a window of T "
         "tokens allows.");
-  if (!r["rules"]["note"].get<std::string>().empty())
-    lines.push_back(r["rules"]["note"].get<std::string>());
-  if (r["budget"].get<std::string>().back() == 's' &&
-      r["budget"].get<std::string>().find("step") == std::string::npos &&
-      r["budget"].get<std::string>().find("flop") == std::string::npos &&
-      r["budget"].get<std::string>().find("epoch") == std::string::npos)
+  if (const std::string note = looks_note(r.rules); !note.empty()) lines.push_back(note);
+  if (!train::Budget::parse(r.budget).fixed_steps())
     lines.emplace_back(
         "A budget of time depends on the machine's speed at the moment: runs do not repeat bit by "
         "bit.");
-  lines.push_back("Runs: " + r["folder"].get<std::string>());
+  lines.push_back("Runs: " + r.store);
   return lines;
 }
 
@@ -161,41 +171,69 @@ std::string_view line_style(const std::vector<std::string>& line, bool heading) 
 }
 
 /// One line a run: what a spreadsheet or R wants.
-std::string csv(const Json& r) {
-  std::string out =
-      "epochs,unique_tokens,arm,seed,status,val_loss,best_val_loss,train_loss,run_epochs,steps,"
-      "tokens,"
-      "flops,seconds,diverged_at\n";
-  for (const Json& cell : r["cells"])
-    for (const Json& arm : cell["arms"])
-      for (const Json& run : arm["runs"]) {
-        out += csv_field(cell["epochs"]) + "," + csv_field(cell["unique_tokens"]) + "," +
-               csv_field(arm["name"]);
-        for (const char* key : {"seed", "status", "val_loss", "best_val_loss", "train_loss",
-                                "epochs", "steps", "tokens", "flops", "seconds", "diverged_at"})
-          out.append(1, ',').append(csv_field(run[key]));
-        out += "\n";
+std::string csv(const Report& r) {
+  std::string out = "cell,epochs,unique_tokens,arm,seed,id,status";
+  for (const Metric& m : metrics())
+    out.append(1, ',').append(m.name == "epochs" ? "run_epochs" : m.name);
+  out += "\n";
+  for (const CellReport& cell : r.cells)
+    for (const ArmReport& arm : cell.arms)
+      for (const RunRecord& run : arm.runs) {
+        const Json fields = {cell.name,
+                             cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr),
+                             cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr),
+                             arm.name,
+                             train::exact(run.seed),
+                             run.id,
+                             to_string(run.status)};
+        std::string line;
+        for (const Json& field : fields) line += csv_field(field) + ",";
+        for (const Metric& m : metrics())
+          line += csv_field(train::or_null(run.value(m.name))) + ",";
+        line.back() = '\n';
+        out += line;
       }
   return out;
 }
 
 }  // namespace
 
-std::string render(const Json& report, const std::string& format, bool color) {
-  if (format == "json") return report.dump(2) + "\n";
+std::string render(const Report& report, const std::string& format, bool color) {
+  if (format == "json") return to_json(report).dump(2) + "\n";
   if (format == "csv") return csv(report);
   const bool markdown = format == "md";
   std::string out;
   for (const std::string& line : header(report)) out += line + (markdown ? "  \n" : "\n");
-  for (const Json& cell : report["cells"]) {
+  for (const CellReport& cell : report.cells) {
     const Lines table = cell_table(report, cell);
-    out += (markdown ? "\n**" : "\n") + cell_title(cell) + (markdown ? "**\n\n" : "\n");
+    out += (markdown ? "\n**" : "\n") + cell.title + (markdown ? "**\n\n" : "\n");
     out += markdown ? markdown_table(table) : text_table(table, color ? line_style : nullptr);
   }
   out += "\n";
   for (const std::string& line : footnotes(report)) {
     if (markdown && line[0] == '*') out += '\\';  // a footnote's mark, no bullet
     out += line + (markdown ? "  \n" : "\n");
+  }
+  return out;
+}
+
+std::string render_live(const Report& report) {
+  std::string out = fmt::format("Not final: the table so far, of {} paired seeds\n", report.seeds);
+  for (const CellReport& cell : report.cells) {
+    Lines lines = {{"arm", "val loss", "difference", "seeds", ""}};
+    const ArmReport& first = cell.arms.front();
+    for (const ArmReport& arm : cell.arms) {
+      // Of the seeds that both have, or an arm that is one seed ahead would be held against others.
+      std::vector<double> diff;
+      for (const RunRecord& a : arm.runs)
+        for (const RunRecord& b : first.runs)
+          if (a.seed == b.seed && a.ok() && b.ok())
+            diff.push_back(a.value("val_loss").value_or(0) - b.value("val_loss").value_or(0));
+      lines.push_back({arm.name, mean_sd_of(arm, "val_loss"),
+                       &arm == &first ? "–" : signed_number(mean(diff)),
+                       std::to_string(arm.runs.size()), ""});
+    }
+    out += cell.title + "\n" + text_table(lines, nullptr);
   }
   return out;
 }

@@ -1,34 +1,75 @@
-// From run records to the answer, as one JSON document (schema below) that every format is made of.
+// From the records of a study to the answer: one typed document, of which every format is made.
 #pragma once
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "lab/study/comparison.h"
+#include "lab/stats/equivalent.h"
 #include "lab/study/speed.h"
+#include "lab/study/study_runs.h"
+#include "lab/study/verdict.h"
 
 namespace lab {
 
-/// Version of the document's schema:
-///   schema, budget,
-///   corpus {name, tokenizer, vocab, train_tokens, val_tokens, val_tokens_evaluated, hash,
-///           bayes_loss, bayes_loss_window},
-///   environment {cpu, isa, threads, isodrop, onednn, compiler},
-///   rules {margin, alpha, looks, note}, seeds, folder,
-///   cells[] {epochs, unique_tokens,
-///     arms[] {name, overrides,
-///       runs[] {seed, status, val_loss, best_val_loss, train_loss, epochs, steps, tokens, flops,
-///               seconds, eval_seconds, diverged_at},
-///       val_loss, best_val_loss, train_loss, gap, excess, excess_window {mean, sd},
-///       diverged, failed,
-///       vs_baseline {n, diff, ci95, p, p_holm, verdict, more_seeds} (null for the first arm),
-///       compute_equivalent {share, relation, text, rises} or null,
-///       tokens_per_second, step_time_ratio, epochs}}
-/// Losses are in nats per token, lists of two are [low, high], what isn't known is null.
-inline constexpr int kReportSchema = 1;
+/// Mean and standard deviation over the seeds that have the metric.
+struct Spread {
+  std::optional<double> mean, sd;
+};
 
-Json make_report(Comparison& comparison, const std::vector<ArmSpeed>& speeds);
+struct ArmReport {
+  std::string name;
+  Assignments set;
+  std::string budget;                  // what it may spend, "500steps"
+  std::vector<RunRecord> runs;         // of the whole budget, one a seed that is done or failed
+  std::vector<std::uint64_t> missing;  // seeds that are not done yet
+  std::map<std::string, Spread, std::less<>> metrics;  // of the runs that are ok, by name
+  int diverged = 0, failed = 0;
+  std::optional<Verdict> versus;  // not of the first arm, nor while runs are missing
+  std::optional<ComputeEquivalent> equivalent;
+  std::optional<ArmSpeed> speed;
+};
+
+struct CellReport {
+  std::string name, title;
+  Assignments set;
+  std::int64_t epochs = 0;
+  std::optional<std::int64_t> unique_tokens;
+  std::vector<ArmReport> arms;
+};
+
+struct DataReport {
+  std::string name, tokenizer, hash;
+  std::int64_t vocab = 0;
+  std::size_t train_tokens = 0, val_tokens = 0, evaluated = 0;
+  double val_bytes_per_token = 1;
+  std::optional<double> bayes_loss, bayes_loss_window;
+};
+
+struct Report {
+  bool final = true;  // every run that there must be is done or has failed
+  std::string budget;
+  DataReport data;             // of the first cell
+  std::vector<Build> builds;   // that made the runs, each once
+  std::set<Machine> machines;  // likewise
+  Rules rules;
+  std::int64_t seeds = 0;
+  std::string folder, store;
+  train::Settings base;
+  std::vector<CellReport> cells;
+};
+
+/// `looks`: how often verdicts were shown on growing data, this time included.
+Report make_report(const StudyRuns& runs, const std::vector<ArmSpeed>& speeds, int looks,
+                   const std::string& folder);
+
+/// The document as JSON, docs/schema.md.
+Json to_json(const Report& report);
 
 /// "text", "json", "csv", "md"
-std::string render(const Json& report, const std::string& format, bool color);
+std::string render(const Report& report, const std::string& format, bool color);
+/// What there is while runs are still being made: means and differences, no verdicts.
+std::string render_live(const Report& report);
 
 }  // namespace lab

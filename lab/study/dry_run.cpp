@@ -70,14 +70,14 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
 }  // namespace
 
 double DryRun::runs(std::size_t arm) const {
-  if (!comparison) return 1;
+  if (!study) return 1;
   double shares = 0;
-  for (const RunKey& key : missing)
-    if (key.arm == arm) shares += key.share;
+  for (const auto& [of, share] : missing)
+    if (of == arm) shares += share;
   return shares;
 }
 
-std::int64_t DryRun::run_count() const { return comparison ? std::ssize(missing) : 1; }
+std::int64_t DryRun::run_count() const { return study ? std::ssize(missing) : 1; }
 
 double DryRun::flops() const {
   double sum = 0;
@@ -86,11 +86,11 @@ double DryRun::flops() const {
 }
 
 double DryRun::seconds() const {
-  if (!comparison) return arms.front().seconds();
+  if (!study) return arms.front().seconds();
   const auto count = static_cast<std::size_t>(jobs.count);
   std::vector<double> busy_until(count, 0.0);
-  for (const RunKey& key : missing) {
-    const double alone = arms[key.arm].seconds() * key.share;
+  for (const auto& [arm, share] : missing) {
+    const double alone = arms[arm].seconds() * share;
     *std::min_element(busy_until.begin(), busy_until.end()) +=
         alone * static_cast<double>(count) / jobs.speedup;
   }
@@ -106,7 +106,7 @@ double DryRun::memory() const {
   }
   const auto program = static_cast<double>(first.program);
   const double runs =
-      missing.empty() && comparison ? 0 : static_cast<double>(jobs.count) * (most + program);
+      missing.empty() && study ? 0 : static_cast<double>(jobs.count) * (most + program);
   const double timing = fits_in(pair, available) ? pair + program : 0;
   return std::max(runs, timing) + static_cast<double>(first.corpus);
 }
@@ -124,24 +124,21 @@ DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus) {
   return plan;
 }
 
-DryRun dry_run(const Comparison& comparison, const Jobs& jobs) {
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs) {
+  runs.check(0);
   DryRun plan;
-  plan.comparison = true;
-  plan.missing = comparison.missing();
-  plan.done = comparison.keys().size() - plan.missing.size();
+  plan.study = true;
+  const Study& study = runs.study();
+  for (const Point& p : runs.missing())
+    plan.missing.emplace_back(p.arm, settings_at(study, p).budget_share /
+                                         settings_at(study, {p.cell, p.arm, 0, 0}).budget_share);
+  plan.done = runs.count() - plan.missing.size();
   plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
-  const train::Corpus& corpus = comparison.corpus();
-  const std::vector<Cell>& cells = comparison.cells();
-  for (const Arm& arm : comparison.spec().arms) {
-    train::Settings settings = arm.settings;
-    for (const Cell& cell : cells) {  // is there enough data?
-      settings.unique_tokens = cell.unique_tokens.value_or(arm.settings.unique_tokens);
-      train::check_run(settings, corpus);
-    }
-    plan.arms.push_back(estimate(arm.name, settings, corpus, plan.peak_gflops, plan.available));
-  }
+  for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
+    plan.arms.push_back(estimate(study.arms[arm].name, settings_at(study, {0, arm, 0, 0}),
+                                 runs.corpus(0), plan.peak_gflops, plan.available));
   return plan;
 }
 
@@ -150,9 +147,8 @@ void require_fits(const DryRun& plan) {
   const train::MemoryNeed& m = plan.arms.front().memory;
   engine::require_memory(
       plan.memory() - static_cast<double>(m.corpus + m.program),
-      plan.comparison
-          ? plan.jobs.count > 1 ? "this comparison with so many --jobs" : "this comparison"
-          : "this model and batch");
+      plan.study ? plan.jobs.count > 1 ? "this comparison with so many --jobs" : "this comparison"
+                 : "this model and batch");
 }
 
 }  // namespace lab

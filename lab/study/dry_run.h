@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "lab/study/comparison.h"
 #include "lab/study/jobs.h"
+#include "lab/study/study_runs.h"
 
 namespace lab {
 
@@ -22,9 +22,9 @@ struct RunEstimate {
 
 struct DryRun {
   std::vector<RunEstimate> arms;  // one run of each
-  bool comparison = false;
-  std::vector<RunKey> missing;  // of a comparison: the runs to be made
-  std::size_t done = 0;         // those that are done already
+  bool study = false;
+  std::vector<std::pair<std::size_t, double>> missing;  // of a study: arm and share of each run
+  std::size_t done = 0;                                 // those that are done already
   Jobs jobs;
   double peak_gflops = 0;     // measured
   std::size_t available = 0;  // bytes of memory; 0: unknown
@@ -44,10 +44,7 @@ struct DryRun {
 
 /// Throws engine::Error where the runs cannot be made for another reason than memory.
 DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus);
-DryRun dry_run(const Comparison& comparison, const Jobs& jobs);
-
-std::string render_text(const DryRun& plan);
-Json to_json(const DryRun& plan);
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs);
 
 /// Throws the error that the real run would end with where memory is short.
 void require_fits(const DryRun& plan);

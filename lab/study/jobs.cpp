@@ -1,25 +1,24 @@
 #include "lab/study/jobs.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <optional>
-#include <utility>
 
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
-#include "lab/runs/worker_pool.h"
+#include "lab/runs/processes.h"
+#include "train/files.h"
 
 namespace lab {
 namespace {
 
 constexpr double kMostSeconds = 1.8;   // that all trials together may take
 constexpr double kWindow = 0.2;        // of steps that are timed in one trial
-constexpr double kTellEvery = 0.02;    // seconds; more often would disturb what is timed
 constexpr double kLeastFlops = 5e11;   // below it the runs are over before much is tried
 constexpr double kWorthwhile = 1.03;   // times as fast: less is noise
 constexpr double kPastTheBest = 0.95;  // of the best rate: more processes bring no more
@@ -30,65 +29,79 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Steps of a run until somebody ends this process; tells when each of them was over.
-[[noreturn]] void step_forever(const Comparison& c, const RunKey& key,
-                               const WorkerPool::Tell& tell) {
-  train::Trainer trainer(c.settings(key), c.corpus());
-  std::vector<double> ends;
-  double told = 0;
-  for (std::uint64_t i = 0;; ++i) {
-    trainer.step(i, 0.5);
-    ends.push_back(now());
-    if (ends.back() - told < kTellEvery) continue;
-    told = ends.back();
-    tell({reinterpret_cast<const char*>(ends.data()), ends.size() * sizeof(double)});
-    ends.clear();
+/// A spec in a file of its own, outside the store: a trial makes no run.
+class TrialSpec {
+ public:
+  explicit TrialSpec(const RunSpec& spec) : path_(std::filesystem::temp_directory_path() / name()) {
+    train::write_json(path_, to_json(spec));
   }
-}
+  ~TrialSpec() {
+    std::error_code ignored;  // best effort: it is in nobody's way
+    std::filesystem::remove(path_, ignored);
+  }
+  TrialSpec(const TrialSpec&) = delete;
+  TrialSpec& operator=(const TrialSpec&) = delete;
+  std::string path() const { return path_.string(); }
 
-/// Median time of the steps that began at `from` or later; nullopt for fewer than kLeastSteps.
-std::optional<double> step_seconds(const std::vector<double>& ends, double from) {
-  std::vector<double> seconds;
-  for (std::size_t i = 1; i < ends.size(); ++i)
-    if (ends[i - 1] >= from) seconds.push_back(ends[i] - ends[i - 1]);
-  if (seconds.size() < kLeastSteps) return {};
-  const auto middle = seconds.begin() + std::ssize(seconds) / 2;
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
-}
+ private:
+  static std::string name() { return fmt::format("isodrop-trial-{}.json", getpid()); }
+  std::filesystem::path path_;
+};
+
+/// Steps of one worker: how many were done when.
+struct Pace {
+  std::vector<double> at;
+  std::vector<std::size_t> steps;
+
+  /// When it was warm; nullopt: not yet.
+  std::optional<double> warm() const {
+    for (std::size_t i = 0; i < at.size(); ++i)
+      if (steps[i] >= kWarmUp) return at[i];
+    return {};
+  }
+  /// Steps per second from `from` on; nullopt for fewer than kLeastSteps.
+  std::optional<double> rate(double from) const {
+    const auto first = std::lower_bound(at.begin(), at.end(), from) - at.begin();
+    if (first >= std::ssize(at)) return {};
+    const auto i = static_cast<std::size_t>(first);
+    if (steps.back() < steps[i] + kLeastSteps) return {};
+    return static_cast<double>(steps.back() - steps[i]) / (at.back() - at[i]);
+  }
+};
 
 /// Steps per second of all jobs together, while all of them are at it; nullopt where that is not
-/// known by `deadline` or one of them failed.
-std::optional<double> steps_per_second(const Comparison& c, const Jobs& jobs, double deadline) {
-  const RunKey key = c.missing().front();
-  WorkerPool pool;
+/// known by `deadline` or one of them ended.
+std::optional<double> steps_per_second(const TrialSpec& spec, const std::string& program,
+                                       const Jobs& jobs, double deadline) {
+  Processes processes;
+  const Workers workers{program, jobs.count, jobs.threads};
   for (std::int64_t slot = 0; slot < jobs.count; ++slot)
-    pool.start(static_cast<std::size_t>(slot), [&](const WorkerPool::Tell& tell) {
-      omp_set_num_threads(static_cast<int>(jobs.share(slot)));
-      step_forever(c, key, tell);
-    });
-  std::vector<std::vector<double>> ends(static_cast<std::size_t>(jobs.count));
+    processes.start(static_cast<std::size_t>(slot),
+                    {program, "run", spec.path(), "--trial", "--format", "json", "--threads",
+                     std::to_string(workers.share(slot))});
+  std::vector<Pace> paces(static_cast<std::size_t>(jobs.count));
   for (double time = now(); time < deadline; time = now()) {
-    const auto event = pool.wait(deadline - time);
-    if (!event) continue;
-    if (event->end) return {};
-    std::vector<double> more(event->message.size() / sizeof(double));
-    std::memcpy(more.data(), event->message.data(), more.size() * sizeof(double));
-    auto& mine = ends[event->worker];
-    mine.insert(mine.end(), more.begin(), more.end());
+    const auto news = processes.wait(deadline - time);
+    if (!news) continue;
+    if (news->end) return {};
+    const Json json = Json::parse(news->line, nullptr, false);
+    if (!json.is_object() || json.value("event", "") != event::kTrial) continue;
+    paces[news->number].at.push_back(json.value("at", 0.0));
+    paces[news->number].steps.push_back(json.value("steps", std::size_t{0}));
     double from = 0;  // when the last of them was warm
     bool warm = true;
-    for (const auto& e : ends) {
-      warm = warm && e.size() >= kWarmUp;
-      if (warm) from = std::max(from, e[kWarmUp - 1]);
+    for (const Pace& pace : paces) {
+      const auto since = pace.warm();
+      warm = warm && since;
+      if (since) from = std::max(from, *since);
     }
     if (!warm || now() < from + kWindow) continue;
     double rate = 0;
     bool enough = true;
-    for (const auto& e : ends) {
-      const auto seconds = step_seconds(e, from);
-      enough = enough && seconds;
-      if (enough) rate += 1 / *seconds;
+    for (const Pace& pace : paces) {
+      const auto own = pace.rate(from);
+      enough = enough && own;
+      rate += own.value_or(0);
     }
     if (enough) return rate;
   }
@@ -96,27 +109,27 @@ std::optional<double> steps_per_second(const Comparison& c, const Jobs& jobs, do
 }
 
 std::string at_once(const Jobs& jobs) {
-  const std::int64_t least = jobs.share(jobs.count - 1);
+  const std::int64_t least = std::max<std::int64_t>(1, jobs.threads / jobs.count);
   return fmt::format("{} runs at once, {} {} each", jobs.count, least,
                      least == 1 ? "thread" : "threads");
 }
 
 /// FLOPs of the missing runs, each taken for one of the first.
-double flops_left(const Comparison& c) {
-  const std::vector<RunKey> missing = c.missing();
-  RunKey key = missing.front();
-  key.share = 1;
-  const train::Trainer plan(c.settings(key), c.corpus(), train::Trainer::Make::kPlan);
-  double shares = 0;
-  for (const RunKey& run : missing) shares += run.share;
-  return plan.flops_per_step() * static_cast<double>(plan.total_steps()) * shares;
+double flops_left(const StudyRuns& runs) {
+  double flops = 0;
+  std::optional<double> whole;
+  for (const Point& p : runs.missing()) {
+    const train::Settings& s = runs.spec(runs.id(p)).settings;
+    if (!whole) {
+      const train::Trainer plan(s, runs.corpus(p.cell), train::Trainer::Make::kPlan);
+      whole = plan.flops_per_step() * static_cast<double>(plan.total_steps()) / s.budget_share;
+    }
+    flops += *whole * s.budget_share;
+  }
+  return flops;
 }
 
 }  // namespace
-
-std::int64_t Jobs::share(std::int64_t slot) const {
-  return std::max<std::int64_t>(1, threads / count + (slot < threads % count ? 1 : 0));
-}
 
 Jobs given_jobs(std::int64_t count, const train::Settings& settings) {
   const std::int64_t threads = settings.threads > 0 ? settings.threads : engine::max_threads();
@@ -130,30 +143,31 @@ Jobs given_jobs(std::int64_t count, const train::Settings& settings) {
   return {count, threads, 1, ""};
 }
 
-Jobs measured_jobs(const Comparison& c) {
+Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
   Jobs one{1, engine::max_threads(), 1, ""};
-  const std::size_t runs = c.missing().size();
-  if (runs < 2 || one.threads < 2) return one;
+  const std::vector<Point> missing = runs.missing();
+  if (missing.size() < 2 || one.threads < 2) return one;
   const auto single = [&](const std::string& why) {
     one.note = "one run at a time: " + why;
     return one;
   };
-  if (!train::Budget::parse(c.spec().base.budget).fixed_steps())
+  if (!train::Budget::parse(runs.study().base.budget).fixed_steps())
     return single("a budget in seconds needs the machine to itself");
-  if (flops_left(c) < kLeastFlops) return single("too little to do to try out more");
+  if (flops_left(runs) < kLeastFlops) return single("too little to do to try out more");
   const auto available = static_cast<double>(engine::available_memory());
-  const double bytes = static_cast<double>(c.run_memory());
-  std::int64_t most = std::min(one.threads, static_cast<std::int64_t>(runs));
+  const double bytes = static_cast<double>(runs.run_memory());
+  std::int64_t most = std::min(one.threads, std::ssize(missing));
   if (available > 0) most = std::min(most, static_cast<std::int64_t>(available / bytes));
   if (most < 2)
     return single(fmt::format("memory has no room for more ({:.1f} GB a run, {:.1f} GB free)",
                               bytes / 1e9, available / 1e9));
 
+  const TrialSpec spec(runs.spec(runs.id(missing.front())));
   const double deadline = now() + kMostSeconds;
-  const auto first = steps_per_second(c, one, deadline);
+  const auto first = steps_per_second(spec, program, one, deadline);
   // How much sooner the missing runs are done: the last round may have fewer of them than jobs.
   const auto gain = [&](const Jobs& jobs) {
-    const auto n = static_cast<double>(runs), k = static_cast<double>(jobs.count);
+    const auto n = static_cast<double>(missing.size()), k = static_cast<double>(jobs.count);
     return jobs.speedup * n / (std::ceil(n / k) * k);
   };
   Jobs best = one;  // of more than one
@@ -161,7 +175,7 @@ Jobs measured_jobs(const Comparison& c) {
   for (std::int64_t count = 2; first && count <= most; ++count) {
     if (one.threads % count != 0) continue;  // all threads, evenly
     Jobs jobs{count, one.threads, 1, ""};
-    const auto rate = steps_per_second(c, jobs, deadline);
+    const auto rate = steps_per_second(spec, program, jobs, deadline);
     if (!rate) break;
     jobs.speedup = *rate / *first;
     if (best.count == 1 || gain(jobs) > gain(best) * kWorthwhile) best = jobs;
@@ -177,12 +191,14 @@ Jobs measured_jobs(const Comparison& c) {
   return best;
 }
 
-double measured_speedup(const Comparison& c, const Jobs& jobs) {
-  if (jobs.count == 1 || c.missing().size() < 2) return 1;
+double measured_speedup(const StudyRuns& runs, const Jobs& jobs, const std::string& program) {
+  const std::vector<Point> missing = runs.missing();
+  if (jobs.count == 1 || missing.size() < 2) return 1;
+  const TrialSpec spec(runs.spec(runs.id(missing.front())));
   const Jobs one{1, jobs.threads, 1, ""};
   const double deadline = now() + kMostSeconds;
-  const auto alone = steps_per_second(c, one, deadline);
-  const auto together = alone ? steps_per_second(c, jobs, deadline) : std::nullopt;
+  const auto alone = steps_per_second(spec, program, one, deadline);
+  const auto together = alone ? steps_per_second(spec, program, jobs, deadline) : std::nullopt;
   return together ? *together / *alone : 1;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/quantile.h"
 #include "train/trainer.h"
 
 namespace lab {
@@ -11,46 +12,61 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUp = 2;  // rounds
+constexpr int kPhases = 8;  // of a schedule
 
-double timed_step(train::Trainer& trainer, std::uint64_t index) {
-  const auto start = Clock::now();
-  trainer.step(index, 0.5);
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+/// Seconds of a step at every phase, added up.
+class Timed {
+ public:
+  Timed(const train::Settings& settings, const train::Corpus& corpus)
+      : trainer_(settings, corpus) {}
 
-/// The value that a share `q` of the samples lies below.
-double quantile(std::vector<double> x, double q) {
-  const auto at = static_cast<std::ptrdiff_t>(q * static_cast<double>(x.size() - 1) + 0.5);
-  std::nth_element(x.begin(), x.begin() + at, x.end());
-  return x[static_cast<std::size_t>(at)];
-}
+  double step(double progress) {
+    const auto start = Clock::now();
+    trainer_.step(index_++, progress);
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  double tokens_per_step() const { return trainer_.tokens_per_step(); }
+
+ private:
+  train::Trainer trainer_;
+  std::uint64_t index_ = 0;
+};
+
+bool scheduled(const train::Settings& s) { return s.reg.find('~') != std::string::npos; }
 
 }  // namespace
 
-std::vector<ArmSpeed> measure_speed(const std::vector<Arm>& arms, const train::Corpus& corpus,
-                                    int rounds, double seconds) {
+std::vector<ArmSpeed> measure_speed(const StudyRuns& runs, int rounds, double seconds) {
+  const auto settings = [&](std::size_t arm) { return settings_at(runs.study(), {0, arm, 0, 0}); };
+  const std::size_t arms = runs.study().arms.size();
   std::vector<ArmSpeed> speeds(1);
   std::vector<double> first_times;
-  train::Trainer first(arms[0].settings, corpus);
-  std::uint64_t step = 0;
-  for (std::size_t i = 1; i < arms.size(); ++i) {
-    train::Trainer arm(arms[i].settings, corpus);
+  Timed first(settings(0), runs.corpus(0));
+  for (std::size_t i = 1; i < arms; ++i) {
+    Timed arm(settings(i), runs.corpus(0));
+    const int phases = scheduled(settings(0)) || scheduled(settings(i)) ? kPhases : 1;
     std::vector<double> times, ratios;
     const auto start = Clock::now();
-    const double share = seconds / static_cast<double>(arms.size() - 1);
-    for (int round = -kWarmUp; round < rounds; ++round, ++step) {
+    const double share = seconds / static_cast<double>(arms - 1);
+    for (int round = -kWarmUp; round < rounds; ++round) {
       if (round > 2 && std::chrono::duration<double>(Clock::now() - start).count() > share) break;
-      const double one = timed_step(first, step), other = timed_step(arm, step);
+      double one = 0, other = 0;
+      for (int phase = 0; phase < phases; ++phase) {
+        const double progress = (phase + 0.5) / phases;
+        one += first.step(progress) / phases;
+        other += arm.step(progress) / phases;
+      }
       if (round < 0) continue;
       first_times.push_back(one);
       times.push_back(other);
       ratios.push_back(other / one);
     }
-    speeds.push_back({arm.tokens_per_step() / quantile(times, 0.5), quantile(ratios, 0.5),
-                      quantile(ratios, 0.25), quantile(ratios, 0.75)});
+    speeds.push_back({arm.tokens_per_step() / engine::quantile(times, 0.5),
+                      engine::quantile(ratios, 0.5), engine::quantile(ratios, 0.25),
+                      engine::quantile(ratios, 0.75)});
   }
   if (!first_times.empty())
-    speeds[0].tokens_per_second = first.tokens_per_step() / quantile(first_times, 0.5);
+    speeds[0].tokens_per_second = first.tokens_per_step() / engine::quantile(first_times, 0.5);
   return speeds;
 }
 

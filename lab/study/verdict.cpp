@@ -104,6 +104,8 @@ double look_factor(int looks) {
   return looks == 1 ? 1 : k * (k - 1);
 }
 
+double ci_level(const Rules& rules) { return 1 - rules.alpha / look_factor(rules.looks); }
+
 std::string looks_note(const Rules& rules) {
   if (rules.looks <= 1) return "";
   const double factor = look_factor(rules.looks);
@@ -111,7 +113,7 @@ std::string looks_note(const Rules& rules) {
       "look {} at this comparison: p values are multiplied by {:.0f} and intervals cover {:.6g} %, "
       "so that all looks after the first together err with probability at most {:g} "
       "(alpha spending, Lan & DeMets 1983, with Boole's inequality)",
-      rules.looks, factor, 100 * (1 - rules.alpha / factor), rules.alpha);
+      rules.looks, factor, 100 * ci_level(rules), rules.alpha);
 }
 
 std::optional<int> seeds_to_tell(const Sample& x, double alpha_difference, double alpha_equivalence,

@@ -82,6 +82,9 @@ struct Verdict {
 /// neither is going on with an interrupted comparison before any verdict was shown.
 double look_factor(int looks);
 
+/// What the intervals cover: 1 - alpha / look_factor(looks).
+double ci_level(const Rules& rules);
+
 /// A sentence for the report when looks > 1, "" otherwise.
 std::string looks_note(const Rules& rules);
 

@@ -50,12 +50,16 @@ TEST_F(CliCompare, TheDocumentHasTheSchema) {
   const Json j =
       json(kCompare + Words{"--seeds", "3", "--epochs", "1,4", "--arm", "none", "--arm",
                             "dropout=0.1,weight_decay=0.3", "--arm", "wide: n_embd=24,batch=8"});
-  EXPECT_EQ(j["schema"], 1);
+  EXPECT_EQ(j["schema"], 2);
+  EXPECT_EQ(j["final"], true);
   EXPECT_EQ(j["budget"], "20steps");
   expect_keys(j["corpus"],
               {"name", "tokenizer", "vocab", "hash", "bayes_loss", "bayes_loss_window"});
   EXPECT_TRUE(j["corpus"]["bayes_loss"].is_null());
-  expect_keys(j["environment"], {"cpu", "isa", "threads", "isodrop", "onednn"});
+  ASSERT_EQ(j["builds"].size(), 1U);
+  expect_keys(j["builds"][0], {"isodrop", "commit", "source", "compiler", "isa", "onednn"});
+  ASSERT_EQ(j["machines"].size(), 1U);
+  expect_keys(j["machines"][0], {"cpu", "threads"});
   ASSERT_EQ(j["cells"].size(), 2U);
   for (std::size_t c = 0; c < 2; ++c) {
     const Json& cell = j["cells"][c];
@@ -73,8 +77,9 @@ TEST_F(CliCompare, TheDocumentHasTheSchema) {
       ASSERT_EQ(arm["runs"].size(), 3U);
       double sum = 0;
       for (const Json& r : arm["runs"]) {
-        expect_keys(r, {"seed", "status", "val_loss", "best_val_loss", "train_loss", "epochs",
-                        "steps", "tokens", "flops", "seconds", "diverged_at"});
+        expect_keys(r,
+                    {"id", "build", "machine", "seed", "status", "val_loss", "best_val_loss",
+                     "train_loss", "epochs", "steps", "tokens", "flops", "seconds", "diverged_at"});
         EXPECT_EQ(r["status"], "ok");
         EXPECT_TRUE(r["diverged_at"].is_null());
         sum += r["val_loss"].get<double>();
@@ -85,14 +90,15 @@ TEST_F(CliCompare, TheDocumentHasTheSchema) {
       const double factor = arm["name"] == "wide" ? 2 : 1;
       EXPECT_NEAR(arm["runs"][0]["epochs"].get<double>() / (epochs * factor), 1.05, 0.05);
       if (arm["vs_baseline"].is_null()) continue;
-      expect_keys(arm["vs_baseline"], {"diff", "ci95", "p", "p_holm", "verdict", "more_seeds"});
+      expect_keys(arm["vs_baseline"], {"diff", "ci", "p", "p_holm", "verdict", "more_seeds"});
       const double diff = arm["vs_baseline"]["diff"].get<double>();
       EXPECT_NEAR(
           diff,
           arm["val_loss"]["mean"].get<double>() - cell["arms"][0]["val_loss"]["mean"].get<double>(),
           1e-9);
-      EXPECT_LT(arm["vs_baseline"]["ci95"][0].get<double>(), diff);
-      EXPECT_GT(arm["vs_baseline"]["ci95"][1].get<double>(), diff);
+      EXPECT_LT(arm["vs_baseline"]["ci"]["low"].get<double>(), diff);
+      EXPECT_GT(arm["vs_baseline"]["ci"]["high"].get<double>(), diff);
+      EXPECT_EQ(arm["vs_baseline"]["ci"]["level"], 0.95);
     }
   }
 }
@@ -105,7 +111,7 @@ TEST_F(CliCompare, WhatOneSeedCannotTellIsNull) {
   ASSERT_EQ(arms.size(), 3U);  // none, dropout=0.1, dropout=0.2
   EXPECT_TRUE(arms[0]["val_loss"]["sd"].is_null());
   EXPECT_TRUE(versus["diff"].is_number());
-  for (const char* key : {"ci95", "p", "p_holm"}) EXPECT_TRUE(versus[key].is_null()) << key;
+  for (const char* key : {"ci", "p", "p_holm"}) EXPECT_TRUE(versus[key].is_null()) << key;
   EXPECT_EQ(versus["verdict"], "cannot be told yet");
 }
 
@@ -172,10 +178,7 @@ TEST_F(CliCompare, TheEquivalentTrainsTheFirstArmAtOtherBudgets) {
   const Json& worth = j["cells"][0]["arms"][1]["compute_equivalent"];
   ASSERT_TRUE(worth.is_object()) << j["cells"][0];
   EXPECT_EQ(worth["text"], "<0.25");
-  std::size_t runs = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder.path() / "cmp"))
-    runs += entry.path().filename() == "summary.json" ? 1 : 0;
-  EXPECT_EQ(runs, 2U * (2 + 3));
+  EXPECT_EQ(records(folder.path() / "runs").size(), 2U * (2 + 3));
 }
 
 TEST_F(CliCompare, AnotherCommandInTheSameFolderIsRefused) {

@@ -28,9 +28,12 @@ void fill(const TempFolder& folder) {
   folder.write("shortval.txt", small_text(600));  // a tenth of it holds no window of 64
   folder.write("invalid.txt", small_text(1234) + "\xC3(" + small_text(2000));
   folder.write("folder/precious.txt", "precious");
-  folder.write("other/comparison.json", R"({"isodrop":"0.0.1"})"
+  folder.write("older/comparison.json", R"({"isodrop":"0.0.1"})"
                                         "\n");
-  folder.write("other/crops/none/seed-1/summary.json", "{}\n");
+  folder.write("other/study.json", R"({"isodrop":"0.0.1"})"
+                                   "\n");
+  folder.write("edited.json", R"({"schema":2,"settings":{}})"
+                              "\n");
 }
 
 TEST_P(CliErrors, OneLineThatHelpsAndNothingTouched) {
@@ -130,6 +133,27 @@ std::vector<BadInput> bad_inputs() {
       {"EpochsUnparsable", compare + Words{"--epochs", "1,x"}, {"--epochs '1,x'", "1,32"}},
       {"EpochsTooMany", compare + Words{"--epochs", "1000"}, {"--epochs 1000", "fewer epochs"}},
       {"AnotherComparison", out("compare", "other"), {"other", "another comparison", "folder"}},
+      {"AnOlderComparison", out("compare", "older"), {"older", "older isodrop", "another folder"}},
+      {"TrainIntoAnOlderComparison", out("train", "older"), {"older", "comparison", "folder"}},
+      {"RunWhat", {"run"}, {"run what?", "--plan"}},
+      {"RunNoSpec", {"run", "nosuch.json"}, {"nosuch.json", "cannot read"}},
+      {"RunText", {"run", "text.txt"}, {"text.txt", "not valid JSON"}},
+      {"RunEdited", {"run", "edited.json"}, {"edited.json", "numerics"}},
+      {"SeedsWithoutCompare", train + Words{"--seeds", "3"}, {"--seeds 3", "--compare"}},
+      {"PlanWithoutCompare", train + Words{"--plan", "p"}, {"--plan p", "--compare"}},
+      {"AxisWithoutValue", compare + Words{"--axis", "n_embd"}, {"--axis 'n_embd'", "64,128"}},
+      {"AxisUnknown", compare + Words{"--axis", "nembd=8"}, {"nembd", "n_embd"}},
+      {"AxisBadValue", compare + Words{"--axis", "n_embd=64,x"}, {"n_embd", "'x'"}},
+      {"AxisTwice", compare + Words{"--axis", "lr=1e-3,0.001"}, {"lr", "twice"}},
+      {"AxisSeed", compare + Words{"--axis", "seed=1,2"}, {"seed", "another setting"}},
+      {"TwoAxesOfOneSetting",
+       compare + Words{"--axis", "lr=1", "--axis", "lr=2"},
+       {"two axes set lr", "once"}},
+      {"AxisDoesNotFit", compare + Words{"--axis", "n_head=2,5"}, {"n_head=5", "arm 'none'"}},
+      {"SeedsOverflow",
+       {"compare", "--text", "text.txt", "--preset", "tiny", "--seed", "9223372036854775806",
+        "--seeds", "5"},
+       {"--seeds 5", "9223372036854775806", "smaller --seed"}},
       {"TrainIntoAComparison", out("train", "other"), {"other", "comparison", "folder"}},
       {"CompareIntoAFullFolder", out("compare", "folder"), {"folder", "no comparison", "choose"}},
       {"CompareIntoAFile", out("compare", "text.txt"), {"text.txt", "choose"}},
@@ -156,7 +180,7 @@ std::vector<BadInput> bad_inputs() {
        {"compare", "--text", "text.txt", "--preset", "tiny", "--budget", "5s", "--threads", "2",
         "--jobs", "2", "--out", "out"},
        {"--jobs 2", "--budget 5s", "--jobs 1"}},
-      {"JobsOfOneRun", train + Words{"--jobs", "1"}, {"--jobs", "--compare"}},
+      {"JobsOfOneRun", train + Words{"--jobs", "1"}, {"--jobs 1", "--compare"}},
       {"CompareWithoutRegularizer", train + Words{"--compare"}, {"--compare", "--dropout 0.1"}},
       {"WarmupOne", train + Words{"--warmup", "1"}, {"--warmup '1'", "[0, 1)"}},
       {"LrNan", train + Words{"--lr", "nan"}, {"--lr 'nan'", "number"}},

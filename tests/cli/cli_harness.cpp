@@ -66,9 +66,12 @@ void Process::start(const Words& command, const std::filesystem::path& folder,
                     const Words& environment) {
   output_ = std::make_unique<TempFolder>();
   Words words = command, variables = environment;
+  if (std::none_of(environment.begin(), environment.end(),
+                   [](const std::string& own) { return own.starts_with("ISODROP_STORE="); }))
+    variables.emplace_back("ISODROP_STORE=runs");
   for (char** v = environ; *v != nullptr; ++v) {
     const std::string variable = *v, name = variable.substr(0, variable.find('=') + 1);
-    if (std::none_of(environment.begin(), environment.end(),
+    if (std::none_of(variables.begin(), variables.end(),
                      [&](const std::string& own) { return own.starts_with(name); }))
       variables.push_back(variable);
   }
@@ -141,6 +144,16 @@ Result isodrop(const Words& args, const std::filesystem::path& folder, const Wor
   return Process(args, folder, environment).wait();
 }
 
+std::map<std::string, std::string> records(const std::filesystem::path& store) {
+  std::map<std::string, std::string> out;
+  std::error_code none_yet;
+  for (const auto& entry : std::filesystem::directory_iterator(store, none_yet)) {
+    std::ifstream in(entry.path() / "record.json");
+    if (in) out[entry.path().filename()] = {std::istreambuf_iterator<char>(in), {}};
+  }
+  return out;
+}
+
 nlohmann::json json_of(const Words& args, const Result& result) {
   const auto json = nlohmann::json::parse(result.out, nullptr, false);
   EXPECT_FALSE(json.is_discarded()) << describe(args, result);
@@ -178,7 +191,7 @@ nlohmann::json losses(const nlohmann::json& report) {
     for (const nlohmann::json& arm : cell["arms"]) {
       for (const nlohmann::json& run : arm["runs"])
         for (const char* key : {"seed", "status", "val_loss", "best_val_loss", "train_loss",
-                                "steps", "tokens", "flops", "epochs"})
+                                "steps", "tokens", "flops", "epochs", "id"})
           out.push_back(run[key]);
       out.push_back(arm["vs_baseline"]);
     }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -30,7 +31,8 @@ std::string describe(const Words& args, const Result& result);
 /// A started process; kills it where it is still running at the end.
 class Process {
  public:
-  /// `args` are those of isodrop. `environment` "NAME=VALUE" on top of the test's own.
+  /// `args` are those of isodrop. `environment` "NAME=VALUE" on top of the test's own
+  /// and of ISODROP_STORE=runs.
   Process(const Words& args, const std::filesystem::path& folder, const Words& environment = {});
   /// Any other program.
   static Process program(const Words& command, const std::filesystem::path& folder);
@@ -62,6 +64,9 @@ Result isodrop(const Words& args, const std::filesystem::path& folder,
                const Words& environment = {});
 
 /// Parses standard output; fails the test where it is no JSON.
+/// The runs of a store that are done: id and record.json, as text.
+std::map<std::string, std::string> records(const std::filesystem::path& store);
+
 nlohmann::json json_of(const Words& args, const Result& result);
 
 /// "isodrop: error: ..." where that is the only line; otherwise fails the test.

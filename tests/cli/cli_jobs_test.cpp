@@ -34,10 +34,10 @@ class CliJobs : public testing::Test {
 
 TEST_F(CliJobs, AnyNumberOfJobsAndThreadsGivesTheSameBits) {
   const Json one = losses(result(compare("one") + Words{"--jobs", "1"}));
-  EXPECT_EQ(one.size(), 2U * (2 * 9 + 1));
-  EXPECT_EQ(losses(result(compare("two") + Words{"--jobs", "2"})), one);
-  EXPECT_EQ(losses(result(compare("auto"))), one);
-  Words four = compare("four") + Words{"--jobs", "4"};
+  EXPECT_EQ(one.size(), 2U * (2 * 10 + 1));
+  EXPECT_EQ(losses(result(compare("two") + Words{"--jobs", "2", "--store", "b"})), one);
+  EXPECT_EQ(losses(result(compare("auto") + Words{"--store", "c"})), one);
+  Words four = compare("four") + Words{"--jobs", "4", "--store", "d"};
   *(std::find(four.begin(), four.end(), "--threads") + 1) = "4";
   EXPECT_EQ(losses(result(four)), one);
 }
@@ -46,14 +46,18 @@ TEST_F(CliJobs, WhereNoRunCanBeMadeItSaysWhyAndFails) {
   const Words args = compare("out") + Words{"--jobs", "2"};
   result(args);
   const Json whole = losses(result(args));
-  fs::remove_all(folder.path() / "out/crops");
-  folder.write("out/crops", "in the way");
+  for (const auto& [id, record] : records(folder.path() / "runs")) {
+    fs::remove(folder.path() / "runs" / id / "record.json");
+    fs::remove(folder.path() / "runs" / id / "lock");
+    fs::create_directory(folder.path() / "runs" / id / "lock");  // in the way
+  }
   const Result r = isodrop(args, folder.path());
   EXPECT_EQ(r.code, 1) << describe(args, r);
   EXPECT_EQ(r.out, "");
   EXPECT_NE(r.err.find("not one run of this comparison could be made"), std::string::npos) << r.err;
-  EXPECT_NE(r.err.find("none · seed 1: cannot create the folder"), std::string::npos) << r.err;
-  fs::remove(folder.path() / "out/crops");
+  EXPECT_NE(r.err.find("none · seed 1: cannot write runs/"), std::string::npos) << r.err;
+  for (const auto& entry : fs::directory_iterator(folder.path() / "runs"))
+    fs::remove(entry.path() / "lock");
   EXPECT_EQ(losses(result(args)), whole);
 }
 

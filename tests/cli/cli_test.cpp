@@ -163,7 +163,7 @@ TEST_F(Cli, ColourIsForTerminalsOnlyAndNoColorStopsIt) {
       Process::program({"script", "--version"}, folder.path()).wait().code != 0)
     GTEST_SKIP() << "script(1), which makes a terminal, is not installed";
   const auto on_terminal = [&](const std::string& before) {
-    const std::string command = before + " TERM=xterm '" ISODROP_BINARY "' train --help";
+    const std::string command = before + " TERM=xterm '" ISODROP_BINARY "' list norms";
     return Process::program({"script", "-qec", command, "/dev/null"}, folder.path()).wait().out;
   };
   EXPECT_NE(on_terminal("env -u NO_COLOR").find("\x1b[1m"), std::string::npos);

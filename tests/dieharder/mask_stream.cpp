@@ -198,7 +198,7 @@ int run(int argc, char** argv) {
   const cli::Command self = command();
   const cli::Parsed args = cli::parse(self, argc, argv);
   if (args.help) {
-    fmt::print("{}", cli::help(self, cli::columns(stdout), cli::color(stdout)));
+    fmt::print("{}", cli::help(self, cli::columns(stdout)));
     return 0;
   }
   const Generator& generator =

@@ -64,7 +64,7 @@ TEST_F(Jobs, ARunThatIsKilledTouchesNoOtherAndIsMadeAgain) {
   }
   EXPECT_EQ(r.code, 0) << describe(args, r);
   EXPECT_NE(r.err.find("failed: its process was killed (SIGKILL"), std::string::npos) << r.err;
-  EXPECT_NE(r.err.find("the same command trains it again"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("the same command makes it again"), std::string::npos) << r.err;
   int failed = 0, ok = 0;
   const Json first = json_of(args, r);
   for (const Json& arm : first["cells"][0]["arms"])
@@ -74,16 +74,15 @@ TEST_F(Jobs, ARunThatIsKilledTouchesNoOtherAndIsMadeAgain) {
     }
   EXPECT_EQ(failed, 1);
   EXPECT_EQ(ok, 3);
-  EXPECT_EQ(files("killed", ".tmp"), std::set<std::string>{});
-  std::map<std::string, std::string> kept;
-  for (const std::string& name : files("killed", "/summary.json")) kept[name] = folder.read(name);
+    std::map<std::string, std::string> kept;
+  for (const std::string& name : files("runs", "/record.json")) kept[name] = folder.read(name);
   EXPECT_EQ(kept.size(), 3U);
 
   const Result again = isodrop(args, folder.path());
   EXPECT_EQ(again.code, 0) << describe(args, again);
   EXPECT_NE(again.err.find("3 of 4 runs are done"), std::string::npos) << again.err;
   for (const auto& [name, text] : kept) EXPECT_EQ(folder.read(name), text) << name;
-  EXPECT_EQ(losses(json_of(args, again)), losses(result(compare("whole", "1"))));
+  EXPECT_EQ(losses(json_of(args, again)), losses(result(compare("whole", "1") + Words{"--store", "elsewhere"})));
 }
 
 class JobsStopped : public Jobs, public testing::WithParamInterface<int> {};
@@ -96,7 +95,7 @@ TEST_P(JobsStopped, LeavesNoProcessAndNothingHalfWritten) {
     // One of the first two is done and the next one begun.
     ASSERT_TRUE(comes_true([&] {
       workers = process.children();
-      return !files("stopped", "summary.json").empty() && workers.size() == 2;
+      return !files("runs", "record.json").empty() && workers.size() == 2;
     }));
     process.kill(GetParam());
     const Result r = process.wait();
@@ -105,14 +104,13 @@ TEST_P(JobsStopped, LeavesNoProcessAndNothingHalfWritten) {
     if (GetParam() != SIGKILL) {
       EXPECT_NE(r.err.find("the same command goes on"), std::string::npos) << r.err;
       EXPECT_EQ(r.err.find("failed"), std::string::npos) << r.err;
-      EXPECT_EQ(files("stopped", ".tmp"), std::set<std::string>{});
     }
   }
   for (const pid_t worker : workers)
     EXPECT_TRUE(comes_true([&] { return !alive(worker); })) << worker << " is an orphan";
-  for (const std::string& name : files("stopped", "summary.json"))
+  for (const std::string& name : files("runs", "record.json"))
     EXPECT_FALSE(Json::parse(folder.read(name), nullptr, false).is_discarded()) << name;
-  EXPECT_EQ(losses(result(args)), losses(result(compare("whole", "1"))));
+  EXPECT_EQ(losses(result(args)), losses(result(compare("whole", "1") + Words{"--store", "elsewhere"})));
 }
 
 INSTANTIATE_TEST_SUITE_P(By, JobsStopped, testing::Values(SIGINT, SIGTERM, SIGKILL),

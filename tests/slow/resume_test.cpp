@@ -25,14 +25,11 @@ class Resume : public testing::Test {
             "--arm",    "none",     "--arm",    "dropout=0.1", "--eval-tokens",
             "500",      "--format", "json"};
   }
-  /// When each finished run of the folder was written.
-  Times finished(const std::string& out) const {
+  /// When each finished run of the store was written.
+  Times finished(const std::string& store = "runs") const {
     Times times;
-    const fs::path root = folder.path() / out;
-    std::error_code none_yet;
-    for (const auto& entry : fs::recursive_directory_iterator(root, none_yet))
-      if (entry.path().filename() == "summary.json")
-        times[fs::relative(entry.path(), root).string()] = entry.last_write_time();
+    for (const auto& [id, record] : records(folder.path() / store))
+      times[id] = fs::last_write_time(folder.path() / store / id / "record.json");
     return times;
   }
   Json result(const Words& args) const {
@@ -51,24 +48,24 @@ TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
     Process process(args, folder.path());
     for (int i = 0; i < 3000 && before.size() < 4 && process.running(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      before = finished("killed");
+      before = finished();
     }
     process.kill();
     EXPECT_EQ(process.wait().code, 128 + SIGKILL);
   }
-  before = finished("killed");
+  before = finished();
   ASSERT_GE(before.size(), 4U);
   ASSERT_LT(before.size(), 12U) << "it ended before it was killed";
 
   const Result resumed = isodrop(args, folder.path());
   EXPECT_EQ(resumed.code, 0) << describe(args, resumed);
   EXPECT_NE(resumed.err.find("of 12 runs are done"), std::string::npos) << resumed.err;
-  const Times after = finished("killed");
+  const Times after = finished();
   EXPECT_EQ(after.size(), 12U);
   for (const auto& [name, time] : before)
     EXPECT_EQ(after.at(name), time) << name << " was made again";
 
-  const Json whole = result(compare("whole", 3));
+  const Json whole = result(compare("whole", 3) + Words{"--store", "elsewhere"});
   EXPECT_EQ(losses(json_of(args, resumed)), losses(whole));
   EXPECT_EQ(whole["rules"]["looks"], 1);
 
@@ -76,14 +73,14 @@ TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
   const Result again = isodrop(args, folder.path());
   EXPECT_EQ(again.err, "");  // nothing was trained, nothing timed
   EXPECT_EQ(json_of(args, again), json_of(args, resumed));
-  EXPECT_EQ(finished("killed"), after);
+  EXPECT_EQ(finished(), after);
 }
 
 TEST_F(Resume, MoreSeedsExtendAndAreCorrectedFor) {
   const Json first = result(compare("out", 3));
-  const Times before = finished("out");
+  const Times before = finished();
   const Json more = result(compare("out", 4));
-  const Times after = finished("out");
+  const Times after = finished();
   EXPECT_EQ(before.size(), 12U);
   EXPECT_EQ(after.size(), 16U);
   for (const auto& [name, time] : before) EXPECT_EQ(after.at(name), time) << name;
@@ -93,21 +90,21 @@ TEST_F(Resume, MoreSeedsExtendAndAreCorrectedFor) {
   EXPECT_NE(more["rules"]["note"].get<std::string>().find("look 2"), std::string::npos);
 
   // The correction is real: the same four seeds at the first look have smaller p values.
-  const Json fresh = result(compare("fresh", 4));
+  const Json fresh = result(compare("fresh", 4) + Words{"--store", "elsewhere"});
   for (std::size_t c = 0; c < 2; ++c) {
     const Json& corrected = more["cells"][c]["arms"][1];
     const Json& plain = fresh["cells"][c]["arms"][1];
     EXPECT_EQ(corrected["runs"].size(), 4U);
     EXPECT_EQ(corrected["val_loss"], plain["val_loss"]);
     EXPECT_GE(corrected["vs_baseline"]["p_holm"], plain["vs_baseline"]["p_holm"]);
-    EXPECT_LT(corrected["vs_baseline"]["ci95"][0], plain["vs_baseline"]["ci95"][0]);
-    EXPECT_GT(corrected["vs_baseline"]["ci95"][1], plain["vs_baseline"]["ci95"][1]);
+    EXPECT_LT(corrected["vs_baseline"]["ci"]["low"], plain["vs_baseline"]["ci"]["low"]);
+    EXPECT_GT(corrected["vs_baseline"]["ci"]["high"], plain["vs_baseline"]["ci"]["high"]);
   }
 }
 
 TEST_F(Resume, ARunThatCannotBeReadBackIsNamedAndNotReplaced) {
   result(compare("out", 2));
-  const std::string name = "out/epochs-2/none/seed-1/summary.json";
+  const std::string name = "runs/" + finished().begin()->first + "/record.json";
   ASSERT_NE(folder.read(name), "");
   folder.write(name, "{\"seed\": 1");
   const Words args = compare("out", 2);

@@ -1,0 +1,37 @@
+// Running a study from the command line: what `compare` and `train --compare` share.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "cli/options.h"
+#include "lab/study/dry_run.h"
+#include "lab/study/study.h"
+
+namespace cli {
+
+struct StudyOptions {
+  std::optional<std::int64_t> jobs;  // runs at once; not set: auto
+  std::string format;                // of the result
+  bool dry = false;                  // say what it will take, and train nothing
+  std::filesystem::path store;
+  std::filesystem::path out;   // folder of the study; empty: named after it
+  std::filesystem::path plan;  // write the missing specs there and make none; empty: make them
+  bool other_builds = false;
+};
+
+/// The flags that are read by study_options(): --jobs, --store, --plan, --other-builds, --dry-run.
+/// `only_with`: a flag without which they do nothing.
+std::vector<Extra> study_flags(std::string_view only_with = {});
+/// Throws engine::Error.
+StudyOptions study_options(const Parsed& args);
+
+/// Makes the runs that are missing and prints the report, or with `dry` what they will take. Exit
+/// code: 1 where no run at all could be made.
+int run_study(lab::Study study, const StudyOptions& options);
+
+/// Prints it, then throws engine::Error where it does not fit in memory. Exit code.
+int show_dry_run(const lab::DryRun& plan, const std::string& format);
+
+}  // namespace cli

@@ -1,0 +1,153 @@
+#include "lab/runs/executor.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+
+#include "engine/error.h"
+#include "lab/runs/processes.h"
+
+namespace lab {
+namespace {
+
+class Execution {
+ public:
+  Execution(const std::vector<std::string>& ids, const Store& store, const Workers& workers,
+            const ExecutorEvents& events)
+      : ids_(ids), store_(store), workers_(workers), events_(events) {
+    for (std::size_t i = 0; i < ids.size(); ++i) left_.push_back(i);
+    for (std::int64_t slot = 0; slot < workers.count; ++slot) free_.insert(slot);
+  }
+
+  void finish_all() {
+    while (!left_.empty() || !busy_.empty() || processes_.running() > 0) {
+      if (!free_.empty() && (!left_.empty() || !busy_.empty()))
+        start_next();
+      else if (const auto news = processes_.wait())
+        news->end ? ended(news->number, *news->end) : said(news->number, news->line);
+    }
+  }
+
+ private:
+  struct Live {
+    std::int64_t slot = 0;
+    bool waiting = false;
+    std::optional<train::Progress> progress;
+  };
+
+  void start_next() {
+    // What others are making comes last, and is then waited for.
+    const bool waits = left_.empty();
+    std::deque<std::size_t>& from = waits ? busy_ : left_;
+    const std::size_t index = from.front();
+    from.pop_front();
+    const std::int64_t slot = *free_.begin();
+    std::vector<std::string> command = workers_.command(store_, ids_[index], slot);
+    if (!waits) command.emplace_back("--no-wait");
+    processes_.start(index, command);
+    free_.erase(slot);
+    live_[index] = {slot, waits, {}};
+  }
+
+  void said(std::size_t index, const std::string& line) {
+    const Json json = Json::parse(line, nullptr, false);
+    engine::require(json.is_object() && json.contains("event"),
+                    "a worker said what is no event: ", line);
+    if (json["event"] != event::kProgress) return;
+    live_.at(index).progress = progress_from_json(json);
+    if (!events_.progress) return;
+    std::vector<LiveRun> live;
+    for (const auto& [i, run] : live_)
+      if (run.progress) live.push_back({i, *run.progress});
+    events_.progress(live);
+  }
+
+  void ended(std::size_t index, const Ending& end) {
+    free_.insert(live_.at(index).slot);
+    live_.erase(index);
+    if (end.signal == 0 && end.code == kRunBusy) return busy_.push_back(index);
+    RunRecord failed;
+    failed.id = ids_[index];
+    failed.status = Status::kFailed;
+    if (end.signal == 0 && (end.code == 0 || end.code == kRunDiverged)) {
+      try {
+        if (const auto record = store_.find(ids_[index])) return events_.done(index, *record);
+        failed.error = "its process left no record";
+      } catch (const engine::Error& e) {
+        failed.error = e.what();
+      }
+    } else {
+      failed.error = end.reason();
+    }
+    events_.done(index, failed);
+  }
+
+  const std::vector<std::string>& ids_;
+  const Store& store_;
+  const Workers& workers_;
+  const ExecutorEvents& events_;
+  std::deque<std::size_t> left_, busy_;
+  std::set<std::int64_t> free_;  // slots
+  std::map<std::size_t, Live> live_;
+  Processes processes_;
+};
+
+}  // namespace
+
+Json to_json(const train::Progress& p) {
+  return {{"event", event::kProgress},
+          {"step", p.step},
+          {"steps", p.steps},
+          {"tokens", p.spent.tokens},
+          {"flops", p.spent.flops},
+          {"seconds", p.spent.seconds},
+          {"fraction", p.fraction},
+          {"train_loss", train::or_null(p.train_loss)},
+          {"val_loss", train::or_null(p.val_loss)},
+          {"lr", p.lr},
+          {"grad_norm", train::or_null(p.grad_norm)}};
+}
+
+train::Progress progress_from_json(const Json& j) {
+  const auto number = [&](const char* key) {
+    return j.contains(key) && j[key].is_number() ? j[key].get<double>() : 0.0;
+  };
+  train::Progress p;
+  p.step = static_cast<std::int64_t>(number("step"));
+  p.steps = static_cast<std::int64_t>(number("steps"));
+  p.spent = {p.step, number("tokens"), number("flops"), number("seconds"), 0};
+  p.fraction = number("fraction");
+  p.train_loss = number("train_loss");
+  if (j.contains("val_loss") && j["val_loss"].is_number()) p.val_loss = number("val_loss");
+  p.lr = number("lr");
+  p.grad_norm = number("grad_norm");
+  return p;
+}
+
+std::int64_t Workers::share(std::int64_t slot) const {
+  return std::max<std::int64_t>(1, threads / count + (slot < threads % count ? 1 : 0));
+}
+
+std::vector<std::string> Workers::command(const Store& store, const std::string& id,
+                                          std::int64_t slot) const {
+  std::vector<std::string> words = {program,
+                                    "run",
+                                    store.spec_file(id).string(),
+                                    "--store",
+                                    store.root().string(),
+                                    "--threads",
+                                    std::to_string(share(slot)),
+                                    "--format",
+                                    "json"};
+  if (other_builds) words.emplace_back("--other-builds");
+  if (keep_weights) words.emplace_back("--keep-weights");
+  return words;
+}
+
+void execute(const std::vector<std::string>& ids, const Store& store, const Workers& workers,
+             const ExecutorEvents& events) {
+  Execution(ids, store, workers, events).finish_all();
+}
+
+}  // namespace lab

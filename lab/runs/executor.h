@@ -1,0 +1,59 @@
+// Makes runs by starting `isodrop run` for each, several at once. Nothing else starts a run.
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lab/runs/store.h"
+
+namespace lab {
+
+/// What a worker says: one JSON object a line, {"event": NAME, ...}.
+namespace event {
+inline constexpr const char* kProgress = "progress";  // train::Progress by its fields
+inline constexpr const char* kTrial = "trial";        // {at, steps}: seconds of the monotonic clock
+}  // namespace event
+
+Json to_json(const train::Progress& progress);
+train::Progress progress_from_json(const Json& json);
+
+// Exit codes of `isodrop run`.
+inline constexpr int kRunDiverged = 3, kRunBusy = 75;
+
+/// How runs are made: so many at once, each on its share of the threads.
+struct Workers {
+  std::string program;       // isodrop
+  std::int64_t count = 1;    // at once
+  std::int64_t threads = 1;  // of all of them together
+  bool other_builds = false;
+  bool keep_weights = false;
+
+  /// Threads of one of them, 0 <= slot < count: all in all `threads`, at least 1 each.
+  std::int64_t share(std::int64_t slot) const;
+  /// The command line that makes a run.
+  std::vector<std::string> command(const Store& store, const std::string& id,
+                                   std::int64_t slot) const;
+};
+
+/// A run that is being made here and has said where it is.
+struct LiveRun {
+  std::size_t index = 0;  // in the runs that were asked for
+  train::Progress progress;
+};
+
+struct ExecutorEvents {
+  /// A run is there (made here or by another process), has diverged, or failed; which it was is in
+  /// the record. A failed one has a status and an error alone.
+  std::function<void(std::size_t index, const RunRecord&)> done;
+  /// Those being made here, in the order they were asked for.
+  std::function<void(std::span<const LiveRun>)> progress;
+};
+
+/// Makes them in order. What another process is making is left to it, and waited for at the end.
+/// Throws Interrupted when this process was asked to stop; the workers are gone then, and what was
+/// done is kept. REQUIRES: the specs are in the store.
+void execute(const std::vector<std::string>& ids, const Store& store, const Workers& workers,
+             const ExecutorEvents& events);
+
+}  // namespace lab

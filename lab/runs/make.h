@@ -1,0 +1,39 @@
+// Makes a run: whole or not at all, and only where it is not there yet.
+#pragma once
+#include <functional>
+
+#include "lab/runs/store.h"
+
+namespace lab {
+
+struct MakeOptions {
+  bool wait = true;          // for a process that is making it
+  bool other_build = false;  // a record by another build will do
+  bool keep_weights = false;
+};
+
+struct Made {
+  enum class How : std::uint8_t { kWasThere, kMade, kBusy } how = How::kWasThere;
+  RunRecord record;  // unless busy
+};
+
+/// Whether a record may stand for a run of this program.
+bool usable(const RunRecord& record, bool other_build);
+
+/// Idempotent: at once where the run is there already. Two processes that ask for the same run make
+/// it once; one that is killed leaves nothing that the next one would take for a run.
+/// Throws engine::Error where it cannot be made: data that are not those of the spec, too little
+/// memory, a disk that is full.
+Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
+              const std::function<void(const train::Progress&)>& report);
+
+inline std::string data_hash(const train::Corpus& c) {
+  std::string h = std::to_string(c.hash);
+  h.resize(32, '0');
+  return h;
+}
+
+/// The corpus of a spec. Throws engine::Error where it is not the one that the spec was made for.
+train::Corpus load_checked(const RunSpec& spec);
+
+}  // namespace lab

@@ -1,0 +1,42 @@
+// What is kept of a run: a header, and the values of the metric table by name.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/runs/build.h"
+#include "lab/runs/metrics.h"
+
+namespace lab {
+
+/// kFailed: could not be made (killed, disk full); only in memory, since the next command tries
+/// again.
+enum class Status : std::uint8_t { kOk, kDiverged, kFailed };
+std::string_view to_string(Status status);  // "ok", "diverged", "failed"
+
+struct RunRecord {
+  std::string id;
+  std::uint64_t seed = 0;
+  Status status = Status::kOk;
+  std::string error;  // of a failed one
+  Build build;
+  Machine machine;
+  std::map<std::string, double, std::less<>> values;  // of metrics that are known
+
+  bool ok() const { return status == Status::kOk; }
+  std::optional<double> value(std::string_view metric) const;
+};
+
+/// What a run of that task has to say. id and seed are the caller's.
+RunRecord make_record(const train::RunResult& result, const train::Corpus& corpus,
+                      std::string_view task, const Machine& machine);
+
+/// {id, seed, status, error (where failed), every metric (null where not known), build, machine}
+Json to_json(const RunRecord& record);
+/// Trusts nothing; throws engine::Error naming `source`. Metrics that this program does not know
+/// are kept.
+RunRecord record_from_json(const Json& json, const std::string& source);
+
+}  // namespace lab

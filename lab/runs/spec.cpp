@@ -1,0 +1,81 @@
+#include "lab/runs/spec.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/error.h"
+
+namespace lab {
+namespace {
+
+constexpr int kSchema = 2;
+
+bool is_hash(const Json& j) {
+  if (!j.is_string()) return false;
+  const auto& text = j.get_ref<const std::string&>();
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+bool decides_results(const train::Row& row) {
+  constexpr std::array<std::string_view, 5> kNot = {"preset", "text", "val", "threads",
+                                                    "recompute"};
+  return std::find(kNot.begin(), kNot.end(), row.name) == kNot.end();
+}
+
+Json identity(const RunSpec& spec) {
+  const Json all = train::to_json(spec.settings), defaults = train::to_json(train::Settings{});
+  Json settings = Json::object();
+  for (const train::Row& row : train::settings_table()) {
+    const std::string name(row.name);
+    if (decides_results(row) && all[name] != defaults[name]) settings[name] = all[name];
+  }
+  Json json = {{"numerics", kNumerics}, {"data", spec.data}, {"settings", settings}};
+  if (!spec.owner.empty()) json["owner"] = spec.owner;
+  return json;
+}
+
+std::string fingerprint(const Json& json) {
+  // nlohmann's plain object sorts its keys.
+  const std::string text = nlohmann::json(json).dump();
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }
+
+Json to_json(const RunSpec& spec) {
+  Json settings = train::to_json(spec.settings);
+  for (const char* path : {"text", "val"})
+    if (const auto text = settings[path].get<std::string>(); !text.empty())
+      settings[path] = std::filesystem::absolute(text).lexically_normal().string();
+  return {{"schema", kSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
+          {"data", spec.data}, {"owner", spec.owner}, {"settings", settings}};
+}
+
+RunSpec spec_from_json(const Json& json, const std::string& source) {
+  const auto need = [&](bool ok, const auto&... why) {
+    if (!ok)
+      throw engine::Error(
+          engine::concat(source, ": ", why..., "; 'isodrop compare … --plan DIR' writes specs"));
+  };
+  need(json.is_object() && json.contains("settings") && json.contains("schema"),
+       "not a run's spec (no 'schema' or no 'settings')");
+  need(json["schema"] == kSchema, "a spec of schema ", json["schema"].dump(),
+       ", and this isodrop reads ", kSchema);
+  need(json.contains("numerics") && json["numerics"] == kNumerics, "made for numerics ",
+       json.value("numerics", Json(nullptr)).dump(), ", and this isodrop computes ", kNumerics);
+  need(json.contains("data") && is_hash(json["data"]), "'data' is not a hash of 32 hex digits");
+  need(json.contains("owner") && json["owner"].is_string(), "'owner' is not a string");
+  RunSpec spec{train::from_json(json["settings"], source), json["data"].get<std::string>(),
+               json["owner"].get<std::string>()};
+  need(json.contains("id") && json["id"] == run_id(spec), "its id is not that of its contents, ",
+       run_id(spec), ": it was edited by hand");
+  return spec;
+}
+
+}  // namespace lab

@@ -1,0 +1,47 @@
+// A run as a value: all that its result depends on, and the id that follows from it.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "train/json.h"
+#include "train/settings.h"
+
+namespace lab {
+
+using train::Json;
+
+/// Raised by whoever changes what the same settings and data compute, be it in one bit: runs made
+/// before then have other ids and are not taken for today's.
+inline constexpr int kNumerics = 1;
+
+struct RunSpec {
+  train::Settings settings;  // validated
+  std::string data;          // hash of the data, 32 hex digits
+  // Whom a run that must not be shared belongs to: that of a budget in seconds, which depends on
+  // the moment. Empty: shared by everybody.
+  std::string owner = {};
+};
+
+/// What the result depends on and nothing else: settings that are not their default, the data's
+/// hash, the numerics, the owner. Not in it: threads, recompute, the preset's name, where the data
+/// lie. A setting at its default is left out, so that one that is added later, with the default
+/// that changes nothing, changes no id.
+Json identity(const RunSpec& spec);
+
+/// 32 hex digits of a JSON value (XXH3, 128 bits, of its shortest text with sorted keys).
+std::string fingerprint(const Json& json);
+
+/// The fingerprint of its identity.
+std::string run_id(const RunSpec& spec);
+
+/// Whether a setting may change what a run computes.
+bool decides_results(const train::Row& row);
+
+/// {schema, id, numerics, data, owner, settings}: settings in full, so that a reader needs no
+/// table. Paths are absolute: a spec may be read from any folder.
+Json to_json(const RunSpec& spec);
+/// Trusts nothing: throws engine::Error naming `source` where it is no spec, or not one for this
+/// program.
+RunSpec spec_from_json(const Json& json, const std::string& source);
+
+}  // namespace lab

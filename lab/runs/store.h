@@ -1,0 +1,63 @@
+// Runs by their id: one folder each, shared by whatever makes or reads runs.
+//
+//   <root>/<id>/spec.json       what it is
+//               record.json     what came of it; there once it is whole
+//               metrics.jsonl   how it went
+//               model.safetensors  its weights, where they were kept
+//               lock            held (flock) by the process that is making it
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "lab/runs/record.h"
+#include "lab/runs/spec.h"
+
+namespace lab {
+
+/// $ISODROP_STORE, or out/runs.
+std::filesystem::path default_store();
+
+class Store {
+ public:
+  /// Looks at nothing and writes nothing.
+  explicit Store(std::filesystem::path root) : root_(std::move(root)) {}
+
+  const std::filesystem::path& root() const { return root_; }
+  std::filesystem::path folder(const std::string& id) const { return root_ / id; }
+  std::filesystem::path spec_file(const std::string& id) const { return folder(id) / "spec.json"; }
+  std::filesystem::path record_file(const std::string& id) const {
+    return folder(id) / "record.json";
+  }
+
+  /// The record of a run that is done. Throws engine::Error where it cannot be read, and where it
+  /// is another run's.
+  std::optional<RunRecord> find(const std::string& id) const;
+  /// Writes spec.json where it is not there yet. Throws engine::Error.
+  void add_spec(const RunSpec& spec) const;
+  /// REQUIRES: the caller holds the run's lock. A record of another build is kept beside it, under
+  /// that build's name.
+  void save(const RunRecord& record) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+/// The right to make a run; given back when this ends, or when the process does, however it ends.
+class RunLock {
+ public:
+  /// Takes it, waiting for whoever has it if `wait`. Throws engine::Error where the folder cannot
+  /// be written to.
+  RunLock(const std::filesystem::path& folder, bool wait);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+  /// Whether it was free, or became so.
+  bool held() const { return held_; }
+
+ private:
+  int file_ = -1;
+  bool held_ = false;
+};
+
+}  // namespace lab

@@ -1,0 +1,77 @@
+#include "lab/study/folder.h"
+
+#include "engine/error.h"
+#include "lab/runs/spec.h"
+#include "train/files.h"
+
+namespace lab {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kIdentity = "study.json";
+constexpr const char* kOlder = "comparison.json";  // of isodrop before runs had ids
+
+/// Where two identities first differ, for the error message.
+std::string difference(const Json& a, const Json& b, const std::string& path) {
+  if (a.is_object() && b.is_object()) {
+    for (const auto& [key, value] : b.items()) {
+      if (!a.contains(key)) return path + key;
+      if (a[key] != value) return difference(a[key], value, path + key + ".");
+    }
+    for (const auto& [key, value] : a.items())
+      if (!b.contains(key)) return path + key;
+  }
+  const std::string name = path.substr(0, path.empty() ? 0 : path.size() - 1);
+  const auto brief = [](const Json& j) {
+    std::string text = j.dump();
+    return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+  };
+  return name + " is " + brief(a) + " there, " + brief(b) + " here";
+}
+
+bool there(const fs::path& path) {
+  std::error_code code;  // what cannot even be looked at is refused by create(), with the reason
+  return fs::exists(path, code);
+}
+
+}  // namespace
+
+StudyFolder::StudyFolder(fs::path path, Json identity)
+    : path_(path.empty() ? fs::path("out") / ("compare-" + fingerprint(identity).substr(0, 12))
+                         : std::move(path)),
+      identity_(std::move(identity)) {
+  engine::require(
+      !there(path_ / kOlder), "--out ", path_.string(),
+      ": holds a comparison made by an older isodrop, which kept its runs there; choose "
+      "another folder");
+  if (there(path_ / kIdentity)) {
+    const Json other = train::read_json(path_ / kIdentity);
+    engine::require(other == identity_, "--out ", path_.string(), ": holds another comparison (",
+                    difference(other, identity_, ""), "); choose another folder");
+    return;
+  }
+  std::error_code code;
+  engine::require(!there(path_) || (fs::is_directory(path_, code) && fs::is_empty(path_, code)),
+                  "--out ", path_.string(),
+                  ": is there already and holds no comparison; choose a new or an empty folder");
+}
+
+void StudyFolder::create() const {
+  train::make_folder(path_);
+  if (!there(path_ / kIdentity)) train::write_json(path_ / kIdentity, identity_);
+}
+
+Json StudyFolder::load(const std::string& name) const {
+  return there(path_ / name) ? train::read_json(path_ / name) : Json(nullptr);
+}
+
+void StudyFolder::save(const std::string& name, const Json& json) const {
+  train::write_json(path_ / name, json);
+}
+
+void refuse_study(const fs::path& folder) {
+  engine::require(!there(folder / kIdentity) && !there(folder / kOlder), "--out ", folder.string(),
+                  ": holds a comparison; choose another folder");
+}
+
+}  // namespace lab

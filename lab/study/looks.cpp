@@ -1,0 +1,66 @@
+#include "lab/study/looks.h"
+
+#include <algorithm>
+#include <set>
+
+#include "engine/error.h"
+#include "train/files.h"
+
+namespace lab {
+namespace {
+
+/// What is asked of a pair of arms, whichever of them is the baseline.
+std::string question(const StudyRuns& runs, const Point& arm, const Point& baseline) {
+  std::vector<std::string> sides;
+  for (const Point& point : {arm, baseline}) {
+    RunSpec spec = runs.spec(runs.id(point));
+    spec.settings.seed = train::Settings{}.seed;
+    sides.push_back(run_id(spec));
+  }
+  std::sort(sides.begin(), sides.end());
+  return fingerprint(Json(sides));
+}
+
+/// The seeds of each look, as they were kept: [["1", "2"], ["1", "2", "3"]].
+using Looks = std::vector<std::set<std::string>>;
+
+Looks read(const std::filesystem::path& file) {
+  std::error_code none_yet;
+  if (!std::filesystem::exists(file, none_yet)) return {};
+  try {
+    return train::read_json(file).get<Looks>();
+  } catch (const Json::exception&) {
+    throw engine::Error(engine::concat(
+        file.string(), ": not lists of seeds; remove it, and looks are counted anew"));
+  }
+}
+
+}  // namespace
+
+int count_look(const StudyRuns& runs) {
+  std::map<std::string, std::set<std::string>> seeds;  // seen by each question
+  for (const Point& p : runs.points()) {
+    if (p.arm == 0 || p.share != 0) continue;
+    const Point baseline{p.cell, 0, 0, p.seed};
+    const RunRecord *mine = runs.record(p), *theirs = runs.record(baseline);
+    if (mine == nullptr || theirs == nullptr || !mine->ok() || !theirs->ok()) continue;
+    seeds[question(runs, p, baseline)].insert(std::to_string(p.seed));
+  }
+  const std::filesystem::path folder = runs.store().root() / "looks";
+  std::size_t most = 1;
+  for (const auto& [name, seen] : seeds) {
+    const std::filesystem::path file = folder / (name + ".json");
+    Looks looks = read(file);
+    std::set<std::string> before;
+    for (const auto& look : looks) before.insert(look.begin(), look.end());
+    if (!std::includes(before.begin(), before.end(), seen.begin(), seen.end())) {
+      looks.push_back(seen);
+      train::make_folder(folder);
+      train::write_json(file, Json(looks));
+    }
+    most = std::max(most, looks.size());
+  }
+  return static_cast<int>(most);
+}
+
+}  // namespace lab

@@ -1,0 +1,187 @@
+#include "lab/study/study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "isodrop_version.h"
+#include "lab/runs/spec.h"
+#include "train/architecture.h"
+#include "train/budget.h"
+
+namespace lab {
+namespace {
+
+using train::Budget;
+using train::Settings;
+
+constexpr std::string_view kShare = "budget_share";
+
+Json to_json(const std::vector<Level>& levels) {
+  Json json = Json::array();
+  for (const Level& level : levels) {
+    Json set = Json::object();
+    for (const auto& [name, value] : level.set) set[name] = value;
+    json.push_back({{"name", level.name}, {"set", set}});
+  }
+  return json;
+}
+
+/// "1 024 000"
+std::string grouped(std::string digits) {
+  for (auto at = std::ssize(digits) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), 1, ' ');
+  return digits;
+}
+
+}  // namespace
+
+Level level_of(std::string_view setting, std::string_view value, std::string_view source) {
+  Settings probe;
+  train::set(probe, setting, value, source);
+  const train::Row& row = *train::find_setting(setting);
+  const std::string canonical = train::value_text(probe, row);
+  return {fmt::format("{}={}", row.name, canonical), {{std::string(row.name), canonical}}};
+}
+
+std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b) {
+  std::vector<Level> out;
+  for (const Level& x : a)
+    for (const Level& y : b) {
+      Level both{x.name.empty() || y.name.empty() ? x.name + y.name : x.name + "," + y.name, x.set,
+                 std::max(x.epochs, y.epochs)};
+      for (const auto& item : y.set) {
+        engine::require(std::none_of(x.set.begin(), x.set.end(),
+                                     [&](const auto& i) { return i.first == item.first; }),
+                        "two axes set ", item.first, "; give it once");
+        both.set.push_back(item);
+      }
+      out.push_back(std::move(both));
+    }
+  return out;
+}
+
+std::vector<Level> share_levels(std::initializer_list<double> others) {
+  std::vector<Level> levels = {{"", {}}};
+  for (const double share : others)
+    levels.push_back(level_of(kShare, fmt::format("{}", share), ""));
+  return levels;
+}
+
+std::vector<Level> epoch_cells(const Settings& first_arm, const std::vector<Level>& each,
+                               const std::vector<std::int64_t>& epochs, std::int64_t vocab) {
+  if (epochs.empty()) return each;
+  std::vector<Level> cells;
+  for (const Level& cell : each) {
+    const Settings s = with(first_arm, cell);
+    const Budget budget = train::run_budget(s);
+    engine::require(budget.kind != Budget::Kind::kSeconds && budget.kind != Budget::Kind::kEpochs,
+                    "--epochs with --budget ", budget.to_string(),
+                    ": the unique data is sized by the tokens of the budget, which ",
+                    budget.kind == Budget::Kind::kSeconds ? "seconds" : "epochs",
+                    " do not fix; give the budget in flops, tokens or steps");
+    const double step = static_cast<double>(s.batch) * static_cast<double>(s.block_size);
+    const double flops = step * models::flops_per_token(train::gpt_config(s, vocab));
+    const double tokens = static_cast<double>(budget.steps_for(step, flops, 1)) * step;
+    std::vector<Level> levels;
+    for (const std::int64_t n : epochs) {
+      engine::require(std::count(epochs.begin(), epochs.end(), n) == 1, "--epochs ", n,
+                      ": given twice");
+      const auto unique = static_cast<std::int64_t>(tokens / static_cast<double>(n));
+      engine::require(unique > s.block_size, "--epochs ", n, ": leaves ", unique,
+                      " unique tokens of a budget of ", static_cast<std::int64_t>(tokens),
+                      ", less than one window of ", s.block_size + 1,
+                      "; ask for fewer epochs or a larger budget");
+      levels.push_back(
+          {fmt::format("epochs={}", n), {{"unique_tokens", std::to_string(unique)}}, n});
+    }
+    for (Level& level : product({cell}, levels)) cells.push_back(std::move(level));
+  }
+  return cells;
+}
+
+Settings with(Settings settings, const Level& level) {
+  for (const auto& [name, value] : level.set) train::set(settings, name, value, level.name);
+  return settings;
+}
+
+Settings settings_at(const Study& study, const Point& p) {
+  Settings s = with(with(study.base, study.cells[p.cell]), study.arms[p.arm]);
+  const Level& share = study.shares[p.share];
+  if (!share.set.empty()) {
+    Settings part = with(study.base, share);
+    s.budget_share *= part.budget_share;
+  }
+  s.seed = static_cast<std::int64_t>(p.seed);
+  return s;
+}
+
+std::vector<Point> points(const Study& study) {
+  const auto first = static_cast<std::uint64_t>(study.base.seed);
+  const auto count = static_cast<std::uint64_t>(study.seeds);
+  engine::require(
+      count - 1 <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - first,
+      "--seeds ", count, " from --seed ", first,
+      " on: beyond the largest seed; give a smaller --seed");
+  std::vector<Point> out;
+  for (std::uint64_t s = 0; s < count; ++s)
+    for (std::size_t cell = 0; cell < study.cells.size(); ++cell) {
+      for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
+        out.push_back({cell, arm, 0, first + s});
+      for (std::size_t share = 1; share < study.shares.size(); ++share)
+        out.push_back({cell, 0, share, first + s});
+    }
+  return out;
+}
+
+std::string label(const Study& study, const Point& p) {
+  const std::string& cell = study.cells[p.cell].name;
+  std::string text = cell.empty() ? "" : cell + " · ";
+  text += fmt::format("{} · seed {}", study.arms[p.arm].name, p.seed);
+  if (p.share > 0) text += fmt::format(" · {} × budget", study.shares[p.share].set.front().second);
+  return text;
+}
+
+std::string title(const Level& cell) {
+  std::string text;
+  std::string unique;
+  for (const auto& [name, value] : cell.set)
+    if (name == "unique_tokens")
+      unique = value;
+    else
+      text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, value);
+  if (!text.empty()) text += ": ";
+  if (unique.empty()) return text + "random crops of the whole training split";
+  text += grouped(unique) + " unique tokens";
+  if (cell.epochs == 0) return text;
+  return text + (cell.epochs == 1 ? ", seen once" : fmt::format(", seen {} times", cell.epochs));
+}
+
+Json identity(const Study& study, const std::vector<std::string>& data) {
+  const Json base = train::to_json(study.base);
+  Json settings = Json::object();
+  for (const train::Row& row : train::settings_table()) {
+    const std::string name(row.name);
+    // Threads decide nothing but where the budget is time.
+    const bool timed = !train::run_budget(study.base).fixed_steps() && name == "threads";
+    if ((decides_results(row) || timed) && name != "seed") settings[name] = base[name];
+  }
+  return {
+      {"isodrop", ISODROP_VERSION}, {"numerics", kNumerics},       {"data", data},
+      {"settings", settings},       {"arms", to_json(study.arms)}, {"cells", to_json(study.cells)}};
+}
+
+void validate(const Study& study) {
+  for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
+    for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
+      const std::string& where = study.cells[cell].name;
+      train::validate(settings_at(study, {cell, arm, 0, 0}),
+                      fmt::format("arm {}{}", engine::quote(study.arms[arm].name),
+                                  where.empty() ? "" : " in " + where));
+    }
+}
+
+}  // namespace lab

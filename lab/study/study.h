@@ -1,0 +1,80 @@
+// A study as a value: arms × cells × shares of the budget × seeds, all of them points in the space
+// of settings. `compare` is one.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "train/json.h"
+#include "train/settings.h"
+
+namespace lab {
+
+using train::Json;
+
+/// Settings by name and value, in order; values as train::value_text() spells them.
+using Assignments = std::vector<std::pair<std::string, std::string>>;
+
+/// A place on an axis: a name, and the settings that it is.
+struct Level {
+  std::string name;
+  Assignments set;
+  std::int64_t epochs = 0;  // of a cell: how often its unique data goes into the budget; 0: crops
+};
+
+struct Study {
+  train::Settings base;
+  std::vector<Level> arms;    // the first is the baseline
+  std::vector<Level> cells;   // a table each; every arm is in every one
+  std::vector<Level> shares;  // of the budget; the whole first. Others are for the baseline alone
+  std::int64_t seeds = 7;
+  double margin = 0.01;  // nats: smaller differences count as none
+};
+
+/// One run of a study.
+struct Point {
+  std::size_t cell = 0, arm = 0, share = 0;
+  std::uint64_t seed = 0;
+  auto operator<=>(const Point&) const = default;
+};
+
+/// The level that sets one setting. Throws engine::Error where the value is none for it.
+Level level_of(std::string_view setting, std::string_view value, std::string_view source);
+/// Every pair of a level of `a` and one of `b`, which must not set the same.
+std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b);
+/// Levels of the whole budget and of other shares of it.
+std::vector<Level> share_levels(std::initializer_list<double> others);
+
+/// The cells of `each`, times one for every number of epochs: unique_tokens is what the first arm's
+/// budget reads there, divided by it. Throws engine::Error where that is not known (a budget in
+/// seconds or epochs) or less than one window. `vocab`: V of the data.
+std::vector<Level> epoch_cells(const train::Settings& first_arm, const std::vector<Level>& each,
+                               const std::vector<std::int64_t>& epochs, std::int64_t vocab);
+
+/// Settings with those of a level on top.
+train::Settings with(train::Settings settings, const Level& level);
+
+/// What a point trains: base, then its cell, arm and share on top. Not validated.
+train::Settings settings_at(const Study& study, const Point& point);
+
+/// All of them in the order they are made: seed by seed, so that every arm has the same number when
+/// it is stopped early. Throws engine::Error where seeds do not fit in 64 bits.
+std::vector<Point> points(const Study& study);
+
+/// "epochs 32 · dropout=0.1 · seed 3 · 0.5 × budget"
+std::string label(const Study& study, const Point& point);
+
+/// "4 000 unique tokens, seen 256 times"; what sets a cell apart.
+std::string title(const Level& cell);
+
+/// What two studies must have in common to be one that was extended: all but seeds, shares, margin
+/// and what changes no result. `data`: hashes of the data, one a cell.
+Json identity(const Study& study, const std::vector<std::string>& data);
+
+/// Throws engine::Error, naming the arm and the cell, where settings of a point do not go together.
+void validate(const Study& study);
+
+}  // namespace lab

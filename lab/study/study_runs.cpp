@@ -1,0 +1,148 @@
+#include "lab/study/study_runs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "engine/buffer.h"
+#include "engine/error.h"
+#include "lab/runs/make.h"
+#include "train/data/load_corpus.h"
+
+namespace lab {
+namespace {
+
+/// Training tokens of the built-in corpus, the same for all runs of a study, so that every arm and
+/// cell of a seed sees pieces of one text.
+std::int64_t common_tokens(const Study& study) {
+  std::int64_t most = 0;
+  for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
+    for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
+      most = std::max(most, train::fresh_tokens(settings_at(study, {cell, arm, 0, 0})));
+  return most;
+}
+
+}  // namespace
+
+StudyRuns::StudyRuns(Study study, Store store, bool other_builds)
+    : study_(std::move(study)), store_(std::move(store)), other_builds_(other_builds) {
+  validate(study_);
+  if (study_.base.text.empty() && study_.base.corpus_tokens == 0)
+    study_.base.corpus_tokens = common_tokens(study_);
+  std::vector<std::string> data;
+  for (std::size_t cell = 0; cell < study_.cells.size(); ++cell) {
+    auto& corpus = corpora_[data_key(cell)];
+    if (!corpus)
+      corpus =
+          std::make_unique<train::Corpus>(train::load_corpus(settings_at(study_, {cell, 0, 0, 0})));
+    data.push_back(data_hash(*corpus));
+  }
+  identity_ = lab::identity(study_, data);
+  points_ = lab::points(study_);
+  for (const Point& point : points_) {
+    RunSpec spec{settings_at(study_, point), data[point.cell]};
+    // A run of so many seconds is this study's own.
+    if (!train::run_budget(spec.settings).fixed_steps()) spec.owner = fingerprint(identity_);
+    const std::string id = run_id(spec);
+    ids_[point] = id;
+    if (!specs_.emplace(id, std::move(spec)).second) continue;
+    const auto record = store_.find(id);
+    if (!record) continue;
+    if (usable(*record, other_builds_))
+      records_.emplace(id, *record);
+    else
+      ++outdated_;
+  }
+}
+
+std::string StudyRuns::data_key(std::size_t cell) const {
+  const train::Settings s = settings_at(study_, {cell, 0, 0, 0});
+  Json key = Json::array();
+  for (const train::Row& row : train::settings_table())
+    // A window's Bayes loss hangs on the block size; a stretch is cut out later.
+    if (row.name == "block_size" ||
+        (row.group == train::Group::kData && row.name != "unique_tokens"))
+      key.push_back(train::value_text(s, row));
+  return key.dump();
+}
+
+const RunRecord* StudyRuns::record(const Point& point) const {
+  const auto it = ids_.find(point);
+  if (it == ids_.end()) return nullptr;
+  const auto found = records_.find(it->second);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+std::vector<Point> StudyRuns::missing() const {
+  std::vector<Point> missing;
+  std::set<std::string> seen;
+  for (const Point& point : points_)
+    if (!records_.contains(id(point)) && seen.insert(id(point)).second) missing.push_back(point);
+  return missing;
+}
+
+void StudyRuns::check(std::int64_t at_once) const {
+  for (std::size_t cell = 0; cell < study_.cells.size(); ++cell)
+    for (std::size_t arm = 0; arm < study_.arms.size(); ++arm)
+      train::check_run(settings_at(study_, {cell, arm, 0, 0}), corpus(cell));
+  if (missing().empty() || at_once == 0) return;
+  const auto bytes = static_cast<double>(run_memory());
+  const auto available = static_cast<double>(engine::available_memory());
+  if (available == 0 || static_cast<double>(at_once) * bytes <= available) return;
+  engine::require_memory(bytes, "this model and batch");
+  throw engine::Error(fmt::format(
+      "--jobs {}: out of memory: so many runs at once need {:.1f} GB and only {:.1f} GB are free; "
+      "give --jobs {}",
+      at_once, static_cast<double>(at_once) * bytes / 1e9, available / 1e9,
+      std::floor(available / bytes)));
+}
+
+std::size_t StudyRuns::run_memory() const {
+  std::size_t most = 0;
+  std::set<std::pair<std::size_t, std::size_t>> seen;
+  for (const Point& p : missing()) {
+    if (!seen.insert({p.cell, p.arm}).second) continue;  // seeds and shares need the same
+    const train::Trainer plan(settings_at(study_, p), corpus(p.cell), train::Trainer::Make::kPlan);
+    most = std::max(most, plan.memory().total());
+  }
+  return most;
+}
+
+void StudyRuns::make(const Workers& workers, const StudyEvents& events) {
+  const std::vector<Point> left = missing();
+  if (left.empty()) return;
+  std::size_t done = count() - left.size();
+  const std::size_t first = done + 1;  // number of the first that is missing
+  if (done > 0 && events.note)
+    events.note(fmt::format("going on: {} of {} runs are done", done, count()));
+  std::vector<std::string> ids;
+  for (const Point& point : left) {
+    ids.push_back(id(point));
+    store_.add_spec(spec(ids.back()));
+  }
+  ExecutorEvents told;
+  told.done = [&](std::size_t index, const RunRecord& record) {
+    ++done;
+    RunRecord& kept = records_[ids[index]] = record;
+    kept.seed = left[index].seed;
+    if (record.status == Status::kFailed)
+      events.note(fmt::format("{}: failed: {}; the same command makes it again", label(left[index]),
+                              record.error));
+    if (record.status == Status::kDiverged)
+      events.note(fmt::format("{}: diverged at step {:.0f} (learning rate {:.3g})",
+                              label(left[index]), record.value("diverged_at").value_or(0),
+                              record.value("diverged_lr").value_or(0)));
+    events.finished();
+  };
+  told.progress = [&](std::span<const LiveRun> live) {
+    std::vector<RunningRun> running;
+    for (const LiveRun& run : live)
+      running.push_back({first + run.index, label(left[run.index]), run.progress});
+    events.progress(done, count(), running);
+  };
+  execute(ids, store_, workers, told);
+}
+
+}  // namespace lab

@@ -1,0 +1,84 @@
+// The runs of a study: which there are, which are done, and making the rest.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lab/runs/executor.h"
+#include "lab/study/study.h"
+#include "train/data/corpus.h"
+
+namespace lab {
+
+/// A run that is being made and has said where it is.
+struct RunningRun {
+  std::size_t number = 0;  // from 1, of all runs
+  std::string label;       // "epochs=32 · dropout=0.1 · seed 3"
+  train::Progress progress;
+};
+
+/// What the caller shows while runs are made.
+struct StudyEvents {
+  std::function<void(const std::string&)> note;  // a line that stays
+  std::function<void()> finished;                // one more run is there: the records have it
+  /// Runs that are done, runs in all, and those being made, by number.
+  std::function<void(std::size_t, std::size_t, std::span<const RunningRun>)> progress;
+};
+
+class StudyRuns {
+ public:
+  /// Loads the data, completes what hangs on them (the size of the built-in corpus) and reads which
+  /// runs are done; writes nothing. Throws engine::Error where settings and data do not go
+  /// together.
+  StudyRuns(Study study, Store store, bool other_builds);
+
+  const Study& study() const { return study_; }
+  const Store& store() const { return store_; }
+  bool other_builds() const { return other_builds_; }
+  /// What the runs of a cell learn from.
+  const train::Corpus& corpus(std::size_t cell) const { return *corpora_.at(data_key(cell)); }
+  /// Of identity(), which names the study's own folder.
+  const Json& identity() const { return identity_; }
+
+  /// All points, and the id of the run at each. Two points may share a run.
+  const std::vector<Point>& points() const { return points_; }
+  const std::string& id(const Point& point) const { return ids_.at(point); }
+  const RunSpec& spec(const std::string& id) const { return specs_.at(id); }
+  /// The record at a point; null where the run is not done.
+  const RunRecord* record(const Point& point) const;
+  /// Runs in all, each once.
+  std::size_t count() const { return specs_.size(); }
+  /// Those without a record that may be used, each once, by the first point that has it.
+  std::vector<Point> missing() const;
+  /// Records that are there, but made by another build and so not used.
+  std::size_t outdated() const { return outdated_; }
+  std::string label(const Point& point) const { return lab::label(study_, point); }
+
+  /// Throws engine::Error where the missing runs cannot be made: a budget below one step, too
+  /// little data, or too little memory for the largest of them `at_once` times (0: memory is not
+  /// asked).
+  void check(std::int64_t at_once = 1) const;
+  /// Bytes the largest missing run takes at its peak, in a process of its own.
+  std::size_t run_memory() const;
+  /// Makes the missing runs. Throws Interrupted.
+  void make(const Workers& workers, const StudyEvents& events);
+
+ private:
+  std::string data_key(std::size_t cell) const;
+
+  Study study_;
+  Store store_;
+  bool other_builds_;
+  std::map<std::string, std::unique_ptr<train::Corpus>> corpora_;  // by the settings that make them
+  std::vector<Point> points_;
+  std::map<Point, std::string> ids_;
+  std::map<std::string, RunSpec> specs_;
+  std::map<std::string, RunRecord> records_;
+  std::size_t outdated_ = 0;
+  Json identity_;
+};
+
+}  // namespace lab

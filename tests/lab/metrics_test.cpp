@@ -1,0 +1,95 @@
+// The metric table: every figure of a hand-made run.
+#include "lab/runs/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <set>
+
+#include "lab/runs/record.h"
+#include "tests/expect_error.h"
+
+namespace lab {
+namespace {
+
+train::RunResult finished() {
+  train::RunResult r;
+  r.val_loss = 2.0;
+  r.best_val_loss = 1.5;
+  r.train_loss = 1.25;
+  r.running_loss = 7;
+  r.spent = {100, 6400, 3e9, 2.0, 0.75};
+  r.eval_seconds = 0.5;
+  r.setup_seconds = 0.125;
+  return r;
+}
+
+train::Corpus corpus() {
+  train::Corpus c;
+  c.val_bytes_per_token = 2;
+  c.bayes_loss = 0.5;
+  c.bayes_loss_window = 0.75;
+  return c;
+}
+
+TEST(Metrics, AreWhatTheirRowSays) {
+  const RunRecord record = make_record(finished(), corpus(), "lm", {"cpu", 2});
+  const std::map<std::string, double, std::less<>> expected = {{"val_loss", 2.0},
+                                                               {"best_val_loss", 1.5},
+                                                               {"train_loss", 1.25},
+                                                               {"gap", 0.75},
+                                                               {"val_bpb", 1 / std::numbers::ln2},
+                                                               {"excess", 1.5},
+                                                               {"excess_window", 1.25},
+                                                               {"epochs", 0.75},
+                                                               {"steps", 100},
+                                                               {"tokens", 6400},
+                                                               {"flops", 3e9},
+                                                               {"seconds", 2.0},
+                                                               {"eval_seconds", 0.5},
+                                                               {"setup_seconds", 0.125},
+                                                               {"gflops", 1.5}};
+  for (const auto& [name, value] : expected) {
+    ASSERT_TRUE(record.value(name)) << name;
+    EXPECT_NEAR(*record.value(name), value, 1e-12) << name;
+  }
+  EXPECT_EQ(record.values.size(), expected.size()) << "what it does not know it does not have";
+}
+
+TEST(Metrics, OfARunThatDiverged) {
+  train::RunResult r = finished();
+  r.diverged = true;
+  r.diverged_at = 17;
+  r.diverged_lr = 0.25;
+  const RunRecord record = make_record(r, corpus(), "lm", {"cpu", 2});
+  EXPECT_EQ(record.status, Status::kDiverged);
+  for (const char* name : {"val_loss", "train_loss", "gap", "val_bpb", "excess", "excess_window"})
+    EXPECT_FALSE(record.value(name)) << name;
+  EXPECT_EQ(record.value("diverged_at"), 17);
+  EXPECT_EQ(record.value("diverged_lr"), 0.25);
+  EXPECT_EQ(record.value("best_val_loss"), 1.5);
+}
+
+TEST(Metrics, OfAnotherTaskAreLeftOut) {
+  const RunRecord record = make_record(finished(), corpus(), "another task", {"cpu", 2});
+  EXPECT_FALSE(record.value("val_bpb"));
+  EXPECT_TRUE(record.value("val_loss"));
+}
+
+TEST(Metrics, TheTableIsSound) {
+  std::set<std::string_view> names;
+  for (const Metric& m : metrics()) {
+    EXPECT_TRUE(names.insert(m.name).second) << m.name;
+    EXPECT_FALSE(m.help.empty()) << m.name;
+    EXPECT_NE(text(m, 1.5), "–") << m.name;
+    EXPECT_EQ(text(m, {}), "–") << m.name;
+  }
+  EXPECT_EQ(text(metric("val_loss"), 1.23456), "1.2346");
+  EXPECT_EQ(text(metric("steps"), 1000.0), "1000");
+  EXPECT_ERROR(metric("loss"), "unknown metric 'loss'");
+}
+
+}  // namespace
+}  // namespace lab

@@ -1,0 +1,252 @@
+// A run as a value: its id, its spec, its record, the store.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "engine/rng.h"
+#include "lab/runs/make.h"
+#include "lab/runs/spec.h"
+#include "lab/runs/store.h"
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+#include "tests/train/small_corpus.h"
+
+namespace lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kData = "0123456789abcdef0123456789abcdef";
+
+RunSpec spec() {
+  RunSpec s{{}, kData};
+  s.settings.n_embd = 64;
+  return s;
+}
+
+RunRecord record() {
+  RunRecord r;
+  r.id = run_id(spec());
+  r.seed = 3;
+  r.build = this_build();
+  r.machine = {"a CPU", 2};
+  r.values = {{"val_loss", 1.25}, {"steps", 100}};
+  return r;
+}
+
+TEST(RunSpec, ItsIdIsThatOfWhatDecidesTheResult) {
+  const std::string id = run_id(spec());
+  EXPECT_EQ(id.size(), 32U);
+  const auto same = [&](const auto& change) {
+    RunSpec s = spec();
+    change(s);
+    EXPECT_EQ(run_id(s), id);
+  };
+  same([](auto& s) { s.settings.threads = 3; });
+  same([](auto& s) { s.settings.recompute = true; });
+  same([](auto& s) { s.settings.text = "a.txt"; });
+  same([](auto& s) { s.settings.preset = "char"; });
+  const auto other = [&](const auto& change) {
+    RunSpec s = spec();
+    change(s);
+    EXPECT_NE(run_id(s), id);
+  };
+  other([](auto& s) { s.settings.seed = 2; });
+  other([](auto& s) { s.settings.dropout = 0.1; });
+  other([](auto& s) { s.settings.min_lr = 0.1; });
+  other([](auto& s) { s.settings.unique_tokens = 1000; });
+  other([](auto& s) { s.settings.budget_share = 0.5; });
+  other([](auto& s) { s.settings.eval_tokens = 100; });
+  other([](auto& s) { s.data[0] = 'f'; });
+  other([](auto& s) { s.owner = "somebody"; });
+}
+
+// Held so that nobody changes ids without meaning to: every run of every user would be made again.
+TEST(RunSpec, ItsIdIsTheSameEverywhere) {
+  EXPECT_EQ(identity(spec()).dump(),
+            R"({"numerics":1,"data":"0123456789abcdef0123456789abcdef","settings":{"n_embd":64}})");
+  EXPECT_EQ(
+      run_id(spec()),
+      fingerprint(Json::parse(
+          R"({"settings":{"n_embd":64},"data":"0123456789abcdef0123456789abcdef","numerics":1})")))
+      << "the order of keys is nobody's business";
+}
+
+TEST(RunSpec, EverySettingThatIsNotExemptChangesTheId) {
+  for (const train::Row& row : train::settings_table()) {
+    const auto names = {"preset", "text", "val", "threads", "recompute"};
+    EXPECT_EQ(decides_results(row), std::find(names.begin(), names.end(), row.name) == names.end())
+        << row.name;
+  }
+}
+
+TEST(RunSpec, ReadsBackWhatItWrote) {
+  RunSpec s = spec();
+  s.settings.reg = "dropout:0.1@attn~early:0.5";
+  s.settings.seed = std::numeric_limits<std::int64_t>::max();
+  s.settings.text = "a.txt";
+  const Json json = Json::parse(to_json(s).dump());
+  const RunSpec back = spec_from_json(json, "x.json");
+  EXPECT_EQ(run_id(back), run_id(s));
+  EXPECT_EQ(back.settings.seed, s.settings.seed);
+  EXPECT_TRUE(fs::path(back.settings.text).is_absolute()) << "it may be read from any folder";
+}
+
+TEST(RunSpec, IsNotTrusted) {
+  const Json good = to_json(spec());
+  const auto refused = [&](const auto& change, const char* why) {
+    Json json = good;
+    change(json);
+    EXPECT_ERROR(spec_from_json(json, "x.json"), "x.json");
+    EXPECT_ERROR(spec_from_json(json, "x.json"), why);
+  };
+  refused([](Json& j) { j = Json::array(); }, "not a run's spec");
+  refused([](Json& j) { j["schema"] = 1; }, "schema 1");
+  refused([](Json& j) { j["numerics"] = kNumerics + 1; }, "numerics");
+  refused([](Json& j) { j.erase("numerics"); }, "numerics");
+  refused([](Json& j) { j["data"] = "xyz"; }, "32 hex digits");
+  refused([](Json& j) { j["settings"]["lr"] = 0.5; }, "edited by hand");
+  refused([](Json& j) { j["settings"]["lr"] = "fast"; }, "lr");
+  refused([](Json& j) { j["settings"]["n_head"] = 5; }, "n_head=5");
+  refused([](Json& j) { j["settings"]["speed"] = 1; }, "unknown setting");
+  refused([](Json& j) { j.erase("owner"); }, "owner");
+  refused([](Json& j) { j["id"] = std::string(32, '0'); }, "edited by hand");
+}
+
+TEST(RunRecord, ReadsBackWhatItWrote) {
+  RunRecord r = record();
+  r.seed = (std::uint64_t{1} << 53) + 1;
+  const RunRecord back = record_from_json(Json::parse(to_json(r).dump()), "r.json");
+  EXPECT_EQ(to_json(back), to_json(r));
+  EXPECT_EQ(back.seed, r.seed) << "two seeds must not become one";
+  EXPECT_EQ(to_json(r)["seed"], "9007199254740993");
+  EXPECT_TRUE(to_json(r)["excess"].is_null()) << "every metric is there, known or not";
+  for (const Metric& m : metrics()) EXPECT_TRUE(to_json(r).contains(m.name)) << m.name;
+}
+
+TEST(RunRecord, IsNotTrusted) {
+  const Json good = to_json(record());
+  const auto refused = [&](const auto& change, const char* why) {
+    Json json = good;
+    change(json);
+    EXPECT_ERROR(record_from_json(json, "r.json"), "r.json");
+    EXPECT_ERROR(record_from_json(json, "r.json"), why);
+  };
+  refused([](Json& j) { j = 1; }, "not a run's record");
+  refused([](Json& j) { j["seed"] = 1e300; }, "seed");
+  refused([](Json& j) { j["seed"] = -1; }, "seed");
+  refused([](Json& j) { j["seed"] = "1x"; }, "seed");
+  refused([](Json& j) { j["status"] = "fine"; }, "status");
+  refused([](Json& j) { j["status"] = "failed"; }, "status");
+  refused([](Json& j) { j["val_loss"] = nullptr; }, "val_loss");
+  refused([](Json& j) { j["val_loss"] = true; }, "val_loss");
+  refused([](Json& j) { j["build"]["isa"] = 3; }, "isa");
+  refused([](Json& j) { j.erase("build"); }, "build");
+  refused([](Json& j) { j["machine"]["threads"] = "2"; }, "machine");
+}
+
+// Thousands of damaged files: an error, or a record that says the same as what it was read from.
+TEST(RunRecord, NoDamageCrashesOrPassesUnseen) {
+  const std::string good = to_json(record()).dump();
+  engine::Sequence random(engine::stream_key(5, engine::Stream::kData), 0);
+  int refused = 0;
+  for (int i = 0; i < 4000; ++i) {
+    std::string bad = good;
+    for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
+      const std::size_t at = random.below(bad.size());
+      switch (random.below(3)) {
+        case 0:
+          bad[at] = static_cast<char>(random.below(256));
+          break;
+        case 1:
+          bad.erase(at, 1 + random.below(20));
+          break;
+        default:
+          bad.insert(at, bad.substr(random.below(bad.size()), random.below(20)));
+      }
+      if (bad.empty()) bad = "x";
+    }
+    const Json json = Json::parse(bad, nullptr, false);
+    if (json.is_discarded()) {
+      ++refused;
+      continue;
+    }
+    try {
+      const RunRecord r = record_from_json(json, "r.json");
+      const Json again = to_json(r);
+      for (const char* key : {"id", "status", "build", "machine", "val_loss"})
+        EXPECT_EQ(again[key], json[key]) << bad;
+    } catch (const engine::Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 3000);
+}
+
+TEST(Store, FindsWhatWasSavedAndTrustsNoMisplacedFile) {
+  const tests::TempFolder folder;
+  const Store store(folder.path() / "runs");
+  const RunRecord r = record();
+  EXPECT_FALSE(store.find(r.id));
+  EXPECT_FALSE(fs::exists(store.root())) << "looking makes nothing";
+  store.add_spec(spec());
+  store.save(r);
+  ASSERT_TRUE(store.find(r.id));
+  EXPECT_EQ(to_json(*store.find(r.id)), to_json(r));
+  fs::copy(store.folder(r.id), store.folder("other"), fs::copy_options::recursive);
+  EXPECT_ERROR(store.find("other"), "is the record of run " + r.id);
+}
+
+TEST(Store, KeepsARecordOfAnotherBuildBesideTheNewOne) {
+  const tests::TempFolder folder;
+  const Store store(folder.path());
+  RunRecord old = record();
+  old.build.source = "other sources";
+  store.add_spec(spec());
+  store.save(old);
+  EXPECT_FALSE(usable(*store.find(old.id), false));
+  EXPECT_TRUE(usable(*store.find(old.id), true));
+  store.save(record());
+  EXPECT_TRUE(usable(*store.find(old.id), false));
+  int kept = 0;
+  for (const auto& entry : fs::directory_iterator(store.folder(old.id)))
+    kept += entry.path().filename().string().starts_with("record-") ? 1 : 0;
+  EXPECT_EQ(kept, 1);
+}
+
+TEST(Build, IsAnotherWhereBitsMayDiffer) {
+  const Build mine = this_build();
+  Build other = mine;
+  other.commit = "abc";
+  other.version = "9";
+  EXPECT_TRUE(mine.computes_like(other)) << "a commit that changes no source of bits";
+  for (std::string Build::*part : {&Build::source, &Build::compiler, &Build::isa, &Build::onednn}) {
+    other = mine;
+    other.*part += "x";
+    EXPECT_FALSE(mine.computes_like(other));
+  }
+  EXPECT_EQ(build_from_json(to_json(mine), "b"), mine);
+  EXPECT_EQ(mine.source.size(), 12U);
+}
+
+TEST(RunLock, IsOneProcessesAtATime) {
+  const tests::TempFolder folder;
+  {
+    const RunLock first(folder.path(), false);
+    EXPECT_TRUE(first.held());
+    EXPECT_FALSE(RunLock(folder.path(), false).held());
+  }
+  EXPECT_TRUE(RunLock(folder.path(), false).held());
+  EXPECT_ERROR(RunLock(folder.path() / "nowhere", false), "cannot write");
+}
+
+TEST(MakeRun, RefusesDataThatHaveChanged) {
+  const tests::TempFolder folder;
+  folder.write("text.txt", tests::small_text(4000));
+  RunSpec s = spec();
+  s.settings.text = (folder.path() / "text.txt").string();
+  EXPECT_ERROR(make_run(s, Store(folder.path() / "runs"), {}, {}), "has changed since");
+}
+
+}  // namespace
+}  // namespace lab
