@@ -12,6 +12,7 @@
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/quantile.h"
 #include "lab/runs/worker_pool.h"
 
 namespace lab {
@@ -52,9 +53,7 @@ std::optional<double> step_seconds(const std::vector<double>& ends, double from)
   for (std::size_t i = 1; i < ends.size(); ++i)
     if (ends[i - 1] >= from) seconds.push_back(ends[i] - ends[i - 1]);
   if (seconds.size() < kLeastSteps) return {};
-  const auto middle = seconds.begin() + std::ssize(seconds) / 2;
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
+  return engine::median(std::move(seconds));
 }
 
 /// Steps per second of all jobs together, while all of them are at it; nullopt where that is not

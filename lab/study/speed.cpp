@@ -1,13 +1,14 @@
 #include "lab/study/speed.h"
 
-#include <algorithm>
 #include <chrono>
 
+#include "engine/quantile.h"
 #include "train/trainer.h"
 
 namespace lab {
 namespace {
 
+using engine::median, engine::quantile;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kWarmUp = 2;  // rounds
@@ -16,13 +17,6 @@ double timed_step(train::Trainer& trainer, std::uint64_t index) {
   const auto start = Clock::now();
   trainer.step(index, 0.5);
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// The value that a share `q` of the samples lies below.
-double quantile(std::vector<double> x, double q) {
-  const auto at = static_cast<std::ptrdiff_t>(q * static_cast<double>(x.size() - 1) + 0.5);
-  std::nth_element(x.begin(), x.begin() + at, x.end());
-  return x[static_cast<std::size_t>(at)];
 }
 
 }  // namespace
@@ -46,11 +40,11 @@ std::vector<ArmSpeed> measure_speed(const std::vector<Arm>& arms, const train::C
       times.push_back(other);
       ratios.push_back(other / one);
     }
-    speeds.push_back({arm.tokens_per_step() / quantile(times, 0.5), quantile(ratios, 0.5),
-                      quantile(ratios, 0.25), quantile(ratios, 0.75)});
+    speeds.push_back({arm.tokens_per_step() / median(times), median(ratios), quantile(ratios, 0.25),
+                      quantile(ratios, 0.75)});
   }
   if (!first_times.empty())
-    speeds[0].tokens_per_second = first.tokens_per_step() / quantile(first_times, 0.5);
+    speeds[0].tokens_per_second = first.tokens_per_step() / median(first_times);
   return speeds;
 }
 
