@@ -37,9 +37,7 @@ Ref before_noise(const Tape& tape, Ref x) {
   return x;
 }
 
-bool is_product(const Node& n) { return n.op->name() == "matmul" || n.op->name() == "attention"; }
-
-/// The first product on the tape that anything made from x goes into.
+/// The first linear layer on the tape that anything made from x goes into.
 Ref next_product(const Tape& tape, Ref x) {
   std::vector<bool> reached(tape.values().size());
   reached[static_cast<std::size_t>(x.id)] = true;
@@ -47,7 +45,7 @@ Ref next_product(const Tape& tape, Ref x) {
     if (std::none_of(n.in.begin(), n.in.end(),
                      [&](Ref in) { return reached[static_cast<std::size_t>(in.id)]; }))
       continue;
-    if (is_product(n)) return n.out;
+    if (n.op->name() == "matmul") return n.out;
     reached[static_cast<std::size_t>(n.out.id)] = true;
   }
   return {};

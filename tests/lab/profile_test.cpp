@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 #include <string>
 
 #include "lab/inspect/profile_render.h"
@@ -162,7 +162,7 @@ train::Settings tiny() {
   return s;
 }
 
-TEST(Profile, OfRealStepsAddsUpAndItsTraceIsBounded) {
+TEST(Profile, OfRealStepsAddsUp) {
   const train::Corpus corpus = tests::small_corpus(5000, 100);
   const std::vector<std::string> texts = {"none", "dropout=0.1"};
   ProfileOptions options;
@@ -190,15 +190,47 @@ TEST(Profile, OfRealStepsAddsUpAndItsTraceIsBounded) {
     EXPECT_EQ(row(t, "matmul").forward.calls, 2 * (2 * 4));
     EXPECT_EQ(row(t, "linear_cross_entropy").backward.calls, 2);
   }
-  const auto trace = nlohmann::json::parse(trace_json(profile));
-  const auto& events = trace["traceEvents"];
-  EXPECT_LE(events.size(), 300U + 2 * kTraceNames);
-  for (const auto& e : events) {
-    if (e["ph"] == "M") continue;
-    EXPECT_EQ(e["ph"], "X");
-    EXPECT_GE(e["dur"].get<double>(), 0);
-    EXPECT_GE(e["ts"].get<double>(), 0);
+  for (const ArmProfile& a : profile.arms) {
+    EXPECT_EQ(a.micro_steps, 2);
+    EXPECT_EQ(a.tokens, 4 * 16);
+    EXPECT_GT(a.flops, 6 * 64 * 2 * 12 * 32 * 32);  // 6N a token, N > 12·L·C²
+    EXPECT_LT(a.flops, 8 * 64 * 2 * 12 * 32 * 32);
+    for (const ArmProfile::Call& c : a.events)
+      if (a.nodes[static_cast<std::size_t>(c.node)].name == "h.1.mlp.c_fc")  // (64/2,32)·(32,128)
+        EXPECT_EQ(c.cost.flops, (c.kind == Kind::kBackward ? 2 : 1) * 2.0 * 32 * 32 * 128);
   }
+}
+
+// The slices up to a step's end are its sample, and it spans them.
+TEST(Profile, TheTraceTellsWhatTheSamplesSumUp) {
+  const train::Corpus corpus = tests::small_corpus(5000, 100);
+  const std::vector<std::string> texts = {"none"};
+  ProfileOptions options;
+  options.steps = 2;
+  options.trace_events = 150;
+  const Profile profile = measure_profile(parse_arms(texts, tiny()), corpus, options);
+  const ArmProfile& a = profile.arms[0];
+  EXPECT_EQ(a.trace.size(), 150U);  // bounded, within the second step
+  double data = 0, optimizer = 0, events = 0, end = 0;
+  std::size_t i = 0;
+  for (; a.trace[i].event != TraceSlice::kStep; ++i) {
+    const TraceSlice& s = a.trace[i];
+    EXPECT_GE(s.start, end - 1e-6) << i;  // of clocks read one after the other
+    end = s.start + s.seconds;
+    (s.event == TraceSlice::kData        ? data
+     : s.event == TraceSlice::kOptimizer ? optimizer
+                                         : events) += s.seconds;
+  }
+  EXPECT_EQ(a.trace[0].event, TraceSlice::kData);
+  EXPECT_EQ(a.trace[i - 1].event, TraceSlice::kOptimizer);
+  const TraceSlice& step = a.trace[i];
+  EXPECT_LE(step.start, a.trace[0].start);
+  EXPECT_GE(step.start + step.seconds, end - 1e-6);
+  const StepSample& sample = a.samples[0];
+  EXPECT_EQ(step.seconds, sample.wall);
+  EXPECT_NEAR(data, sample.data, 1e-12);
+  EXPECT_NEAR(optimizer, sample.optimizer, 1e-12);
+  EXPECT_NEAR(events, std::accumulate(sample.events.begin(), sample.events.end(), 0.0), 1e-12);
 }
 
 // Dropout that is off from half of the budget on.
