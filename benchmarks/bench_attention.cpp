@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "benchmarks/attention_onednn-inl.h"
+#include "engine/quantile.h"
 #include "ops/attention.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -106,9 +107,9 @@ struct Samples {
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
   }
   nlohmann::json summary() const {
-    std::vector<double> s = ms;
-    std::sort(s.begin(), s.end());
-    return {{"median", s[s.size() / 2]}, {"min", s.front()}, {"max", s.back()}};
+    return {{"median", engine::median(ms)},
+            {"min", engine::quantile(ms, 0)},
+            {"max", engine::quantile(ms, 1)}};
   }
 };
 
@@ -140,10 +141,7 @@ nlohmann::json measure(const Case& c, float rate, int repetitions) {
     both_b.ms.push_back(b.ms[r] + bb.ms[r]);
     ratios.push_back(both_b.ms.back() / both_f.ms.back());
   }
-  std::sort(ratios.begin(), ratios.end());
-  const auto part = [&](double share) {
-    return ratios[static_cast<std::size_t>(share * static_cast<double>(ratios.size() - 1))];
-  };
+  const auto part = [&](double share) { return engine::quantile(ratios, share); };
   return {{"heads", c.B * c.NH},
           {"T", c.T},
           {"hs", c.hs},

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/parallel.h"
+#include "engine/quantile.h"
 #include "ops/mask-inl.h"
 #include "ops/noise.h"
 
@@ -70,19 +71,17 @@ struct Case {
   std::vector<double> ns = {};  // per element, one for each repetition
 };
 struct Sample {
-  double min, median, max;
+  double low, median, high;
 };
 
-Sample summary(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return {v.front(), v[v.size() / 2], v.back()};
+Sample summary(const std::vector<double>& v, double low = 0, double high = 1) {
+  return {engine::quantile(v, low), engine::median(v), engine::quantile(v, high)};
 }
 /// The middle half of the repetitions' ratios.
 Sample ratio(const Case& a, const Case& b) {
   std::vector<double> r;
   for (std::size_t i = 0; i < a.ns.size(); ++i) r.push_back(a.ns[i] / b.ns[i]);
-  std::sort(r.begin(), r.end());
-  return {r[r.size() / 4], r[r.size() / 2], r[r.size() * 3 / 4]};
+  return summary(r, 0.25, 0.75);
 }
 
 void measure(std::vector<Case>& cases, std::size_t n, int repeats) {
@@ -169,7 +168,7 @@ std::vector<Case> in_memory(std::size_t n, int threads, int repeats) {
 }
 
 nlohmann::json json_of(const Sample& s, const char* low, const char* high) {
-  return {{"median", s.median}, {low, s.min}, {high, s.max}};
+  return {{"median", s.median}, {low, s.low}, {high, s.high}};
 }
 
 nlohmann::json json_of(const std::vector<Case>& cases, std::size_t n, int threads) {
@@ -224,7 +223,7 @@ int serve(std::size_t elements, int threads) {
                               });
       ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     }
-    std::printf("%.6f\n", summary(ms).median);
+    std::printf("%.6f\n", engine::median(ms));
     std::fflush(stdout);
   }
   return 0;

@@ -11,6 +11,7 @@
 #include "benchmarks/matmul_floor.h"
 #include "benchmarks/step_args.h"
 #include "engine/parallel.h"
+#include "engine/quantile.h"
 #include "engine/threads.h"
 #include "lab/runs/build.h"
 #include "ops/peak.h"
@@ -45,7 +46,7 @@ int serve(train::Trainer& trainer) {
                     "' is not a number of steps");
     std::vector<double> ms;
     for (std::int64_t i = 0; i < n; ++i) ms.push_back(bench::step_ms(trainer, index++));
-    std::cout << bench::median(ms) << std::endl;
+    std::cout << engine::median(ms) << std::endl;
   }
   return 0;
 }
@@ -82,7 +83,7 @@ int run(int argc, char** argv) {
   const std::vector<double> ms = measure(trainer, floor, steps);
   const double after = ops::fma_peak_gflops();
   const double peak = std::max(before, after);
-  const double mid = bench::median(ms);
+  const double mid = engine::median(ms);
   const double gflops = trainer.flops_per_step() / mid / 1e6;
   const nlohmann::ordered_json result = {{"preset", settings.preset},
                                          {"batch", settings.batch},

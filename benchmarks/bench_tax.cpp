@@ -7,6 +7,7 @@
 
 #include "benchmarks/step_args.h"
 #include "engine/parallel.h"
+#include "engine/quantile.h"
 #include "engine/rng.h"
 #include "engine/threads.h"
 #include "lab/runs/build.h"
@@ -53,7 +54,7 @@ Times measure(train::Trainer& with, train::Trainer& without, std::int64_t pairs,
 }
 
 nlohmann::ordered_json spread(const std::vector<double>& ms) {
-  return {{"median", bench::median(ms)},
+  return {{"median", engine::median(ms)},
           {"min", *std::min_element(ms.begin(), ms.end())},
           {"max", *std::max_element(ms.begin(), ms.end())}};
 }
@@ -93,8 +94,8 @@ int run(int argc, char** argv) {
         "tax {:.4f}, 95 % interval {:.4f} to {:.4f} ({} pairs; Philox, {} rounds, {} bits an "
         "element)\n",
         settings.preset, settings.batch, engine::max_threads(), lab::this_build().isa,
-        bench::median(times.with), settings.dropout, bench::median(times.without), tax.ratio, ci.lo,
-        ci.hi, times.with.size(), engine::kPhiloxRounds, kBits);
+        engine::median(times.with), settings.dropout, engine::median(times.without), tax.ratio,
+        ci.lo, ci.hi, times.with.size(), engine::kPhiloxRounds, kBits);
   return 0;
 }
 

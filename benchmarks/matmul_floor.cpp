@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "benchmarks/step_args.h"
+#include "engine/quantile.h"
 #include "engine/rng.h"
 #include "ops/gemm.h"
 
@@ -75,7 +76,7 @@ struct MatmulFloor::Shape {
   ops::Gemm partition;
   std::vector<double> onednn_ms, partition_ms;
 
-  double best() const { return std::min(median(onednn_ms), median(partition_ms)); }
+  double best() const { return std::min(engine::median(onednn_ms), engine::median(partition_ms)); }
 };
 
 MatmulFloor::~MatmulFloor() = default;
@@ -136,8 +137,8 @@ nlohmann::ordered_json MatmulFloor::to_json() const {
                     {"n", s.spec.n},
                     {"k", s.spec.k},
                     {"count", s.count},
-                    {"onednn_ms", median(s.onednn_ms)},
-                    {"partition_ms", median(s.partition_ms)}});
+                    {"onednn_ms", engine::median(s.onednn_ms)},
+                    {"partition_ms", engine::median(s.partition_ms)}});
   return json;
 }
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/terminal.h"
 #include "engine/parallel.h"
 
@@ -30,12 +28,6 @@ double step_ms(train::Trainer& trainer, std::uint64_t index) {
   const auto start = std::chrono::steady_clock::now();
   trainer.step(index, 0.5);
   return 1e3 * seconds_since(start);
-}
-
-double median(std::vector<double> x) {
-  const auto mid = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
-  std::nth_element(x.begin(), mid, x.end());
-  return *mid;
 }
 
 }  // namespace bench

@@ -21,8 +21,6 @@ inline const cli::Extra kFormat{"format",        "FORMAT", "text",
 /// Milliseconds of one whole training step.
 double step_ms(train::Trainer& trainer, std::uint64_t index);
 
-double median(std::vector<double> x);
-
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }

@@ -1,4 +1,4 @@
-// Files that a flag names, such as --svg.
+// Files that a flag names, such as --trace.
 #pragma once
 #include <memory>
 #include <string>

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "cli/options.h"
-#include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
@@ -35,13 +34,12 @@ const Command& command() {
         {"progress", "SHARE", "",
          "share of the budget spent, of which scheduled rates are a function (default: 1 with "
          "RUN's weights, 0 with initial ones)"},
-        {"svg", "FILE", "", "write a picture"},
         {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
     };
     c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
                  "min_lr", "warmup",        "weight_decay",    "beta1",
                  "beta2",  "grad_clip",     "recalibrate_norm"};
-    c.examples = {"isodrop probe out/train --svg probe.svg",
+    c.examples = {"isodrop probe out/train --format md",
                   "isodrop probe out/train --dropout 0 --reg alpha_dropout:0.1@mlp_hidden",
                   "isodrop probe --preset nano --reg dropout:0.2~early:0.5 --progress 0.25",
                   "isodrop probe --preset tiny --dropout 0.1 --format json"};
@@ -102,7 +100,6 @@ int probe_command(int argc, const char* const* argv) {
                   "--dropout 0.1");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const auto svg = open_output(args, "svg");
   const train::Corpus corpus = train::load_corpus(settings);
   ProgressLine line;
   const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
@@ -116,9 +113,7 @@ int probe_command(int argc, const char* const* argv) {
       run ? args.argument : fmt::format("{}, initial weights", settings.preset),
       regularizers_text(settings), settings.text.empty() ? "the built-in corpus" : corpus.name,
       settings.seed};
-  if (svg) finish(*svg, lab::probe_svg(head, probe));
   fmt::print("{}", lab::render(head, probe, args.text("format"), color(stdout)));
-  if (svg && args.text("format") == "text") fmt::print("Picture: {}\n", args.text("svg"));
   return 0;
 }
 

@@ -32,8 +32,9 @@ const Command& command() {
          true},
         {"by", "ROWS", "op", "what a row is", false, {"op", "layer", "node"}},
         {"steps", "N", "101", "most steps to time"},
+        {"progress", "SHARE", "0.5",
+         "share of the budget spent, of which scheduled rates are a function"},
         {"seconds", "S", "10", "stop timing after so long, but not before 3 steps"},
-        {"svg", "FILE", "", "write a roofline picture"},
         {"trace", "FILE", "",
          "write the first steps as Chrome trace events, for ui.perfetto.dev or chrome://tracing"},
         {"trace-events", "N", "20000",
@@ -43,7 +44,7 @@ const Command& command() {
     c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
     c.examples = {"isodrop profile --preset nano",
                   "isodrop profile --preset char --batch 8 --arm none --arm dropout=0.1",
-                  "isodrop profile --preset gpt2 --batch 1 --by layer --svg roofline.svg",
+                  "isodrop profile --preset gpt2 --batch 1 --by layer",
                   "isodrop profile --preset nano --trace trace.json --format json"};
     return c;
   }();
@@ -68,13 +69,11 @@ int profile_command(int argc, const char* const* argv) {
   if (arms.empty()) arms.push_back({settings.preset, {}, settings});
   lab::ProfileOptions options;
   options.steps = args.integer("steps", 1, 5000);
+  options.progress = args.real("progress", 0, 1);
   options.seconds = args.real("seconds", 0, 1e5);
   const auto cap = static_cast<std::size_t>(args.integer("trace-events", 100, 1'000'000));
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
-  engine::require(!args.has("svg") || args.text("svg") != args.text("trace"), "--svg and --trace ",
-                  engine::quote(args.text("svg")), ": give two files");
-  const auto svg = open_output(args, "svg");
   const auto trace = open_output(args, "trace");
   const train::Corpus corpus =
       settings.text.empty() ? train::random_corpus(settings) : train::load_corpus(settings);
@@ -86,14 +85,12 @@ int profile_command(int argc, const char* const* argv) {
   const lab::ProfileHead head{
       fmt::format("{}, B {}, T {}", settings.preset, settings.batch, settings.block_size),
       std::ssize(profile.arms[0].samples), lab::environment(settings.threads)};
-  if (svg) finish(*svg, lab::roofline_svg(head, profile.roof, tables));
   if (trace) finish(*trace, lab::trace_json(profile));
   if (args.text("format") == "json") {
     fmt::print("{}\n", lab::to_json(head, profile, tables).dump(2));
     return 0;
   }
   fmt::print("{}", lab::render_text(head, profile, tables));
-  if (svg) fmt::print("roofline picture: {}\n", args.text("svg"));
   if (trace)
     fmt::print("trace of the first steps, at most {} events: {}\n", cap, args.text("trace"));
   return 0;

@@ -83,6 +83,13 @@ std::string quote(std::string_view value) {
   return out + (value.size() > kLongest ? "...'" : "'");
 }
 
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
 std::string join(std::span<const std::string_view> words, std::string_view separator) {
   std::string out;
   for (const std::string_view word : words) {

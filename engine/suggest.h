@@ -1,4 +1,4 @@
-// What an error says about a name nobody knows, or a value it repeats.
+// What an error says about a name nobody knows or a value it repeats, and words cut and joined.
 #pragma once
 #include <span>
 #include <string>
@@ -21,6 +21,9 @@ std::string suggest(std::string_view name, std::span<const std::string_view> can
 /// The value in single quotes, fit for a one-line message: control characters escaped, cut short
 /// after 120 bytes.
 std::string quote(std::string_view value);
+
+/// Without the blanks and line ends around it.
+std::string_view trim(std::string_view text);
 
 /// "A, B, C"
 std::string join(std::span<const std::string_view> words, std::string_view separator = ", ");

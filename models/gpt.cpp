@@ -40,7 +40,6 @@ class Recorder {
     const Ref wte = tape_.param("wte.weight", {config_.vocab, channels}, normal(kInitStd));
     const Ref wpe = tape_.param("wpe.weight", {config_.block_size, channels}, normal(kInitStd));
     Ref x = ops::embedding(tape_, "embedding", gpt.tokens, wte, wpe);
-    hooked(HookId::kEmb, -1, x);
     x = hooks_.apply(tape_, HookId::kEmb, -1, x, gpt.tokens);
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       tape_.segment(static_cast<int>(layer));
@@ -50,13 +49,11 @@ class Recorder {
     if (!place_.out) x = norm("ln_f", x);
     if (output == Output::kLoss && !hooks_.adds_to_loss()) {
       gpt.loss = gpt.cross_entropy = ops::linear_cross_entropy(tape_, "head", x, wte, gpt.targets);
-      gpt.sites = std::move(sites_);
       return gpt;
     }
-    gpt.logits = product(ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn));
+    gpt.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);
     gpt.cross_entropy = ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets);
     gpt.loss = hooks_.loss(tape_, gpt.logits, gpt.targets, gpt.cross_entropy);
-    gpt.sites = std::move(sites_);
     return gpt;
   }
 
@@ -75,9 +72,8 @@ class Recorder {
     Ref a = place_.in ? norm(h + "ln_1", x) : x;
     a = linear(h + "attn.c_attn", a, 3 * channels, Role::kQkv, HookId::kAttnWeights, layer);
     if (config_.qk_norm) a = qk_norm(h + "attn", a);
-    hooked(HookId::kAttnWeights, layer, a);
-    a = product(ops::attention(tape_, h + "attn", a, config_.n_head,
-                               hooks_.fused(tape_, HookId::kAttnWeights, layer, nullptr)));
+    a = ops::attention(tape_, h + "attn", a, config_.n_head,
+                       hooks_.fused(tape_, HookId::kAttnWeights, layer, nullptr));
     a = linear(h + "attn.c_proj", a, channels, Role::kProjection, HookId::kAttn, layer);
     if (place_.post) a = norm(h + "ln_1_post", a);
     x = residual(h + "attn.residual", x, a, HookId::kAttn, layer);
@@ -90,7 +86,6 @@ class Recorder {
     m = hooks_.produced(tape_, HookId::kMlpHidden, layer, [&](const ops::NoiseUse& noise) {
       return act.build(tape_, (h + "mlp.").append(act.name), m, noise);
     });
-    hooked(HookId::kMlpHidden, layer, {}, m);
     m = linear(h + "mlp.c_proj", m, channels, Role::kProjection, HookId::kMlp, layer);
     if (place_.post) m = norm(h + "ln_2_post", m);
     x = residual(h + "mlp.residual", x, m, HookId::kMlp, layer);
@@ -103,18 +98,7 @@ class Recorder {
     Ref w = tape_.param(name + ".weight", {in, out}, initial(in, role));
     w = hooks_.weight(tape_, hook, layer, name + ".weight", w);
     const Ref b = config_.bias ? tape_.param(name + ".bias", {out}, constant(0)) : Ref{};
-    return product(ops::matmul(tape_, name, x, w, b));
-  }
-
-  /// A hook is handed x, or an op makes what it returns.
-  void hooked(HookId hook, int layer, Ref x, Ref returned = {}) {
-    sites_.push_back({hook, layer, x, returned, {}});
-  }
-
-  /// x is a product, the one behind the last hook if there was none since.
-  Ref product(Ref x) {
-    if (!sites_.empty() && !sites_.back().behind) sites_.back().behind = x;
-    return x;
+    return ops::matmul(tape_, name, x, w, b);
   }
 
   // A placement with a β of its own scales v, the projections and the MLP's hidden layer by it,
@@ -145,7 +129,6 @@ class Recorder {
   }
 
   Ref residual(const std::string& name, Ref x, Ref branch, HookId hook, int layer) {
-    hooked(hook, layer, branch);
     const ops::NoiseUse noise = hooks_.fused(tape_, hook, layer, &branch);
     if (const double alpha = place_.alpha(config_.n_layer); alpha != 1)
       x = ops::scale(tape_, name + ".scale", x, static_cast<float>(alpha));
@@ -157,7 +140,6 @@ class Recorder {
   const Placement& place_;
   Mode mode_;
   Hooks hooks_;
-  std::vector<HookSite> sites_;
 };
 
 }  // namespace

@@ -30,28 +30,19 @@ struct GptConfig {
 /// regularizer asks for them, or whole logits too.
 enum class Output : std::uint8_t { kLoss, kLogits };
 
-/// Where a hook acts in a recorded model. `x`: what the hook is handed, before anything acts on it;
-/// at attn_weights the packed q, k, v (B,T,3C) that the weights come from. `returned`: what the
-/// hook returns, where an op makes that at once and there is no x. `behind`: the next product that
-/// what it returns goes into, before any activation: of the linear layer that reads it, at
-/// attn_weights of the weights and the values; none behind the last hook where the head is one with
-/// the loss.
-struct HookSite {
-  HookId hook;
-  int layer;  // -1: in none
-  engine::Ref x, returned, behind;
-};
-
 /// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V) where there are
 /// any. What is reported is the plain cross_entropy (1); what is trained on is the loss (1),
 /// cross_entropy and what regularizers add to it. In training both are known after backward().
-/// `sites`: every hook, in the order of the tape.
 struct Gpt {
   engine::Ref tokens, targets, logits, cross_entropy, loss;
-  std::vector<HookSite> sites;
 };
 
-/// Records the model for batches of (B,T). Throws Error where the shapes don't fit. Where a
+/// Records the model for batches of (B,T). Every node has a name of its own, by which it is found
+/// later: a product that of its weights (h.3.attn.c_attn, h.3.attn.c_proj, h.3.mlp.c_fc,
+/// h.3.mlp.c_proj, head), a norm that of its gains (h.3.ln_1), then embedding, h.3.attn for the
+/// attention itself, h.3.mlp.gelu for an activation, h.3.attn.residual and h.3.mlp.residual where a
+/// branch joins the stream, and for noise that no other op applies its hook's and its kind's
+/// (h.3.mlp.dropout). Throws Error where the shapes don't fit. Where a
 /// step takes several passes(config.regularizers) in kTrain, the passes of a sample are consecutive
 /// rows of the batch.
 Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,

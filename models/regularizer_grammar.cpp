@@ -13,16 +13,10 @@ namespace {
 
 using engine::Error;
 using engine::quote;
+using engine::trim;
 using Names = std::vector<std::string_view>;
 
 constexpr std::string_view kNone = "none";
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
 
 template <class... Args>
 [[noreturn]] void refuse(fmt::format_string<Args...> message, Args&&... args) {

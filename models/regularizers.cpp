@@ -54,11 +54,12 @@ engine::Hook Hooks::hook(const RegularizerSetting& s, int layer, std::string_vie
 }
 
 bool Hooks::add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& s, int layer,
-                    std::string site) const {
+                    std::string_view site, std::string place) const {
   if (s.rate == 0) return false;
   const bool evaluation = mode_ == Mode::kEval;
   if (evaluation && ops::evaluation_scale(*s.kind->noise, s.rate) == 1) return false;
-  uses.push_back({s.kind->noise, hook(s, layer, site), std::move(site), evaluation});
+  place.append(".").append(s.kind->name);
+  uses.push_back({s.kind->noise, hook(s, layer, site), std::move(place), evaluation});
   return true;
 }
 
@@ -71,19 +72,19 @@ std::vector<ops::NoiseUse> Hooks::uses(HookId hook, int layer) const {
     std::string site = site_name(hook, layer);
     // Two kinds at one hook must not share their masks.
     if (noises > 0) site.append("#").append(std::to_string(noises));
-    if (add_use(found, s, layer, std::move(site))) ++noises;
+    if (add_use(found, s, layer, site, site)) ++noises;
   }
   // Last, so that nothing another one adds is left of a dropped block. Both branches have the same
   // site, thus the same draw.
   for (const RegularizerSetting& s : settings_)
     if (s.kind->family == Family::kLayer && branch)
-      add_use(found, s, layer, "h." + std::to_string(layer));
+      add_use(found, s, layer, "h." + std::to_string(layer), site_name(hook, layer));
   return found;
 }
 
 engine::Ref Hooks::apply(engine::Tape& tape, HookId hook, int layer, engine::Ref x,
                          engine::Ref ids) const {
-  for (const ops::NoiseUse& use : uses(hook, layer)) x = ops::noise(tape, use.site, x, use, ids);
+  for (const ops::NoiseUse& use : uses(hook, layer)) x = ops::noise(tape, use.name, x, use, ids);
   return x;
 }
 
@@ -93,7 +94,7 @@ ops::NoiseUse Hooks::fused(engine::Tape& tape, HookId hook, int layer, engine::R
   engine::require(all.size() == 1 || branch != nullptr, "hook ", to_string(hook),
                   " takes one regularizer, not ", all.size());
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
-    *branch = ops::noise(tape, all[i].site, *branch, all[i]);
+    *branch = ops::noise(tape, all[i].name, *branch, all[i]);
   return all.back();
 }
 
@@ -104,9 +105,9 @@ engine::Ref Hooks::weight(engine::Tape& tape, HookId hook, int layer, std::strin
     if (s.kind->family != Family::kWeight || !s.acts_at(hook)) continue;
     std::string site(name);
     if (!found.empty()) site.append("#").append(std::to_string(found.size()));
-    add_use(found, s, layer, std::move(site));
+    add_use(found, s, layer, site, site);
   }
-  for (const ops::NoiseUse& use : found) w = ops::noise(tape, use.site, w, use);
+  for (const ops::NoiseUse& use : found) w = ops::noise(tape, use.name, w, use);
   return w;
 }
 

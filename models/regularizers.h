@@ -42,7 +42,8 @@ std::string site_name(HookId hook, int layer);
 /// none does but for those whose evaluation form is a factor.
 ///
 /// The site of the first kind of noise at a hook is the hook's name, "h.3.mlp", of another one
-/// "h.3.mlp#1"; of a matrix its own name, of a whole block "h.3".
+/// "h.3.mlp#1"; of a matrix its own name, of a whole block "h.3". A node of noise alone is called
+/// by hook and kind, "h.3.mlp.dropout".
 class Hooks {
  public:
   /// REQUIRES: `settings` outlive this.
@@ -65,7 +66,7 @@ class Hooks {
   engine::Ref produced(engine::Tape& tape, HookId hook, int layer, const F& build) const {
     const std::vector<ops::NoiseUse> all = uses(hook, layer);
     engine::Ref x = build(all.empty() ? ops::NoiseUse{} : all.front());
-    for (std::size_t i = 1; i < all.size(); ++i) x = ops::noise(tape, all[i].site, x, all[i]);
+    for (std::size_t i = 1; i < all.size(); ++i) x = ops::noise(tape, all[i].name, x, all[i]);
     return x;
   }
 
@@ -87,9 +88,10 @@ class Hooks {
   engine::Hook hook(const RegularizerSetting& setting, int layer, std::string_view site) const;
   bool acts_on_loss(const RegularizerSetting& setting) const;
   std::vector<ops::NoiseUse> uses(HookId hook, int layer) const;
-  /// Adds the setting's use at `site`, if it leaves a node there; returns whether it does.
+  /// Adds the setting's use at `site`, if it leaves a node there; returns whether it does. `place`:
+  /// what a node of its own is named after.
   bool add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& setting, int layer,
-               std::string site) const;
+               std::string_view site, std::string place) const;
 
   const std::vector<RegularizerSetting>& settings_;
   Mode mode_;

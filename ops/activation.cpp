@@ -224,7 +224,7 @@ class SwigluOp final : public engine::Op {
 template <class Act>
 engine::Ref push(engine::Tape& tape, std::string_view kind, std::string_view name, engine::Ref x,
                  const NoiseUse& use) {
-  if (use.evaluation) return noise(tape, use.site, push<Act>(tape, kind, name, x, {}), use);
+  if (use.evaluation) return noise(tape, use.name, push<Act>(tape, kind, name, x, {}), use);
   return tape.push(name, std::make_unique<ActivationOp<Act>>(kind, use.kind), {x}, use.hook);
 }
 
@@ -263,7 +263,7 @@ engine::Ref selu(engine::Tape& tape, std::string_view name, engine::Ref x, const
 
 engine::Ref swiglu(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use) {
   x = tape.push(name, std::make_unique<SwigluOp>(), {x});
-  return use ? noise(tape, use.site, x, use) : x;
+  return use ? noise(tape, use.name, x, use) : x;
 }
 
 }  // namespace ops

@@ -165,7 +165,7 @@ engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, cons
 
 engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
                      const NoiseUse& use) {
-  if (use.evaluation) return residual(tape, name, x, evaluation_scale(tape, use.site, h, use));
+  if (use.evaluation) return residual(tape, name, x, evaluation_scale(tape, use.name, h, use));
   return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.hook);
 }
 
@@ -173,7 +173,7 @@ engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv
                       std::int64_t n_head, const NoiseUse& use) {
   const auto heads = static_cast<int>(n_head);
   if (use.evaluation)  // (s·P)·V = s·(P·V)
-    return evaluation_scale(tape, use.site, attention(tape, name, qkv, n_head), use);
+    return evaluation_scale(tape, use.name, attention(tape, name, qkv, n_head), use);
   return tape.push(name, make_attention(heads, use.kind), {qkv}, use.hook);
 }
 

@@ -11,7 +11,7 @@ namespace ops {
 struct NoiseUse {
   const NoiseKind* kind = nullptr;
   engine::Hook hook;
-  std::string site;  // the name behind hook.site: "h.3.attn"
+  std::string name;  // of a node of its own, where it needs one: "h.3.attn.dropout"
   // The evaluation form: x is multiplied by evaluation_scale() instead, in a node of its own.
   bool evaluation = false;
   explicit operator bool() const { return kind != nullptr; }

@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "engine/buffer.h"
+#include "engine/quantile.h"
 #include "ops/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -86,8 +88,7 @@ double memory_gbps(int repeats) {
     copy();
     gbps.push_back(2.0 * static_cast<double>(kBytes) / since(start) / 1e9);
   }
-  std::nth_element(gbps.begin(), gbps.begin() + repeats / 2, gbps.end());
-  return gbps[static_cast<std::size_t>(repeats / 2)];
+  return engine::median(std::move(gbps));
 }
 
 }  // namespace ops

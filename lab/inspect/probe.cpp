@@ -1,12 +1,11 @@
+// The passes of a probe: evaluation once, training once a mask.
 #include "lab/inspect/probe.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "engine/parallel.h"
 #include "lab/inspect/probe_pass.h"
-#include "lab/stats/moments.h"
-#include "lab/stats/stats.h"
+#include "lab/inspect/probe_place.h"
 #include "train/architecture.h"
 #include "train/data/batches.h"
 
@@ -15,141 +14,7 @@ namespace {
 
 using models::Family;
 
-constexpr std::size_t kBins = 64;
-constexpr double kTail = 0.002;  // of the values lie beyond either end of a histogram
-
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-/// The values of one place in one mode under one mask.
-class Collector {
- public:
-  Collector(std::uint64_t values, std::uint64_t most) : subsample_(values, most) {
-    sample_.reserve(subsample_.size());
-  }
-
-  void add(std::span<const float> values) {
-    moments_.add(values);
-    for (; sample_.size() < subsample_.size(); sample_.push_back(values[next_ - seen_])) {
-      next_ = subsample_.position(sample_.size());
-      if (next_ >= seen_ + values.size()) break;
-    }
-    seen_ += values.size();
-  }
-  void sort() { std::sort(sample_.begin(), sample_.end()); }
-  void clear() {
-    moments_ = {};
-    sample_.clear();
-    seen_ = 0;
-  }
-
-  const Moments& moments() const { return moments_; }
-  std::span<const float> sample() const { return sample_; }
-  std::uint64_t size() const { return subsample_.size(); }
-
- private:
-  Subsample subsample_;
-  Moments moments_;
-  std::vector<float> sample_;
-  std::uint64_t seen_ = 0, next_ = 0;
-};
-
-std::array<std::optional<double>, 4> statistics(const Moments& m) {
-  return {m.mean(), m.variance(), m.skewness(), m.kurtosis()};
-}
-
-/// What is known of a statistic under the masks drawn so far.
-class Series {
- public:
-  explicit Series(std::int64_t masks) { values_.reserve(at(masks)); }
-  void add(std::optional<double> x) {
-    if (x) values_.push_back(*x);
-  }
-  std::optional<Estimate> estimate() const {
-    const auto sample = summarize(values_);
-    if (!sample) return std::nullopt;
-    return Estimate{sample->mean, sample->sd / std::sqrt(static_cast<double>(sample->n))};
-  }
-
- private:
-  std::vector<double> values_;
-};
-
-/// Range of the middle of two sorted samples together.
-void choose_range(std::span<const float> a, std::span<const float> b, ProbeHistogram& h) {
-  const auto tail = static_cast<std::size_t>(kTail * static_cast<double>(a.size()));
-  h.lo = static_cast<double>(std::min(a[tail], b[tail]));
-  h.hi = static_cast<double>(std::max(a[a.size() - 1 - tail], b[b.size() - 1 - tail]));
-  const double pad = h.hi > h.lo ? 0.04 * (h.hi - h.lo) : std::max(1e-6, std::abs(h.hi));
-  h.lo -= pad;
-  h.hi += pad;
-}
-
-void count(std::span<const float> values, const ProbeHistogram& h, std::vector<double>& bins) {
-  bins.resize(kBins);
-  for (const float v : values) {
-    const double bin = (static_cast<double>(v) - h.lo) / (h.hi - h.lo) * kBins;
-    if (bin >= 0 && bin < kBins) ++bins[static_cast<std::size_t>(bin)];
-  }
-}
-
-/// One place in both modes.
-class Place {
- public:
-  Place(std::uint64_t values, const ProbeOptions& options)
-      : masks_(options.masks),
-        evaluation_(values, options.sample),
-        training_(values, options.sample),
-        training_statistics_{Series(masks_), Series(masks_), Series(masks_), Series(masks_)},
-        ratio_(masks_),
-        w1_(masks_) {
-    point_.values = values;
-    point_.sampled = evaluation_.size();
-  }
-
-  Collector& evaluation() { return evaluation_; }
-  Collector& training() { return training_; }
-
-  void end_evaluation() { evaluation_.sort(); }
-
-  void end_mask() {
-    training_.sort();
-    const auto found = statistics(training_.moments());
-    for (std::size_t i = 0; i < found.size(); ++i) training_statistics_[i].add(found[i]);
-    const double variance = *evaluation_.moments().variance();
-    if (variance > 0) {
-      ratio_.add(*training_.moments().variance() / variance);
-      w1_.add(wasserstein1(training_.sample(), evaluation_.sample()) / std::sqrt(variance));
-    }
-    ProbeHistogram& h = point_.histogram;
-    if (h.evaluation.empty()) {
-      choose_range(evaluation_.sample(), training_.sample(), h);
-      count(evaluation_.sample(), h, h.evaluation);
-    }
-    count(training_.sample(), h, h.training);
-    training_.clear();
-  }
-
-  ProbePoint take() {
-    point_.evaluation = statistics(evaluation_.moments());
-    for (std::size_t i = 0; i < training_statistics_.size(); ++i)
-      point_.training[i] = training_statistics_[i].estimate();
-    point_.variance_ratio = ratio_.estimate();
-    point_.w1 = w1_.estimate();
-    const auto all = static_cast<double>(point_.sampled);
-    for (double& bin : point_.histogram.evaluation) bin /= all;
-    for (double& bin : point_.histogram.training) bin /= all * static_cast<double>(masks_);
-    return std::move(point_);
-  }
-
-  ProbePoint& point() { return point_; }
-
- private:
-  std::int64_t masks_;
-  Collector evaluation_, training_;
-  std::array<Series, 4> training_statistics_;
-  Series ratio_, w1_;
-  ProbePoint point_;
-};
 
 /// Losses leave no trace in activations, and R-Drop's second pass would only double the batch.
 models::GptConfig without_losses(models::GptConfig config) {
@@ -159,26 +24,26 @@ models::GptConfig without_losses(models::GptConfig config) {
   return config;
 }
 
-std::vector<Place> make_places(const ProbePass& pass, const models::GptConfig& config,
-                               std::int64_t batches, const ProbeOptions& options) {
+std::vector<ProbePlace> make_places(const ProbePass& pass, const models::GptConfig& config,
+                                    std::int64_t batches, const ProbeOptions& options) {
   const models::Hooks hooks(config.regularizers, models::Mode::kTrain, config.n_layer);
-  std::vector<Place> places;
-  for (std::size_t p = 0; p < 2 * pass.sites().size(); ++p) {
-    const models::HookSite& site = pass.sites()[p / 2];
+  std::vector<ProbePlace> places;
+  for (std::size_t p = 0; p < 2 * pass.taps().size(); ++p) {
+    const Tap& tap = pass.taps()[p / 2];
     ProbePoint& point =
         places.emplace_back(pass.count(p) * static_cast<std::uint64_t>(batches), options).point();
-    point.site = models::site_name(site.hook, site.layer);
-    point.layer = site.layer;
+    point.site = models::site_name(tap.hook, tap.layer);
+    point.layer = tap.layer;
     if (p % 2 == 1)
       point.value = pass.behind_name(p / 2);
     else
-      point.acting = hooks.acting(site.hook, site.layer, options.progress);
+      point.acting = hooks.acting(tap.hook, tap.layer, options.progress);
   }
   return places;
 }
 
-void require_finite(std::vector<Place>& places, bool training) {
-  for (Place& p : places)
+void require_finite(std::vector<ProbePlace>& places, bool training) {
+  for (ProbePlace& p : places)
     engine::require((training ? p.training() : p.evaluation()).moments().finite(),
                     p.point().behind() ? p.point().value : p.point().site, ": values in ",
                     training ? "training" : "evaluation",
@@ -187,7 +52,7 @@ void require_finite(std::vector<Place>& places, bool training) {
 }
 
 template <class F>
-void for_places(std::vector<Place>& places, const F& f) {
+void for_places(std::vector<ProbePlace>& places, const F& f) {
   engine::parallel_chunks(std::ssize(places), 1,
                           [&](std::int64_t i, std::int64_t, std::int64_t) { f(places[at(i)]); });
 }
@@ -225,31 +90,32 @@ Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus
 
   train::Batches data(corpus.train, settings.block_size, settings.batch, seed);
   std::vector<std::int32_t> tokens(at(probe.rows * probe.time)), targets(tokens.size());
-  std::vector<Place> places = make_places(training, config, probe.batches, options);
+  std::vector<ProbePlace> places = make_places(training, config, probe.batches, options);
   const std::int64_t passes = (1 + probe.masks) * probe.batches;
   std::int64_t done = 0;
-  const auto run_all = [&](ProbePass& pass, std::uint64_t mask, Collector& (Place::*collector)()) {
+  const auto run_all = [&](ProbePass& pass, std::uint64_t mask,
+                           ValueStream& (ProbePlace::*stream)()) {
     for (std::int64_t b = 0; b < probe.batches; ++b) {
       data.fill(static_cast<std::uint64_t>(b), 0, probe.rows, tokens.data(), targets.data());
       const engine::Step step{seed, mask, static_cast<std::uint64_t>(b * probe.rows),
                               options.progress};
       pass.run(step, tokens.data(), targets.data(),
                [&](std::size_t place, std::span<const float> values) {
-                 (places[place].*collector)().add(values);
+                 (places[place].*stream)().add(values);
                });
       report(++done, passes);
     }
   };
   // First, because training moves the running statistics that evaluation reads.
-  run_all(evaluation, 0, &Place::evaluation);
+  run_all(evaluation, 0, &ProbePlace::evaluation);
   require_finite(places, false);
-  for_places(places, [](Place& p) { p.end_evaluation(); });
+  for_places(places, [](ProbePlace& p) { p.end_evaluation(); });
   for (std::int64_t mask = 0; mask < probe.masks; ++mask) {
-    run_all(training, static_cast<std::uint64_t>(mask), &Place::training);
+    run_all(training, static_cast<std::uint64_t>(mask), &ProbePlace::training);
     require_finite(places, true);
-    for_places(places, [](Place& p) { p.end_mask(); });
+    for_places(places, [](ProbePlace& p) { p.end_mask(); });
   }
-  for (Place& place : places) probe.points.push_back(place.take());
+  for (ProbePlace& place : places) probe.points.push_back(place.take());
   return probe;
 }
 

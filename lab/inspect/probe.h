@@ -1,5 +1,5 @@
 // What regularizers do to the values of a model: the same batches in training and in evaluation
-// mode, hook by hook.
+// mode, hook by hook. (profile.h says what lives in this folder.)
 #pragma once
 #include <array>
 #include <cstdint>
@@ -39,7 +39,7 @@ struct ProbeHistogram {
 };
 
 /// The values of one place. At a hook: what it returns, so that at attn_weights they are the
-/// attention weights of the keys a query may see. Behind it: models::HookSite::behind.
+/// attention weights of the keys a query may see. Behind it: Tap::behind.
 ///
 /// Statistics are those of all values under one mask, averaged over the masks; the shape of values
 /// that are all the same (a dropped layer) is not known, and such masks do not count in it.

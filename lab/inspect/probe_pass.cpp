@@ -1,3 +1,4 @@
+// The model and the attention weights' own small tape, planned and run.
 #include "lab/inspect/probe_pass.h"
 
 #include <algorithm>
@@ -6,15 +7,12 @@
 #include "ops/ops.h"
 
 namespace lab {
-namespace {
 
 using engine::Ref;
-
-}  // namespace
+using models::HookId;
 
 AttentionWeights::AttentionWeights(engine::Params& params, const models::GptConfig& config,
-                                   const models::Hooks& hooks, const models::HookSite& site,
-                                   const engine::Shape& qkv)
+                                   const models::Hooks& hooks, int layer, const engine::Shape& qkv)
     : batch_(qkv[0]),
       time_(qkv[1]),
       channels_(config.n_embd),
@@ -22,8 +20,8 @@ AttentionWeights::AttentionWeights(engine::Params& params, const models::GptConf
       size_(config.n_embd / config.n_head) {
   engine::Tape tape(params);
   in_ = tape.input("qkv", qkv, engine::DType::kF32);
-  const std::string name = models::site_name(site.hook, site.layer);
-  out_ = ops::attention(tape, name, in_, heads_, hooks.fused(tape, site.hook, site.layer, nullptr));
+  out_ = ops::attention(tape, models::site_name(HookId::kAttnWeights, layer), in_, heads_,
+                        hooks.fused(tape, HookId::kAttnWeights, layer, nullptr));
   engine::PlanOptions options;
   options.training = false;
   plan_.emplace(std::move(tape), out_, options);
@@ -67,26 +65,24 @@ ProbePass::ProbePass(engine::Params& params, const models::GptConfig& config, mo
     : hooks_(config.regularizers, mode, config.n_layer) {
   engine::Tape tape(params);
   gpt_ = models::record_gpt(tape, config, rows, config.block_size, mode, models::Output::kLogits);
+  taps_ = find_taps(tape);
   engine::PlanOptions options;
   options.training = false;
-  for (const models::HookSite& site : gpt_.sites) {
-    Ref returned;
-    if (site.hook == models::HookId::kAttnWeights) {
-      weights_.push_back(
-          std::make_unique<AttentionWeights>(params, config, hooks_, site, tape.shape(site.x)));
-      options.keep.push_back(site.x);
+  for (Tap& tap : taps_) {
+    weights_.push_back(nullptr);
+    if (tap.hook == HookId::kAttnWeights) {
+      weights_.back() = std::make_unique<AttentionWeights>(params, config, hooks_, tap.layer,
+                                                           tape.shape(tap.handed));
+      options.keep.push_back(tap.handed);
     } else {
-      weights_.push_back(nullptr);
       // Ops apply noise in their own loops. In a node of its own, at the same site, it has the same
       // masks.
-      const bool tokens = site.hook == models::HookId::kEmb;
-      returned = site.returned ? site.returned
-                               : hooks_.apply(tape, site.hook, site.layer, site.x,
-                                              tokens ? gpt_.tokens : Ref{});
-      options.keep.push_back(returned);
+      if (!tap.returned)
+        tap.returned = hooks_.apply(tape, tap.hook, tap.layer, tap.handed,
+                                    tap.hook == HookId::kEmb ? gpt_.tokens : Ref{});
+      options.keep.push_back(tap.returned);
     }
-    returned_.push_back(returned);
-    options.keep.push_back(site.behind);
+    options.keep.push_back(tap.behind);
   }
   plan_.emplace(std::move(tape), gpt_.loss, options);
 }
@@ -98,17 +94,15 @@ std::size_t ProbePass::bytes() const {
   return bytes;
 }
 
-const std::string& ProbePass::behind_name(std::size_t site) const {
-  return plan_->tape().value(gpt_.sites[site].behind).name;
+const std::string& ProbePass::behind_name(std::size_t tap) const {
+  return plan_->tape().value(taps_[tap].behind).name;
 }
 
 std::uint64_t ProbePass::count(std::size_t place) const {
-  const models::HookSite& site = gpt_.sites[place / 2];
-  const engine::Tape& tape = plan_->tape();
-  if (place % 2 == 1) return static_cast<std::uint64_t>(tape.shape(site.behind).numel());
-  if (returned_[place / 2])
-    return static_cast<std::uint64_t>(tape.shape(returned_[place / 2]).numel());
-  return weights_[place / 2]->count();
+  const Tap& tap = taps_[place / 2];
+  if (place % 2 == 0 && weights_[place / 2]) return weights_[place / 2]->count();
+  const Ref value = place % 2 == 1 ? tap.behind : tap.returned;
+  return static_cast<std::uint64_t>(plan_->tape().shape(value).numel());
 }
 
 std::span<const float> ProbePass::span(Ref r) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/plan.h"
+#include "lab/inspect/taps.h"
 #include "models/gpt.h"
 
 namespace lab {
@@ -17,8 +18,7 @@ class AttentionWeights {
  public:
   /// `qkv`: (B,T,3C).
   AttentionWeights(engine::Params& params, const models::GptConfig& config,
-                   const models::Hooks& hooks, const models::HookSite& site,
-                   const engine::Shape& qkv);
+                   const models::Hooks& hooks, int layer, const engine::Shape& qkv);
 
   std::size_t bytes() const;
   /// B·NH·T(T + 1)/2
@@ -41,7 +41,8 @@ class AttentionWeights {
   std::vector<float> qkv_, weights_;
 };
 
-/// The places of a model are numbered: 2·s what hook s returns, 2·s + 1 the product behind it.
+/// The places of a model are numbered: 2·t what the hook of tap t returns, 2·t + 1 the product
+/// behind it.
 class ProbePass {
  public:
   /// Records the model for batches of `rows` windows. REQUIRES: `config` outlives this.
@@ -49,8 +50,8 @@ class ProbePass {
             std::int64_t rows);
 
   std::size_t bytes() const;
-  const std::vector<models::HookSite>& sites() const { return gpt_.sites; }
-  const std::string& behind_name(std::size_t site) const;
+  const std::vector<Tap>& taps() const { return taps_; }
+  const std::string& behind_name(std::size_t tap) const;
   /// Values of a place in one pass.
   std::uint64_t count(std::size_t place) const;
 
@@ -60,13 +61,13 @@ class ProbePass {
     plan_->bind(gpt_.tokens, tokens);
     plan_->bind(gpt_.targets, targets);
     plan_->forward(step);
-    for (std::size_t s = 0; s < gpt_.sites.size(); ++s) {
-      if (weights_[s])
-        weights_[s]->run(step, plan_->view(gpt_.sites[s].x).f32(),
-                         [&](std::span<const float> values) { each(2 * s, values); });
+    for (std::size_t t = 0; t < taps_.size(); ++t) {
+      if (weights_[t])
+        weights_[t]->run(step, plan_->view(taps_[t].handed).f32(),
+                         [&](std::span<const float> values) { each(2 * t, values); });
       else
-        each(2 * s, span(returned_[s]));
-      each(2 * s + 1, span(gpt_.sites[s].behind));
+        each(2 * t, span(taps_[t].returned));
+      each(2 * t + 1, span(taps_[t].behind));
     }
   }
 
@@ -75,8 +76,8 @@ class ProbePass {
 
   models::Gpt gpt_;
   models::Hooks hooks_;
-  std::vector<engine::Ref> returned_;                       // per site; none at attention weights
-  std::vector<std::unique_ptr<AttentionWeights>> weights_;  // per site; null elsewhere
+  std::vector<Tap> taps_;  // with what every hook returns, but at attention weights
+  std::vector<std::unique_ptr<AttentionWeights>> weights_;  // per tap; null elsewhere
   std::optional<engine::Plan> plan_;
 };
 

@@ -1,3 +1,4 @@
+// The probe's table, CSV and JSON.
 #include "lab/inspect/probe_render.h"
 
 #include <fmt/format.h>
@@ -6,13 +7,14 @@
 #include <cmath>
 
 #include "lab/report/table.h"
+#include "train/json.h"
 
 namespace lab {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using train::Json;
+using train::or_null;
 
-Json known(const std::optional<double>& x) { return x ? Json(*x) : Json(nullptr); }
 Json known(const std::optional<Estimate>& e) {
   return e ? Json{{"value", e->value}, {"se", e->se}} : Json(nullptr);
 }
@@ -25,7 +27,7 @@ Json point_json(const ProbePoint& p) {
   Json evaluation, training;
   for (std::size_t i = 0; i < kStatisticNames.size(); ++i) {
     const std::string name(kStatisticNames[i]);
-    evaluation[name] = known(p.evaluation[i]);
+    evaluation[name] = or_null(p.evaluation[i]);
     training[name] = known(p.training[i]);
   }
   return {{"site", p.site},

@@ -1,4 +1,4 @@
-// A probe as text, Markdown, CSV, JSON and a picture.
+// A probe as text, Markdown, CSV and JSON.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -24,9 +24,5 @@ struct ProbeHead {
 /// is null. CSV: a line for every point, without the histograms.
 std::string render(const ProbeHead& head, const Probe& probe, const std::string& format,
                    bool color);
-
-/// Every hook a row: the distributions in both modes, at the hook and behind it, the variance ratio
-/// and W1. A picture on its own: axes, legend, what the hooks are.
-std::string probe_svg(const ProbeHead& head, const Probe& probe);
 
 }  // namespace lab

@@ -1,3 +1,4 @@
+// Observed steps and plain ones, in turns.
 #include "lab/inspect/profile.h"
 
 #include <algorithm>
@@ -20,9 +21,9 @@ double since(Clock::time_point start) {
 }
 
 /// Adds up what a step's parts take, and keeps the first of them one by one for a trace.
-class Recorder final : public train::StepObserver {
+class StepTimes final : public train::StepObserver {
  public:
-  Recorder(std::size_t events, std::size_t trace_events, Clock::time_point zero)
+  StepTimes(std::size_t events, std::size_t trace_events, Clock::time_point zero)
       : most_(trace_events), zero_(zero) {
     now_.events.resize(events);
     trace_.reserve(trace_events);
@@ -85,37 +86,39 @@ ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
 /// One arm under measurement.
 class Subject {
  public:
-  Subject(const Arm& arm, const train::Corpus& corpus, std::size_t trace_events,
-          Clock::time_point zero)
-      : trainer_(arm.settings, corpus),
+  Subject(const Arm& arm, const train::Corpus& corpus, const ProfileOptions& options,
+          std::size_t trace_events, Clock::time_point zero)
+      : progress_(options.progress),
+        trainer_(arm.settings, corpus),
         profile_(describe(arm, trainer_)),
-        recorder_(profile_.events.size(), trace_events, zero) {}
+        times_(profile_.events.size(), trace_events, zero) {}
 
   double step() {
     const auto start = Clock::now();
-    trainer_.step(index_++, 0.5);
+    profile_.loss = trainer_.step(index_++, progress_);
     return since(start);
   }
 
   void plain_step() { profile_.plain.push_back(step()); }
 
   void observed_step() {
-    trainer_.observe(&recorder_);
-    recorder_.begin();
-    profile_.samples.push_back(recorder_.end(step()));
+    trainer_.observe(&times_);
+    times_.begin();
+    profile_.samples.push_back(times_.end(step()));
     trainer_.observe(nullptr);
   }
 
   ArmProfile take() {
-    profile_.trace = recorder_.take_trace();
+    profile_.trace = times_.take_trace();
     return std::move(profile_);
   }
 
  private:
+  double progress_;
   train::Trainer trainer_;
   std::uint64_t index_ = 0;
   ArmProfile profile_;
-  Recorder recorder_;
+  StepTimes times_;
 };
 
 }  // namespace
@@ -127,11 +130,12 @@ double Roof::least_seconds(const engine::Cost& cost) const {
 Profile measure_profile(const std::vector<Arm>& arms, const train::Corpus& corpus,
                         const ProfileOptions& options) {
   Profile result;
+  result.progress = options.progress;
   const auto zero = Clock::now();
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const Arm& arm : arms)
     subjects.push_back(
-        std::make_unique<Subject>(arm, corpus, options.trace_events / arms.size(), zero));
+        std::make_unique<Subject>(arm, corpus, options, options.trace_events / arms.size(), zero));
   result.roof = {ops::fma_peak_gflops(), ops::memory_gbps()};
   for (int i = 0; i < kWarmUp; ++i)
     for (auto& s : subjects) s->step();

@@ -1,4 +1,11 @@
-// Where a training step's time goes: every op, the optimizer and the data, timed in place.
+// lab/inspect: what can be seen of one model from outside. `profile` is where a training step's
+// time goes (profile measures, profile_table makes rows of the samples, profile_render and trace
+// print them), `probe` what regularizers do to the values (taps finds the hooks on a tape,
+// probe_pass runs a mode, probe_place keeps a hook's figures, probe measures, probe_render prints).
+// Both read tapes, plans and trainers and change none of them. May include train and below,
+// lab/stats, the arms of lab/study and the tables of lab/report; only cli includes it.
+//
+// This file: every op, the optimizer and the data of a step, timed in place.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -35,30 +42,33 @@ struct ArmProfile {
     std::string name, op;
     int layer = -1;  // -1: in none
   };
-  struct Event {
+  struct Call {  // an event of the plan
     int node = 0;
     engine::Event::Kind kind = engine::Event::Kind::kForward;
-    engine::Cost cost;  // of one call
+    engine::Cost cost;
   };
   std::string name;
   std::vector<Node> nodes;
-  std::vector<Event> events;
+  std::vector<Call> events;
   std::int64_t micro_steps = 1;
   engine::Cost optimizer;
   double tokens = 0, flops = 0;     // of a step, by the convention of the budgets
   std::vector<StepSample> samples;  // a round each
   std::vector<double> plain;        // seconds of the same round's step without the observer
   std::vector<TraceSlice> trace;    // of the first steps, in the order of their ends
+  double loss = 0;                  // of the last step, nats: what was timed trains as a run does
 };
 
 struct ProfileOptions {
   std::int64_t steps = 101;      // at most
+  double progress = 0.5;         // share of the budget spent, of which rates are a function
   double seconds = 10;           // stop after so long, but not before 3 rounds
   std::size_t trace_events = 0;  // at most so many slices in all
 };
 
 struct Profile {
   Roof roof;
+  double progress = 0;  // at which the steps were made
   std::vector<ArmProfile> arms;
 };
 

@@ -1,15 +1,18 @@
+// The profile's tables and JSON.
 #include "lab/inspect/profile_render.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "train/json.h"
+
 namespace lab {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using train::Json;
+using train::or_null;
 
-Json known(const std::optional<double>& x) { return x ? Json(*x) : Json(nullptr); }
 Json known(const std::optional<Interval>& x) { return x ? Json{x->lo, x->hi} : Json(nullptr); }
 
 Json part_json(const ProfilePart& p) {
@@ -17,10 +20,10 @@ Json part_json(const ProfilePart& p) {
           {"ms", p.ms},
           {"flops", p.cost.flops},
           {"bytes", p.cost.bytes},
-          {"gflops", known(p.gflops())},
-          {"gbps", known(p.gbps())},
-          {"intensity", known(p.intensity())},
-          {"of_roof", known(p.of_roof())}};
+          {"gflops", or_null(p.gflops())},
+          {"gbps", or_null(p.gbps())},
+          {"intensity", or_null(p.intensity())},
+          {"of_roof", or_null(p.of_roof())}};
 }
 
 Json row_json(const ProfileRow& r) {
@@ -113,7 +116,8 @@ std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
   const Roof& roof = profile.roof;
   std::string out =
-      fmt::format("{}; {}, {}, {} threads\n", head.what, head.environment["cpu"].get<std::string>(),
+      fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads\n", head.what,
+                  profile.progress, head.environment["cpu"].get<std::string>(),
                   head.environment["isa"].get<std::string>(), head.environment["threads"].dump());
   out += fmt::format(
       "measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind at {:.1f} "
@@ -144,6 +148,7 @@ Json to_json(const ProfileHead& head, const Profile& profile,
   Json json = {{"schema", "isodrop-profile-1"},
                {"what", head.what},
                {"steps", head.steps},
+               {"progress", profile.progress},
                {"environment", head.environment},
                {"peak", {{"gflops", profile.roof.gflops}, {"gbps", profile.roof.gbps}}},
                {"arms", arms},

@@ -1,4 +1,4 @@
-// A profile as text, JSON, a roofline picture and a trace.
+// A profile as text, JSON and a trace.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,14 +18,15 @@ struct ProfileHead {
 /// One table, or two side by side with what the second takes longer.
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables);
-/// Schema in the README; what is not known is null.
+/// Schema isodrop-profile-1: what, steps, progress (share of the budget spent, of which rates are a
+/// function), environment, peak {gflops, gbps}, arms[] {name, step_ms, step_quartiles,
+/// unobserved_ms, overhead {ratio, ci95}, tokens_per_second, gflops, rows[]}, tax {step_ratio,
+/// ci95, rows[] {name, first_ms, second_ms, tax_ms, of_step}}, null but for two arms. A row has
+/// name, calls, ms, flops, bytes, gflops, gbps, intensity, of_roof, quartiles, share, forward and
+/// backward (each calls to of_roof, null where there is none). Lists of two are [low, high]; what
+/// is not known is null.
 nlohmann::ordered_json to_json(const ProfileHead& head, const Profile& profile,
                                const std::vector<ProfileTable>& tables);
-
-/// Roofline (Williams, Waterman & Patterson 2009): each row's passes at their arithmetic intensity
-/// and speed, below what memory and FMA units allow. A picture on its own: axes, units, legend.
-std::string roofline_svg(const ProfileHead& head, const Roof& roof,
-                         const std::vector<ProfileTable>& tables);
 
 /// Events of a trace that only name an arm.
 inline constexpr std::size_t kTraceNames = 2;

@@ -1,11 +1,13 @@
+// Sums and quartiles of the samples.
 #include "lab/inspect/profile_table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <numeric>
+
+#include "engine/quantile.h"
 
 namespace lab {
 namespace {
@@ -13,17 +15,6 @@ namespace {
 std::optional<double> over(double x, double y) {
   return x > 0 && y > 0 ? std::optional(x / y) : std::nullopt;
 }
-
-/// The value that a share `q` of the samples lies below, interpolated.
-double quantile(std::vector<double> x, double q) {
-  std::sort(x.begin(), x.end());
-  const double at = q * static_cast<double>(x.size() - 1);
-  const auto i = static_cast<std::size_t>(at);
-  const double next = x[std::min(i + 1, x.size() - 1)];
-  return x[i] + (at - std::floor(at)) * (next - x[i]);
-}
-
-Interval quartiles(const std::vector<double>& x) { return {quantile(x, 0.25), quantile(x, 0.75)}; }
 
 /// Indices of the middle half of the samples by wall time.
 std::vector<std::size_t> typical_steps(const std::vector<StepSample>& samples) {
@@ -51,7 +42,7 @@ class Table {
   Interval quartiles_ms(const Seconds& f) const {
     std::vector<double> ms;
     for (const StepSample& s : arm_.samples) ms.push_back(1e3 * f(s));
-    return quartiles(ms);
+    return {engine::quantile(ms, 0.25), engine::quantile(ms, 0.75)};
   }
 
   ProfilePart part(const std::vector<std::size_t>& events) const {
@@ -162,7 +153,7 @@ ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by) {
   result.step_quartiles = table.quartiles_ms(wall);
   for (ProfileRow& r : result.rows) r.share = r.total.ms / result.step_ms;
 
-  const double plain = quantile(arm.plain, 0.5);
+  const double plain = engine::median(arm.plain);
   result.plain_ms = 1e3 * plain;
   result.tokens_per_second = arm.tokens / plain;
   result.gflops = arm.flops / plain / 1e9;

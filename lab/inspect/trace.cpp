@@ -33,7 +33,7 @@ Json slice_json(const ArmProfile& arm, const TraceSlice& slice, std::size_t pid)
     json["cat"] = "step";
     return json;
   }
-  const ArmProfile::Event& event = arm.events[static_cast<std::size_t>(slice.event)];
+  const ArmProfile::Call& event = arm.events[static_cast<std::size_t>(slice.event)];
   const ArmProfile::Node& node = arm.nodes[static_cast<std::size_t>(event.node)];
   json["name"] = node.name;
   json["cat"] = std::string(to_string(event.kind));

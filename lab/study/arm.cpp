@@ -12,16 +12,10 @@ namespace {
 
 using engine::Error;
 using engine::quote;
+using engine::trim;
 
 constexpr std::string_view kNone = "none";
 constexpr std::string_view kGrammar = "an arm is [NAME:] SETTING=VALUE[,SETTING=VALUE...], or none";
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
 
 bool plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||

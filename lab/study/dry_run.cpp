@@ -6,6 +6,7 @@
 
 #include "engine/buffer.h"
 #include "engine/error.h"
+#include "engine/quantile.h"
 #include "ops/peak.h"
 
 namespace lab {
@@ -30,8 +31,7 @@ std::pair<double, std::size_t> time_steps(train::Trainer& trainer) {
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
     sum += seconds.back();
   }
-  std::sort(seconds.begin(), seconds.end());
-  return {seconds[seconds.size() / 2], seconds.size()};
+  return {engine::median(seconds), seconds.size()};
 }
 
 bool fits_in(double bytes, std::size_t available) {

@@ -49,6 +49,7 @@ int count_look(const StudyRuns& runs) {
   const std::filesystem::path folder = runs.store().root() / "looks";
   std::size_t most = 1;
   for (const auto& [name, seen] : seeds) {
+    if (seen.size() < 2) continue;  // too few to tell anything
     const std::filesystem::path file = folder / (name + ".json");
     Looks looks = read(file);
     std::set<std::string> before;

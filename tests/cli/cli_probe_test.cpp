@@ -76,11 +76,11 @@ TEST_F(ProbeCli, SameBitsForAnyThreads) {
   EXPECT_EQ(probe(args + Words{"--threads", "1"}), probe(args + Words{"--threads", "2"}));
 }
 
-TEST_F(ProbeCli, EveryFormatAndThePicture) {
+TEST_F(ProbeCli, EveryFormat) {
   for (const std::string format : {"text", "md", "csv"}) {
-    const Words args = Words{"probe", "--dropout", "0.1",  "--masks", "2",    "--tokens",
-                             "1",     "--format",  format, "--svg",   "a.svg"} +
-                       kSmall;
+    const Words args =
+        Words{"probe", "--dropout", "0.1", "--masks", "2", "--tokens", "1", "--format", format} +
+        kSmall;
     const Result result = isodrop(args, folder.path());
     ASSERT_EQ(result.code, 0) << describe(args, result);
     for (const char* site :
@@ -96,13 +96,7 @@ TEST_F(ProbeCli, EveryFormatAndThePicture) {
     }
     EXPECT_EQ(count, 1U + 18U);
   }
-  const std::string svg = folder.read("a.svg");
-  EXPECT_EQ(svg.rfind("<svg", 0), 0U);
-  for (const char* text : {"tiny, initial weights; dropout=0.1", "variance, training / evaluation",
-                           "h.1.attn_weights", "standard errors", "after the softmax"})
-    EXPECT_NE(svg.find(text), std::string::npos) << text;
-  EXPECT_EQ(svg.find("nan"), std::string::npos);
-  EXPECT_EQ(folder.snapshot().size(), 1U);
+  EXPECT_TRUE(folder.snapshot().empty());
 }
 
 TEST_F(ProbeCli, SaysWhenARateIsZeroForTheMoment) {
@@ -160,9 +154,7 @@ TEST_F(ProbeCli, MistakesGetOneLineAndLeaveNothing) {
       {{"my run", "--dropout", "0.1", "--format", "yaml"}, {"--format", "'yaml'", "csv"}},
       {{"my run", "--dropout", "0.1", "--masks", "1"}, {"--masks", "'1'", "[2"}},
       {{"my run", "--dropout", "0.1", "--tokens", "0"}, {"--tokens", "'0'"}},
-      {{"my run", "--dropout", "0.1", "--progress", "1.5"}, {"--progress", "'1.5'"}},
-      {{"my run", "--dropout", "0.1", "--svg", "no/such/a.svg"}, {"no/such/a.svg"}},
-      {{"my run", "--dropout", "0.1", "--svg", "empty"}, {"is a folder"}}};
+      {{"my run", "--dropout", "0.1", "--progress", "1.5"}, {"--progress", "'1.5'"}}};
   for (const auto& [more, says] : bad) {
     const Words args = Words{"probe"} + more;
     const std::string error = only_error(args, isodrop(args, folder.path()));

@@ -21,17 +21,17 @@ struct Recorded {
   models::Gpt gpt;
   std::optional<engine::Plan> plan;
   std::vector<std::int32_t> tokens, targets;
-  std::vector<engine::Ref> returned;  // per site, but for attention weights
+  std::vector<lab::Tap> taps;  // with what every hook returns, but at attention weights
 
   Recorded(const std::string& reg, models::Mode mode) {
     config = train::gpt_config(small(reg), 15);
     const models::Hooks hooks(config.regularizers, mode, config.n_layer);
     engine::Tape tape(params);
     gpt = models::record_gpt(tape, config, 6, config.block_size, mode, models::Output::kLogits);
-    for (const models::HookSite& s : gpt.sites)
-      returned.push_back(s.hook == models::HookId::kAttnWeights ? engine::Ref{}
-                         : s.returned                           ? s.returned
-                                      : hooks.apply(tape, s.hook, s.layer, s.x, gpt.tokens));
+    taps = lab::find_taps(tape);
+    for (lab::Tap& t : taps)
+      if (t.hook != models::HookId::kAttnWeights && !t.returned)
+        t.returned = hooks.apply(tape, t.hook, t.layer, t.handed, gpt.tokens);
     engine::PlanOptions options;
     options.training = false;
     for (std::size_t i = 0; i < tape.values().size(); ++i)
@@ -61,11 +61,10 @@ TEST(ProbePass, ReturnsWhatTheModelAdds) {
   Recorded m("dropout:0.3+gaussian_dropout:0.2@attn/mlp+layer_drop:0.4", models::Mode::kTrain);
   m.plan->forward(kStep);
   int branches = 0;
-  for (std::size_t s = 0; s < m.gpt.sites.size(); ++s) {
-    const auto& [hook, layer, x, returned, behind] = m.gpt.sites[s];
-    if (hook != models::HookId::kAttn && hook != models::HookId::kMlp) continue;
-    const engine::Node& node = m.node(models::site_name(hook, layer) + ".residual");
-    const Floats stream = m.value(node.in[0]), sum = m.value(node.out), b = m.value(m.returned[s]);
+  for (const lab::Tap& tap : m.taps) {
+    if (tap.hook != models::HookId::kAttn && tap.hook != models::HookId::kMlp) continue;
+    const engine::Node& node = m.node(models::site_name(tap.hook, tap.layer) + ".residual");
+    const Floats stream = m.value(node.in[0]), sum = m.value(node.out), b = m.value(tap.returned);
     for (std::size_t i = 0; i < sum.size(); ++i)
       ASSERT_NEAR(stream[i] + b[i], sum[i], 1e-6) << node.name << ' ' << i;
     ++branches;
@@ -82,11 +81,11 @@ TEST(ProbePass, AttentionWeightsAreTheOnesUsed) {
       m.plan->forward(kStep);
       const models::Hooks hooks(m.config.regularizers, mode, m.config.n_layer);
       const std::size_t B = 6, T = 24, C = 16, NH = 2, hs = 8;
-      for (const models::HookSite& site : m.gpt.sites) {
-        if (site.hook != models::HookId::kAttnWeights) continue;
-        lab::AttentionWeights weights(m.params, m.config, hooks, site,
-                                      m.plan->tape().shape(site.x));
-        const Floats qkv = m.value(site.x), out = m.value(site.behind);
+      for (const lab::Tap& tap : m.taps) {
+        if (tap.hook != models::HookId::kAttnWeights) continue;
+        lab::AttentionWeights weights(m.params, m.config, hooks, tap.layer,
+                                      m.plan->tape().shape(tap.handed));
+        const Floats qkv = m.value(tap.handed), out = m.value(tap.behind);
         std::vector<double> expected(out.size(), 0.0);
         std::uint64_t count = 0;
         std::size_t key = 0;
@@ -109,20 +108,6 @@ TEST(ProbePass, AttentionWeightsAreTheOnesUsed) {
           ASSERT_NEAR(expected[i], static_cast<double>(out[i]), 1e-6) << reg << ' ' << i;
       }
     }
-}
-
-TEST(ProbePass, SitesAreEveryHookWithTheNextProduct) {
-  const Recorded m("none", models::Mode::kEval);
-  std::vector<std::string> sites;
-  for (const models::HookSite& s : m.gpt.sites)
-    sites.push_back(models::site_name(s.hook, s.layer) + " > " +
-                    m.plan->tape().value(s.behind).name);
-  EXPECT_EQ(sites,
-            (std::vector<std::string>{"emb > h.0.attn.c_attn", "h.0.attn_weights > h.0.attn",
-                                      "h.0.attn > h.0.mlp.c_fc", "h.0.mlp_hidden > h.0.mlp.c_proj",
-                                      "h.0.mlp > h.1.attn.c_attn", "h.1.attn_weights > h.1.attn",
-                                      "h.1.attn > h.1.mlp.c_fc", "h.1.mlp_hidden > h.1.mlp.c_proj",
-                                      "h.1.mlp > head"}));
 }
 
 }  // namespace

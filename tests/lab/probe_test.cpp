@@ -9,12 +9,15 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "lab/inspect/probe_pass.h"
 #include "lab/inspect/probe_render.h"
+#include "lab/stats/moments.h"
 #include "models/gpt.h"
 #include "tests/expect_error.h"
 #include "tests/lab/probe_settings.h"
 #include "tests/train/small_corpus.h"
 #include "train/architecture.h"
+#include "train/data/batches.h"
 
 namespace {
 
@@ -192,6 +195,45 @@ TEST(Probe, SameBitsForAnyThreadsAndAgain) {
   train::Settings other = s;
   other.seed = 2;
   EXPECT_NE(bits(probe(other, 0, 3, 500)), seen[0]);
+}
+
+// The same figures from the passes themselves: batch b of the training split, masks of its rows in
+// the whole, and word of every pass.
+TEST(Probe, IsOfTheFirstBatchesWithTheMasksOfTheirRows) {
+  const train::Settings s = small("dropout:0.3@emb");
+  const train::Corpus corpus = tests::small_corpus(4000, 400);
+  lab::ProbeOptions options;
+  options.masks = 2, options.tokens = 400, options.progress = 0.5;
+  std::vector<std::pair<std::int64_t, std::int64_t>> told;
+  const Probe result =
+      lab::measure_probe(s, corpus, nullptr, options,
+                         [&](std::int64_t done, std::int64_t of) { told.emplace_back(done, of); });
+  EXPECT_EQ(result.batches, 3);  // of 6·24 tokens
+  ASSERT_EQ(told.size(), 9U);
+  for (std::size_t i = 0; i < told.size(); ++i)
+    EXPECT_EQ(told[i], std::pair(static_cast<std::int64_t>(i) + 1, std::int64_t{9}));
+
+  const models::GptConfig config = train::gpt_config(s, corpus.vocab);
+  engine::Params params;
+  lab::ProbePass pass(params, config, models::Mode::kTrain, 6);
+  params.allocate(1);  // the settings' seed
+  train::Batches data(corpus.train, 24, 6, 1);
+  std::vector<std::int32_t> tokens(6 * 24), targets(tokens.size());
+  double mean = 0, variance = 0;
+  for (const std::uint64_t mask : {0U, 1U}) {
+    lab::Moments moments;
+    for (const std::uint64_t b : {0U, 1U, 2U}) {
+      data.fill(b, 0, 6, tokens.data(), targets.data());
+      pass.run({1, mask, 6 * b, 0.5}, tokens.data(), targets.data(),
+               [&](std::size_t place, std::span<const float> values) {
+                 if (place == 0) moments.add(values);
+               });
+    }
+    mean += *moments.mean() / 2;
+    variance += *moments.variance() / 2;
+  }
+  EXPECT_DOUBLE_EQ(point(result, "emb").training[kMean]->value, mean);
+  EXPECT_DOUBLE_EQ(point(result, "emb").training[kVariance]->value, variance);
 }
 
 TEST(Probe, ASubsampleIsNear) {

@@ -1,12 +1,12 @@
-// Profiles: rows that add up, whatever the steps took; pictures and traces that parse. What is
-// measured decides nothing here.
+// Profiles: rows that add up, whatever the steps took. What is measured decides nothing here.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 #include <string>
 
 #include "lab/inspect/profile_render.h"
+#include "tests/lab/four_steps.h"
 #include "tests/train/small_corpus.h"
 
 namespace lab {
@@ -14,7 +14,8 @@ namespace {
 
 using Kind = engine::Event::Kind;
 
-constexpr Roof kRoof{100, 10};  // GFLOP/s, GB/s
+using tests::four_steps;
+using tests::kRoof;
 
 /// Two nodes of a layer and a head, `steps` steps of which the last takes a second.
 ArmProfile made_up(const std::string& name, int steps, double scale = 1) {
@@ -115,61 +116,43 @@ TEST(ProfileTable, TaxesAddUpToTheDifference) {
                                              "untracked"}));
 }
 
-ProfileHead head() {
-  return {"made up", 12, {{"cpu", "a <CPU> & more"}, {"isa", "none"}, {"threads", 2}}};
+// Four steps, whose typical ones are those of 20 and 30 ms.
+TEST(ProfileTable, FiguresOfFourSteps) {
+  const ProfileTable t = profile_table(four_steps(), kRoof, By::kOp);
+  EXPECT_DOUBLE_EQ(t.step_ms, 25);
+  EXPECT_DOUBLE_EQ(t.step_quartiles.lo, 17.5);
+  EXPECT_DOUBLE_EQ(t.step_quartiles.hi, 47.5);
+  EXPECT_DOUBLE_EQ(t.plain_ms, 20);  // of 8, 16, 24, 80
+  EXPECT_DOUBLE_EQ(t.tokens_per_second, 80 / 0.02);
+  EXPECT_DOUBLE_EQ(t.gflops, 2);
+  EXPECT_DOUBLE_EQ(t.overhead.ratio, 1.25);
+  ASSERT_EQ(t.rows.size(), 4U);
+  const ProfileRow& mm = t.rows[0];
+  EXPECT_EQ(mm.forward.calls, 2);
+  EXPECT_DOUBLE_EQ(mm.forward.ms, 5);
+  EXPECT_DOUBLE_EQ(mm.forward.least_ms, 0.04);
+  EXPECT_DOUBLE_EQ(mm.backward.ms, 7.5);
+  EXPECT_DOUBLE_EQ(mm.total.ms, 12.5);
+  EXPECT_DOUBLE_EQ(mm.quartiles.lo, 8.75);
+  EXPECT_DOUBLE_EQ(mm.quartiles.hi, 31.25);
+  EXPECT_DOUBLE_EQ(mm.share, 0.5);
+  EXPECT_DOUBLE_EQ(*mm.total.gflops(), 0.96);
+  EXPECT_DOUBLE_EQ(*mm.total.gbps(), 0.0048);
+  EXPECT_DOUBLE_EQ(*mm.total.intensity(), 200);
+  EXPECT_DOUBLE_EQ(*mm.total.of_roof(), 0.0096);
+  const ProfileRow& optimizer = row(t, kOptimizerRow);
+  EXPECT_EQ(optimizer.total.calls, 1);
+  EXPECT_DOUBLE_EQ(optimizer.total.ms, 4);
+  EXPECT_DOUBLE_EQ(*optimizer.total.of_roof(), 0.01);  // bound by its bytes
+  EXPECT_DOUBLE_EQ(row(t, kDataRow).total.ms, 2);
+  EXPECT_DOUBLE_EQ(row(t, kUntrackedRow).total.ms, 6.5);
 }
 
-TEST(ProfileRender, JsonHasWhatIsKnownAndNullWhereNot) {
-  Profile profile{kRoof, {made_up("none", 3), made_up("b", 3, 1.1)}};
-  std::vector<ProfileTable> tables;
-  for (const ArmProfile& a : profile.arms) tables.push_back(profile_table(a, kRoof, By::kOp));
-  const auto json = to_json(head(), profile, tables);
-  ASSERT_EQ(json["arms"].size(), 2U);
-  for (const auto& arm : json["arms"]) {
-    double sum = 0;
-    for (const auto& r : arm["rows"]) sum += r["ms"].get<double>();
-    EXPECT_NEAR(sum, arm["step_ms"].get<double>(), 1e-6);
-    EXPECT_TRUE(arm["overhead"]["ci95"].is_null());  // of three steps
-    EXPECT_TRUE(arm["rows"].back()["gflops"].is_null());
-  }
-  EXPECT_EQ(json["tax"]["rows"].size(), 5U);
-  EXPECT_TRUE(to_json(head(), {kRoof, {profile.arms[0]}}, {tables[0]})["tax"].is_null());
-  EXPECT_NE(render_text(head(), profile, tables).find("what b takes longer"), std::string::npos);
-}
-
-/// Whether every tag is closed in order, and no text holds a bare '&'.
-bool well_formed(const std::string& xml) {
-  std::vector<std::string> open;
-  for (std::size_t i = xml.find('<'); i != std::string::npos; i = xml.find('<', i)) {
-    const std::size_t end = xml.find('>', i);
-    if (end == std::string::npos) return false;
-    const std::string tag = xml.substr(i + 1, end - i - 1), name = tag.substr(0, tag.find(' '));
-    if (tag.find('<') != std::string::npos) return false;
-    if (tag[0] == '/') {
-      if (open.empty() || open.back() != tag.substr(1)) return false;
-      open.pop_back();
-    } else if (tag.back() != '/') {
-      open.push_back(name);
-    }
-    i = end;
-  }
-  for (std::size_t i = xml.find('&'); i != std::string::npos; i = xml.find('&', i + 1))
-    if (xml.compare(i, 5, "&amp;") != 0 && xml.compare(i, 4, "&lt;") != 0 &&
-        xml.compare(i, 4, "&gt;") != 0 && xml.compare(i, 6, "&quot;") != 0)
-      return false;
-  return open.empty();
-}
-
-TEST(ProfileRender, RooflineIsWellFormedAndNamesItsPoints) {
-  const Profile profile{kRoof, {made_up("<a&b>", 5), made_up("b", 5)}};
-  std::vector<ProfileTable> tables;
-  for (const ArmProfile& a : profile.arms) tables.push_back(profile_table(a, kRoof, By::kNode));
-  const std::string svg = roofline_svg(head(), kRoof, tables);
-  EXPECT_TRUE(well_formed(svg)) << svg;
-  EXPECT_EQ(svg.find("nan"), std::string::npos);
-  for (const char* text : {"GFLOP/s", "FLOP per byte", "100 GFLOP/s", "10.0 GB/s", "h.0.gelu",
-                           "optimizer", "&lt;a&amp;b&gt;"})
-    EXPECT_NE(svg.find(text), std::string::npos) << text;
+// The tax is the second over the first.
+TEST(ProfileTable, TheStepsTaxIsOfPlainSteps) {
+  ArmProfile first = four_steps(), second = four_steps();
+  for (double& seconds : second.plain) seconds *= 1.5;
+  EXPECT_DOUBLE_EQ(step_tax(first, second).ratio, 1.5);
 }
 
 train::Settings tiny() {
@@ -179,7 +162,7 @@ train::Settings tiny() {
   return s;
 }
 
-TEST(Profile, OfRealStepsAddsUpAndItsTraceIsBounded) {
+TEST(Profile, OfRealStepsAddsUp) {
   const train::Corpus corpus = tests::small_corpus(5000, 100);
   const std::vector<std::string> texts = {"none", "dropout=0.1"};
   ProfileOptions options;
@@ -207,14 +190,61 @@ TEST(Profile, OfRealStepsAddsUpAndItsTraceIsBounded) {
     EXPECT_EQ(row(t, "matmul").forward.calls, 2 * (2 * 4));
     EXPECT_EQ(row(t, "linear_cross_entropy").backward.calls, 2);
   }
-  const auto trace = nlohmann::json::parse(trace_json(profile));
-  const auto& events = trace["traceEvents"];
-  EXPECT_LE(events.size(), 300U + 2 * kTraceNames);
-  for (const auto& e : events) {
-    if (e["ph"] == "M") continue;
-    EXPECT_EQ(e["ph"], "X");
-    EXPECT_GE(e["dur"].get<double>(), 0);
-    EXPECT_GE(e["ts"].get<double>(), 0);
+  for (const ArmProfile& a : profile.arms) {
+    EXPECT_EQ(a.micro_steps, 2);
+    EXPECT_EQ(a.tokens, 4 * 16);
+    EXPECT_GT(a.flops, 6 * 64 * 2 * 12 * 32 * 32);  // 6N a token, N > 12·L·C²
+    EXPECT_LT(a.flops, 8 * 64 * 2 * 12 * 32 * 32);
+    for (const ArmProfile::Call& c : a.events)
+      if (a.nodes[static_cast<std::size_t>(c.node)].name == "h.1.mlp.c_fc")  // (64/2,32)·(32,128)
+        EXPECT_EQ(c.cost.flops, (c.kind == Kind::kBackward ? 2 : 1) * 2.0 * 32 * 32 * 128);
+  }
+}
+
+// The slices up to a step's end are its sample, and it spans them.
+TEST(Profile, TheTraceTellsWhatTheSamplesSumUp) {
+  const train::Corpus corpus = tests::small_corpus(5000, 100);
+  const std::vector<std::string> texts = {"none"};
+  ProfileOptions options;
+  options.steps = 2;
+  options.trace_events = 150;
+  const Profile profile = measure_profile(parse_arms(texts, tiny()), corpus, options);
+  const ArmProfile& a = profile.arms[0];
+  EXPECT_EQ(a.trace.size(), 150U);  // bounded, within the second step
+  double data = 0, optimizer = 0, events = 0, end = 0;
+  std::size_t i = 0;
+  for (; a.trace[i].event != TraceSlice::kStep; ++i) {
+    const TraceSlice& s = a.trace[i];
+    EXPECT_GE(s.start, end - 1e-6) << i;  // of clocks read one after the other
+    end = s.start + s.seconds;
+    (s.event == TraceSlice::kData        ? data
+     : s.event == TraceSlice::kOptimizer ? optimizer
+                                         : events) += s.seconds;
+  }
+  EXPECT_EQ(a.trace[0].event, TraceSlice::kData);
+  EXPECT_EQ(a.trace[i - 1].event, TraceSlice::kOptimizer);
+  const TraceSlice& step = a.trace[i];
+  EXPECT_LE(step.start, a.trace[0].start);
+  EXPECT_GE(step.start + step.seconds, end - 1e-6);
+  const StepSample& sample = a.samples[0];
+  EXPECT_EQ(step.seconds, sample.wall);
+  EXPECT_NEAR(data, sample.data, 1e-12);
+  EXPECT_NEAR(optimizer, sample.optimizer, 1e-12);
+  EXPECT_NEAR(events, std::accumulate(sample.events.begin(), sample.events.end(), 0.0), 1e-12);
+}
+
+// Dropout that is off from half of the budget on.
+TEST(Profile, StepsAreMadeAtTheProgressAskedFor) {
+  const train::Corpus corpus = tests::small_corpus(5000, 100);
+  const std::vector<std::string> texts = {"none", "reg=dropout:0.5~early_cut:0.5"};
+  for (const double progress : {0.25, 0.75}) {
+    ProfileOptions options;
+    options.steps = 1;
+    options.progress = progress;
+    const Profile profile = measure_profile(parse_arms(texts, tiny()), corpus, options);
+    EXPECT_EQ(profile.progress, progress);
+    EXPECT_EQ(profile.arms[0].loss == profile.arms[1].loss, progress == 0.75);
+    EXPECT_GT(profile.arms[0].loss, 0);
   }
 }
 

@@ -164,8 +164,8 @@ TEST(Gpt, DropoutLeavesANodeAtEachOfItsPlacesAndNoneInEvaluation) {
 }
 
 TEST(Gpt, TwoMicroStepsOfSixGiveTheMasksOfOneStepOfTwelve) {
-  Model whole(config_of(0.3), {.keep = "emb"});
-  Model half(config_of(0.3), {.rows = kBatch / 2, .keep = "emb"});
+  Model whole(config_of(0.3), {.keep = "emb.dropout"});
+  Model half(config_of(0.3), {.rows = kBatch / 2, .keep = "emb.dropout"});
   half.plan().set_loss_scale(0.5F);
   Step second = kStep;
   second.first_row = kBatch / 2;
@@ -245,7 +245,7 @@ TEST(Gpt, RecomputingActivationsGivesTheSameBits) {
 }
 
 TEST(Gpt, MasksDifferByStepAndSeedAndNotByProgress) {
-  Model model(config_of(0.3), {.keep = "emb"});
+  Model model(config_of(0.3), {.keep = "emb.dropout"});
   model.run(kStep);
   const Floats kept = model.kept;
   Step other = kStep;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -166,13 +167,37 @@ TEST_P(EveryRegularizer, IsGoneInEvaluationButForFactors) {
 
 TEST(Regularizers, SitesAreTheHooksNames) {
   const Model one("dropout:0.1");
-  EXPECT_EQ(one.node("emb")->hook.site, engine::site_id("emb"));
+  EXPECT_EQ(one.node("emb.dropout")->hook.site, engine::site_id("emb"));
   EXPECT_EQ(one.node("h.1.attn")->hook.site, engine::site_id("h.1.attn_weights"));
   EXPECT_EQ(one.node("h.1.mlp.residual")->hook.site, engine::site_id("h.1.mlp"));
   // The first keeps its masks when another one comes behind it.
   const Model two("dropout:0.1@mlp+uout:0.1@mlp");
-  EXPECT_EQ(two.node("h.0.mlp")->hook.site, engine::site_id("h.0.mlp"));
+  EXPECT_EQ(two.node("h.0.mlp.dropout")->hook.site, engine::site_id("h.0.mlp"));
   EXPECT_EQ(two.node("h.0.mlp.residual")->hook.site, engine::site_id("h.0.mlp#1"));
+}
+
+// Whoever looks for a node by its name finds the one meant.
+TEST(Regularizers, EveryNodeHasANameOfItsOwn) {
+  std::string all;
+  for (const Regularizer& row : in_reg()) {
+    // The attention weights take one kind of noise.
+    const bool one = row.family == Family::kNoise && row.name != "dropout_original";
+    std::string at;
+    for (const HookId hook : row.hooks)
+      if (!one || hook != HookId::kAttnWeights)
+        at.append(at.empty() ? "@" : "/").append(to_string(hook));
+    if (row.hooks.empty() || !at.empty())
+      all += engine::concat(all.empty() ? "" : "+", row.name, ":0.1", at);
+  }
+  for (const Mode mode : {Mode::kTrain, Mode::kEval}) {
+    const Model model(all, mode);
+    std::set<std::string> names;
+    for (const engine::Node& node : model.tape().nodes())
+      EXPECT_TRUE(names.insert(node.name).second) << node.name << " twice";
+    // A kind's number is among those that leave a node.
+    EXPECT_TRUE(names.contains(mode == Mode::kTrain ? "h.1.mlp#1.dropout_original"
+                                                    : "h.1.mlp.dropout_original"));
+  }
 }
 
 TEST(Regularizers, DropPathDeepens) {
@@ -198,9 +223,10 @@ TEST(LayerDrop, DropsBothBranchesOrNone) {
 }
 
 TEST(DropConnect, MasksMatrices) {
-  Model model("drop_connect:0.5@mlp", Mode::kTrain, {"h.1.mlp.c_proj.weight"});
-  EXPECT_EQ(model.regularized(), (std::vector<std::string>{"h.0.mlp.c_proj.weight drop_connect",
-                                                           "h.1.mlp.c_proj.weight drop_connect"}));
+  Model model("drop_connect:0.5@mlp", Mode::kTrain, {"h.1.mlp.c_proj.weight.drop_connect"});
+  EXPECT_EQ(model.regularized(),
+            (std::vector<std::string>{"h.0.mlp.c_proj.weight.drop_connect drop_connect",
+                                      "h.1.mlp.c_proj.weight.drop_connect drop_connect"}));
   // The same elements whichever rows of the batch a micro-step has.
   const Floats first = model.run({.seed = 7, .index = 2}).logits();
   EXPECT_EQ(model.run({.seed = 7, .index = 2, .first_row = 5}).logits(), first);

@@ -74,7 +74,7 @@ TEST_F(Jobs, ARunThatIsKilledTouchesNoOtherAndIsMadeAgain) {
     }
   EXPECT_EQ(failed, 1);
   EXPECT_EQ(ok, 3);
-    std::map<std::string, std::string> kept;
+  std::map<std::string, std::string> kept;
   for (const std::string& name : files("runs", "/record.json")) kept[name] = folder.read(name);
   EXPECT_EQ(kept.size(), 3U);
 
@@ -82,7 +82,8 @@ TEST_F(Jobs, ARunThatIsKilledTouchesNoOtherAndIsMadeAgain) {
   EXPECT_EQ(again.code, 0) << describe(args, again);
   EXPECT_NE(again.err.find("3 of 4 runs are done"), std::string::npos) << again.err;
   for (const auto& [name, text] : kept) EXPECT_EQ(folder.read(name), text) << name;
-  EXPECT_EQ(losses(json_of(args, again)), losses(result(compare("whole", "1") + Words{"--store", "elsewhere"})));
+  EXPECT_EQ(losses(json_of(args, again)),
+            losses(result(compare("whole", "1") + Words{"--store", "elsewhere"})));
 }
 
 class JobsStopped : public Jobs, public testing::WithParamInterface<int> {};
@@ -110,7 +111,8 @@ TEST_P(JobsStopped, LeavesNoProcessAndNothingHalfWritten) {
     EXPECT_TRUE(comes_true([&] { return !alive(worker); })) << worker << " is an orphan";
   for (const std::string& name : files("runs", "record.json"))
     EXPECT_FALSE(Json::parse(folder.read(name), nullptr, false).is_discarded()) << name;
-  EXPECT_EQ(losses(result(args)), losses(result(compare("whole", "1") + Words{"--store", "elsewhere"})));
+  EXPECT_EQ(losses(result(args)),
+            losses(result(compare("whole", "1") + Words{"--store", "elsewhere"})));
 }
 
 INSTANTIATE_TEST_SUITE_P(By, JobsStopped, testing::Values(SIGINT, SIGTERM, SIGKILL),

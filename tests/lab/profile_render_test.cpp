@@ -1,0 +1,211 @@
+// Every figure of a profile, from samples made by hand to the characters printed.
+#include "lab/inspect/profile_render.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "tests/lab/four_steps.h"
+
+namespace lab {
+namespace {
+
+using nlohmann::json;
+
+/// Two arms; the second has a row more, and its plain steps took 1 % to 128 % longer.
+struct MadeUp {
+  Profile profile{tests::kRoof, 0.25, {tests::four_steps(), tests::four_steps()}};
+  std::vector<ProfileTable> tables;
+
+  MadeUp() {
+    for (const ArmProfile& a : profile.arms)
+      tables.push_back(profile_table(a, profile.roof, By::kOp));
+    ProfileTable& b = tables[1];
+    b.arm = "b";
+    b.rows[0].total.ms = 14;
+    ProfileRow noise;
+    noise.name = "dropout";
+    noise.forward.calls = 2;
+    noise.forward.ms = noise.total.ms = 3;
+    b.rows.insert(b.rows.begin() + 1, noise);
+    profile.arms[0].plain.assign(8, 0.01);
+    profile.arms[1].plain = {0.0101, 0.0102, 0.0104, 0.0108, 0.0116, 0.0132, 0.0164, 0.0228};
+  }
+  std::vector<ProfileTable> first() const { return {tables[0]}; }
+};
+
+const ProfileHead kHead{"nano, B 12, T 64", 4, {{"cpu", "Zen"}, {"isa", "AVX2"}, {"threads", 2}}};
+
+/// The words of every line that has any, a blank between two.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::string joined;
+    for (std::string word; words >> word;) joined += (joined.empty() ? "" : " ") + word;
+    if (!joined.empty()) lines.push_back(joined);
+  }
+  return lines;
+}
+
+/// Equal, numbers to 12 digits.
+void expect_near(const json& a, const json& b, const std::string& path) {
+  if (a.is_number() && b.is_number()) {
+    EXPECT_NEAR(a.get<double>(), b.get<double>(), 1e-12 * std::abs(b.get<double>())) << path;
+    return;
+  }
+  ASSERT_EQ(a.is_structured(), b.is_structured()) << path;
+  if (!a.is_structured()) {
+    EXPECT_EQ(a, b) << path;
+    return;
+  }
+  const json flat = a.flatten(), expected = b.flatten();
+  ASSERT_EQ(flat.size(), expected.size()) << path;
+  for (const auto& [key, value] : expected.items()) {
+    ASSERT_TRUE(flat.contains(key)) << path << key;
+    expect_near(flat[key], value, path + key);
+  }
+}
+
+TEST(ProfileRender, TextOfOneArm) {
+  const MadeUp m;
+  const std::vector<std::string> expected = {
+      "nano, B 12, T 64, rates as at 0.25 of the budget; Zen, AVX2, 2 threads",
+      "measured here: 100 GFLOP/s (FMA), 10.0 GB/s (copy in memory); both bind at 10.0 FLOP/B",
+      "a: 20.000 ms a step, 4000 tokens/s, 2 GFLOP/s = 2 % of peak",
+      "calls forward ms backwd ms total ms quartiles share GF/s GB/s FLOP/B of roof",
+      "matmul 4 5.000 7.500 12.500 8.750-31.250 50.0 % 0.96 0.00 200 1 %",
+      "optimizer 1 - - 4.000 3.500-4.000 16.0 % 0.25 0.10 2.50 1 %",
+      "data 2 - - 2.000 1.000-1.500 8.0 % - - - -",
+      "untracked - - - 6.500 4.250-9.750 26.0 % - - - -",
+      "step 25.000 17.500-47.500",
+      "what profiling costs: +25.00 %",
+      "Times are means over the middle half of 4 steps, so that they add up; quartiles are over "
+      "all "
+      "of",
+      "them. Of roof: the least time at the measured peaks, all bytes from memory, over the time "
+      "taken;",
+      "above 100 % where the caches, which are faster, held the data."};
+  EXPECT_EQ(lines_of(render_text(kHead, m.profile, m.first())), expected);
+}
+
+TEST(ProfileRender, TextOfWhatTheSecondArmTakesLonger) {
+  const MadeUp m;
+  const std::string text = render_text(kHead, m.profile, m.tables);
+  const std::vector<std::string> expected = {
+      "what b takes longer than a",
+      "first ms second ms tax ms of step",
+      "matmul 12.500 14.000 +1.500 +6.00 %",
+      "dropout 0.000 3.000 +3.000 +12.00 %",
+      "optimizer 4.000 4.000 +0.000 +0.00 %",
+      "data 2.000 2.000 +0.000 +0.00 %",
+      "untracked 6.500 6.500 +0.000 +0.00 %",
+      "step time, single steps of both in turns: +18.28 % (95 % interval +2.49 to +64.00)"};
+  const std::size_t from = text.find("what b takes"), to = text.find("\n\nTimes are");
+  ASSERT_NE(to, std::string::npos);
+  EXPECT_EQ(lines_of(text.substr(from, to - from)), expected);
+  EXPECT_EQ(lines_of(text).size(), 13 + 9 + 8);
+}
+
+TEST(ProfileRender, JsonOfEveryFigure) {
+  const MadeUp m;
+  const auto part = [](double calls, double ms, double flops, double bytes, const json& gflops,
+                       const json& gbps, const json& intensity, const json& of_roof) {
+    return json{{"calls", calls},   {"ms", ms},     {"flops", flops},         {"bytes", bytes},
+                {"gflops", gflops}, {"gbps", gbps}, {"intensity", intensity}, {"of_roof", of_roof}};
+  };
+  const auto row = [](const char* name, json total, double lo, double hi, double share,
+                      const json& forward, const json& backward) {
+    total["name"] = name;
+    total["quartiles"] = {lo, hi};
+    total["share"] = share;
+    total["forward"] = forward;
+    total["backward"] = backward;
+    return total;
+  };
+  const json null;
+  const json expected = {
+      {"schema", "isodrop-profile-1"},
+      {"what", "nano, B 12, T 64"},
+      {"steps", 4},
+      {"progress", 0.25},
+      {"environment", {{"cpu", "Zen"}, {"isa", "AVX2"}, {"threads", 2}}},
+      {"peak", {{"gflops", 100}, {"gbps", 10}}},
+      {"arms",
+       {{{"name", "a"},
+         {"step_ms", 25},
+         {"step_quartiles", {17.5, 47.5}},
+         {"unobserved_ms", 20},
+         {"overhead", {{"ratio", 1.25}, {"ci95", null}}},
+         {"tokens_per_second", 4000},
+         {"gflops", 2},
+         {"rows",
+          {row("matmul", part(4, 12.5, 12e6, 6e4, 0.96, 0.0048, 200, 0.0096), 8.75, 31.25, 0.5,
+               part(2, 5, 4e6, 2e4, 0.8, 0.004, 200, 0.008),
+               part(2, 7.5, 8e6, 4e4, 8 / 7.5, 0.04 / 7.5, 200, 0.08 / 7.5)),
+           row("optimizer", part(1, 4, 1e6, 4e5, 0.25, 0.1, 2.5, 0.01), 3.5, 4, 0.16, null, null),
+           row("data", part(2, 2, 0, 0, null, null, null, null), 1, 1.5, 0.08, null, null),
+           row("untracked", part(0, 6.5, 0, 0, null, null, null, null), 4.25, 9.75, 0.26, null,
+               null)}}}}},
+      {"tax", null}};
+  expect_near(to_json(kHead, m.profile, m.first()), expected, "");
+  const json tax = to_json(kHead, m.profile, m.tables)["tax"];
+  const json rows = {{"matmul", 12.5, 14, 1.5, 0.06},
+                     {"dropout", 0, 3, 3, 0.12},
+                     {"optimizer", 4, 4, 0, 0},
+                     {"data", 2, 2, 0, 0},
+                     {"untracked", 6.5, 6.5, 0, 0}};
+  json named = json::array();
+  for (const json& r : rows)
+    named.push_back({{"name", r[0]},
+                     {"first_ms", r[1]},
+                     {"second_ms", r[2]},
+                     {"tax_ms", r[3]},
+                     {"of_step", r[4]}});
+  expect_near(
+      tax,
+      {{"step_ratio", 1.1827725568452843}, {"ci95", {1.0248902380255165, 1.64}}, {"rows", named}},
+      "tax");
+}
+
+TEST(ProfileRender, TraceOfEverySlice) {
+  Profile p{tests::kRoof, 0.5, {tests::four_steps()}};
+  p.arms[0].name = "caf\xc3\xa9 \xff";  // the last byte is no UTF-8
+  p.arms[0].nodes[0].name = "h.0.mlp.c_fc";
+  p.arms[0].trace = {{TraceSlice::kData, 0.5, 0.001},
+                     {0, 0.501, 0.002},
+                     {1, 0.503, 0},
+                     {TraceSlice::kOptimizer, 0.503, 0.004},
+                     {TraceSlice::kStep, 0.5, 0.007}};
+  const json trace = json::parse(trace_json(p));
+  EXPECT_EQ(trace["displayTimeUnit"], "ms");
+  const auto slice = [](const char* name, const char* category, double ts, double dur) {
+    return json{{"ph", "X"},        {"pid", 1},     {"tid", 1},       {"ts", 1e6 * ts},
+                {"dur", 1e6 * dur}, {"name", name}, {"cat", category}};
+  };
+  json forward = slice("h.0.mlp.c_fc", "forward", 0.501, 0.002);
+  forward["args"] = {{"op", "matmul"}, {"pass", "forward"}, {"gflops", 1.0}, {"gbps", 0.005}};
+  json backward = slice("h.0.mlp.c_fc", "backward", 0.503, 0);  // no time, no speed
+  backward["args"] = {{"op", "matmul"}, {"pass", "backward"}};
+  const json expected = {{{"ph", "M"},
+                          {"name", "process_name"},
+                          {"pid", 1},
+                          {"tid", 1},
+                          {"args", {{"name", "isodrop: caf\xc3\xa9 \xef\xbf\xbd"}}}},
+                         {{"ph", "M"},
+                          {"name", "thread_name"},
+                          {"pid", 1},
+                          {"tid", 1},
+                          {"args", {{"name", "training step"}}}},
+                         slice("data", "step", 0.5, 0.001),
+                         forward,
+                         backward,
+                         slice("optimizer", "step", 0.503, 0.004),
+                         slice("step", "step", 0.5, 0.007)};
+  EXPECT_EQ(trace["traceEvents"], expected) << trace["traceEvents"].dump(1);
+}
+
+}  // namespace
+}  // namespace lab
