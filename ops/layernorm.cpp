@@ -3,13 +3,16 @@
 
 #include "engine/memory_plan.h"
 #include "engine/parallel.h"
+#include "ops/lane_sums-inl.h"
 #include "ops/onednn.h"
 #include "ops/ops.h"
 #include "ops/partial_sums.h"
 
+HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
+namespace hn = simd::hn;
 using engine::chunks;
 using engine::Cost;
 using engine::Frame;
@@ -87,14 +90,15 @@ class LayerNormOp final : public engine::Op {
       const float* x = f.in[0].f32() + r * c_;
       const float* dout = f.dout.f32() + r * c_;
       const float mu = mean(f)[r], rstd = 1.0F / std::sqrt(variance(f)[r] + epsilon_);
-      float sum_g = 0, sum_gx = 0;
-#pragma omp simd reduction(+ : sum_g, sum_gx)
-      for (std::int64_t j = 0; j < c_; ++j) {
-        const float xhat = (x[j] - mu) * rstd, g = dout[j] * gamma[j];
-        sum_g += g;
-        sum_gx += g * xhat;
-        dgamma[j] += dout[j] * xhat;
-      }
+      const auto [sum_g, sum_gx] =
+          simd::lane_sums<2>(c_, [=](auto d, std::int64_t j, auto* sums) HWY_ATTR {
+            const auto dy = hn::LoadU(d, dout + j), g = hn::Mul(dy, hn::LoadU(d, gamma + j));
+            const auto xhat =
+                hn::Mul(hn::Sub(hn::LoadU(d, x + j), hn::Set(d, mu)), hn::Set(d, rstd));
+            sums[0] = hn::Add(sums[0], g);
+            sums[1] = hn::MulAdd(g, xhat, sums[1]);
+            hn::StoreU(hn::MulAdd(dy, xhat, hn::LoadU(d, dgamma + j)), d, dgamma + j);
+          });
       if (dbeta != nullptr) {
 #pragma omp simd
         for (std::int64_t j = 0; j < c_; ++j) dbeta[j] += dout[j];
@@ -131,3 +135,4 @@ Ref layernorm(Tape& tape, std::string_view name, Ref x, Ref gamma, Ref beta, flo
 }
 
 }  // namespace ops
+HWY_AFTER_NAMESPACE();
