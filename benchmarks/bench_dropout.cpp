@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "benchmarks/stored_mask-inl.h"
 #include "engine/parallel.h"
-#include "ops/mask-inl.h"
 #include "ops/noise.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -182,35 +182,6 @@ void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::s
   }
 }
 
-/// i mod d without a division, for i, d < 2³² (Lemire, Kaser & Kurz, "Faster remainder by direct
-/// computation", 2019).
-class Modulo {
- public:
-  explicit Modulo(std::size_t d) : d_(d), inverse_(~std::uint64_t{0} / d + 1) {}
-  HWY_INLINE std::size_t operator()(std::size_t i) const {
-    __extension__ using U128 = unsigned __int128;
-    return static_cast<std::size_t>(static_cast<U128>(inverse_ * i) * d_ >> 64);
-  }
-
- private:
-  std::uint64_t d_, inverse_;
-};
-
-/// f(at, column, z) for rows [begin, end), where column names the same elements within their row.
-/// REQUIRES: fewer than 2³² elements in these rows.
-template <class F>
-void for_each_noise_column(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
-                           const F& f) {
-  const std::size_t rows_at_once = r.C % kLanes == 0 ? end - begin : 1;  // no vector spans two rows
-  const Modulo column(r.C);
-  for (std::size_t row = begin; row < end; row += rows_at_once)
-    for_each_noise(noise, r, row, row + rows_at_once, [&](auto at, const auto& z) HWY_ATTR {
-      auto in_row = at;
-      in_row.i = column(at.i - row * r.C);
-      f(at, in_row, z);
-    });
-}
-
 /// out = m·act(x) + c; act maps a vector to a vector
 template <class Act>
 void noise_activation(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,

@@ -73,7 +73,7 @@ class ResidualOp final : public engine::Op {
 
   void forward(const Frame& f) const override {
     rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
-      noise_residual(noise, rows, r0, r1, f.in[0].f32(), f.in[1].f32(), nullptr, f.out.f32());
+      noise_residual(noise, rows, r0, r1, f.in[0].f32(), f.in[1].f32(), f.out.f32());
     });
   }
 

@@ -18,7 +18,7 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "ops/attention.h"
-#include "ops/mask-inl.h"
+#include "benchmarks/stored_mask-inl.h"
 #include "ops/noise.h"
 #include "train/architecture.h"
 
