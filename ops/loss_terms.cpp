@@ -175,23 +175,24 @@ class RDrop final : public LossTerm {
 };
 
 template <class Term>
-Ref add(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss, engine::Hook hook) {
-  return tape.push(name, std::make_unique<Term>(), {logits, targets, loss}, std::move(hook));
+Ref add(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
+        engine::Randomness randomness) {
+  return tape.push(name, std::make_unique<Term>(), {logits, targets, loss}, std::move(randomness));
 }
 
 }  // namespace
 
 Ref label_smoothing(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-                    engine::Hook hook) {
-  return add<LabelSmoothing>(tape, name, logits, targets, loss, std::move(hook));
+                    engine::Randomness randomness) {
+  return add<LabelSmoothing>(tape, name, logits, targets, loss, std::move(randomness));
 }
 Ref z_loss(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-           engine::Hook hook) {
-  return add<ZLoss>(tape, name, logits, targets, loss, std::move(hook));
+           engine::Randomness randomness) {
+  return add<ZLoss>(tape, name, logits, targets, loss, std::move(randomness));
 }
 Ref r_drop(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-           engine::Hook hook) {
-  return add<RDrop>(tape, name, logits, targets, loss, std::move(hook));
+           engine::Randomness randomness) {
+  return add<RDrop>(tape, name, logits, targets, loss, std::move(randomness));
 }
 
 }  // namespace ops

@@ -102,7 +102,7 @@ inline void unit_values(const Noise& noise, std::uint64_t first, std::size_t n, 
 
 /// Units that are whole rows.
 template <class F>
-void for_each_row_noise(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
+void for_each_row_noise(const Noise& noise, const BatchRows& r, std::size_t begin, std::size_t end,
                         const F& f) {
   constexpr std::size_t kAhead = kGroup;  // rows of one draw: tokens are numbered one by one
   alignas(HWY_MAX_BYTES) float m[kAhead], c[kAhead];
@@ -128,8 +128,8 @@ void for_each_row_noise(const Noise& noise, const Rows& r, std::size_t begin, st
 
 /// Units that are columns of a sample, or C/heads of them: drawn once for the rows that share them.
 template <class F>
-void for_each_column_noise(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
-                           const F& f) {
+void for_each_column_noise(const Noise& noise, const BatchRows& r, std::size_t begin,
+                           std::size_t end, const F& f) {
   constexpr std::size_t kColumns = 512;
   alignas(HWY_MAX_BYTES) float m[kColumns], c[kColumns];
   const std::size_t units = noise.granularity == Granularity::kHead ? r.heads : r.C;
@@ -162,7 +162,7 @@ void for_each_column_noise(const Noise& noise, const Rows& r, std::size_t begin,
 
 /// f(at, z) for rows [begin, end).
 template <class F>
-void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
+void for_each_noise(const Noise& noise, const BatchRows& r, std::size_t begin, std::size_t end,
                     const F& f) {
   const std::size_t n = (end - begin) * r.C, base = begin * r.C;
   const auto shifted = [&](auto at, const auto& z) HWY_ATTR { f(at.plus(base), z); };
@@ -184,14 +184,14 @@ void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::s
 
 /// out = m·act(x) + c; act maps a vector to a vector
 template <class Act>
-void noise_activation(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
+void noise_activation(const Noise& noise, const BatchRows& r, std::size_t begin, std::size_t end,
                       const float* x, float* out, const Act& act) {
   for_each_noise(noise, r, begin, end,
                  [&](auto at, const auto& z) HWY_ATTR { at.store(z(act(at.load(x))), out); });
 }
 /// dx = act'(x, m·dout), or dx += it; slope maps (x, dy) to dy·act'(x)
 template <class Slope>
-void noise_activation_backward(const Noise& noise, const Rows& r, std::size_t begin,
+void noise_activation_backward(const Noise& noise, const BatchRows& r, std::size_t begin,
                                std::size_t end, const float* x, const float* dout, float* dx,
                                bool add, const Slope& slope) {
   for_each_noise(noise, r, begin, end, [&](auto at, const auto& z) HWY_ATTR {

@@ -125,20 +125,20 @@ HWY_BEFORE_NAMESPACE();
 namespace ops {
 using namespace simd;
 
-void noise_forward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_forward(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                    const float* x, float* out) {
   for_each_noise(noise, rows, begin, end,
                  [&](auto at, const auto& z) HWY_ATTR { at.store(z(at.load(x)), out); });
 }
 
-void noise_residual(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_residual(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                     const float* x, const float* h, float* out) {
   for_each_noise(noise, rows, begin, end, [&](auto at, const auto& z) HWY_ATTR {
     at.store(hn::Add(at.load(x), z(at.load(h))), out);
   });
 }
 
-void noise_backward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_backward(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                     const float* dout, float* dx, bool add) {
   if (add)
     return for_each_noise(noise, rows, begin, end, [&](auto at, const auto& z) HWY_ATTR {

@@ -10,8 +10,8 @@ namespace ops {
 /// What an op needs to apply noise in its own loop; empty: no noise.
 struct NoiseUse {
   const NoiseKind* kind = nullptr;
-  engine::Hook hook;
-  std::string site;  // the name behind hook.site: "h.3.attn"
+  engine::Randomness randomness;
+  std::string site;  // the name behind randomness.site: "h.3.attn"
   // The evaluation form: x is multiplied by evaluation_scale() instead, in a node of its own.
   bool evaluation = false;
   explicit operator bool() const { return kind != nullptr; }

@@ -31,7 +31,7 @@ Floats normals(std::size_t n, unsigned seed = 1) {
 }
 
 /// (m, c) of an element, by the definition.
-Affine reference(const NoiseKind& kind, const Noise& noise, double rate, const Rows& r,
+Affine reference(const NoiseKind& kind, const Noise& noise, double rate, const BatchRows& r,
                  std::size_t row, std::size_t column) {
   const std::uint64_t b = (r.first + row) / r.T;
   std::uint64_t unit = 0;
@@ -79,7 +79,7 @@ TEST_P(EveryKind, EqualsTheReference) {
   const std::size_t widths[] = {12, 64, 66, 384, 1040};
   for (const std::size_t C : widths) {
     constexpr std::size_t kT = 7, kRows = 5 * kT;
-    Rows rows{3 * kT, kT, C};
+    BatchRows rows{3 * kT, kT, C};
     rows.heads = 2;
     std::vector<std::int32_t> ids(kRows);
     for (std::size_t i = 0; i < kRows; ++i) ids[i] = static_cast<std::int32_t>(i * i % 11);
@@ -119,7 +119,7 @@ TEST_P(EveryKind, EqualsTheReference) {
 }
 
 TEST_P(EveryKind, RateZeroIsAnExactCopy) {
-  const Rows rows{0, 8, 48};
+  const BatchRows rows{0, 8, 48};
   Floats x = normals(16 * 48), y(x.size());
   x[5] = -0.0f;
   const Noise noise = prepare(GetParam(), {.seed = 5}, 77, 0);
@@ -144,7 +144,7 @@ TEST_P(EveryKind, MicroStepsGiveTheMasksOfTheWholeBatch) {
   std::vector<std::int32_t> ids(12 * kT, 3);
   Floats whole(x.size()), parts(x.size());
   const Noise noise = prepare(GetParam(), {.seed = 1, .index = 2}, 3, 0.5);
-  Rows rows{0, kT, kC, 2, ids.data()};
+  BatchRows rows{0, kT, kC, 2, ids.data()};
   noise_forward(noise, rows, 0, 12 * kT, x.data(), whole.data());
   noise_forward(noise, rows, 0, 6 * kT, x.data(), parts.data());
   rows.first = 6 * kT;
@@ -170,8 +170,8 @@ Moments moments(const Floats& x) {
 
 Floats apply(std::string_view kind, double rate, const Floats& x) {
   Floats y(x.size());
-  noise_forward(prepare(noise_kind(kind), {.seed = 21, .index = 1}, 4, rate), Rows{0, 1, 1024}, 0,
-                x.size() / 1024, x.data(), y.data());
+  noise_forward(prepare(noise_kind(kind), {.seed = 21, .index = 1}, 4, rate), BatchRows{0, 1, 1024},
+                0, x.size() / 1024, x.data(), y.data());
   return y;
 }
 
