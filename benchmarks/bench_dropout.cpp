@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "benchmarks/stored_mask-inl.h"
 #include "engine/parallel.h"
 #include "engine/quantile.h"
-#include "ops/mask-inl.h"
 #include "ops/noise.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -111,7 +111,7 @@ std::vector<Case> in_cache(std::size_t n, int repeats) {
   const std::uint32_t threshold = keep_threshold(kRate);
   const auto scale = static_cast<float>(1 / keep_probability(threshold));
   const Noise noise = prepare(noise_kind("dropout"), {}, kStream.site, kRate);
-  const Rows rows{0, n / 256, 256};
+  const BatchRows rows{0, n / 256, 256};
   std::vector<Case> cases = {
       {"memcpy", 0, [&] { std::memcpy(y.get(), x.get(), n * sizeof(float)); }},
       {"mt19937 + bernoulli_distribution", 0,
@@ -206,7 +206,7 @@ int serve(std::size_t elements, int threads) {
   const std::size_t n = (elements + kColumns - 1) / kColumns * kColumns;
   const Tensor x = tensor(n), y = tensor(n);
   const Noise noise = prepare(noise_kind("dropout"), {}, kStream.site, kRate);
-  const Rows rows{0, n / kColumns, kColumns};
+  const BatchRows rows{0, n / kColumns, kColumns};
   omp_set_num_threads(threads);
   std::puts("ready");
   std::fflush(stdout);

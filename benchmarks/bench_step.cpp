@@ -10,9 +10,9 @@
 
 #include "benchmarks/matmul_floor.h"
 #include "benchmarks/step_args.h"
+#include "cli/wait_politely.h"
 #include "engine/parallel.h"
 #include "engine/quantile.h"
-#include "engine/threads.h"
 #include "lab/runs/build.h"
 #include "ops/peak.h"
 #include "train/budget.h"
@@ -118,7 +118,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  engine::wait_politely(argv);
+  cli::wait_politely(argv);
   try {
     return run(argc, argv);
   } catch (const engine::Error& e) {

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/step_args.h"
+#include "cli/wait_politely.h"
 #include "engine/parallel.h"
 #include "engine/quantile.h"
 #include "engine/rng.h"
-#include "engine/threads.h"
 #include "lab/runs/build.h"
 #include "lab/stats/paired_ratio.h"
 #include "lab/study/arm.h"
@@ -102,7 +102,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  engine::wait_politely(argv);
+  cli::wait_politely(argv);
   try {
     return run(argc, argv);
   } catch (const engine::Error& e) {

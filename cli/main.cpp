@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/wait_politely.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
-#include "engine/threads.h"
 #include "isodrop_version.h"
 
 namespace {
@@ -52,7 +52,7 @@ int dispatch(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  engine::wait_politely(argv);
+  cli::wait_politely(argv);
   try {
     const int code = dispatch(argc, argv);
     if (std::fflush(stdout) != 0)

@@ -2,11 +2,11 @@
 
 #include <sys/mman.h>
 
-#include <fstream>
 #include <iomanip>
 #include <string>
 
 #include "engine/error.h"
+#include "engine/memory_limits.h"
 
 namespace engine {
 namespace {
@@ -28,19 +28,6 @@ Buffer::Buffer(std::size_t bytes) : size_(bytes) {
   data_.reset(static_cast<std::byte*>(p));
   // A hint only: without huge pages everything works, a little slower.
   if (align > kAlign) madvise(p, bytes, MADV_HUGEPAGE);
-}
-
-std::size_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string word;
-  while (in >> word) {
-    if (word == "MemAvailable:") {
-      std::size_t kib = 0;
-      in >> kib;
-      return kib * 1024;
-    }
-  }
-  return 0;
 }
 
 void require_memory(double bytes, const char* what) {

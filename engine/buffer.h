@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "engine/memory_limits.h"
 #include "engine/memory_plan.h"
 
 namespace engine {
@@ -28,9 +29,6 @@ class Buffer {
   std::unique_ptr<std::byte, Free> data_;
   std::size_t size_ = 0;
 };
-
-/// Bytes this machine could give out now (MemAvailable); 0 where that is not known.
-std::size_t available_memory();
 
 /// Throws Error unless `bytes` fit in the available memory; `what` says what for.
 void require_memory(double bytes, const char* what);

@@ -9,8 +9,8 @@
 
 namespace engine {
 
-enum class DType : std::uint8_t { kF32, kI32, kBF16 };
-constexpr std::size_t bytes_of(DType t) { return t == DType::kBF16 ? 2 : 4; }
+enum class DType : std::uint8_t { kF32, kI32 };
+constexpr std::size_t bytes_of(DType) { return 4; }
 
 enum class Pass : std::uint8_t { kForward, kBackward };
 

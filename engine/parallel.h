@@ -3,14 +3,42 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <exception>
+#include <utility>
 
 namespace engine {
+
+/// Carries an exception out of a parallel region: one that left a thread's share of the region by
+/// itself would end the process. Of several the first to be thrown is kept.
+class Thrown {
+ public:
+  /// f(), unless something was thrown before: what is lost already need not be finished.
+  template <class F>
+  void guard(const F& f) noexcept {
+    if (any_.load(std::memory_order_relaxed)) return;
+    try {
+      f();
+    } catch (...) {
+      if (!any_.exchange(true)) what_ = std::current_exception();
+    }
+  }
+  /// Behind the region: throws what was thrown within it.
+  void rethrow() {
+    if (what_) std::rethrow_exception(std::exchange(what_, nullptr));
+  }
+
+ private:
+  std::atomic<bool> any_ = false;
+  std::exception_ptr what_;
+};
 
 /// Chunks that cover n elements.
 constexpr std::int64_t chunks(std::int64_t n, std::int64_t size) { return (n + size - 1) / size; }
 
-/// f(chunk, begin, end) for every chunk of [0, n), in parallel. REQUIRES: f does not throw.
+/// f(chunk, begin, end) for every chunk of [0, n), in parallel. What f throws, this throws; chunks
+/// that had not begun by then are left out.
 template <class F>
 void parallel_chunks(std::int64_t n, std::int64_t size, const F& f) {
   const std::int64_t count = chunks(n, size);
@@ -18,8 +46,11 @@ void parallel_chunks(std::int64_t n, std::int64_t size, const F& f) {
     if (count == 1) f(std::int64_t{0}, std::int64_t{0}, n);
     return;
   }
+  Thrown thrown;
 #pragma omp parallel for schedule(static)
-  for (std::int64_t c = 0; c < count; ++c) f(c, c * size, std::min(n, (c + 1) * size));
+  for (std::int64_t c = 0; c < count; ++c)
+    thrown.guard([&] { f(c, c * size, std::min(n, (c + 1) * size)); });
+  thrown.rethrow();
 }
 
 inline int max_threads() { return omp_get_max_threads(); }

@@ -104,7 +104,8 @@ void Plan::set_loss_scale(float scale) { *loss_scale_ = scale; }
 void Plan::run(std::size_t index, const Step& step, bool accumulate) {
   Call& call = calls_[index];
   for (const std::size_t k : call.first_param_writes) call.din[k].add = accumulate;
-  const float rate = call.hook->rate ? static_cast<float>(call.hook->rate(step.progress)) : 0.0F;
+  const float rate =
+      call.randomness->rate ? static_cast<float>(call.randomness->rate(step.progress)) : 0.0F;
   const Frame frame{call.in,
                     call.out,
                     call.din,
@@ -113,7 +114,7 @@ void Plan::run(std::size_t index, const Step& step, bool accumulate) {
                     call.saved,
                     call.scratch,
                     step,
-                    call.hook->site,
+                    call.randomness->site,
                     rate,
                     call.kind == Event::Kind::kReplay};
   if (options_.poison) poison_before(index);

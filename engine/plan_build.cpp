@@ -1,9 +1,9 @@
-// Turns a schedule into calls and slots: who needs which memory when.
+// Gives the calls their memory: who needs which slot when.
 #include <array>
 #include <utility>
 
+#include "engine/event_order.h"
 #include "engine/plan_internal.h"
-#include "engine/schedule.h"
 
 namespace engine {
 namespace {
@@ -17,14 +17,14 @@ std::size_t bytes_of(const Value& v) {
 /// Gives every value, gradient, saved and scratch buffer a slot with its lifetime.
 struct Plan::Build {
   Plan& plan;
-  const Schedule& schedule;
+  const EventOrder& order;
   std::vector<std::array<int, 2>> value_slots, saved_slots;  // [replayed]
   std::vector<int> grad_slots;
   std::vector<bool> grad_written;
 
-  Build(Plan& p, const Schedule& s)
+  Build(Plan& p, const EventOrder& s)
       : plan(p),
-        schedule(s),
+        order(s),
         value_slots(p.tape_.values().size(), {-1, -1}),
         saved_slots(p.tape_.nodes().size(), {-1, -1}),
         grad_slots(p.tape_.values().size(), -1),
@@ -46,7 +46,7 @@ struct Plan::Build {
   /// Which instance of a value an event other than the first forward pass reads.
   std::size_t instance(Ref r, Event::Kind kind) const {
     const int p = value(r).producer;
-    return kind != Event::Kind::kForward && p >= 0 && schedule.replayed[at(p)] ? 1 : 0;
+    return kind != Event::Kind::kForward && p >= 0 && order.replayed[at(p)] ? 1 : 0;
   }
 
   int touch_value(Ref r, Event::Kind kind, int event) {
@@ -67,7 +67,7 @@ struct Plan::Build {
   void run_backward(Call& call, const Node& node, int node_index, int event) {
     const Needs needs = node.op->needs();
     const auto kind = Event::Kind::kBackward;
-    const std::size_t which = schedule.replayed[at(node_index)] ? 1 : 0;
+    const std::size_t which = order.replayed[at(node_index)] ? 1 : 0;
     for (std::size_t k = 0; k < node.in.size(); ++k)
       call.in_slots.push_back((needs.inputs >> k & 1) != 0 ? touch_value(node.in[k], kind, event)
                                                            : -1);
@@ -86,7 +86,7 @@ struct Plan::Build {
       const Ref r = node.in[k];
       Grad grad;
       int slot = -1;
-      if (schedule.wants[at(r.id)]) {
+      if (order.wants[at(r.id)]) {
         grad.add = grad_written[at(r.id)];
         if (external(r)) {
           if (!grad.add) call.first_param_writes.push_back(k);
@@ -116,17 +116,17 @@ Plan::Plan(Tape tape, Ref out, PlanOptions options)
       bound_(tape_.values().size(), nullptr),
       loss_scale_(std::make_unique<float>(1.0F)) {
   options_.keep.push_back(out_);
-  const Schedule schedule = make_schedule(tape_, out_, options_);
-  events_ = schedule.events;
-  backward_begin_ = schedule.backward_begin;
-  Build build(*this, schedule);
+  const EventOrder order = make_event_order(tape_, out_, options_);
+  events_ = order.events;
+  backward_begin_ = order.backward_begin;
+  Build build(*this, order);
   for (std::size_t e = 0; e < events_.size(); ++e) {
     const auto [kind, index] = events_[e];
     const Node& node = tape_.nodes()[at(index)];
     Call call;
     call.op = node.op.get();
     call.kind = kind;
-    call.hook = &node.hook;
+    call.randomness = &node.randomness;
     if (kind == Event::Kind::kBackward)
       build.run_backward(call, node, index, static_cast<int>(e));
     else
@@ -163,7 +163,7 @@ Plan::Plan(Tape tape, Ref out, PlanOptions options)
     if (events_[e].kind != Event::Kind::kBackward) continue;
     const Node& node = tape_.nodes()[at(events_[e].node)];
     for (std::size_t k = 0; k < node.in.size(); ++k)
-      if (schedule.wants[at(node.in[k].id)]) calls_[e].din[k].view.shape = &tape_.shape(node.in[k]);
+      if (order.wants[at(node.in[k].id)]) calls_[e].din[k].view.shape = &tape_.shape(node.in[k]);
   }
 }
 

@@ -27,7 +27,7 @@ struct Plan::Slot {
 struct Plan::Call {
   const Op* op = nullptr;
   Event::Kind kind = Event::Kind::kForward;
-  const Hook* hook = nullptr;
+  const Randomness* randomness = nullptr;
   // Slot numbers, resolved to memory by prepare(); -1: none or external.
   std::vector<int> in_slots, din_slots;
   int out_slot = -1, dout_slot = -1, saved_slot = -1, scratch_slot = -1;

@@ -27,8 +27,8 @@ Ref Tape::state(std::string_view name, const Shape& shape, Init init) {
   return add({std::string(name), shape, DType::kF32, -1, index});
 }
 
-Ref Tape::push(std::string_view name, std::unique_ptr<Op> op, std::vector<Ref> in, Hook hook,
-               std::vector<Ref> state) {
+Ref Tape::push(std::string_view name, std::unique_ptr<Op> op, std::vector<Ref> in,
+               Randomness randomness, std::vector<Ref> state) {
   std::vector<Shape> shapes;
   for (const Ref r : in) {
     require(r.id >= 0 && static_cast<std::size_t>(r.id) < values_.size(), name,
@@ -39,7 +39,7 @@ Ref Tape::push(std::string_view name, std::unique_ptr<Op> op, std::vector<Ref> i
   const Ref out =
       add({std::string(name), out_shape, DType::kF32, static_cast<int>(nodes_.size()), -1});
   nodes_.push_back({std::string(name), std::move(op), std::move(in), out, std::move(state),
-                    std::move(hook), segment_});
+                    std::move(randomness), segment_});
   return out;
 }
 

@@ -12,7 +12,7 @@
 namespace engine {
 
 /// Where a node's randomness and its rate over the share of the budget spent come from.
-struct Hook {
+struct Randomness {
   std::uint32_t site = 0;
   std::function<double(double)> rate;  // empty: 0
 };
@@ -31,7 +31,7 @@ struct Node {
   std::vector<Ref> in;
   Ref out;
   std::vector<Ref> state;
-  Hook hook;
+  Randomness randomness;
   int segment = -1;  // layer that may be recomputed as a whole, or -1
 };
 
@@ -47,8 +47,8 @@ class Tape {
   /// Persistent memory without gradient.
   Ref state(std::string_view name, const Shape& shape, Init init);
   /// Appends an op and returns its output. Shapes are checked here.
-  Ref push(std::string_view name, std::unique_ptr<Op> op, std::vector<Ref> in, Hook hook = {},
-           std::vector<Ref> state = {});
+  Ref push(std::string_view name, std::unique_ptr<Op> op, std::vector<Ref> in,
+           Randomness randomness = {}, std::vector<Ref> state = {});
 
   /// Nodes pushed from now on belong to segment (layer) `segment`; -1: to none.
   void segment(int segment) { segment_ = segment; }

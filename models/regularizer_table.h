@@ -22,9 +22,10 @@ std::vector<std::string_view> names(std::span<const HookId> hooks);
 enum class Family : std::uint8_t { kNoise, kWeight, kLayer, kLoss, kOptimizer };
 std::string_view to_string(Family family);
 
-/// Adds a term to the training loss: returns `loss` + rate · term, rate and all from `hook`.
+/// Adds a term to the training loss: returns `loss` + rate · term, rate and all from `randomness`.
 using AddToLoss = engine::Ref (*)(engine::Tape& tape, std::string_view name, engine::Ref logits,
-                                  engine::Ref targets, engine::Ref loss, engine::Hook hook);
+                                  engine::Ref targets, engine::Ref loss,
+                                  engine::Randomness randomness);
 
 struct Regularizer {
   std::string_view name;

@@ -47,7 +47,8 @@ std::string site_name(HookId hook, int layer) {
   return name += to_string(hook);
 }
 
-engine::Hook Hooks::hook(const RegularizerSetting& s, int layer, std::string_view site) const {
+engine::Randomness Hooks::randomness(const RegularizerSetting& s, int layer,
+                                     std::string_view site) const {
   const double rate = s.kind->deepens && layer >= 0 ? s.rate * (layer + 1) / layers_ : s.rate;
   return {engine::site_id(site),
           [rate, schedule = s.schedule](double x) { return rate * schedule.share(x); }};
@@ -59,7 +60,7 @@ bool Hooks::add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& 
   const bool evaluation = mode_ == Mode::kEval;
   if (evaluation && ops::evaluation_scale(*s.kind->noise, s.rate) == 1) return false;
   place.append(".").append(s.kind->name);
-  uses.push_back({s.kind->noise, hook(s, layer, site), std::move(place), evaluation});
+  uses.push_back({s.kind->noise, randomness(s, layer, site), std::move(place), evaluation});
   return true;
 }
 
@@ -125,7 +126,7 @@ std::string Hooks::acting(HookId at, int layer, double progress) const {
   for (const RegularizerSetting& s : settings_) {
     const bool branch = at == HookId::kAttn || at == HookId::kMlp;
     const bool here = s.kind->family == Family::kLayer ? branch : s.acts_at(at);
-    const double rate = here ? hook(s, layer, "").rate(progress) : 0;
+    const double rate = here ? randomness(s, layer, "").rate(progress) : 0;
     if (rate > 0) out += engine::concat(out.empty() ? "" : " + ", s.kind->name, ":", rate);
   }
   return out;
@@ -136,8 +137,8 @@ engine::Ref Hooks::loss(engine::Tape& tape, engine::Ref logits, engine::Ref targ
   engine::Ref loss = cross_entropy;
   for (const RegularizerSetting& s : settings_)
     if (acts_on_loss(s))
-      loss =
-          s.kind->add_to_loss(tape, s.kind->name, logits, targets, loss, hook(s, -1, s.kind->name));
+      loss = s.kind->add_to_loss(tape, s.kind->name, logits, targets, loss,
+                                 randomness(s, -1, s.kind->name));
   return loss;
 }
 

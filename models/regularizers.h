@@ -85,7 +85,8 @@ class Hooks {
                    engine::Ref cross_entropy) const;
 
  private:
-  engine::Hook hook(const RegularizerSetting& setting, int layer, std::string_view site) const;
+  engine::Randomness randomness(const RegularizerSetting& setting, int layer,
+                                std::string_view site) const;
   bool acts_on_loss(const RegularizerSetting& setting) const;
   std::vector<ops::NoiseUse> uses(HookId hook, int layer) const;
   /// Adds the setting's use at `site`, if it leaves a node there; returns whether it does. `place`:

@@ -107,7 +107,7 @@ class ActivationOp final : public engine::Op {
     float* out = f.out.f32();
     if (rows_.kind() != nullptr)
       return rows_.for_each(
-          f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+          f, [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
             simd::noise_activation(noise, rows, r0, r1, x, out, Act());
           });
     engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
@@ -123,7 +123,7 @@ class ActivationOp final : public engine::Op {
     const bool add = f.din[0].add;
     if (rows_.kind() != nullptr)
       return rows_.for_each(
-          f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
+          f, [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
             const auto slope = [](VF v, VF dy) HWY_ATTR { return Act().slope(v, dy); };
             simd::noise_activation_backward(noise, rows, r0, r1, x, dout, dx, add, slope);
           });
@@ -225,7 +225,7 @@ template <class Act>
 engine::Ref push(engine::Tape& tape, std::string_view kind, std::string_view name, engine::Ref x,
                  const NoiseUse& use) {
   if (use.evaluation) return noise(tape, use.name, push<Act>(tape, kind, name, x, {}), use);
-  return tape.push(name, std::make_unique<ActivationOp<Act>>(kind, use.kind), {x}, use.hook);
+  return tape.push(name, std::make_unique<ActivationOp<Act>>(kind, use.kind), {x}, use.randomness);
 }
 
 constexpr std::array kKinds{

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/parallel.h"
 #include "ops/attention_kernel-inl.h"
 
 namespace ops {
@@ -102,6 +103,7 @@ class Attention final : public engine::Op {
   template <class Work, class Multiplier>
   void run(const engine::Frame& f, std::size_t floats, const Work& work,
            const Multiplier& shared) const {
+    engine::Thrown thrown;
 #pragma omp parallel num_threads(static_cast <int>(threads_))
     {
       Multiplier noise = shared;
@@ -119,10 +121,13 @@ class Attention final : public engine::Op {
         h.out = f.out.f32() + b * T_ * C_ + column;
         h.lse = f.saved_as<float>() + task * T_;
         h.index = f.step.first_row * NH_ + task;
-        noise.head(h.index);
-        work(h, noise, b, scratch);
+        thrown.guard([&] {
+          noise.head(h.index);
+          work(h, noise, b, scratch);
+        });
       }
     }
+    thrown.rethrow();
   }
 
   std::size_t NH_;

@@ -1,14 +1,12 @@
 #include <cmath>
 
 #include "engine/memory_plan.h"
-#include "engine/parallel.h"
 #include "ops/ops.h"
-#include "ops/partial_sums.h"
+#include "ops/row_sums.h"
 
 namespace ops {
 namespace {
 
-using engine::chunks;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
@@ -47,16 +45,14 @@ class BatchNormOp final : public engine::Op {
     }
     for (std::int64_t j = 0; j < c_; ++j) r[j] = 1.0F / std::sqrt(r[j] + epsilon_);
     const float *gamma = f.in[1].f32(), *beta = beta_ ? f.in[2].f32() : nullptr;
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t row = r0; row < r1; ++row) {
-        const float* x = f.in[0].f32() + row * c_;
-        float* out = f.out.f32() + row * c_;
+    for_rows(rows_, kRowChunk, [&](std::int64_t row) {
+      const float* x = f.in[0].f32() + row * c_;
+      float* out = f.out.f32() + row * c_;
 #pragma omp simd
-        for (std::int64_t j = 0; j < c_; ++j) out[j] = (x[j] - mu[j]) * r[j] * gamma[j];
-        if (beta == nullptr) continue;
+      for (std::int64_t j = 0; j < c_; ++j) out[j] = (x[j] - mu[j]) * r[j] * gamma[j];
+      if (beta == nullptr) return;
 #pragma omp simd
-        for (std::int64_t j = 0; j < c_; ++j) out[j] += beta[j];
-      }
+      for (std::int64_t j = 0; j < c_; ++j) out[j] += beta[j];
     });
   }
 
@@ -64,44 +60,37 @@ class BatchNormOp final : public engine::Op {
   // dx += γ·r·(dout − mean(dout) − x̂·mean(dout·x̂)), with running statistics γ·r·dout
   void backward(const Frame& f) const override {
     const float *gamma = f.in[1].f32(), *mu = mean(f), *r = rstd(f);
-    const std::int64_t parts = chunks(rows_, kRowChunk);
-    float *dgamma = f.scratch_as<float>(), *dbeta = dgamma + parts * c_;
-    float *mean_x = dbeta + parts * c_, *mean_1 = mean_x + c_;
-    engine::parallel_chunks(
-        rows_, kRowChunk, [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
-          float *sum_x = dgamma + p * c_, *sum_1 = dbeta + p * c_;
-          std::fill_n(sum_x, c_, 0.0F);
-          std::fill_n(sum_1, c_, 0.0F);
-          for (std::int64_t row = r0; row < r1; ++row) {
-            const float *x = f.in[0].f32() + row * c_, *dout = f.dout.f32() + row * c_;
+    float* partial = f.scratch_as<float>();
+    const RowSums sums = this->sums(2);
+    sums.run(partial, [&](std::int64_t row, float* sum_x) {
+      const float *x = f.in[0].f32() + row * c_, *dout = f.dout.f32() + row * c_;
+      float* sum_1 = sum_x + sums.stride();
 #pragma omp simd
-            for (std::int64_t j = 0; j < c_; ++j) {
-              sum_x[j] += dout[j] * (x[j] - mu[j]) * r[j];
-              sum_1[j] += dout[j];
-            }
-          }
-        });
-    add_partials(f.din[1], dgamma, parts, c_);
-    if (beta_) add_partials(f.din[2], dbeta, parts, c_);
+      for (std::int64_t j = 0; j < c_; ++j) {
+        sum_x[j] += dout[j] * (x[j] - mu[j]) * r[j];
+        sum_1[j] += dout[j];
+      }
+    });
+    sums.give(f.din[1], partial, 0);
+    if (beta_) sums.give(f.din[2], partial, 1);
     if (!f.din[0]) return;
-    average(dgamma, mean_x);
-    average(dbeta, mean_1);
+    float *mean_x = partial + sums.floats(), *mean_1 = mean_x + c_;
+    average(sums, partial, 0, mean_x);
+    average(sums, partial, 1, mean_1);
     const bool add = f.din[0].add;
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t row = r0; row < r1; ++row) {
-        const float *x = f.in[0].f32() + row * c_, *dout = f.dout.f32() + row * c_;
-        float* dx = f.din[0].f32() + row * c_;
-        const auto slope = [&](std::int64_t j) {
-          const float xhat = (x[j] - mu[j]) * r[j];
-          return gamma[j] * r[j] * (dout[j] - mean_1[j] - xhat * mean_x[j]);
-        };
-        if (add) {
+    for_rows(rows_, kRowChunk, [&](std::int64_t row) {
+      const float *x = f.in[0].f32() + row * c_, *dout = f.dout.f32() + row * c_;
+      float* dx = f.din[0].f32() + row * c_;
+      const auto slope = [&](std::int64_t j) {
+        const float xhat = (x[j] - mu[j]) * r[j];
+        return gamma[j] * r[j] * (dout[j] - mean_1[j] - xhat * mean_x[j]);
+      };
+      if (add) {
 #pragma omp simd
-          for (std::int64_t j = 0; j < c_; ++j) dx[j] += slope(j);
-        } else {
+        for (std::int64_t j = 0; j < c_; ++j) dx[j] += slope(j);
+      } else {
 #pragma omp simd
-          for (std::int64_t j = 0; j < c_; ++j) dx[j] = slope(j);
-        }
+        for (std::int64_t j = 0; j < c_; ++j) dx[j] = slope(j);
       }
     });
   }
@@ -116,9 +105,8 @@ class BatchNormOp final : public engine::Op {
     n.inputs = 0b011;
     n.replayable = true;
     n.saved = engine::align_up(static_cast<std::size_t>(c_) * 4) * 2;
-    const std::int64_t parts = chunks(rows_, kRowChunk);
-    n.scratch_forward = static_cast<std::size_t>(parts * c_) * 4;
-    n.scratch_backward = static_cast<std::size_t>((2 * parts + 2) * c_) * 4;
+    n.scratch_forward = sums(1).bytes();
+    n.scratch_backward = sums(2).bytes() + static_cast<std::size_t>(2 * c_) * 4;
     return n;
   }
 
@@ -126,13 +114,14 @@ class BatchNormOp final : public engine::Op {
   static float* mean(const Frame& f) { return f.saved_as<float>(); }
   static float* rstd(const Frame& f) { return f.saved_as<float>(f.saved.size() / 2); }
 
-  /// out (C) = the sum of the partial sums over the number of rows; with running statistics, which
-  /// do not depend on x, 0.
-  void average(const float* partial, float* out) const {
+  RowSums sums(std::int64_t count) const { return {rows_, kRowChunk, c_, count}; }
+
+  /// out (C) = sum number i over the number of rows; with running statistics, which do not depend
+  /// on x, 0.
+  void average(const RowSums& sums, const float* partial, std::int64_t i, float* out) const {
     std::fill_n(out, c_, 0.0F);
     if (statistics_ == Statistics::kRunning) return;
-    for (std::int64_t p = 0; p < chunks(rows_, kRowChunk); ++p)
-      for (std::int64_t j = 0; j < c_; ++j) out[j] += partial[p * c_ + j];
+    sums.add_to(out, partial, i);
     const float scale = 1.0F / static_cast<float>(rows_);
     for (std::int64_t j = 0; j < c_; ++j) out[j] *= scale;
   }
@@ -141,23 +130,17 @@ class BatchNormOp final : public engine::Op {
   void batch_statistics(const Frame& f, float* mu, float* variance) const {
     float* partial = f.scratch_as<float>();
     for (const bool centred : {false, true}) {
-      engine::parallel_chunks(rows_, kRowChunk,
-                              [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
-                                float* sum = partial + p * c_;
-                                std::fill_n(sum, c_, 0.0F);
-                                for (std::int64_t row = r0; row < r1; ++row) {
-                                  const float* x = f.in[0].f32() + row * c_;
-                                  if (!centred) {
+      sums(1).run(partial, [&](std::int64_t row, float* sum) {
+        const float* x = f.in[0].f32() + row * c_;
+        if (!centred) {
 #pragma omp simd
-                                    for (std::int64_t j = 0; j < c_; ++j) sum[j] += x[j];
-                                  } else {
+          for (std::int64_t j = 0; j < c_; ++j) sum[j] += x[j];
+        } else {
 #pragma omp simd
-                                    for (std::int64_t j = 0; j < c_; ++j)
-                                      sum[j] += (x[j] - mu[j]) * (x[j] - mu[j]);
-                                  }
-                                }
-                              });
-      average(partial, centred ? variance : mu);
+          for (std::int64_t j = 0; j < c_; ++j) sum[j] += (x[j] - mu[j]) * (x[j] - mu[j]);
+        }
+      });
+      average(sums(1), partial, 0, centred ? variance : mu);
     }
   }
 

@@ -1,7 +1,8 @@
 #include "engine/parallel.h"
-#include "ops/loss_rows.h"
+#include "ops/loss_rows-inl.h"
 #include "ops/ops.h"
 
+HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
@@ -59,10 +60,7 @@ class CrossEntropyOp final : public engine::Op {
                                 const bool counts = targets[r] >= 0;
                                 if (!add) std::fill_n(drow, v_, 0.0F);
                                 if (!counts) continue;
-                                const float z = lse[r];
-#pragma omp simd
-                                for (std::int64_t j = 0; j < v_; ++j)
-                                  drow[j] += scale * fast_exp(row[j] - z);
+                                add_softmax(row, lse[r], scale, v_, drow);
                                 drow[targets[r]] -= scale;
                               }
                             });
@@ -90,3 +88,4 @@ Ref cross_entropy(Tape& tape, std::string_view name, Ref logits, Ref targets) {
 }
 
 }  // namespace ops
+HWY_AFTER_NAMESPACE();

@@ -98,17 +98,21 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
   const auto one = [&](std::int64_t i) {
     const std::int64_t row = i / cols * block_m_, col = i % cols * block_n_;
     const auto& primitive = primitives_[add][row + block_m_ > spec_.m][col + block_n_ > spec_.n];
+    engine::require(primitive.has_value(), "[gemm] run: C ", add ? "+= AB" : "= AB",
+                    " was not built");
     const int thread = omp_get_thread_num();
     primitive->run(a + row * spec_.a_row, b + col * spec_.b_col,
                    bias == nullptr ? nullptr : bias + col, c + row * spec_.c_row + col,
                    scratch + scratch_ * static_cast<std::size_t>(thread), thread);
   };
+  engine::Thrown thrown;
 #pragma omp parallel num_threads(threads_)
   {
     omp_set_num_threads(1);  // within this region: oneDNN must not split k, even in a team of one
 #pragma omp for schedule(dynamic, 1)
-    for (std::int64_t i = 0; i < count; ++i) one(i);
+    for (std::int64_t i = 0; i < count; ++i) thrown.guard([&] { one(i); });
   }
+  thrown.rethrow();
 }
 
 double Gemm::flops() const {

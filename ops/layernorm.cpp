@@ -2,15 +2,16 @@
 #include <optional>
 
 #include "engine/memory_plan.h"
-#include "engine/parallel.h"
+#include "ops/lane_sums-inl.h"
 #include "ops/onednn.h"
 #include "ops/ops.h"
-#include "ops/partial_sums.h"
+#include "ops/row_sums.h"
 
+HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
-using engine::chunks;
+namespace hn = simd::hn;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
@@ -46,15 +47,13 @@ class LayerNormOp final : public engine::Op {
   // x̂ = (x − μ)·r with r = 1/√(σ²+ε), g = dout·γ:
   // dx += r·(g − mean(g) − x̂·mean(g·x̂)), dγ += Σ dout·x̂, dβ += Σ dout
   void backward(const Frame& f) const override {
-    const std::int64_t parts = chunks(rows_, kRowChunk);
-    float* dgamma = f.scratch_as<float>();
-    float* dbeta = dgamma + parts * c_;
-    engine::parallel_chunks(
-        rows_, kRowChunk, [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
-          backward_rows(f, r0, r1, dgamma + p * c_, beta_ ? dbeta + p * c_ : nullptr);
-        });
-    add_partials(f.din[1], dgamma, parts, c_);
-    if (beta_) add_partials(f.din[2], dbeta, parts, c_);
+    float* partial = f.scratch_as<float>();
+    const RowSums sums = this->sums();
+    sums.run(partial, [&](std::int64_t r, float* dgamma) {
+      backward_row(f, r, dgamma, beta_ ? dgamma + sums.stride() : nullptr);
+    });
+    sums.give(f.din[1], partial, 0);
+    if (beta_) sums.give(f.din[2], partial, 1);
   }
 
   Cost cost(Pass pass) const override {
@@ -68,49 +67,43 @@ class LayerNormOp final : public engine::Op {
     n.replayable = true;
     n.saved = engine::align_up(static_cast<std::size_t>(rows_) * 4) * 2;
     n.scratch_forward = scratch_;
-    n.scratch_backward =
-        static_cast<std::size_t>(chunks(rows_, kRowChunk) * c_) * 4 * (beta_ ? 2 : 1);
+    n.scratch_backward = sums().bytes();
     return n;
   }
 
  private:
+  RowSums sums() const { return {rows_, kRowChunk, c_, beta_ ? 2 : 1}; }
   static float* mean(const Frame& f) { return f.saved_as<float>(); }
   static float* variance(const Frame& f) { return f.saved_as<float>(f.saved.size() / 2); }
 
-  void backward_rows(const Frame& f, std::int64_t r0, std::int64_t r1, float* dgamma,
-                     float* dbeta) const {
-    const float* gamma = f.in[1].f32();
+  void backward_row(const Frame& f, std::int64_t r, float* dgamma, float* dbeta) const {
+    const float *x = f.in[0].f32() + r * c_, *gamma = f.in[1].f32();
+    const float* dout = f.dout.f32() + r * c_;
+    const float mu = mean(f)[r], rstd = 1.0F / std::sqrt(variance(f)[r] + epsilon_);
+    const auto [sum_g, sum_gx] =
+        simd::lane_sums<2>(c_, [=](auto d, std::int64_t j, auto* sums) HWY_ATTR {
+          const auto dy = hn::LoadU(d, dout + j), g = hn::Mul(dy, hn::LoadU(d, gamma + j));
+          const auto xhat = hn::Mul(hn::Sub(hn::LoadU(d, x + j), hn::Set(d, mu)), hn::Set(d, rstd));
+          sums[0] = hn::Add(sums[0], g);
+          sums[1] = hn::MulAdd(g, xhat, sums[1]);
+          hn::StoreU(hn::MulAdd(dy, xhat, hn::LoadU(d, dgamma + j)), d, dgamma + j);
+        });
+    if (dbeta != nullptr) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < c_; ++j) dbeta[j] += dout[j];
+    }
+    if (!f.din[0]) return;
+    float* dx = f.din[0].f32() + r * c_;
     const float scale = 1.0F / static_cast<float>(c_);
-    std::fill_n(dgamma, c_, 0.0F);
-    if (dbeta != nullptr) std::fill_n(dbeta, c_, 0.0F);
-    for (std::int64_t r = r0; r < r1; ++r) {
-      const float* x = f.in[0].f32() + r * c_;
-      const float* dout = f.dout.f32() + r * c_;
-      const float mu = mean(f)[r], rstd = 1.0F / std::sqrt(variance(f)[r] + epsilon_);
-      float sum_g = 0, sum_gx = 0;
-#pragma omp simd reduction(+ : sum_g, sum_gx)
-      for (std::int64_t j = 0; j < c_; ++j) {
-        const float xhat = (x[j] - mu) * rstd, g = dout[j] * gamma[j];
-        sum_g += g;
-        sum_gx += g * xhat;
-        dgamma[j] += dout[j] * xhat;
-      }
-      if (dbeta != nullptr) {
+    const float mean_g = sum_g * scale, mean_gx = sum_gx * scale;
+    if (f.din[0].add) {
 #pragma omp simd
-        for (std::int64_t j = 0; j < c_; ++j) dbeta[j] += dout[j];
-      }
-      if (!f.din[0]) continue;
-      float* dx = f.din[0].f32() + r * c_;
-      const float mean_g = sum_g * scale, mean_gx = sum_gx * scale;
-      if (f.din[0].add) {
+      for (std::int64_t j = 0; j < c_; ++j)
+        dx[j] += rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
+    } else {
 #pragma omp simd
-        for (std::int64_t j = 0; j < c_; ++j)
-          dx[j] += rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
-      } else {
-#pragma omp simd
-        for (std::int64_t j = 0; j < c_; ++j)
-          dx[j] = rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
-      }
+      for (std::int64_t j = 0; j < c_; ++j)
+        dx[j] = rstd * (dout[j] * gamma[j] - mean_g - (x[j] - mu) * rstd * mean_gx);
     }
   }
 
@@ -131,3 +124,4 @@ Ref layernorm(Tape& tape, std::string_view name, Ref x, Ref gamma, Ref beta, flo
 }
 
 }  // namespace ops
+HWY_AFTER_NAMESPACE();

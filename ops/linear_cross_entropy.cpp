@@ -5,9 +5,10 @@
 #include "engine/memory_plan.h"
 #include "engine/parallel.h"
 #include "ops/gemm.h"
-#include "ops/loss_rows.h"
+#include "ops/loss_rows-inl.h"
 #include "ops/ops.h"
 
+HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
@@ -68,8 +69,11 @@ class LinearCrossEntropyOp final : public engine::Op {
         f,
         [&](float* row, float lse, std::int32_t target) {
           if (target < 0) return static_cast<void>(std::fill_n(row, v_, 0.0F));
-#pragma omp simd
-          for (std::int64_t j = 0; j < v_; ++j) row[j] = scale * fast_exp(row[j] - lse);
+          for_row(v_, [=](auto at) HWY_ATTR {
+            const auto p = simd::bounded_exp(
+                simd::kF32, simd::hn::Sub(at.load(row), simd::hn::Set(simd::kF32, lse)));
+            at.store(simd::hn::Mul(simd::hn::Set(simd::kF32, scale), p), row);
+          });
           row[target] -= scale;
         },
         [&](const Part& part, std::int64_t r0, const float* dlogits) {
@@ -172,3 +176,4 @@ Ref linear_cross_entropy(Tape& tape, std::string_view name, Ref x, Ref w, Ref ta
 }
 
 }  // namespace ops
+HWY_AFTER_NAMESPACE();

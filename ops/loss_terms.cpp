@@ -1,12 +1,14 @@
 // What regularizers add to the training loss: out = loss + rate·term(logits, targets), the term a
 // mean over the rows that count (target ≥ 0). The loss itself stays what it is and can be reported.
 #include "engine/parallel.h"
-#include "ops/loss_rows.h"
+#include "ops/loss_rows-inl.h"
 #include "ops/ops.h"
 
+HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
+namespace hn = simd::hn;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
@@ -100,9 +102,9 @@ class LabelSmoothing final : public LossTerm {
 
  private:
   float term(const Frame& f, const float*, std::int64_t r, const float* row) const override {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t j = 0; j < v_; ++j) sum += row[j];
+    const auto [sum] = simd::lane_sums<1>(v_, [row](auto d, std::int64_t j, auto* sums) HWY_ATTR {
+      sums[0] = hn::Add(sums[0], hn::LoadU(d, row + j));
+    });
     return row[f.in[1].i32()[r]] - sum / static_cast<float>(v_);
   }
   void add_gradient(const Frame& f, const float*, std::int64_t r, const float*, float scale,
@@ -125,9 +127,7 @@ class ZLoss final : public LossTerm {
   }
   void add_gradient(const Frame&, const float* lse, std::int64_t r, const float* row, float scale,
                     float* d) const override {
-    const float z = lse[r], factor = 2 * scale * z;
-#pragma omp simd
-    for (std::int64_t j = 0; j < v_; ++j) d[j] += factor * fast_exp(row[j] - z);
+    add_softmax(row, lse[r], 2 * scale * lse[r], v_, d);
   }
 };
 
@@ -150,10 +150,11 @@ class RDrop final : public LossTerm {
   float term(const Frame& f, const float* lse, std::int64_t r, const float* row) const override {
     const float* other = f.in[0].f32() + partner(r) * v_;
     const float za = lse[r], zb = lse[partner(r)];
-    float kl = 0;
-#pragma omp simd reduction(+ : kl)
-    for (std::int64_t j = 0; j < v_; ++j)
-      kl += fast_exp(row[j] - za) * ((row[j] - za) - (other[j] - zb));
+    const auto [kl] = simd::lane_sums<1>(v_, [=](auto d, std::int64_t j, auto* sums) HWY_ATTR {
+      const auto u = hn::Sub(hn::LoadU(d, row + j), hn::Set(d, za));
+      const auto v = hn::Sub(hn::LoadU(d, other + j), hn::Set(d, zb));
+      sums[0] = hn::MulAdd(simd::bounded_exp(d, u), hn::Sub(u, v), sums[0]);
+    });
     return kl;
   }
   // ∂(KL(a‖b) + KL(b‖a)) = a∘(log a − log b − KL(a‖b)) + a − b
@@ -161,34 +162,38 @@ class RDrop final : public LossTerm {
                     float* d) const override {
     const float* other = f.in[0].f32() + partner(r) * v_;
     const float za = lse[r], zb = lse[partner(r)], kl = term(f, lse, r, row);
-#pragma omp simd
-    for (std::int64_t j = 0; j < v_; ++j) {
-      const float u = row[j] - za, v = other[j] - zb, a = fast_exp(u);
-      d[j] += scale * (a * (u - v - kl) + a - fast_exp(v));
-    }
+    for_row(v_, [=](auto at) HWY_ATTR {
+      const auto set = [](float x) HWY_ATTR { return hn::Set(simd::kF32, x); };
+      const auto u = hn::Sub(at.load(row), set(za)), v = hn::Sub(at.load(other), set(zb));
+      const auto a = simd::bounded_exp(simd::kF32, u), b = simd::bounded_exp(simd::kF32, v);
+      const auto slope = hn::Sub(hn::MulAdd(a, hn::Sub(hn::Sub(u, v), set(kl)), a), b);
+      at.store(hn::MulAdd(set(scale), slope, at.load(d)), d);
+    });
   }
 
   std::int64_t t_ = 1;
 };
 
 template <class Term>
-Ref add(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss, engine::Hook hook) {
-  return tape.push(name, std::make_unique<Term>(), {logits, targets, loss}, std::move(hook));
+Ref add(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
+        engine::Randomness randomness) {
+  return tape.push(name, std::make_unique<Term>(), {logits, targets, loss}, std::move(randomness));
 }
 
 }  // namespace
 
 Ref label_smoothing(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-                    engine::Hook hook) {
-  return add<LabelSmoothing>(tape, name, logits, targets, loss, std::move(hook));
+                    engine::Randomness randomness) {
+  return add<LabelSmoothing>(tape, name, logits, targets, loss, std::move(randomness));
 }
 Ref z_loss(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-           engine::Hook hook) {
-  return add<ZLoss>(tape, name, logits, targets, loss, std::move(hook));
+           engine::Randomness randomness) {
+  return add<ZLoss>(tape, name, logits, targets, loss, std::move(randomness));
 }
 Ref r_drop(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-           engine::Hook hook) {
-  return add<RDrop>(tape, name, logits, targets, loss, std::move(hook));
+           engine::Randomness randomness) {
+  return add<RDrop>(tape, name, logits, targets, loss, std::move(randomness));
 }
 
 }  // namespace ops
+HWY_AFTER_NAMESPACE();

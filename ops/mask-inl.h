@@ -29,7 +29,7 @@ struct Whole {
     return hn::LoadU(kF32, p + i);
   }
   HWY_INLINE void store(VF v, float* p) const { hn::StoreU(v, kF32, p + i); }
-  /// A store that bypasses the caches. REQUIRES: streamable(p, first).
+  /// A store that bypasses the caches. REQUIRES: p + i is aligned to a vector.
   HWY_INLINE void stream(VF v, float* p) const { hn::Stream(v, kF32, p + i); }
 };
 
@@ -51,11 +51,6 @@ struct Edge {
   }
   HWY_INLINE void stream(VF v, float* p) const { store(v, p); }
 };
-
-/// Whether at.stream() may write element `first` and those behind it to p.
-inline bool streamable(const float* p, std::uint64_t first) {
-  return (reinterpret_cast<std::uintptr_t>(p) - first * sizeof(float)) % HWY_MAX_BYTES == 0;
-}
 
 /// f(at) for every element of a range, at = Whole or Edge.
 template <class F>
@@ -171,39 +166,6 @@ void for_each_keep(const MaskStream& stream, std::uint64_t first, std::size_t n,
     }
   };
   for_each_group(first, n, whole, edge);
-}
-
-// The same masks at 1 bit per element: bit i%8 of bits[i/8] is element i of the range.
-
-/// Writes `keep` of `at`. REQUIRES: at.i % 8 == 0 or at.i % 8 == 4 right after the 4 before it, as
-/// it is in for_each_keep() from a `first` divisible by 8.
-template <class At>
-HWY_INLINE void store_keep(const At& at, Keep keep, std::uint8_t* bits) {
-  std::uint8_t byte[8] = {};
-  hn::StoreMaskBits(kF32, keep, byte);
-  if constexpr (kLanes < 8) {
-    const auto mine = static_cast<std::uint8_t>(byte[0] & ((1u << at.n) - 1));
-    std::uint8_t& out = bits[at.i / 8];
-    out = at.i % 8 == 0 ? mine : static_cast<std::uint8_t>(out | mine << at.i % 8);
-  } else if (at.n == kLanes) {
-    std::memcpy(bits + at.i / 8, byte, kLanes / 8);
-  } else {
-    byte[at.n / 8] = static_cast<std::uint8_t>(byte[at.n / 8] & ((1u << at.n % 8) - 1));
-    std::memcpy(bits + at.i / 8, byte, keep_bytes(at.n));
-  }
-}
-
-/// f(at, keep) for n elements whose masks were stored.
-template <class F>
-HWY_INLINE void for_each_stored(const std::uint8_t* bits, std::size_t n, const F& f) {
-  for_each(n, [&](auto at) HWY_ATTR {
-    std::uint8_t byte[8] = {};
-    if constexpr (kLanes < 8)
-      byte[0] = static_cast<std::uint8_t>(bits[at.i / 8] >> at.i % 8);
-    else
-      std::memcpy(byte, bits + at.i / 8, keep_bytes(at.n));
-    f(at, hn::LoadMaskBits(kF32, byte));
-  });
 }
 
 }  // namespace ops::simd

@@ -39,12 +39,4 @@ inline void fill_bits(engine::Key key, std::uint32_t site, std::uint64_t step, s
   fill_bits({key, site, step}, first, out);
 }
 
-/// Bytes that hold 1 bit for each of n elements.
-constexpr std::size_t keep_bytes(std::size_t n) { return (n + 7) / 8; }
-
-/// Bit i%8 of out[i/8] = element first + i is kept; bits past n are 0.
-/// REQUIRES: out.size() >= keep_bytes(n).
-void fill_keep(const MaskStream& stream, std::uint64_t first, std::size_t n,
-               std::uint32_t threshold, std::span<std::uint8_t> out);
-
 }  // namespace ops

@@ -1,13 +1,12 @@
 #include <optional>
 
-#include "engine/parallel.h"
 #include "ops/gemm.h"
 #include "ops/ops.h"
+#include "ops/row_sums.h"
 
 namespace ops {
 namespace {
 
-using engine::chunks;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
@@ -118,9 +117,7 @@ class MatmulOp final : public engine::Op {
     n.replayable = true;
     n.scratch_forward = forward_->scratch_bytes();
     n.scratch_backward = std::max(dx_->scratch_bytes(), dw_->scratch_bytes());
-    if (bias_)
-      n.scratch_backward = std::max(n.scratch_backward,
-                                    static_cast<std::size_t>(chunks(rows_, kRowChunk) * oc_) * 4);
+    if (bias_) n.scratch_backward = std::max(n.scratch_backward, bias_sums().bytes());
     return n;
   }
 
@@ -128,21 +125,13 @@ class MatmulOp final : public engine::Op {
   // dbias += Σ_rows dout, over fixed chunks of rows, added in order.
   void bias_gradient(const Frame& f) const {
     const float* dout = f.dout.f32();
-    float* partial = f.scratch_as<float>();
-    engine::parallel_chunks(rows_, kRowChunk,
-                            [&](std::int64_t c, std::int64_t r0, std::int64_t r1) {
-                              float* sum = partial + c * oc_;
-                              std::fill_n(sum, oc_, 0.0F);
-                              for (std::int64_t r = r0; r < r1; ++r) {
+    bias_sums().run(f.scratch_as<float>(), [&](std::int64_t r, float* sum) {
 #pragma omp simd
-                                for (std::int64_t j = 0; j < oc_; ++j) sum[j] += dout[r * oc_ + j];
-                              }
-                            });
-    float* db = f.din[2].f32();
-    if (!f.din[2].add) std::fill_n(db, oc_, 0.0F);
-    for (std::int64_t c = 0; c < chunks(rows_, kRowChunk); ++c)
-      for (std::int64_t j = 0; j < oc_; ++j) db[j] += partial[c * oc_ + j];
+      for (std::int64_t j = 0; j < oc_; ++j) sum[j] += dout[r * oc_ + j];
+    });
+    bias_sums().give(f.din[2], f.scratch_as<float>());
   }
+  RowSums bias_sums() const { return {rows_, kRowChunk, oc_}; }
 
   Weight layout_;
   bool bias_;

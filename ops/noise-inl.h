@@ -102,7 +102,7 @@ inline void unit_values(const Noise& noise, std::uint64_t first, std::size_t n, 
 
 /// Units that are whole rows.
 template <class F>
-void for_each_row_noise(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
+void for_each_row_noise(const Noise& noise, const BatchRows& r, std::size_t begin, std::size_t end,
                         const F& f) {
   constexpr std::size_t kAhead = kGroup;  // rows of one draw: tokens are numbered one by one
   alignas(HWY_MAX_BYTES) float m[kAhead], c[kAhead];
@@ -128,8 +128,8 @@ void for_each_row_noise(const Noise& noise, const Rows& r, std::size_t begin, st
 
 /// Units that are columns of a sample, or C/heads of them: drawn once for the rows that share them.
 template <class F>
-void for_each_column_noise(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
-                           const F& f) {
+void for_each_column_noise(const Noise& noise, const BatchRows& r, std::size_t begin,
+                           std::size_t end, const F& f) {
   constexpr std::size_t kColumns = 512;
   alignas(HWY_MAX_BYTES) float m[kColumns], c[kColumns];
   const std::size_t units = noise.granularity == Granularity::kHead ? r.heads : r.C;
@@ -162,7 +162,7 @@ void for_each_column_noise(const Noise& noise, const Rows& r, std::size_t begin,
 
 /// f(at, z) for rows [begin, end).
 template <class F>
-void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
+void for_each_noise(const Noise& noise, const BatchRows& r, std::size_t begin, std::size_t end,
                     const F& f) {
   const std::size_t n = (end - begin) * r.C, base = begin * r.C;
   const auto shifted = [&](auto at, const auto& z) HWY_ATTR { f(at.plus(base), z); };
@@ -182,45 +182,16 @@ void for_each_noise(const Noise& noise, const Rows& r, std::size_t begin, std::s
   }
 }
 
-/// i mod d without a division, for i, d < 2³² (Lemire, Kaser & Kurz, "Faster remainder by direct
-/// computation", 2019).
-class Modulo {
- public:
-  explicit Modulo(std::size_t d) : d_(d), inverse_(~std::uint64_t{0} / d + 1) {}
-  HWY_INLINE std::size_t operator()(std::size_t i) const {
-    __extension__ using U128 = unsigned __int128;
-    return static_cast<std::size_t>(static_cast<U128>(inverse_ * i) * d_ >> 64);
-  }
-
- private:
-  std::uint64_t d_, inverse_;
-};
-
-/// f(at, column, z) for rows [begin, end), where column names the same elements within their row.
-/// REQUIRES: fewer than 2³² elements in these rows.
-template <class F>
-void for_each_noise_column(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
-                           const F& f) {
-  const std::size_t rows_at_once = r.C % kLanes == 0 ? end - begin : 1;  // no vector spans two rows
-  const Modulo column(r.C);
-  for (std::size_t row = begin; row < end; row += rows_at_once)
-    for_each_noise(noise, r, row, row + rows_at_once, [&](auto at, const auto& z) HWY_ATTR {
-      auto in_row = at;
-      in_row.i = column(at.i - row * r.C);
-      f(at, in_row, z);
-    });
-}
-
 /// out = m·act(x) + c; act maps a vector to a vector
 template <class Act>
-void noise_activation(const Noise& noise, const Rows& r, std::size_t begin, std::size_t end,
+void noise_activation(const Noise& noise, const BatchRows& r, std::size_t begin, std::size_t end,
                       const float* x, float* out, const Act& act) {
   for_each_noise(noise, r, begin, end,
                  [&](auto at, const auto& z) HWY_ATTR { at.store(z(act(at.load(x))), out); });
 }
 /// dx = act'(x, m·dout), or dx += it; slope maps (x, dy) to dy·act'(x)
 template <class Slope>
-void noise_activation_backward(const Noise& noise, const Rows& r, std::size_t begin,
+void noise_activation_backward(const Noise& noise, const BatchRows& r, std::size_t begin,
                                std::size_t end, const float* x, const float* dout, float* dx,
                                bool add, const Slope& slope) {
   for_each_noise(noise, r, begin, end, [&](auto at, const auto& z) HWY_ATTR {

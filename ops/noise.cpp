@@ -125,31 +125,20 @@ HWY_BEFORE_NAMESPACE();
 namespace ops {
 using namespace simd;
 
-void noise_forward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_forward(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                    const float* x, float* out) {
-  if (rows.large && noise.granularity == Granularity::kElement && !noise.identity() &&
-      streamable(out + begin * rows.C, (rows.first + begin) * rows.C)) {
-    for_each_noise(noise, rows, begin, end,
-                   [&](auto at, const auto& z) HWY_ATTR { at.stream(z(at.load(x)), out); });
-    return hwy::FlushStream();
-  }
   for_each_noise(noise, rows, begin, end,
                  [&](auto at, const auto& z) HWY_ATTR { at.store(z(at.load(x)), out); });
 }
 
-void noise_residual(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
-                    const float* x, const float* h, const float* bias, float* out) {
-  if (bias == nullptr)
-    return for_each_noise(noise, rows, begin, end, [&](auto at, const auto& z) HWY_ATTR {
-      at.store(hn::Add(at.load(x), z(at.load(h))), out);
-    });
-  for_each_noise_column(noise, rows, begin, end, [&](auto at, auto column, const auto& z) HWY_ATTR {
-    const VF y = z(hn::Add(at.load(h), column.load(bias)));
-    at.store(hn::Add(at.load(x), y), out);
+void noise_residual(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
+                    const float* x, const float* h, float* out) {
+  for_each_noise(noise, rows, begin, end, [&](auto at, const auto& z) HWY_ATTR {
+    at.store(hn::Add(at.load(x), z(at.load(h))), out);
   });
 }
 
-void noise_backward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_backward(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                     const float* dout, float* dx, bool add) {
   if (add)
     return for_each_noise(noise, rows, begin, end, [&](auto at, const auto& z) HWY_ATTR {

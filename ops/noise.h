@@ -72,25 +72,24 @@ Noise prepare(const NoiseKind& kind, const engine::Step& step, std::uint32_t sit
 double evaluation_scale(const NoiseKind& kind, double rate);
 
 /// How rows of C elements lie in the whole batch.
-struct Rows {
+struct BatchRows {
   std::uint64_t first = 0;  // number of row 0 in it: step.first_row·T for (B,T,C)
   std::size_t T = 1, C = 1;
   std::size_t heads = 1;              // kHead
   const std::int32_t* ids = nullptr;  // kVocabulary: token of each row of this call
-  bool large = false;  // the tensors don't fit in the caches: noise_forward's stores bypass them
 };
 
 // Rows [begin, end) of whole tensors; calls for disjoint ranges may run in parallel and the result
 // does not depend on how rows are shared out. Outputs may be the inputs.
 
 /// out = m·x + c
-void noise_forward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_forward(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                    const float* x, float* out);
-/// out = x + (m·(h + bias) + c); bias (C) may be null
-void noise_residual(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
-                    const float* x, const float* h, const float* bias, float* out);
+/// out = x + m·h + c
+void noise_residual(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
+                    const float* x, const float* h, float* out);
 /// dx = m·dout, or dx += m·dout
-void noise_backward(const Noise& noise, const Rows& rows, std::size_t begin, std::size_t end,
+void noise_backward(const Noise& noise, const BatchRows& rows, std::size_t begin, std::size_t end,
                     const float* dout, float* dx, bool add);
 
 }  // namespace ops

@@ -30,16 +30,18 @@ class NoiseOp final : public engine::Op {
   }
 
   void forward(const Frame& f) const override {
-    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
-      noise_forward(noise, rows, r0, r1, f.in[0].f32(), f.out.f32());
-    });
+    rows_.for_each(f,
+                   [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
+                     noise_forward(noise, rows, r0, r1, f.in[0].f32(), f.out.f32());
+                   });
   }
 
   // dx += m·dout
   void backward(const Frame& f) const override {
-    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
-      noise_backward(noise, rows, r0, r1, f.dout.f32(), f.din[0].f32(), f.din[0].add);
-    });
+    rows_.for_each(
+        f, [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
+          noise_backward(noise, rows, r0, r1, f.dout.f32(), f.din[0].f32(), f.din[0].add);
+        });
   }
 
   Cost cost(Pass) const override {
@@ -72,9 +74,10 @@ class ResidualOp final : public engine::Op {
   }
 
   void forward(const Frame& f) const override {
-    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
-      noise_residual(noise, rows, r0, r1, f.in[0].f32(), f.in[1].f32(), nullptr, f.out.f32());
-    });
+    rows_.for_each(f,
+                   [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
+                     noise_residual(noise, rows, r0, r1, f.in[0].f32(), f.in[1].f32(), f.out.f32());
+                   });
   }
 
   // dx += dout (mostly the same memory), dh += m·dout
@@ -83,10 +86,13 @@ class ResidualOp final : public engine::Op {
     const bool copy_x = f.din[0] && f.din[0].f32() != dout;
     const bool copy_h = f.din[1] && f.din[1].f32() != dout;
     if (!copy_x && !copy_h) return;
-    rows_.for_each(f, [&](const Noise& noise, const Rows& rows, std::size_t r0, std::size_t r1) {
-      if (copy_h) noise_backward(noise, rows, r0, r1, dout, f.din[1].f32(), f.din[1].add);
-      if (copy_x) noise_backward(Noise{}, rows, r0, r1, dout, f.din[0].f32(), f.din[0].add);
-    });
+    rows_.for_each(f,
+                   [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
+                     if (copy_h)
+                       noise_backward(noise, rows, r0, r1, dout, f.din[1].f32(), f.din[1].add);
+                     if (copy_x)
+                       noise_backward(Noise{}, rows, r0, r1, dout, f.din[0].f32(), f.din[0].add);
+                   });
   }
 
   Cost cost(Pass pass) const override {
@@ -151,7 +157,7 @@ class EvaluationScaleOp final : public engine::Op {
 
 engine::Ref evaluation_scale(engine::Tape& tape, std::string_view name, engine::Ref x,
                              const NoiseUse& use) {
-  return tape.push(name, std::make_unique<EvaluationScaleOp>(use.kind), {x}, use.hook);
+  return tape.push(name, std::make_unique<EvaluationScaleOp>(use.kind), {x}, use.randomness);
 }
 
 engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
@@ -160,13 +166,14 @@ engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, cons
   const bool with_ids = ids && use.kind->granularity == Granularity::kVocabulary;
   std::vector<engine::Ref> in = {x};
   if (with_ids) in.push_back(ids);
-  return tape.push(name, std::make_unique<NoiseOp>(use.kind, with_ids), std::move(in), use.hook);
+  return tape.push(name, std::make_unique<NoiseOp>(use.kind, with_ids), std::move(in),
+                   use.randomness);
 }
 
 engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
                      const NoiseUse& use) {
   if (use.evaluation) return residual(tape, name, x, evaluation_scale(tape, use.name, h, use));
-  return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.hook);
+  return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.randomness);
 }
 
 engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
@@ -174,7 +181,7 @@ engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv
   const auto heads = static_cast<int>(n_head);
   if (use.evaluation)  // (s·P)·V = s·(P·V)
     return evaluation_scale(tape, use.name, attention(tape, name, qkv, n_head), use);
-  return tape.push(name, make_attention(heads, use.kind), {qkv}, use.hook);
+  return tape.push(name, make_attention(heads, use.kind), {qkv}, use.randomness);
 }
 
 }  // namespace ops

@@ -10,7 +10,7 @@ namespace ops {
 /// What an op needs to apply noise in its own loop; empty: no noise.
 struct NoiseUse {
   const NoiseKind* kind = nullptr;
-  engine::Hook hook;
+  engine::Randomness randomness;
   std::string name;  // of a node of its own, where it needs one: "h.3.attn.dropout"
   // The evaluation form: x is multiplied by evaluation_scale() instead, in a node of its own.
   bool evaluation = false;

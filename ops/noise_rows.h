@@ -38,7 +38,7 @@ class NoiseRows {
     const Noise noise =
         kind_ == nullptr ? Noise{} : prepare(*kind_, f.step, f.site, static_cast<double>(f.rate));
     const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-    Rows rows{f.step.first_row * static_cast<std::uint64_t>(t_), size(t_), size(c_)};
+    BatchRows rows{f.step.first_row * static_cast<std::uint64_t>(t_), size(t_), size(c_)};
     if (ids_) rows.ids = f.in[1].i32();
     engine::parallel_chunks(count_, std::max<std::int64_t>(1, kChunk / c_),
                             [&](std::int64_t, std::int64_t r0, std::int64_t r1) {

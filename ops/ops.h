@@ -83,18 +83,20 @@ Ref cross_entropy(Tape& tape, std::string_view name, Ref logits, Ref targets);
 Ref linear_cross_entropy(Tape& tape, std::string_view name, Ref x, Ref w, Ref targets,
                          std::int64_t chunk_bytes = std::int64_t{64} << 20);
 
-// loss (1) + rate·term → (1), the rate from the hook; with rate 0 an exact copy. The term is a mean
-// over the rows with target ≥ 0.
+// loss (1) + rate·term → (1), the rate that of `randomness`; with rate 0 an exact copy. The term is
+// a mean over the rows with target ≥ 0.
 
 /// x_target − mean_j x_j: makes cross-entropy that against (1 − ε)·onehot + ε/V, ε the rate.
 /// Szegedy et al. 2016, arXiv:1512.00567.
 Ref label_smoothing(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
-                    engine::Hook hook);
+                    engine::Randomness randomness);
 /// log²Z, Z = Σ_j exp(x_j). Chowdhery et al. 2022, arXiv:2204.02311, section 5.
-Ref z_loss(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss, engine::Hook hook);
+Ref z_loss(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
+           engine::Randomness randomness);
 /// ½(KL(a‖b) + KL(b‖a)) of the softmax in rows 2i and 2i + 1 of targets (2B,T), two passes over one
 /// sample. Liang et al. 2021, arXiv:2106.14448, in the form of its code: the loss is the mean of
 /// both passes' cross-entropies.
-Ref r_drop(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss, engine::Hook hook);
+Ref r_drop(Tape& tape, std::string_view name, Ref logits, Ref targets, Ref loss,
+           engine::Randomness randomness);
 
 }  // namespace ops

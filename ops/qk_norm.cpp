@@ -1,12 +1,10 @@
-#include "engine/parallel.h"
 #include "ops/ops.h"
-#include "ops/partial_sums.h"
 #include "ops/rms-inl.h"
+#include "ops/row_sums.h"
 
 namespace ops {
 namespace {
 
-using engine::chunks;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
@@ -38,46 +36,36 @@ class QkNormOp final : public engine::Op {
   void forward(const Frame& f) const override {
     const float* qkv = f.in[0].f32();
     float *out = f.out.f32(), *saved = f.saved_as<float>();
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t r = r0; r < r1; ++r) {
-        for (std::int64_t h = 0; h < heads_; ++h) {
-          const std::int64_t at = r * 3 * c_ + h * hs_;
-          saved[r * heads_ + h] = rms_forward(qkv + at, gamma(f, h), hs_, epsilon_, out + at);
-        }
-        std::copy_n(qkv + (3 * r + 2) * c_, c_, out + (3 * r + 2) * c_);
+    for_rows(rows_, kRowChunk, [&](std::int64_t r) {
+      for (std::int64_t h = 0; h < heads_; ++h) {
+        const std::int64_t at = r * 3 * c_ + h * hs_;
+        saved[r * heads_ + h] = rms_forward(qkv + at, gamma(f, h), hs_, epsilon_, out + at);
       }
+      std::copy_n(qkv + (3 * r + 2) * c_, c_, out + (3 * r + 2) * c_);
     });
   }
 
   // dx of each head as rmsnorm's, dγ += Σ over rows and heads; dv += dout
   void backward(const Frame& f) const override {
     const float *qkv = f.in[0].f32(), *dout = f.dout.f32(), *saved = f.saved_as<float>();
-    const std::int64_t parts = chunks(rows_, kRowChunk);
-    float *dq = f.scratch_as<float>(), *dk = dq + parts * hs_, *dx = f.din[0].f32();
+    float *partial = f.scratch_as<float>(), *dx = f.din[0].f32();
     const bool add = f.din[0].add;
-    engine::parallel_chunks(
-        rows_, kRowChunk, [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
-          std::fill_n(dq + p * hs_, hs_, 0.0F);
-          std::fill_n(dk + p * hs_, hs_, 0.0F);
-          for (std::int64_t r = r0; r < r1; ++r) {
-            for (std::int64_t h = 0; h < heads_; ++h) {
-              const std::int64_t at = r * 3 * c_ + h * hs_;
-              rms_backward(qkv + at, gamma(f, h), dout + at, hs_, saved[r * heads_ + h],
-                           (is_q(h) ? dq : dk) + p * hs_, dx == nullptr ? nullptr : dx + at, add);
-            }
-            if (dx == nullptr) continue;
-            const float* from = dout + (3 * r + 2) * c_;
-            float* to = dx + (3 * r + 2) * c_;
-            if (!add) {
-              std::copy_n(from, c_, to);
-              continue;
-            }
+    const RowSums sums = this->sums();
+    sums.run(partial, [&](std::int64_t r, float* dq) {
+      for (std::int64_t h = 0; h < heads_; ++h) {
+        const std::int64_t at = r * 3 * c_ + h * hs_;
+        rms_backward(qkv + at, gamma(f, h), dout + at, hs_, saved[r * heads_ + h],
+                     is_q(h) ? dq : dq + sums.stride(), dx == nullptr ? nullptr : dx + at, add);
+      }
+      if (dx == nullptr) return;
+      const float* from = dout + (3 * r + 2) * c_;
+      float* to = dx + (3 * r + 2) * c_;
+      if (!add) return static_cast<void>(std::copy_n(from, c_, to));
 #pragma omp simd
-            for (std::int64_t j = 0; j < c_; ++j) to[j] += from[j];
-          }
-        });
-    add_partials(f.din[1], dq, parts, hs_);
-    add_partials(f.din[2], dk, parts, hs_);
+      for (std::int64_t j = 0; j < c_; ++j) to[j] += from[j];
+    });
+    sums.give(f.din[1], partial, 0);
+    sums.give(f.din[2], partial, 1);
   }
 
   Cost cost(Pass pass) const override {
@@ -90,11 +78,12 @@ class QkNormOp final : public engine::Op {
     n.inputs = 0b111;
     n.replayable = true;
     n.saved = static_cast<std::size_t>(rows_ * heads_) * 4;
-    n.scratch_backward = static_cast<std::size_t>(2 * chunks(rows_, kRowChunk) * hs_) * 4;
+    n.scratch_backward = sums().bytes();
     return n;
   }
 
  private:
+  RowSums sums() const { return {rows_, kRowChunk, hs_, 2}; }
   bool is_q(std::int64_t h) const { return h < heads_ / 2; }
   const float* gamma(const Frame& f, std::int64_t h) const { return f.in[is_q(h) ? 1 : 2].f32(); }
 

@@ -1,12 +1,10 @@
-#include "engine/parallel.h"
 #include "ops/ops.h"
-#include "ops/partial_sums.h"
 #include "ops/rms-inl.h"
+#include "ops/row_sums.h"
 
 namespace ops {
 namespace {
 
-using engine::chunks;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
@@ -31,24 +29,19 @@ class RmsNormOp final : public engine::Op {
 
   void forward(const Frame& f) const override {
     const float *x = f.in[0].f32(), *gamma = f.in[1].f32();
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-      for (std::int64_t r = r0; r < r1; ++r)
-        f.saved_as<float>()[r] = rms_forward(x + r * c_, gamma, c_, epsilon_, f.out.f32() + r * c_);
+    for_rows(rows_, kRowChunk, [&](std::int64_t r) {
+      f.saved_as<float>()[r] = rms_forward(x + r * c_, gamma, c_, epsilon_, f.out.f32() + r * c_);
     });
   }
 
   void backward(const Frame& f) const override {
     const float *x = f.in[0].f32(), *gamma = f.in[1].f32(), *dout = f.dout.f32();
     float* partial = f.scratch_as<float>();
-    engine::parallel_chunks(
-        rows_, kRowChunk, [&](std::int64_t p, std::int64_t r0, std::int64_t r1) {
-          float* dgamma = partial + p * c_;
-          std::fill_n(dgamma, c_, 0.0F);
-          for (std::int64_t r = r0; r < r1; ++r)
-            rms_backward(x + r * c_, gamma, dout + r * c_, c_, f.saved_as<float>()[r], dgamma,
-                         f.din[0] ? f.din[0].f32() + r * c_ : nullptr, f.din[0].add);
-        });
-    add_partials(f.din[1], partial, chunks(rows_, kRowChunk), c_);
+    sums().run(partial, [&](std::int64_t r, float* dgamma) {
+      rms_backward(x + r * c_, gamma, dout + r * c_, c_, f.saved_as<float>()[r], dgamma,
+                   f.din[0] ? f.din[0].f32() + r * c_ : nullptr, f.din[0].add);
+    });
+    sums().give(f.din[1], partial);
   }
 
   Cost cost(Pass pass) const override {
@@ -61,11 +54,13 @@ class RmsNormOp final : public engine::Op {
     n.inputs = 0b11;
     n.replayable = true;
     n.saved = static_cast<std::size_t>(rows_) * 4;
-    n.scratch_backward = static_cast<std::size_t>(chunks(rows_, kRowChunk) * c_) * 4;
+    n.scratch_backward = sums().bytes();
     return n;
   }
 
  private:
+  RowSums sums() const { return {rows_, kRowChunk, c_}; }
+
   float epsilon_;
   std::int64_t rows_ = 0, c_ = 0;
 };

@@ -31,7 +31,7 @@ const Node& node(const Tape& tape, const std::string& name) {
 Ref before_noise(const Tape& tape, Ref x) {
   for (int producer = tape.value(x).producer; producer >= 0; producer = tape.value(x).producer) {
     const Node& n = tape.nodes()[static_cast<std::size_t>(producer)];
-    if (!n.hook.rate) break;
+    if (!n.randomness.rate) break;
     x = n.in[0];
   }
   return x;

@@ -14,11 +14,11 @@
 #include <cstdio>
 #include <cstring>
 
+#include "benchmarks/stored_mask-inl.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "ops/attention.h"
-#include "ops/mask-inl.h"
 #include "ops/noise.h"
 #include "train/architecture.h"
 
@@ -121,9 +121,9 @@ std::vector<Site> sites(const train::Settings& settings) {
   const auto heads = static_cast<std::uint64_t>(settings.n_head);
   std::vector<Site> out;
   for (const engine::Node& node : tape.nodes()) {
-    if (!node.hook.rate) continue;
+    if (!node.randomness.rate) continue;
     const engine::Shape& shape = tape.shape(node.out);
-    out.push_back({node.hook.site,
+    out.push_back({node.randomness.site,
                    {elements(node, shape, heads, 0, batch / 2),
                     elements(node, shape, heads, batch / 2, batch)}});
     for (const auto& half : out.back().halves)

@@ -94,7 +94,8 @@ TEST_F(StepTest, AnOpIsToldItsSiteRateAndStep) {
     seen = f;
     f.out.f32()[0] = 0;
   };
-  const Hook hook{site_id("h.3.mlp"), [](double progress) { return 0.4 * (1 - progress); }};
+  const Randomness randomness{site_id("h.3.mlp"),
+                              [](double progress) { return 0.4 * (1 - progress); }};
   compile(weighted_sum(tape_, "loss",
                        {lambda(tape_, "looks",
                                {look,
@@ -102,7 +103,7 @@ TEST_F(StepTest, AnOpIsToldItsSiteRateAndStep) {
                                   seen = f;
                                   f.din[0].f32()[0] = 0;
                                 }},
-                               {tape_.param("p", {1}, {})}, hook)}));
+                               {tape_.param("p", {1}, {})}, randomness)}));
   plan_->forward({7, 8, 9, 0.25});
   EXPECT_EQ(seen.site, site_id("h.3.mlp"));
   EXPECT_FLOAT_EQ(seen.rate, 0.3F);

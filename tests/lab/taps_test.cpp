@@ -32,9 +32,9 @@ struct HandMade {
   Ref tokens = tape.input("tokens", {2, 3}, engine::DType::kF32);
 
   Ref push(std::string_view name, std::string_view op, std::vector<Ref> in, bool noise = false) {
-    engine::Hook hook;
-    if (noise) hook.rate = [](double) { return 0.1; };
-    return tape.push(name, std::make_unique<Named>(op), std::move(in), std::move(hook));
+    engine::Randomness randomness;
+    if (noise) randomness.rate = [](double) { return 0.1; };
+    return tape.push(name, std::make_unique<Named>(op), std::move(in), std::move(randomness));
   }
 };
 

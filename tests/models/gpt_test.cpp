@@ -137,7 +137,7 @@ TEST(Gpt, ARateThatIsZeroForTheMomentChangesNoBit) {
   Model without(config_of(0)), with(config_of(0.5)),
       silent(config_of(0.5), {.edit = [](auto&t) {
                for (engine::Node& node : t.nodes())
-                 if (node.hook.rate) node.hook.rate = [](double) { return 0.0; };
+                 if (node.randomness.rate) node.randomness.rate = [](double) { return 0.0; };
              }});
   const float loss = without.run(kStep);
   EXPECT_NE(with.run(kStep), loss);
@@ -153,7 +153,7 @@ TEST(Gpt, DropoutLeavesANodeAtEachOfItsPlacesAndNoneInEvaluation) {
     record_gpt(tape, config_of(rate), kBatch, kTime, mode);
     std::vector<std::uint32_t> sites;
     for (const engine::Node& node : tape.nodes())
-      if (node.hook.rate) sites.push_back(node.hook.site);
+      if (node.randomness.rate) sites.push_back(node.randomness.site);
     return sites;
   };
   const auto sites = hooks(0.1, Mode::kTrain);

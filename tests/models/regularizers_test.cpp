@@ -83,7 +83,7 @@ class Model {
   std::vector<std::string> regularized() const {
     std::vector<std::string> out;
     for (const engine::Node& node : tape().nodes())
-      if (node.hook.rate) out.push_back(node.name + ' ' + std::string(node.op->name()));
+      if (node.randomness.rate) out.push_back(node.name + ' ' + std::string(node.op->name()));
     return out;
   }
   const engine::Node* node(std::string_view name) const {
@@ -167,13 +167,13 @@ TEST_P(EveryRegularizer, IsGoneInEvaluationButForFactors) {
 
 TEST(Regularizers, SitesAreTheHooksNames) {
   const Model one("dropout:0.1");
-  EXPECT_EQ(one.node("emb.dropout")->hook.site, engine::site_id("emb"));
-  EXPECT_EQ(one.node("h.1.attn")->hook.site, engine::site_id("h.1.attn_weights"));
-  EXPECT_EQ(one.node("h.1.mlp.residual")->hook.site, engine::site_id("h.1.mlp"));
+  EXPECT_EQ(one.node("emb.dropout")->randomness.site, engine::site_id("emb"));
+  EXPECT_EQ(one.node("h.1.attn")->randomness.site, engine::site_id("h.1.attn_weights"));
+  EXPECT_EQ(one.node("h.1.mlp.residual")->randomness.site, engine::site_id("h.1.mlp"));
   // The first keeps its masks when another one comes behind it.
   const Model two("dropout:0.1@mlp+uout:0.1@mlp");
-  EXPECT_EQ(two.node("h.0.mlp.dropout")->hook.site, engine::site_id("h.0.mlp"));
-  EXPECT_EQ(two.node("h.0.mlp.residual")->hook.site, engine::site_id("h.0.mlp#1"));
+  EXPECT_EQ(two.node("h.0.mlp.dropout")->randomness.site, engine::site_id("h.0.mlp"));
+  EXPECT_EQ(two.node("h.0.mlp.residual")->randomness.site, engine::site_id("h.0.mlp#1"));
 }
 
 // Whoever looks for a node by its name finds the one meant.
@@ -202,8 +202,8 @@ TEST(Regularizers, EveryNodeHasANameOfItsOwn) {
 
 TEST(Regularizers, DropPathDeepens) {
   const Model model("drop_path:0.4");
-  EXPECT_DOUBLE_EQ(model.node("h.0.attn.residual")->hook.rate(0.5), 0.2);
-  EXPECT_DOUBLE_EQ(model.node("h.1.mlp.residual")->hook.rate(0.5), 0.4);
+  EXPECT_DOUBLE_EQ(model.node("h.0.attn.residual")->randomness.rate(0.5), 0.2);
+  EXPECT_DOUBLE_EQ(model.node("h.1.mlp.residual")->randomness.rate(0.5), 0.4);
 }
 
 // Layer l of a step is dropped for every sample, both branches at once; x goes through as it is.

@@ -22,7 +22,7 @@ OpCase matmul(std::string name, Size size, const Shape& x, std::int64_t oc, Weig
              .operands = {activation("x", x),
                           param("w", layout == Weight::kInOut ? Shape{c, oc} : Shape{oc, c})}};
   if (bias) row.operands.push_back(param("bias", {oc}));
-  row.build = [=](Tape& t, Refs in, const Hook&) {
+  row.build = [=](Tape& t, Refs in, const Randomness&) {
     return ops::matmul(t, "op", in[0], in[1], bias ? in[2] : Ref{}, layout);
   };
   row.reference = [=](const Point& p) { return ref_matmul(p, layout == Weight::kOutIn); };
@@ -43,7 +43,7 @@ OpCase embedding(std::string name, Size size, std::int64_t B, std::int64_t T, st
           .operands = {ints("tokens", {B, T}, 0, static_cast<std::int32_t>(V)),
                        param("wte", {V, C}), param("wpe", {P, C})},
           .build = [](Tape& t, Refs in,
-                      const Hook&) { return ops::embedding(t, "op", in[0], in[1], in[2]); },
+                      const Randomness&) { return ops::embedding(t, "op", in[0], in[1], in[2]); },
           .reference = ref_embedding};
 }
 
@@ -55,7 +55,7 @@ OpCase cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_
           .operands = {activation("logits", {rows, V}, 0.5, 3),
                        ints("targets", {rows}, low, static_cast<std::int32_t>(V))},
           .build = [](Tape& t, Refs in,
-                      const Hook&) { return ops::cross_entropy(t, "op", in[0], in[1]); },
+                      const Randomness&) { return ops::cross_entropy(t, "op", in[0], in[1]); },
           .reference = ref_cross_entropy};
 }
 
@@ -67,7 +67,7 @@ OpCase linear_cross_entropy(std::string name, Size size, std::int64_t rows, std:
           .operands = {activation("x", {rows, C}), param("w", {V, C}, 0.1, 0.5),
                        ints("targets", {rows}, low, static_cast<std::int32_t>(V))},
           .build =
-              [=](Tape& t, Refs in, const Hook&) {
+              [=](Tape& t, Refs in, const Randomness&) {
                 const std::int64_t row_bytes = (V + 15) / 16 * 16 * 4;
                 return ops::linear_cross_entropy(t, "op", in[0], in[1], in[2], chunk * row_bytes);
               },

@@ -3,7 +3,7 @@
 //
 //   {.name = "gelu_5x7",
 //    .operands = {activation("x", {5, 7})},
-//    .build = [](Tape& t, Refs in, const Hook&) { return ops::gelu(t, "op", in[0]); },
+//    .build = [](Tape& t, Refs in, const Randomness&) { return ops::gelu(t, "op", in[0]); },
 //    .reference = [](const Point& p) { ... return out; }},   // plain double precision
 //
 // An op with randomness gets `.rate`; its reference asks p.kept(element).
@@ -19,7 +19,7 @@
 
 namespace tests {
 
-using engine::Hook;
+using engine::Randomness;
 using engine::Ref;
 using engine::Shape;
 using engine::Step;
@@ -77,7 +77,7 @@ struct OpCase {
   Size size = Size::kSmall;
   std::vector<Operand> operands;
   double rate = 0;
-  std::function<Ref(Tape&, Refs, const Hook&)> build = {};
+  std::function<Ref(Tape&, Refs, const Randomness&)> build = {};
   std::function<std::vector<double>(const Point&)> reference = {};
   // Largest error allowed, as a share of the largest value of the tensor (of its norm for
   // derivatives in a direction).

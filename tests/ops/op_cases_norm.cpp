@@ -16,7 +16,7 @@ OpCase layernorm(std::string name, Size size, const Shape& x, bool beta) {
              .size = size,
              .operands = {activation("x", x, 0.3, 1.5), param("gamma", {x.back()}, 1, 0.3)}};
   if (beta) row.operands.push_back(param("beta", {x.back()}));
-  row.build = [=](Tape& t, Refs in, const Hook&) {
+  row.build = [=](Tape& t, Refs in, const Randomness&) {
     return ops::layernorm(t, "op", in[0], in[1], beta ? in[2] : Ref{});
   };
   row.reference = ref_layernorm;
@@ -24,12 +24,12 @@ OpCase layernorm(std::string name, Size size, const Shape& x, bool beta) {
 }
 
 OpCase rmsnorm(std::string name, Size size, const Shape& x) {
-  return {
-      .name = "rmsnorm_" + name,
-      .size = size,
-      .operands = {activation("x", x, 0.3, 1.5), param("gamma", {x.back()}, 1, 0.3)},
-      .build = [](Tape& t, Refs in, const Hook&) { return ops::rmsnorm(t, "op", in[0], in[1]); },
-      .reference = ref_rmsnorm};
+  return {.name = "rmsnorm_" + name,
+          .size = size,
+          .operands = {activation("x", x, 0.3, 1.5), param("gamma", {x.back()}, 1, 0.3)},
+          .build = [](Tape& t, Refs in,
+                      const Randomness&) { return ops::rmsnorm(t, "op", in[0], in[1]); },
+          .reference = ref_rmsnorm};
 }
 
 // Running statistics start as a mean of 0.3 and a variance of 2.
@@ -39,7 +39,7 @@ OpCase batchnorm(std::string name, Size size, const Shape& x, bool beta,
              .size = size,
              .operands = {activation("x", x, 0.3, 1.5), param("gamma", {x.back()}, 1, 0.3)}};
   if (beta) row.operands.push_back(param("beta", {x.back()}));
-  row.build = [=](Tape& t, Refs in, const Hook&) {
+  row.build = [=](Tape& t, Refs in, const Randomness&) {
     const auto state = [&](const char* what, const Shape& shape, double value) {
       return t.state(what, shape, {engine::Init::Kind::kConstant, value});
     };
@@ -63,18 +63,19 @@ OpCase qk_norm(std::string name, Size size, std::int64_t B, std::int64_t T, std:
           .operands = {activation("qkv", {B, T, 3 * NH * hs}), param("gamma_q", {hs}, 1, 0.3),
                        param("gamma_k", {hs}, 1, 0.3)},
           .build = [](Tape& t, Refs in,
-                      const Hook&) { return ops::qk_norm(t, "op", in[0], in[1], in[2]); },
+                      const Randomness&) { return ops::qk_norm(t, "op", in[0], in[1], in[2]); },
           .reference = ref_qk_norm};
 }
 
 OpCase act(const ops::ActivationKind& kind, std::string name, Size size, const Shape& x) {
   const std::pair<std::string_view, std::vector<double> (*)(const Point&)> references[] = {
       {"gelu", ref_gelu}, {"relu", ref_relu}, {"selu", ref_selu}, {"swiglu", ref_swiglu}};
-  OpCase row{
-      .name = std::string(kind.name) + '_' + name,
-      .size = size,
-      .operands = {activation("x", x, 0, 2)},
-      .build = [&kind](Tape& t, Refs in, const Hook&) { return kind.build(t, "op", in[0], {}); }};
+  OpCase row{.name = std::string(kind.name) + '_' + name,
+             .size = size,
+             .operands = {activation("x", x, 0, 2)},
+             .build = [&kind](Tape& t, Refs in, const Randomness&) {
+               return kind.build(t, "op", in[0], {});
+             }};
   for (const auto& [which, reference] : references)
     if (which == kind.name) row.reference = reference;
   return row;
@@ -86,8 +87,8 @@ OpCase noisy(const ops::ActivationKind& kind, std::string_view noise_name, Size 
   const ops::NoiseKind& noise = ops::noise_kind(noise_name);
   OpCase row = act(kind, engine::concat("with_", noise_name, '_', x[2]), size, x);
   row.rate = 0.3;
-  row.build = [&](Tape& t, Refs in, const Hook& hook) {
-    return kind.build(t, "op", in[0], {&noise, hook, "site"});
+  row.build = [&](Tape& t, Refs in, const Randomness& randomness) {
+    return kind.build(t, "op", in[0], {&noise, randomness, "site"});
   };
   row.reference = [&noise, plain = row.reference](const Point& p) {
     Point behind = p;
@@ -102,11 +103,12 @@ OpCase noisy(const ops::ActivationKind& kind, std::string_view noise_name, Size 
 }
 
 OpCase scale(std::string name, Size size, const Shape& x) {
-  return {.name = "scale_" + name,
-          .size = size,
-          .operands = {activation("x", x)},
-          .build = [](Tape& t, Refs in, const Hook&) { return ops::scale(t, "op", in[0], 1.7F); },
-          .reference = [](const Point& p) { return ref_scale(p, 1.7); }};
+  return {
+      .name = "scale_" + name,
+      .size = size,
+      .operands = {activation("x", x)},
+      .build = [](Tape& t, Refs in, const Randomness&) { return ops::scale(t, "op", in[0], 1.7F); },
+      .reference = [](const Point& p) { return ref_scale(p, 1.7); }};
 }
 
 std::vector<OpCase> activation_cases() {

@@ -15,7 +15,9 @@ using Size = OpCase::Size;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-ops::NoiseUse use(const ops::NoiseKind* kind, const Hook& hook) { return {kind, hook, "site"}; }
+ops::NoiseUse use(const ops::NoiseKind* kind, const Randomness& randomness) {
+  return {kind, randomness, "site"};
+}
 
 // x (B,T,C) [, tokens (B,T)]
 OpCase noise(std::string name, Size size, const ops::NoiseKind& kind, const Shape& x, double rate) {
@@ -25,8 +27,8 @@ OpCase noise(std::string name, Size size, const ops::NoiseKind& kind, const Shap
              .operands = {activation("x", x)},
              .rate = rate};
   if (tokens) row.operands.push_back(ints("tokens", {x[0], x[1]}, 0, 5));
-  row.build = [&kind, tokens](Tape& t, Refs in, const Hook& hook) {
-    return ops::noise(t, "op", in[0], use(&kind, hook), tokens ? in[1] : Ref{});
+  row.build = [&kind, tokens](Tape& t, Refs in, const Randomness& randomness) {
+    return ops::noise(t, "op", in[0], use(&kind, randomness), tokens ? in[1] : Ref{});
   };
   row.reference = [&kind](const Point& p) { return ref_noise(p, kind); };
   return row;
@@ -40,13 +42,13 @@ OpCase residual(std::string name, Size size, const ops::NoiseKind* kind, const S
           .operands = {activation("x", x), activation("h", x)},
           .rate = rate,
           .build =
-              [kind](Tape& t, Refs in, const Hook& hook) {
-                return ops::residual(t, "op", in[0], in[1], use(kind, hook));
+              [kind](Tape& t, Refs in, const Randomness& randomness) {
+                return ops::residual(t, "op", in[0], in[1], use(kind, randomness));
               },
           .reference = [kind](const Point& p) { return ref_residual(p, kind); }};
 }
 
-// qkv (B,T,3·NH·hs); rate 0: no hook
+// qkv (B,T,3·NH·hs); rate 0: no noise
 OpCase attention(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t NH,
                  std::int64_t hs, double rate, std::string_view kind_name = "dropout") {
   const ops::NoiseKind* kind = rate > 0 ? &ops::noise_kind(kind_name) : nullptr;
@@ -55,8 +57,8 @@ OpCase attention(std::string name, Size size, std::int64_t B, std::int64_t T, st
           .operands = {activation("qkv", {B, T, 3 * NH * hs})},
           .rate = rate,
           .build =
-              [NH, kind](Tape& t, Refs in, const Hook& hook) {
-                return ops::attention(t, "op", in[0], NH, use(kind, hook));
+              [NH, kind](Tape& t, Refs in, const Randomness& randomness) {
+                return ops::attention(t, "op", in[0], NH, use(kind, randomness));
               },
           .reference = [NH, kind](const Point& p) { return ref_attention(p, NH, kind); }};
 }
@@ -75,8 +77,8 @@ OpCase evaluation_scale(std::string name, Size size, const Shape& x, double rate
           .operands = {activation("x", x)},
           .rate = rate,
           .build =
-              [kind](Tape& t, Refs in, const Hook& hook) {
-                return ops::evaluation_scale(t, "op", in[0], use(kind, hook));
+              [kind](Tape& t, Refs in, const Randomness& randomness) {
+                return ops::evaluation_scale(t, "op", in[0], use(kind, randomness));
               },
           .reference = ref_evaluation_scale};
 }
@@ -139,7 +141,7 @@ Doubles ref_r_drop(const Point& p) {
   return {p.floats[2][0] + p.rate * sum / static_cast<double>(B * T)};
 }
 
-using LossTerm = Ref (*)(Tape&, std::string_view, Ref, Ref, Ref, Hook);
+using LossTerm = Ref (*)(Tape&, std::string_view, Ref, Ref, Ref, Randomness);
 
 // logits (B,T,V), targets (B,T) from `low`, loss (1)
 OpCase loss_term(std::string name, Size size, LossTerm term, const Shape& logits, std::int32_t low,
@@ -151,8 +153,10 @@ OpCase loss_term(std::string name, Size size, LossTerm term, const Shape& logits
                             static_cast<std::int32_t>(logits.back())),
                        activation("loss", {1}, 2)},
           .rate = rate,
-          .build = [term](Tape& t, Refs in,
-                          const Hook& hook) { return term(t, "op", in[0], in[1], in[2], hook); },
+          .build =
+              [term](Tape& t, Refs in, const Randomness& randomness) {
+                return term(t, "op", in[0], in[1], in[2], randomness);
+              },
           .reference = reference};
 }
 

@@ -141,10 +141,10 @@ Ref weighted_sum(Tape& tape, std::string_view name, std::vector<Ref> in) {
   return tape.push(name, std::make_unique<WeightedSumOp>(), std::move(in));
 }
 
-Ref lambda(Tape& tape, std::string_view name, LambdaOp op, std::vector<Ref> in, engine::Hook hook,
-           std::vector<Ref> state) {
+Ref lambda(Tape& tape, std::string_view name, LambdaOp op, std::vector<Ref> in,
+           engine::Randomness randomness, std::vector<Ref> state) {
   return tape.push(name, std::make_unique<FunctionOp>(std::move(op)), std::move(in),
-                   std::move(hook), std::move(state));
+                   std::move(randomness), std::move(state));
 }
 
 double weight(std::size_t k, std::int64_t i) {

@@ -30,7 +30,7 @@ struct LambdaOp {
   engine::Needs needs = {};
 };
 Ref lambda(Tape& tape, std::string_view name, LambdaOp op, std::vector<Ref> in,
-           engine::Hook hook = {}, std::vector<Ref> state = {});
+           engine::Randomness randomness = {}, std::vector<Ref> state = {});
 
 /// In ±[½, 1), exact in float.
 double weight(std::size_t k, std::int64_t i);

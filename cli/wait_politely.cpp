@@ -1,11 +1,11 @@
-#include "engine/threads.h"
+#include "cli/wait_politely.h"
 
 #include <unistd.h>
 
 #include <cstdlib>
 #include <initializer_list>
 
-namespace engine {
+namespace cli {
 
 void wait_politely(char** argv) {
   for (const char* name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"})
@@ -18,4 +18,4 @@ void wait_politely(char** argv) {
   execv("/proc/self/exe", argv);  // on failure: goes on as it is, only less politely
 }
 
-}  // namespace engine
+}  // namespace cli

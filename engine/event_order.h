@@ -6,7 +6,7 @@
 
 namespace engine {
 
-struct Schedule {
+struct EventOrder {
   std::vector<Event> events;
   std::size_t backward_begin = 0;
   std::vector<bool> wants;     // per value: a gradient is needed
@@ -14,6 +14,6 @@ struct Schedule {
 };
 
 /// REQUIRES: when training, `loss` has one element and depends on a parameter.
-Schedule make_schedule(const Tape& tape, Ref loss, const PlanOptions& options);
+EventOrder make_event_order(const Tape& tape, Ref loss, const PlanOptions& options);
 
 }  // namespace engine

@@ -1,4 +1,4 @@
-#include "engine/schedule.h"
+#include "engine/event_order.h"
 
 #include <algorithm>
 
@@ -44,22 +44,22 @@ std::vector<bool> choose_replayed(const Tape& tape, const PlanOptions& options) 
 
 struct Replayer {
   const Tape& tape;
-  Schedule& schedule;
+  EventOrder& order;
   std::vector<bool> done;
 
   void node(int i) {
-    if (i < 0 || !schedule.replayed[at(i)] || done[at(i)]) return;
+    if (i < 0 || !order.replayed[at(i)] || done[at(i)]) return;
     done[at(i)] = true;
     for (const Ref r : tape.nodes()[at(i)].in) node(tape.value(r).producer);
-    schedule.events.push_back({Event::Kind::kReplay, i});
+    order.events.push_back({Event::Kind::kReplay, i});
   }
 };
 
 }  // namespace
 
-Schedule make_schedule(const Tape& tape, Ref loss, const PlanOptions& options) {
+EventOrder make_event_order(const Tape& tape, Ref loss, const PlanOptions& options) {
   const auto& nodes = tape.nodes();
-  Schedule s;
+  EventOrder s;
   s.wants = wanted(tape);
   s.replayed.assign(nodes.size(), false);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
