@@ -17,18 +17,31 @@ constexpr const char* kEnvironment = "environment.json";
 constexpr const char* kMetrics = "metrics.jsonl";
 constexpr const char* kSummary = "summary.json";
 constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kPrevious = "previous";
 constexpr const char* kId = "run";  // in the metadata of the weights
+
+/// Moves a run that has its weights to kPrevious, where it replaces an older one; removes what one
+/// without has left. Weights first: whenever this is stopped, what is left is no pair of two runs.
+void clear_away(const fs::path& folder) {
+  std::error_code code;
+  const bool whole = fs::exists(folder / kWeights, code);
+  const fs::path aside = folder / kPrevious;
+  if (whole) make_folder(aside);
+  for (const char* name : {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig}) {
+    if (whole) fs::remove(aside / name, code);
+    if (!code && fs::exists(folder / name, code) && whole)
+      fs::rename(folder / name, aside / name, code);
+    else if (!code)
+      fs::remove(folder / name, code);
+    require(!code, "cannot clear away ", (folder / name).string(),
+            " of an earlier run: ", code.message(), "; choose another folder with --out");
+  }
+}
 
 fs::path prepare(const fs::path& folder, const Settings& settings, const Task& task,
                  const nlohmann::ordered_json& environment) {
   make_folder(folder);
-  // Results first: whenever this is stopped, what is left is no pair of two runs.
-  for (const char* stale : {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig}) {
-    std::error_code code;
-    fs::remove(folder / stale, code);
-    require(!code, "cannot remove ", (folder / stale).string(),
-            " of an earlier run: ", code.message(), "; choose another folder with --out");
-  }
+  clear_away(folder);
   write_json(folder / kConfig, to_json(settings));
   write_json(folder / kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
@@ -89,12 +102,15 @@ SavedRun read_run(const fs::path& folder) {
   require(
       there(kWeights), name,
       ": holds no weights (no model.safetensors): the run was stopped or diverged; train again");
+  const fs::path config = folder / kConfig;
+  SavedRun run{folder,
+               from_json(read_json(config), config.string()),
+               {},
+               read_safetensors(folder / kWeights)};
   require(there(kData), name,
           ": does not say what it was trained on (no data.json): it was made by an older version; "
           "train again");
-  const fs::path config = folder / kConfig;
-  SavedRun run{folder, from_json(read_json(config), config.string()), read_data(folder / kData),
-               read_safetensors(folder / kWeights)};
+  run.data = read_data(folder / kData);
   const auto id = run.weights.metadata.find(kId);
   require(id != run.weights.metadata.end() && id->second == pairing_id(run.settings, run.data.hash),
           name,

@@ -19,8 +19,9 @@ std::string pairing_id(const Settings& settings, std::string_view data_hash);
 
 class RunFiles {
  public:
-  /// Creates the folder, removes what an earlier run has left there (its weights first), and writes
-  /// what is known at the start. Throws engine::Error.
+  /// Creates the folder, moves a run that is there with its weights to previous/ (in place of what
+  /// is there), removes what one without them has left, and writes what is known at the start.
+  /// Throws engine::Error.
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
            const nlohmann::ordered_json& environment);
 

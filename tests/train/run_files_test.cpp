@@ -66,6 +66,13 @@ TEST_F(RunFilesTest, StaleFilesAreGoneBeforeTheNewOnesCome) {
   EXPECT_FALSE(fs::exists(folder.path() / "run/summary.json"));
   EXPECT_EQ(folder.read("run/notes.txt"), "mine");
   EXPECT_NE(error("run").find("holds no weights"), std::string::npos) << error("run");
+  // The old run is whole where it was moved to, and an unfinished one does not push it away.
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, Settings{});
+  begin("run", settings, task);
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, Settings{});
+  make("run", settings, task);
+  begin("run", Settings{}, task);
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, settings);
 }
 
 TEST_F(RunFilesTest, FilesOfTwoRunsAreNoRun) {
