@@ -16,6 +16,7 @@
 #include "lab/runs/build.h"
 #include "ops/peak.h"
 #include "train/budget.h"
+#include "train/data/language_modelling.h"
 #include "train/data/random_corpus.h"
 
 namespace {
@@ -75,7 +76,7 @@ int run(int argc, char** argv) {
   if (args.help) return 0;
   const train::Settings& settings = args.settings;
   const std::int64_t steps = args.integer("steps", 1, 1'000'000);
-  const train::Corpus corpus = train::random_corpus(settings);
+  const train::LanguageModelling corpus(train::random_corpus(settings));
   train::Trainer trainer(settings, corpus);
   if (args.has("serve")) return serve(trainer);
   bench::MatmulFloor floor(trainer.plan().tape(), settings.grad_accum);

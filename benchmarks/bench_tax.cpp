@@ -13,6 +13,7 @@
 #include "lab/runs/build.h"
 #include "lab/stats/paired_ratio.h"
 #include "lab/study/arm.h"
+#include "train/data/language_modelling.h"
 #include "train/data/random_corpus.h"
 
 namespace {
@@ -66,7 +67,7 @@ int run(int argc, char** argv) {
   const lab::Arm none = lab::parse_arm("none", settings);
   engine::require(!(none.settings == settings),
                   "--dropout 0: a tax is of a regularizer; give a rate above 0");
-  const train::Corpus corpus = train::random_corpus(settings);
+  const train::LanguageModelling corpus(train::random_corpus(settings));
   train::Trainer with(settings, corpus), without(none.settings, corpus);
   const Times times =
       measure(with, without, args.integer("pairs", kMinPairs, 5000), args.real("seconds", 0, 1e5));

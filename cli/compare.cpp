@@ -8,6 +8,7 @@
 #include "engine/suggest.h"
 #include "lab/study/arm.h"
 #include "train/data/load_corpus.h"
+#include "train/data/synthetic.h"
 
 namespace cli {
 

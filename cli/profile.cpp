@@ -8,6 +8,7 @@
 #include "engine/suggest.h"
 #include "lab/inspect/profile_render.h"
 #include "lab/runs/build.h"
+#include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
 #include "train/data/random_corpus.h"
 #include "train/trainer.h"
@@ -75,8 +76,8 @@ int profile_command(int argc, const char* const* argv) {
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
   const auto trace = open_output(args, "trace");
-  const train::Corpus corpus =
-      settings.text.empty() ? train::random_corpus(settings) : train::load_corpus(settings);
+  const train::LanguageModelling corpus(settings.text.empty() ? train::random_corpus(settings)
+                                                              : train::load_corpus(settings));
   for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);
   const lab::Profile profile = lab::measure_profile(arms, corpus, options);
   std::vector<lab::ProfileTable> tables;

@@ -11,7 +11,9 @@
 #include "engine/suggest.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
+#include "train/data/language_modelling.h"
 #include "train/files.h"
+#include "train/trainer.h"
 
 namespace cli {
 
@@ -56,7 +58,7 @@ void say(const lab::Json& json) {
 /// Steps until standard output is closed; says how many were done when.
 [[noreturn]] void trial(const lab::RunSpec& spec) {
   using Clock = std::chrono::steady_clock;
-  const train::Corpus corpus = lab::load_checked(spec);
+  const train::LanguageModelling corpus(lab::load_checked(spec));
   train::Trainer trainer(spec.settings, corpus);
   double told = 0;
   for (std::uint64_t i = 0;; ++i) {

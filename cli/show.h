@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "train/trainer.h"
+#include "train/log/sink.h"
 
 namespace cli {
 

@@ -12,7 +12,9 @@
 #include "lab/runs/spec.h"
 #include "lab/study/arm.h"
 #include "lab/study/folder.h"
+#include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
+#include "train/run.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
 
@@ -85,30 +87,31 @@ int train_one(const Parsed& args) {
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const train::Corpus corpus = train::load_corpus(settings);
-  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, corpus), args.text("format"));
+  const train::LanguageModelling task(train::load_corpus(settings));
+  const train::Corpus& corpus = task.corpus();
+  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, task), args.text("format"));
   const std::filesystem::path folder = args.text("out");
   lab::refuse_study(folder);
-  train::check_run(settings, corpus);
+  train::check_run(settings, task);
   const lab::Machine machine = lab::this_machine(settings.threads);
-  train::Trainer trainer(settings, corpus);
-  train::RunFiles files(folder, settings, lab::environment(settings.threads));
+  train::Trainer trainer(settings, task);
+  train::RunFiles files(folder, settings, task, lab::environment(settings.threads));
   ProgressLine line;
-  const train::RunResult result = trainer.run([&](const train::Progress& p) {
-    files.metrics(p, corpus.val_bytes_per_token);
+  train::CallSink told([&](const train::Progress& p) {
     if (p.val_loss)
       line.note(progress_text(p));
     else if (line.due())
       line.update(progress_text(p));
   });
+  const train::RunResult result = train::run(trainer, {&files.metrics(), &told});
   line.finish();
   lab::RunRecord record = lab::make_record(result, corpus, "lm", machine);
   record.id = lab::run_id({settings, lab::data_hash(corpus)});
-  record.seed = static_cast<std::uint64_t>(settings.seed);
+  record.seed = settings.seed;
   lab::Json json = lab::to_json(record);
   json["bayes_loss"] = train::or_null(corpus.bayes_loss);
   json["bayes_loss_window"] = train::or_null(corpus.bayes_loss_window);
-  train::write_json(folder / "summary.json", json);
+  files.write_summary(json);
   if (result.diverged) {
     fmt::print(stderr,
                "isodrop: diverged: the loss is not finite at step {} (learning rate {:.3g}); lower "
@@ -117,8 +120,7 @@ int train_one(const Parsed& args) {
     if (args.text("format") == "json") fmt::print("{}\n", json.dump(2));
     return kDiverged;
   }
-  const auto weights = folder / "model.safetensors";
-  train::write_safetensors(weights, trainer.params(), {{"format", "isodrop"}});
+  const auto weights = files.write_weights(trainer.params());
   if (args.text("format") == "json")
     fmt::print("{}\n", json.dump(2));
   else

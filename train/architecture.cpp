@@ -32,6 +32,12 @@ std::vector<std::string> architecture_notes(const Settings& s) {
         "norm={}: in training its statistics let a position see later ones, so losses of training "
         "batches are optimistic",
         s.norm));
+  if (running && s.grad_accum > 1)
+    out.push_back(fmt::format(
+        "norm={} with grad_accum={}: its statistics are those of each micro-step of {} rows (ghost "
+        "batch norm, Hoffer et al. 2017), not of the whole batch of {}: not the same training as "
+        "with grad_accum=1",
+        s.norm, s.grad_accum, s.micro_batch(), s.batch));
   if (s.recalibrate_norm && !running)
     out.push_back(fmt::format(
         "recalibrate_norm does nothing with norm={}, which has no running statistics", s.norm));

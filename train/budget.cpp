@@ -90,7 +90,13 @@ std::errc from_whole(std::string_view text, Number& out) {
 }  // namespace
 
 std::errc parse_number(std::string_view text, std::int64_t& out) { return from_whole(text, out); }
-std::errc parse_number(std::string_view text, std::uint64_t& out) { return from_whole(text, out); }
+
+std::errc parse_number(std::string_view text, std::uint64_t& out) {
+  std::int64_t negative = 0;
+  if (from_whole(text, negative) == std::errc{} && negative < 0)
+    return std::errc::result_out_of_range;
+  return from_whole(text, out);
+}
 
 std::errc parse_number(std::string_view text, double& out) {
   const std::errc error = from_whole(text, out);

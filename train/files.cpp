@@ -6,8 +6,12 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <vector>
 
 #include "engine/error.h"
+#include "engine/suggest.h"
 
 namespace train {
 namespace fs = std::filesystem;
@@ -69,15 +73,35 @@ void write_json(const fs::path& path, const nlohmann::ordered_json& json) {
   write_atomically(path, json.dump(2) + "\n");
 }
 
+nlohmann::ordered_json parse_json(std::string_view text, const std::string& name,
+                                  std::string_view way_out) {
+  using Json = nlohmann::ordered_json;
+  const auto wrong = [&](std::string_view why) {
+    throw engine::Error(engine::concat(name, ": not valid JSON (", why, "); ", way_out));
+  };
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto callback = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+      wrong("the key " + engine::quote(parsed.get<std::string>()) + " is there twice");
+    return true;
+  };
+  try {
+    return Json::parse(text, callback);
+  } catch (const Json::exception& e) {
+    wrong(e.what());
+  }
+  return {};
+}
+
 nlohmann::ordered_json read_json(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) fail_with_errno(path, "cannot read");
-  try {
-    return nlohmann::ordered_json::parse(in);
-  } catch (const nlohmann::json::exception& e) {
-    throw engine::Error(engine::concat(path.string(), ": not valid JSON (", e.what(),
-                                       "); remove it or choose another folder"));
-  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (in.bad()) fail_with_errno(path, "cannot read");
+  return parse_json(text.str(), path.string(), "remove it or choose another folder");
 }
 
 void make_folder(const fs::path& path) {

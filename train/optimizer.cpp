@@ -10,17 +10,32 @@ namespace {
 
 constexpr std::size_t kChunk = 8192;
 
+/// Σ x², in 16 sums whatever the machine's vectors are, so that the bits are the same on all. What
+/// is left over goes to the first sum.
+float sum_of_squares(const float* x, std::size_t n) {
+  constexpr std::size_t kSums = 16;
+  float sums[kSums] = {};
+  const std::size_t whole = n / kSums * kSums;
+  for (std::size_t i = 0; i < whole; i += kSums)
+#pragma omp simd
+    for (std::size_t j = 0; j < kSums; ++j) sums[j] += x[i + j] * x[i + j];
+  for (std::size_t i = whole; i < n; ++i) sums[0] += x[i] * x[i];
+  float sum = 0;
+  for (const float s : sums) sum += s;
+  return sum;
+}
+
 }  // namespace
 
+Moments::Moments(const engine::Params& params)
+    : values(2 * params.trainable_bytes()), floats(params.trainable_bytes() / sizeof(float)) {
+  std::fill_n(values.as<float>(), 2 * floats, 0.0F);
+}
+
 AdamW::AdamW(engine::Params& params, const AdamWConfig& config)
-    : config_(config),
-      weights_(params.value(0)),
-      grads_(params.grad(0)),
-      floats_(params.trainable_bytes() / sizeof(float)) {
+    : config_(config), weights_(params.value(0)), grads_(params.grad(0)) {
   weights_ -= params[0].offset;
   grads_ -= params[0].offset;
-  moments_ = engine::Buffer(2 * floats_ * sizeof(float));
-  std::fill_n(moments_.as<float>(), 2 * floats_, 0.0F);
   for (const engine::Param& p : params.list()) {
     if (!p.trainable) continue;
     const auto n = static_cast<std::size_t>(p.shape.numel());
@@ -43,22 +58,19 @@ double AdamW::gradient_norm() {
 #pragma omp parallel for schedule(static)
   for (std::int64_t c = 0; c < count; ++c) {
     const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
-    const float* g = grads_ + chunk.offset;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::size_t i = 0; i < chunk.n; ++i) sum += g[i] * g[i];
-    partial_[static_cast<std::size_t>(c)] = static_cast<double>(sum);
+    partial_[static_cast<std::size_t>(c)] =
+        static_cast<double>(sum_of_squares(grads_ + chunk.offset, chunk.n));
   }
   double sum = 0;
   for (const double p : partial_) sum += p;
   return std::sqrt(sum);
 }
 
-double AdamW::step(double lr) {
+double AdamW::step(Moments& moments, double lr) {
   const double norm = gradient_norm();
   if (!std::isfinite(norm)) return norm;
-  ++updates_;
-  const auto t = static_cast<double>(updates_);
+  ++moments.updates;
+  const auto t = static_cast<double>(moments.updates);
   const auto clip = static_cast<float>(
       config_.clip > 0 && norm > config_.clip ? config_.clip / (norm + 1e-6) : 1.0);
   const auto b1 = static_cast<float>(config_.beta1), b2 = static_cast<float>(config_.beta2);
@@ -72,8 +84,8 @@ double AdamW::step(double lr) {
     const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
     const float* __restrict g = grads_ + chunk.offset;
     float* __restrict w = weights_ + chunk.offset;
-    float* __restrict m = moments_.as<float>() + chunk.offset;
-    float* __restrict v = moments_.as<float>() + floats_ + chunk.offset;
+    float* __restrict m = moments.first() + chunk.offset;
+    float* __restrict v = moments.second() + chunk.offset;
     const float keep = chunk.decay ? shrink : 1.0F;
     // m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← (1−ηλ)w − η·m̂ / (√v̂ + ε)
 #pragma omp simd

@@ -15,6 +15,20 @@ struct AdamWConfig {
   double clip = 1.0;          // of the gradients' global L2 norm; 0: no clipping
 };
 
+/// What AdamW remembers: running means of the gradients and of their squares, and of how many
+/// updates.
+struct Moments {
+  Moments() = default;
+  /// Zeros. The parameters need not be allocated.
+  explicit Moments(const engine::Params& params);
+  float* first() const { return values.as<float>(); }
+  float* second() const { return values.as<float>() + floats; }
+
+  engine::Buffer values;   // first moments, then second ones
+  std::size_t floats = 0;  // of each
+  std::int64_t updates = 0;
+};
+
 class AdamW {
  public:
   /// REQUIRES: `params` are allocated and outlive the optimizer.
@@ -22,7 +36,8 @@ class AdamW {
 
   /// One update with learning rate `lr`. Returns the gradients' global norm before clipping; where
   /// that is not finite nothing is updated. The same bits for any number of threads.
-  double step(double lr);
+  /// REQUIRES: `moments` are those of these parameters.
+  double step(Moments& moments, double lr);
 
   /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
   static engine::Cost cost(const engine::Params& params);
@@ -39,11 +54,8 @@ class AdamW {
 
   AdamWConfig config_;
   float *weights_, *grads_;
-  engine::Buffer moments_;  // first moments, then second ones
-  std::size_t floats_ = 0;
   std::vector<Chunk> chunks_;
   std::vector<double> partial_;
-  std::int64_t updates_ = 0;
 };
 
 }  // namespace train

@@ -1,12 +1,6 @@
 // Running statistics of batch norms, estimated anew with regularizers off.
 #pragma once
-#include <cstdint>
-#include <span>
-#include <vector>
-
-#include "engine/plan.h"
-#include "models/gpt.h"
-#include "train/data/batches.h"
+#include "train/bound_plan.h"
 
 namespace train {
 
@@ -19,20 +13,21 @@ class Recalibration {
   static constexpr std::int64_t kBatches = 64;
 
   /// Records the model over the same parameters. `rows`: of one batch, as training has it.
-  Recalibration(engine::Params& params, const models::GptConfig& config, std::int64_t rows);
+  Recalibration(const Task& task, engine::Params& params, const models::GptConfig& config,
+                std::int64_t rows);
 
-  std::size_t arena_bytes() const { return plan_.arena_bytes(); }
-  /// As Plan::lend().
-  void lend(std::span<std::byte> arena) { plan_.lend(arena); }
+  std::size_t arena_bytes() const { return plan_.plan().arena_bytes(); }
+  /// As BoundPlan::allocate().
+  void allocate(std::span<std::byte> arena) { plan_.allocate(arena); }
   /// Replaces the running statistics by those over the first rows of the first kBatches steps.
-  void run(Batches& batches);
+  /// `progress`: share of the training budget spent.
+  void run(Feed& feed, double progress);
+  /// Rows that run() reads.
+  std::int64_t rows() const { return kBatches * plan_.rows(); }
 
  private:
   engine::Params& params_;
-  std::int64_t rows_;
-  models::Gpt gpt_;
-  engine::Plan plan_;
-  std::vector<std::int32_t> tokens_, targets_;
+  BoundPlan plan_;
 };
 
 }  // namespace train

@@ -1,23 +1,59 @@
 #include "train/safetensors.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "engine/error.h"
+#include "engine/suggest.h"
 #include "train/files.h"
+#include "train/hash.h"
 
 namespace train {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
+constexpr const char *kFormat = "format", *kOurs = "isodrop";
+constexpr const char* kChecksum = "xxh3_128";
 constexpr std::uint64_t kMaxHeader = 100 << 20;  // as the reference implementation limits it
 
 std::uint64_t element_bytes(const std::string& dtype) {
   if (dtype == "F32" || dtype == "I32") return 4;
   if (dtype == "F64" || dtype == "I64") return 8;
   return 0;
+}
+
+void add(Hash& hash, const std::string& name, const std::string& dtype,
+         std::span<const std::int64_t> shape, std::span<const std::byte> bytes) {
+  hash.add(name).add(dtype).add(std::as_bytes(shape)).add(bytes);
+}
+
+std::string checksum(const TensorFile& file) {
+  Hash hash;
+  for (const auto& [name, t] : file.tensors) add(hash, name, t.dtype, t.shape, t.bytes);
+  return hash.hex();
+}
+
+std::span<const std::byte> bytes_of(const engine::Params& params, int index) {
+  const auto count = static_cast<std::size_t>(params[index].shape.numel());
+  return std::as_bytes(std::span(params.value(index), count));
+}
+
+/// The same of what is going to be written: by name, as a TensorFile has them.
+std::string checksum(const engine::Params& params) {
+  std::map<std::string, int> by_name;
+  for (std::size_t i = 0; i < params.list().size(); ++i)
+    by_name[params.list()[i].name] = static_cast<int>(i);
+  Hash hash;
+  for (const auto& [name, index] : by_name) {
+    std::vector<std::int64_t> shape;
+    for (int d = 0; d < static_cast<int>(params[index].shape.rank()); ++d)
+      shape.push_back(params[index].shape[d]);
+    add(hash, name, "F32", shape, bytes_of(params, index));
+  }
+  return hash.hex();
 }
 
 template <class T>
@@ -49,70 +85,138 @@ const Tensor& TensorFile::at(const std::string& name) const {
   return it->second;
 }
 
+namespace {
+
+/// Where a tensor's bytes are within the data.
+struct Range {
+  std::uint64_t begin, end;
+  Tensor* tensor;
+};
+
+/// Checks of one file; what is wrong names it.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& path) : in_(path, std::ios::binary) {
+    file_.path = path;
+    engine::require(static_cast<bool>(in_), path.string(), ": cannot be read");
+    size_ = std::filesystem::file_size(path);
+  }
+
+  TensorFile read() {
+    std::uint64_t header = 0;
+    if (size_ < 8 || !in_.read(reinterpret_cast<char*>(&header), 8)) wrong("shorter than 8 bytes");
+    if (header > size_ - 8 || header > kMaxHeader)
+      wrong("its header of ", header, " bytes does not fit");
+    std::string text(header, '\0');
+    if (!in_.read(text.data(), static_cast<std::streamsize>(header))) wrong("header cut short");
+    data_ = size_ - 8 - header;
+    read_header(parse_json(text, file_.path.string() + ": the header of a safetensors file",
+                           "make the file again"));
+    read_data(8 + header);
+    const auto format = file_.metadata.find(kFormat), sum = file_.metadata.find(kChecksum);
+    const bool ours = format != file_.metadata.end() && format->second == kOurs;
+    if (ours && sum == file_.metadata.end()) wrong("no checksum; make the file again");
+    if (sum != file_.metadata.end() && sum->second != checksum(file_))
+      wrong("its tensors are not those that were written (checksum)");
+    return std::move(file_);
+  }
+
+ private:
+  template <class... Args>
+  [[noreturn]] void wrong(const Args&... why) const {
+    throw engine::Error(
+        engine::concat(file_.path.string(), ": not a usable safetensors file: ", why...));
+  }
+
+  void read_header(const nlohmann::ordered_json& json) {
+    if (!json.is_object()) wrong("header is not an object");
+    try {
+      for (const auto& [name, entry] : json.items()) {
+        if (name != "__metadata__") {
+          read_entry(name, entry);
+          continue;
+        }
+        if (!entry.is_object()) wrong("header: __metadata__ is not an object");
+        for (const auto& [key, value] : entry.items())
+          file_.metadata[key] = value.get<std::string>();
+      }
+    } catch (const nlohmann::json::exception& e) {
+      wrong("header: ", e.what());
+    }
+  }
+
+  void read_entry(const std::string& name, const nlohmann::ordered_json& entry) {
+    const auto need = [&](bool ok, const auto&... why) {
+      if (!ok) wrong("tensor ", engine::quote(name), why...);
+    };
+    Tensor& t = file_.tensors[name];
+    t.dtype = entry.at("dtype").get<std::string>();
+    const std::uint64_t width = element_bytes(t.dtype);
+    need(width != 0, " has dtype ", engine::quote(t.dtype), ", not F32");
+    const auto& shape = entry.at("shape");
+    need(shape.is_array(), ": bad shape");
+    std::uint64_t count = 1;
+    for (const auto& dim : shape) {
+      need(dim.is_number_unsigned(), ": bad shape");
+      const auto d = dim.get<std::uint64_t>();
+      need(d <= INT64_MAX && (d == 0 || count <= data_ / d), " is larger than the file");
+      count *= d;
+      t.shape.push_back(static_cast<std::int64_t>(d));
+    }
+    const auto& range = entry.at("data_offsets");
+    need(range.is_array() && range.size() == 2 && range[0].is_number_unsigned() &&
+             range[1].is_number_unsigned(),
+         ": bad data_offsets");
+    const auto begin = range[0].get<std::uint64_t>(), end = range[1].get<std::uint64_t>();
+    need(begin <= end && end <= data_ && end - begin == count * width,
+         ": its bytes do not match its shape");
+    ranges_.push_back({begin, end, &t});
+  }
+
+  /// Only when the ranges tile the data, so that what is read is no more than the file has.
+  void read_data(std::uint64_t first) {
+    std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
+      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
+    std::uint64_t at = 0;
+    for (const Range& r : ranges_) {
+      if (r.begin != at)
+        wrong("byte ", std::min(at, r.begin), " of its data belongs to ",
+              r.begin < at ? "two tensors" : "none");
+      at = r.end;
+    }
+    if (at != data_) wrong("byte ", at, " of its data belongs to no tensor");
+    in_.seekg(static_cast<std::streamoff>(first));
+    for (const Range& r : ranges_) {
+      r.tensor->bytes.resize(r.end - r.begin);
+      if (!in_.read(reinterpret_cast<char*>(r.tensor->bytes.data()),
+                    static_cast<std::streamsize>(r.end - r.begin)))
+        wrong("data cut short");
+    }
+  }
+
+  std::ifstream in_;
+  TensorFile file_;
+  std::vector<Range> ranges_;
+  std::uint64_t size_ = 0, data_ = 0;
+};
+
+}  // namespace
+
 TensorFile read_safetensors(const std::filesystem::path& path) {
-  const auto wrong = [&](const std::string& why) {
-    throw engine::Error(engine::concat(path.string(), ": not a usable safetensors file: ", why));
-  };
   std::error_code code;
   engine::require(std::filesystem::exists(path, code), path.string(), ": no such file");
   engine::require(std::filesystem::is_regular_file(path, code), path.string(),
                   ": not a file; give a .safetensors file");
-  std::ifstream in(path, std::ios::binary);
-  engine::require(static_cast<bool>(in), path.string(), ": cannot be read");
-  const std::uint64_t size = std::filesystem::file_size(path);
-  std::uint64_t header = 0;
-  if (size < 8 || !in.read(reinterpret_cast<char*>(&header), 8)) wrong("shorter than 8 bytes");
-  if (header > size - 8 || header > kMaxHeader)
-    wrong(engine::concat("its header of ", header, " bytes does not fit"));
-  std::string text(header, '\0');
-  if (!in.read(text.data(), static_cast<std::streamsize>(header))) wrong("header cut short");
-  const std::uint64_t data = size - 8 - header;
-  TensorFile file;
-  file.path = path;
-  try {
-    const auto json = nlohmann::json::parse(text);
-    if (!json.is_object()) wrong("header is not an object");
-    for (const auto& [name, entry] : json.items()) {
-      if (name == "__metadata__") {
-        for (const auto& [key, value] : entry.items())
-          file.metadata[key] = value.get<std::string>();
-        continue;
-      }
-      Tensor t;
-      t.dtype = entry.at("dtype").get<std::string>();
-      const std::uint64_t width = element_bytes(t.dtype);
-      if (width == 0) wrong("tensor '" + name + "' has dtype " + t.dtype + ", not F32");
-      std::uint64_t count = 1;
-      for (const auto& dim : entry.at("shape")) {
-        if (!dim.is_number_unsigned()) wrong("tensor '" + name + "': bad shape");
-        const auto d = dim.get<std::uint64_t>();
-        if (d != 0 && count > data / d) wrong("tensor '" + name + "' is larger than the file");
-        count *= d;
-        t.shape.push_back(static_cast<std::int64_t>(d));
-      }
-      const auto& range = entry.at("data_offsets");
-      if (range.size() != 2 || !range[0].is_number_unsigned() || !range[1].is_number_unsigned())
-        wrong("tensor '" + name + "': bad data_offsets");
-      const auto begin = range[0].get<std::uint64_t>(), end = range[1].get<std::uint64_t>();
-      if (begin > end || end > data || end - begin != count * width)
-        wrong("tensor '" + name + "': its bytes do not match its shape");
-      t.bytes.resize(end - begin);
-      in.seekg(static_cast<std::streamoff>(8 + header + begin));
-      if (!in.read(reinterpret_cast<char*>(t.bytes.data()),
-                   static_cast<std::streamsize>(end - begin)))
-        wrong("tensor '" + name + "' is cut short");
-      file.tensors.emplace(name, std::move(t));
-    }
-  } catch (const nlohmann::json::exception& e) {
-    wrong(std::string("header: ") + e.what());
-  }
-  return file;
+  return Reader(path).read();
 }
 
 void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
                        const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  header["__metadata__"] = metadata;
+  header["__metadata__"][kFormat] = kOurs;
+  header["__metadata__"][kChecksum] = checksum(params);
   std::uint64_t offset = 0;
   for (const engine::Param& p : params.list()) {
     nlohmann::json shape = nlohmann::json::array();
@@ -129,8 +233,7 @@ void write_safetensors(const std::filesystem::path& path, const engine::Params& 
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
   for (std::size_t i = 0; i < params.list().size(); ++i)
-    file.write(std::as_bytes(std::span(params.value(static_cast<int>(i)),
-                                       static_cast<std::size_t>(params.list()[i].shape.numel()))));
+    file.write(bytes_of(params, static_cast<int>(i)));
   file.commit();
 }
 

@@ -28,10 +28,13 @@ struct TensorFile {
 };
 
 /// Reads a file, trusting nothing: header length, JSON, shapes and byte ranges are checked against
-/// each other and the file's size. Throws engine::Error.
+/// each other and the file's size, the tensors' bytes must tile the data without gap or overlap (as
+/// the format demands), and where the metadata have a checksum it must be theirs; files of our own
+/// must have one. Throws engine::Error.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
-/// Writes all parameters, atomically, under their (GPT-2's) names.
+/// Writes all parameters, atomically, under their (GPT-2's) names. To the metadata come the format,
+/// "isodrop", and a checksum: XXH3-128 of every tensor's name, dtype, shape and bytes.
 void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
                        const std::map<std::string, std::string>& metadata);
 

@@ -9,30 +9,25 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "train/budget.h"
+#include "train/json.h"
+#include "train/overload.h"
 
 namespace train {
 namespace {
 
 using engine::Error;
 using engine::quote;
-using Json = nlohmann::json;
-using Value = std::variant<std::int64_t, double, bool, std::string, std::optional<double>>;
+using ParsedJson = nlohmann::json;
+using Value =
+    std::variant<std::int64_t, std::uint64_t, double, bool, std::string, std::optional<double>>;
 
-constexpr double kUnlimited = 9e18;   // a limit from here on is not worth telling
 constexpr double kRateSteps = 65536;  // masks compare 16 random bits
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overload(F...) -> Overload<F...>;
 
 bool utf8(const std::string& text) {
   try {
-    Json(text).dump();
+    ParsedJson(text).dump();
     return true;
-  } catch (const Json::type_error&) {
+  } catch (const ParsedJson::type_error&) {
     return false;
   }
 }
@@ -54,7 +49,7 @@ Number read_number(const Row& row, std::string_view text, std::string_view sourc
   if (error == std::errc::result_out_of_range) refuse(row, source, quote(text), "is out of range");
   if (error != std::errc{})
     refuse(row, source, quote(text),
-           std::is_same_v<Number, std::int64_t> ? "is not a whole number" : "is not a number");
+           std::is_integral_v<Number> ? "is not a whole number" : "is not a number");
   return out;
 }
 
@@ -62,6 +57,9 @@ Value read_text(const Row& row, std::string_view text, std::string_view source) 
   const auto real = [&] { return read_number<double>(row, text, source); };
   return std::visit(Overload{[&](std::int64_t Settings::*) -> Value {
                                return read_number<std::int64_t>(row, text, source);
+                             },
+                             [&](std::uint64_t Settings::*) -> Value {
+                               return read_number<std::uint64_t>(row, text, source);
                              },
                              [&](double Settings::*) -> Value { return real(); },
                              [&](std::optional<double> Settings::*) -> Value {
@@ -80,7 +78,7 @@ Value read_text(const Row& row, std::string_view text, std::string_view source) 
                     row.member);
 }
 
-Value read_json(const Row& row, const Json& json, std::string_view source,
+Value read_json(const Row& row, const ParsedJson& json, std::string_view source,
                 const std::string& shown) {
   const auto need = [&](bool ok, std::string_view wrong) {
     if (!ok) refuse(row, source, shown, wrong);
@@ -96,6 +94,11 @@ Value read_json(const Row& row, const Json& json, std::string_view source,
                  need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
                       "is out of range");
                  return json.get<std::int64_t>();
+               },
+               [&](std::uint64_t Settings::*) -> Value {
+                 const auto seed = seed_from_json(json);
+                 need(seed.has_value(), "is no seed");
+                 return *seed;
                },
                [&](double Settings::*) -> Value { return real(); },
                [&](std::optional<double> Settings::*) -> Value {
@@ -128,6 +131,7 @@ void store(Settings& settings, const Row& row, Value value, std::string_view sou
                  const auto i = std::get<std::int64_t>(value);
                  within(i >= d.low && i <= d.high);
                },
+               [](const Seeds&) {},
                [&](const Reals& d) {
                  within(!numeric || ((d.open_low ? number > d.low : number >= d.low) &&
                                      (d.open_high ? number < d.high : number <= d.high)));
@@ -194,6 +198,15 @@ Settings resolve(const Settings& base, std::span<const Assignment> given) {
   return out;
 }
 
+std::optional<std::uint64_t> seed_from_json(const ParsedJson& json) {
+  if (json.is_number_unsigned() || (json.is_number_integer() && json.get<std::int64_t>() >= 0))
+    return json.get<std::uint64_t>();
+  std::uint64_t seed = 0;
+  if (!json.is_string() || parse_number(json.get_ref<const std::string&>(), seed) != std::errc{})
+    return {};
+  return seed;
+}
+
 nlohmann::ordered_json to_json(const Settings& settings) {
   nlohmann::ordered_json out = nlohmann::ordered_json::object();
   for (const Row& row : settings_table()) {
@@ -201,72 +214,29 @@ nlohmann::ordered_json to_json(const Settings& settings) {
     std::visit(Overload{[&](std::optional<double> Settings::*m) {
                           if ((settings.*m).has_value()) slot = *(settings.*m);
                         },
+                        [&](std::uint64_t Settings::*m) { slot = exact(settings.*m); },
                         [&](auto m) { slot = settings.*m; }},
                row.member);
   }
   return out;
 }
 
-Settings from_json(const Json& json, std::string_view source) {
+Settings from_json(const ParsedJson& json, std::string_view source) {
   if (!json.is_object())
     throw Error(
         fmt::format("{}: settings must be a JSON object, not {}", source, json.type_name()));
   Settings out;
   for (const auto& [name, value] : json.items()) {
     const Row& row = row_or_throw(name, source);
-    const std::string shown = quote(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (row.name != name)
+      throw Error(
+          fmt::format("{}: unknown setting {}; did you mean '{}'?", source, quote(name), row.name));
+    const std::string shown =
+        quote(value.dump(-1, ' ', false, ParsedJson::error_handler_t::replace));
     store(out, row, read_json(row, value, source, shown), source, shown);
   }
   validate(out, source);
   return out;
-}
-
-std::string value_text(const Settings& settings, const Row& row) {
-  return std::visit(Overload{[&](std::optional<double> Settings::*m) -> std::string {
-                               return (settings.*m).has_value() ? fmt::format("{}", *(settings.*m))
-                                                                : "auto";
-                             },
-                             [&](auto m) -> std::string { return fmt::format("{}", settings.*m); }},
-                    row.member);
-}
-
-std::string domain_text(const Row& row) {
-  const auto limits = [](auto d, bool open_low, bool open_high) {
-    if (static_cast<double>(d.high) >= kUnlimited) return fmt::format("of at least {}", d.low);
-    return fmt::format("in {}{}, {}{}", open_low ? '(' : '[', d.low, d.high, open_high ? ')' : ']');
-  };
-  const bool maybe = std::holds_alternative<std::optional<double> Settings::*>(row.member);
-  return std::visit(
-      Overload{[&](const Integers& d) { return "a whole number " + limits(d, false, false); },
-               [&](const Reals& d) {
-                 return "a number " + limits(d, d.open_low, d.open_high) +
-                        (maybe ? ", or auto" : "");
-               },
-               [](const Rate&) -> std::string { return "a rate in [0, 1)"; },
-               [](const Switch&) -> std::string { return "true or false"; },
-               [](const Choices& d) { return "one of " + engine::join(d.list()); },
-               [](const Text& d) { return std::string(d.what); }},
-      row.domain);
-}
-
-std::string hint_text(const Row& row) {
-  return std::visit(Overload{[](const Integers&) -> std::string { return "N"; },
-                             [](const Reals&) -> std::string { return "X"; },
-                             [](const Rate&) -> std::string { return "P"; },
-                             [](const Switch&) -> std::string { return ""; },
-                             [](const Choices&) -> std::string { return "NAME"; },
-                             [](const Text& d) { return std::string(d.hint); }},
-                    row.domain);
-}
-
-std::string help_text(const Row& row, const Settings& defaults) {
-  const std::string value = value_text(defaults, row), domain = domain_text(row);
-  std::string out(row.help);
-  if (const auto at = domain.find(" in "); at != domain.npos)
-    out += ", " + domain.substr(at + 1);
-  else if (!domain.starts_with("a ") && !std::holds_alternative<Switch>(row.domain))
-    out += ": " + domain;
-  return value.empty() ? out : fmt::format("{} (default {})", out, value);
 }
 
 }  // namespace train

@@ -35,6 +35,7 @@ struct Settings {
   double warmup = 0.05;
   double weight_decay = 0.1, beta1 = 0.9, beta2 = 0.99, grad_clip = 1;
   // data
+  std::string task = "lm";
   std::string text, val;
   std::string tokenizer = "char";
   double val_fraction = 0.1;
@@ -44,7 +45,8 @@ struct Settings {
   // run
   std::string budget = "2000steps";
   double budget_share = 1;  // of the budget, with schedules that end there
-  std::int64_t seed = 1, threads = 0, eval_interval = 0, eval_tokens = 0;
+  std::uint64_t seed = 1;
+  std::int64_t threads = 0, eval_interval = 0, eval_tokens = 0;
   bool recompute = false;
 
   std::int64_t micro_batch() const { return batch / grad_accum; }
@@ -52,13 +54,15 @@ struct Settings {
   bool operator==(const Settings&) const = default;
 };
 
-using Member = std::variant<std::int64_t Settings::*, double Settings::*, bool Settings::*,
-                            std::string Settings::*, std::optional<double> Settings::*>;
+using Member =
+    std::variant<std::int64_t Settings::*, std::uint64_t Settings::*, double Settings::*,
+                 bool Settings::*, std::string Settings::*, std::optional<double> Settings::*>;
 
 // What a setting may be.
 struct Integers {
   std::int64_t low, high;
 };
+struct Seeds {};  // any whole number of 64 bits
 struct Reals {
   double low, high;
   bool open_low = false, open_high = false;
@@ -73,7 +77,7 @@ struct Text {
   // Checks the value (throws Error) and gives its one canonical spelling; null: any text.
   std::string (*canonical)(const std::string&) = nullptr;
 };
-using Domain = std::variant<Integers, Reals, Rate, Switch, Choices, Text>;
+using Domain = std::variant<Integers, Seeds, Reals, Rate, Switch, Choices, Text>;
 
 enum class Group { kModel, kRegularizers, kOptimizer, kData, kRun };
 inline constexpr Group kGroups[] = {Group::kModel, Group::kRegularizers, Group::kOptimizer,
@@ -138,7 +142,10 @@ std::string hint_text(const Row& row);
 /// The help line with what the setting may be and its value in `defaults`.
 std::string help_text(const Row& row, const Settings& defaults = {});
 
-/// All settings in the table's order; min_lr not set is null.
+/// A seed as exact() writes it, or a plain number; nothing for anything else.
+std::optional<std::uint64_t> seed_from_json(const nlohmann::json& json);
+
+/// All settings in the table's order; min_lr not set is null, a seed as exact() has it.
 nlohmann::ordered_json to_json(const Settings& settings);
 /// Reads what to_json wrote, trusting nothing. A setting that is missing has its default (older
 /// files); an unknown one, a wrong type or a value out of range throws Error naming `source`.

@@ -1,19 +1,15 @@
-// The table of settings, the table of presets, and the rules between settings.
+// The table of settings.
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "engine/table.h"
 #include "models/init_table.h"
 #include "models/norm_table.h"
 #include "models/regularizer_grammar.h"
 #include "ops/activation.h"
-#include "train/architecture.h"
 #include "train/budget.h"
-#include "train/regularization.h"
 #include "train/settings.h"
+#include "train/task.h"
 
 namespace train {
 namespace {
@@ -26,6 +22,7 @@ constexpr std::string_view kSameData = "the arms of a comparison see the same da
 constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
 
 std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
+std::vector<std::string_view> tasks() { return engine::names_of(task_kinds()); }
 std::vector<std::string_view> norms() { return engine::names_of(models::norm_kinds()); }
 std::vector<std::string_view> places() { return engine::names_of(models::placements()); }
 std::vector<std::string_view> activations() { return engine::names_of(ops::activation_kinds()); }
@@ -69,7 +66,8 @@ const std::vector<Row>& rows() {
 
       {"batch", &S::batch, Integers{1, 1 << 24}, kOptimizer, "sequences per step (B)"},
       {"grad_accum", &S::grad_accum, Integers{1, 1 << 24}, kOptimizer,
-       "micro-steps that a step's batch is divided into; must divide batch"},
+       "micro-steps that a step's batch is divided into; must divide batch. Each has batchnorm "
+       "statistics of its own"},
       {"lr", &S::lr, Reals{0, kHuge}, kOptimizer, "highest learning rate"},
       {"min_lr", &S::min_lr, Reals{0, kHuge}, kOptimizer,
        "learning rate at the end of the budget; auto is lr / 10"},
@@ -82,6 +80,7 @@ const std::vector<Row>& rows() {
       {"grad_clip", &S::grad_clip, Reals{0, kHuge}, kOptimizer,
        "largest global norm of the gradient; 0 does not clip"},
 
+      {"task", &S::task, Choices{tasks}, kData, "what is learned", kSameData},
       {"text", &S::text, Text{"PATH", "a path"}, kData,
        "text file to train on (default: the built-in corpus)", kSameData},
       {"val", &S::val, Text{"PATH", "a path"}, kData,
@@ -101,7 +100,7 @@ const std::vector<Row>& rows() {
        "how much to train", "the arms of a comparison get the same budget"},
       {"budget_share", &S::budget_share, Reals{0, 1024, true}, kRun,
        "share of the budget to spend, with schedules that end there"},
-      {"seed", &S::seed, Integers{0, kMax}, kRun, "seed of initial weights, data order and masks",
+      {"seed", &S::seed, Seeds{}, kRun, "seed of initial weights, data order and masks",
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",
        "it changes the speed, not the result"},
@@ -117,66 +116,10 @@ const std::vector<Row>& rows() {
   return table;
 }
 
-const std::vector<Preset>& preset_rows() {
-  static const std::vector<Preset> table = {
-      {"tiny",
-       "2 layers, 2 heads, 64 channels, T 64: seconds, for a try",
-       {{"n_layer", "2"},
-        {"n_head", "2"},
-        {"n_embd", "64"},
-        {"block_size", "64"},
-        {"batch", "16"},
-        {"bias", "false"},
-        {"lr", "1e-3"}},
-       65},
-      {"nano",
-       "4 layers, 4 heads, 128 channels, T 64: nanoGPT's CPU example",
-       {{"n_layer", "4"},
-        {"n_head", "4"},
-        {"n_embd", "128"},
-        {"block_size", "64"},
-        {"batch", "12"},
-        {"bias", "false"},
-        {"lr", "1e-3"}},
-       65},
-      {"char",
-       "6 layers, 6 heads, 384 channels, T 256: nanoGPT's character model",
-       {{"n_layer", "6"},
-        {"n_head", "6"},
-        {"n_embd", "384"},
-        {"block_size", "256"},
-        {"batch", "64"},
-        {"bias", "false"},
-        {"lr", "1e-3"}},
-       65},
-      // Batch 4 keeps 124M parameters and their activations within a laptop's memory.
-      {"gpt2",
-       "12 layers, 12 heads, 768 channels, T 1024, biases: GPT-2 small",
-       {{"n_layer", "12"},
-        {"n_head", "12"},
-        {"n_embd", "768"},
-        {"block_size", "1024"},
-        {"batch", "4"},
-        {"bias", "true"},
-        {"lr", "6e-4"}},
-       50257},
-  };
-  return table;
-}
-
-template <class Table>
-std::vector<std::string_view> names_of(const Table& table) {
-  std::vector<std::string_view> out;
-  for (const auto& row : table) out.push_back(row.name);
-  return out;
-}
-
 }  // namespace
 
 std::span<const Row> settings_table() { return rows(); }
-std::span<const Preset> presets() { return preset_rows(); }
-std::vector<std::string_view> setting_names() { return names_of(rows()); }
-std::vector<std::string_view> preset_names() { return names_of(preset_rows()); }
+std::vector<std::string_view> setting_names() { return engine::names_of(settings_table()); }
 
 std::string_view title(Group group) {
   switch (group) {
@@ -200,72 +143,6 @@ const Row* find_setting(std::string_view name) {
   for (const Row& row : rows())
     if (row.name == wanted) return &row;
   return nullptr;
-}
-
-const Preset& preset_of(const Settings& settings) {
-  for (const Preset& preset : preset_rows())
-    if (preset.name == settings.preset) return preset;
-  throw engine::Error("unknown preset " + engine::quote(settings.preset) + "; " +
-                      engine::suggest(settings.preset, preset_names()));
-}
-
-Budget run_budget(const Settings& s) {
-  const Budget budget = Budget::parse(s.budget);
-  return s.budget_share == 1 ? budget : budget.scaled(s.budget_share);
-}
-
-void validate(const Settings& s, std::string_view source) {
-  const auto need = [&](bool ok, const auto&... message) {
-    if (!ok) throw engine::Error(engine::concat(source, source.empty() ? "" : ": ", message...));
-  };
-  // The nearest to `wanted` that divides `whole`, below and above.
-  const auto divisors = [](std::int64_t whole, std::int64_t wanted) {
-    std::int64_t low = std::min(wanted, whole), high = std::min(wanted, whole);
-    while (whole % low != 0) --low;
-    while (whole % high != 0) ++high;
-    return low == high ? engine::concat(low) : engine::concat(low, " or ", high);
-  };
-  need(s.n_embd % s.n_head == 0, "n_head=", s.n_head, " heads do not divide n_embd=", s.n_embd,
-       " channels; try n_head=", divisors(s.n_embd, s.n_head),
-       ", or n_embd=", (s.n_embd / s.n_head + 1) * s.n_head);
-  need(s.batch % s.grad_accum == 0, "grad_accum=", s.grad_accum, " does not divide batch=", s.batch,
-       "; try grad_accum=", divisors(s.batch, s.grad_accum));
-  need(s.final_lr() <= s.lr, "min_lr=", s.final_lr(), " is above lr=", s.lr,
-       "; the learning rate falls from lr to min_lr");
-  need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
-       " needs a text to train on; give text too");
-  try {
-    regularizers(s);
-  } catch (const engine::Error& e) {
-    need(false, e.what());
-  }
-  need(s.unique_tokens == 0 || s.unique_tokens > s.block_size, "unique_tokens=", s.unique_tokens,
-       " hold no window of block_size=", s.block_size, " and its target; give more of them");
-  try {
-    run_budget(s);
-  } catch (const engine::Error& e) {
-    need(false, e.what());
-  }
-  // What the largest tensors would hold, as engine::Shape would refuse it later.
-  const auto real = [](std::int64_t n) { return static_cast<double>(n); };
-  const double C = real(s.n_embd), rows = real(s.micro_batch()) * real(s.block_size);
-  const double H = 2 * std::max(4 * C, real(s.mlp_hidden));  // swiglu has two halves
-  const double largest = std::max({rows * H, rows * real(s.n_head) * real(s.block_size),
-                                   (4 * C + 2 * H) * C * real(s.n_layer)});
-  need(largest < real(kMax) / 16, "sizes overflow: batch=", s.batch, ", block_size=", s.block_size,
-       ", n_embd=", s.n_embd, ", mlp_hidden=", s.mlp_hidden, ", n_head=", s.n_head,
-       ", n_layer=", s.n_layer, " make tensors of ", largest,
-       " numbers; make the largest of them smaller");
-}
-
-std::vector<std::string> notes(const Settings& s) {
-  std::vector<std::string> out = architecture_notes(s);
-  for (std::string& note : regularizer_notes(s)) out.push_back(std::move(note));
-  return out;
-}
-
-std::int64_t eval_every(const Settings& s, std::int64_t steps) {
-  return s.eval_interval > 0 ? s.eval_interval : std::max<std::int64_t>(1, (steps + 19) / 20);
 }
 
 }  // namespace train

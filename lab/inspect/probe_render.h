@@ -12,7 +12,7 @@ struct ProbeHead {
   std::string model;         // "out/train", or "nano, initial weights"
   std::string regularizers;  // "dropout=0.1"
   std::string corpus;        // its name
-  std::int64_t seed = 0;
+  std::uint64_t seed = 0;
 };
 
 /// `format`: "text", "md", "csv" or "json"; text in bold where `color`.

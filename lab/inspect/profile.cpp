@@ -86,7 +86,7 @@ ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
 /// One arm under measurement.
 class Subject {
  public:
-  Subject(const Arm& arm, const train::Corpus& corpus, const ProfileOptions& options,
+  Subject(const Arm& arm, const train::Task& corpus, const ProfileOptions& options,
           std::size_t trace_events, Clock::time_point zero)
       : progress_(options.progress),
         trainer_(arm.settings, corpus),
@@ -127,7 +127,7 @@ double Roof::least_seconds(const engine::Cost& cost) const {
   return std::max(cost.flops / gflops, cost.bytes / gbps) * 1e-9;
 }
 
-Profile measure_profile(const std::vector<Arm>& arms, const train::Corpus& corpus,
+Profile measure_profile(const std::vector<Arm>& arms, const train::Task& corpus,
                         const ProfileOptions& options) {
   Profile result;
   result.progress = options.progress;

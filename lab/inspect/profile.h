@@ -13,7 +13,7 @@
 
 #include "engine/plan.h"
 #include "lab/study/arm.h"
-#include "train/data/corpus.h"
+#include "train/task.h"
 
 namespace lab {
 
@@ -74,7 +74,7 @@ struct Profile {
 
 /// Measures the roof, then, round by round, a step of every arm with and one without the observer,
 /// in turns.
-Profile measure_profile(const std::vector<Arm>& arms, const train::Corpus& corpus,
+Profile measure_profile(const std::vector<Arm>& arms, const train::Task& corpus,
                         const ProfileOptions& options);
 
 }  // namespace lab

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/error.h"
+#include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
 #include "train/files.h"
 #include "train/run_files.h"
@@ -39,22 +40,23 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   if (auto made = there()) return *made;  // while we waited
   train::remove_temporaries(store.folder(id));
 
-  const train::Corpus corpus = load_checked(spec);
-  train::check_run(spec.settings, corpus);
-  train::Trainer trainer(spec.settings, corpus);
-  train::MetricsFile metrics(store.folder(id) / "metrics.jsonl");
-  const train::RunResult result = trainer.run([&](const train::Progress& p) {
-    metrics.write(p, corpus.val_bytes_per_token);
+  const train::LanguageModelling task(load_checked(spec));
+  const train::Corpus& corpus = task.corpus();
+  train::check_run(spec.settings, task);
+  train::Trainer trainer(spec.settings, task);
+  train::WholeJsonLines metrics(store.folder(id) / "metrics.jsonl", corpus.val_bytes_per_token);
+  train::CallSink told([&](const train::Progress& p) {
     if (report) report(p);
   });
+  const train::RunResult result = train::run(trainer, {&metrics, &told});
   metrics.commit();
   if (options.keep_weights && !result.diverged)
     train::write_safetensors(store.folder(id) / "model.safetensors", trainer.params(),
-                             {{"format", "isodrop"}, {"run", id}});
+                             {{"run", id}});
   Made made{Made::How::kMade,
             make_record(result, corpus, "lm", this_machine(spec.settings.threads))};
   made.record.id = id;
-  made.record.seed = static_cast<std::uint64_t>(spec.settings.seed);
+  made.record.seed = spec.settings.seed;
   store.save(made.record);
   return made;
 }

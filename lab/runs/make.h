@@ -27,11 +27,7 @@ bool usable(const RunRecord& record, bool other_build);
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const std::function<void(const train::Progress&)>& report);
 
-inline std::string data_hash(const train::Corpus& c) {
-  std::string h = std::to_string(c.hash);
-  h.resize(32, '0');
-  return h;
-}
+inline std::string data_hash(const train::Corpus& c) { return c.hash; }
 
 /// The corpus of a spec. Throws engine::Error where it is not the one that the spec was made for.
 train::Corpus load_checked(const RunSpec& spec);

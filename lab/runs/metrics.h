@@ -8,7 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "train/trainer.h"
+#include "train/data/corpus.h"
+#include "train/run.h"
 
 namespace lab {
 

@@ -41,20 +41,21 @@ bool fits_in(double bytes, std::size_t available) {
 double allocated(const train::MemoryNeed& m) { return static_cast<double>(m.allocated()); }
 
 RunEstimate estimate(const std::string& name, const train::Settings& settings,
-                     const train::Corpus& corpus, double peak_gflops, std::size_t available) {
-  train::Trainer trainer(settings, corpus, train::Trainer::Make::kPlan);
+                     const train::Task& corpus, double peak_gflops, std::size_t available) {
+  train::RunPlan trainer(settings, corpus);
   RunEstimate e;
   e.name = name;
-  e.parameters = trainer.params().count();
-  e.memory = trainer.memory();
-  e.tokens_per_step = trainer.tokens_per_step();
-  e.flops_per_step = trainer.flops_per_step();
-  e.steps = trainer.total_steps();
+  e.parameters = trainer.params->count();
+  e.memory = trainer.memory;
+  e.tokens_per_step = trainer.tokens_per_step;
+  e.flops_per_step = trainer.flops_per_step;
+  e.steps = trainer.total_steps;
+  const double evaluated = trainer.evaluated_tokens;
   double step_seconds = e.flops_per_step / (peak_gflops * 1e9 * kEfficiency);
   const double timing = static_cast<double>(kWarmUp + kLeastSteps) * step_seconds;
   if (timing <= kMostSeconds && fits_in(allocated(e.memory), available)) {
-    trainer.allocate();
-    std::tie(step_seconds, e.timed_steps) = time_steps(trainer);
+    train::Trainer timed(std::move(trainer));
+    std::tie(step_seconds, e.timed_steps) = time_steps(timed);
   }
   const train::Budget budget = train::Budget::parse(settings.budget);
   const double steps = budget.fixed_steps() ? static_cast<double>(e.steps)
@@ -62,8 +63,7 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
   e.tokens = steps * e.tokens_per_step;
   e.flops = steps * e.flops_per_step;
   e.training_seconds = steps * step_seconds;
-  e.evaluation_seconds =
-      trainer.evaluated_tokens() / e.tokens_per_step * step_seconds / kForwardShare;
+  e.evaluation_seconds = evaluated / e.tokens_per_step * step_seconds / kForwardShare;
   return e;
 }
 
@@ -116,7 +116,7 @@ bool DryRun::fits() const {
   return fits_in(memory() - static_cast<double>(m.corpus + m.program), available);
 }
 
-DryRun dry_run(const train::Settings& settings, const train::Corpus& corpus) {
+DryRun dry_run(const train::Settings& settings, const train::Task& corpus) {
   DryRun plan;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
@@ -138,7 +138,7 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs) {
   plan.available = engine::available_memory();
   for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
     plan.arms.push_back(estimate(study.arms[arm].name, settings_at(study, {0, arm, 0, 0}),
-                                 runs.corpus(0), plan.peak_gflops, plan.available));
+                                 runs.task(0), plan.peak_gflops, plan.available));
   return plan;
 }
 

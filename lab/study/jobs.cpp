@@ -121,8 +121,8 @@ double flops_left(const StudyRuns& runs) {
   for (const Point& p : runs.missing()) {
     const train::Settings& s = runs.spec(runs.id(p)).settings;
     if (!whole) {
-      const train::Trainer plan(s, runs.corpus(p.cell), train::Trainer::Make::kPlan);
-      whole = plan.flops_per_step() * static_cast<double>(plan.total_steps()) / s.budget_share;
+      const train::RunPlan plan(s, runs.task(p.cell));
+      whole = plan.flops_per_step * static_cast<double>(plan.total_steps) / s.budget_share;
     }
     flops += *whole * s.budget_share;
   }

@@ -17,8 +17,7 @@ constexpr int kPhases = 8;  // of a schedule
 /// Seconds of a step at every phase, added up.
 class Timed {
  public:
-  Timed(const train::Settings& settings, const train::Corpus& corpus)
-      : trainer_(settings, corpus) {}
+  Timed(const train::Settings& settings, const train::Task& corpus) : trainer_(settings, corpus) {}
 
   double step(double progress) {
     const auto start = Clock::now();
@@ -41,9 +40,9 @@ std::vector<ArmSpeed> measure_speed(const StudyRuns& runs, int rounds, double se
   const std::size_t arms = runs.study().arms.size();
   std::vector<ArmSpeed> speeds(1);
   std::vector<double> first_times;
-  Timed first(settings(0), runs.corpus(0));
+  Timed first(settings(0), runs.task(0));
   for (std::size_t i = 1; i < arms; ++i) {
-    Timed arm(settings(i), runs.corpus(0));
+    Timed arm(settings(i), runs.task(0));
     const int phases = scheduled(settings(0)) || scheduled(settings(i)) ? kPhases : 1;
     std::vector<double> times, ratios;
     const auto start = Clock::now();

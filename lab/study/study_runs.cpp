@@ -35,9 +35,9 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds)
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell) {
     auto& corpus = corpora_[data_key(cell)];
     if (!corpus)
-      corpus =
-          std::make_unique<train::Corpus>(train::load_corpus(settings_at(study_, {cell, 0, 0, 0})));
-    data.push_back(data_hash(*corpus));
+      corpus = std::make_unique<train::LanguageModelling>(
+          train::load_corpus(settings_at(study_, {cell, 0, 0, 0})));
+    data.push_back(data_hash(corpus->corpus()));
   }
   identity_ = lab::identity(study_, data);
   points_ = lab::points(study_);
@@ -86,7 +86,7 @@ std::vector<Point> StudyRuns::missing() const {
 void StudyRuns::check(std::int64_t at_once) const {
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell)
     for (std::size_t arm = 0; arm < study_.arms.size(); ++arm)
-      train::check_run(settings_at(study_, {cell, arm, 0, 0}), corpus(cell));
+      train::check_run(settings_at(study_, {cell, arm, 0, 0}), task(cell));
   if (missing().empty() || at_once == 0) return;
   const auto bytes = static_cast<double>(run_memory());
   const auto available = static_cast<double>(engine::available_memory());
@@ -104,8 +104,8 @@ std::size_t StudyRuns::run_memory() const {
   std::set<std::pair<std::size_t, std::size_t>> seen;
   for (const Point& p : missing()) {
     if (!seen.insert({p.cell, p.arm}).second) continue;  // seeds and shares need the same
-    const train::Trainer plan(settings_at(study_, p), corpus(p.cell), train::Trainer::Make::kPlan);
-    most = std::max(most, plan.memory().total());
+    const train::RunPlan plan(settings_at(study_, p), task(p.cell));
+    most = std::max(most, plan.memory.total());
   }
   return most;
 }

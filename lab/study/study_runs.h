@@ -9,7 +9,7 @@
 
 #include "lab/runs/executor.h"
 #include "lab/study/study.h"
-#include "train/data/corpus.h"
+#include "train/data/language_modelling.h"
 
 namespace lab {
 
@@ -39,7 +39,10 @@ class StudyRuns {
   const Store& store() const { return store_; }
   bool other_builds() const { return other_builds_; }
   /// What the runs of a cell learn from.
-  const train::Corpus& corpus(std::size_t cell) const { return *corpora_.at(data_key(cell)); }
+  const train::Corpus& corpus(std::size_t cell) const { return task(cell).corpus(); }
+  const train::LanguageModelling& task(std::size_t cell) const {
+    return *corpora_.at(data_key(cell));
+  }
   /// Of identity(), which names the study's own folder.
   const Json& identity() const { return identity_; }
 
@@ -72,7 +75,8 @@ class StudyRuns {
   Study study_;
   Store store_;
   bool other_builds_;
-  std::map<std::string, std::unique_ptr<train::Corpus>> corpora_;  // by the settings that make them
+  std::map<std::string, std::unique_ptr<train::LanguageModelling>>
+      corpora_;  // by the settings that make them
   std::vector<Point> points_;
   std::map<Point, std::string> ids_;
   std::map<std::string, RunSpec> specs_;

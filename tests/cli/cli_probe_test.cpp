@@ -129,6 +129,9 @@ TEST_F(ProbeCli, MistakesGetOneLineAndLeaveNothing) {
   larger["n_embd"] = 32;
   folder.write("larger/config.json", larger.dump());
   folder.write("larger/model.safetensors", weights);
+  const std::string data = folder.read("my run/data.json");
+  for (const char* name : {"larger", "elsewhere"})
+    folder.write(std::string(name) + "/data.json", data);
   nlohmann::json elsewhere = nlohmann::json::parse(config);
   elsewhere["text"] = "gone.txt";
   folder.write("elsewhere/config.json", elsewhere.dump());
@@ -143,8 +146,8 @@ TEST_F(ProbeCli, MistakesGetOneLineAndLeaveNothing) {
       {{"garbage", "--dropout", "0.1"}, {"garbage/model.safetensors", "header"}},
       {{"broken", "--dropout", "0.1"}, {"broken/config.json", "JSON"}},
       {{"wrong", "--dropout", "0.1"}, {"wrong/config.json", "n_layer", "whole number"}},
-      {{"larger", "--dropout", "0.1"}, {"larger/model.safetensors", "shape"}},
-      {{"elsewhere", "--dropout", "0.1"}, {"gone.txt", "no such file"}},
+      {{"larger", "--dropout", "0.1"}, {"'larger'", "model.safetensors is not of the run"}},
+      {{"elsewhere", "--dropout", "0.1"}, {"'elsewhere'", "model.safetensors is not of the run"}},
       {{"my run"}, {"nothing to compare", "--dropout 0.1"}},
       {{"my run", "--reg", "label_smoothing:0.1"}, {"nothing to compare"}},
       {{"my run", "--n-layer", "1", "--dropout", "0.1"}, {"n_layer", "'my run'", "leave it out"}},

@@ -163,7 +163,7 @@ train::Settings tiny() {
 }
 
 TEST(Profile, OfRealStepsAddsUp) {
-  const train::Corpus corpus = tests::small_corpus(5000, 100);
+  const train::LanguageModelling corpus(tests::small_corpus(5000, 100));
   const std::vector<std::string> texts = {"none", "dropout=0.1"};
   ProfileOptions options;
   options.steps = 6;
@@ -203,7 +203,7 @@ TEST(Profile, OfRealStepsAddsUp) {
 
 // The slices up to a step's end are its sample, and it spans them.
 TEST(Profile, TheTraceTellsWhatTheSamplesSumUp) {
-  const train::Corpus corpus = tests::small_corpus(5000, 100);
+  const train::LanguageModelling corpus(tests::small_corpus(5000, 100));
   const std::vector<std::string> texts = {"none"};
   ProfileOptions options;
   options.steps = 2;
@@ -235,7 +235,7 @@ TEST(Profile, TheTraceTellsWhatTheSamplesSumUp) {
 
 // Dropout that is off from half of the budget on.
 TEST(Profile, StepsAreMadeAtTheProgressAskedFor) {
-  const train::Corpus corpus = tests::small_corpus(5000, 100);
+  const train::LanguageModelling corpus(tests::small_corpus(5000, 100));
   const std::vector<std::string> texts = {"none", "reg=dropout:0.5~early_cut:0.5"};
   for (const double progress : {0.25, 0.75}) {
     ProfileOptions options;

@@ -97,6 +97,7 @@ class Check {
     params_.allocate(1);
     fill();
     train::AdamW optimizer(params_, config_.adam);
+    train::Moments moments(params_);
 
     const auto n = static_cast<std::size_t>(t.batch * config_.gpt.block_size);
     std::vector<std::int32_t> x = file_.at("x").i32(), y = file_.at("y").i32();
@@ -114,7 +115,7 @@ class Check {
       if (s == 0 && gpt.logits) compare("logits", plan.view(gpt.logits).f32(), file_.at("logits"));
       plan.backward({});
       if (s == 0) compare_gradients();
-      const double loss = static_cast<double>(plan.loss()), norm = optimizer.step(t.lr);
+      const double loss = static_cast<double>(plan.loss()), norm = optimizer.step(moments, t.lr);
       if (!(std::abs(loss - losses[s]) <= kGoldenTolerance))
         wrong_.push_back(concat("loss of step ", s, ": ", loss, " instead of ", losses[s]));
       if (!(std::abs(norm - norms[s]) <= kGoldenTolerance * norms[s]))

@@ -10,7 +10,7 @@
 #include "models/norm_table.h"
 #include "ops/noise_op.h"
 #include "tests/train/small_corpus.h"
-#include "train/trainer.h"
+#include "train/run.h"
 
 namespace {
 
@@ -140,15 +140,16 @@ train::Settings settings(bool recalibrate) {
 }
 
 TEST(BatchNorm, RecalibrationTouchesNothingButTheLastEvaluation) {
-  const train::Corpus corpus = tests::small_corpus(4000, 500);
-  train::Trainer with(settings(true), corpus), without(settings(false), corpus);
+  const train::LanguageModelling task = tests::small_task(4000, 500);
+  train::Trainer with(settings(true), task), without(settings(false), task);
   std::vector<double> losses[2];
   const auto note = [](std::vector<double>& to) {
-    return [&to](const train::Progress& p) {
+    return train::CallSink([&to](const train::Progress& p) {
       if (p.val_loss) to.push_back(*p.val_loss);
-    };
+    });
   };
-  const train::RunResult a = with.run(note(losses[0])), b = without.run(note(losses[1]));
+  train::CallSink first = note(losses[0]), second = note(losses[1]);
+  const train::RunResult a = train::run(with, {&first}), b = train::run(without, {&second});
   EXPECT_EQ(a.running_loss, b.running_loss);
   ASSERT_EQ(losses[0].size(), losses[1].size());
   for (std::size_t i = 0; i + 1 < losses[0].size(); ++i) EXPECT_EQ(losses[0][i], losses[1][i]);
@@ -159,7 +160,9 @@ TEST(BatchNorm, RecalibrationTouchesNothingButTheLastEvaluation) {
     if (!p[i].trainable) continue;
     EXPECT_TRUE(std::equal(p.value(i), p.value(i) + p[i].shape.numel(), q.value(i))) << p[i].name;
   }
-  EXPECT_EQ(value(p, "ln_f.num_batches_tracked"), train::Recalibration::kBatches);
+  EXPECT_EQ(value(p, "ln_f.num_batches_tracked"), 64);
+  EXPECT_EQ(a.recalibration.steps, 64);
+  EXPECT_EQ(b.recalibration.steps, 0);
   EXPECT_EQ(value(q, "ln_f.num_batches_tracked"), 30);
 }
 

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(Nano, RepeatsBitByBitForAnyNumberOfThreads) {
-  const train::Corpus corpus = small_corpus(20000, 2000);
+  const train::LanguageModelling corpus(tests::small_corpus(20000, 2000));
   for (const char* dropout : {"0", "0.1"}) {
     const std::vector<train::Assignment> nano = {{"preset", "nano", ""}, {"dropout", dropout, ""}};
     const train::Settings s = train::resolve({}, nano);

@@ -137,12 +137,6 @@ TEST(TokenizerTest, UnknownSymbolsAreNamedWithTheirOffset) {
   expect_error([&] { (void)Tokenizer().encode("a"); }, {"0x61"});
 }
 
-TEST(TokenizerTest, NamesRoundTrip) {
-  for (const auto kind : {TokenizerKind::kByte, TokenizerKind::kChar})
-    EXPECT_EQ(train::parse_tokenizer(train::tokenizer_name(kind)), kind);
-  expect_error([] { train::parse_tokenizer("bpe"); }, {"'bpe'", "byte or char"});
-}
-
 TEST_F(CorpusFiles, SplitsAtTheLastTenth) {
   std::string text;
   for (int i = 0; i < 105; ++i) text += static_cast<char>('a' + i % 26);
@@ -189,7 +183,9 @@ TEST_F(CorpusFiles, HashSeesContentSplitAndTokenizerButNotTheName) {
   EXPECT_NE(hash(a), hash(a, d));
   EXPECT_NE(hash(a), hash(a, std::nullopt, TokenizerKind::kByte));
   EXPECT_NE(hash(a), hash(a, std::nullopt, TokenizerKind::kChar, 0.3));
-  EXPECT_EQ(hash(a), 17659287500055855251ULL);  // the same on every machine
+  EXPECT_EQ(
+      hash(a),
+      "8be27cb47b71e1c1bb67dcf3c2e5de17");  // also of Python's xxhash: length and bytes of each
 }
 
 TEST_F(CorpusFiles, MistakesAreNamed) {

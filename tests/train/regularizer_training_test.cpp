@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "train/data/language_modelling.h"
 #include "train/trainer.h"
 
 namespace {
@@ -15,9 +16,11 @@ constexpr int kVocab = 11;
 class Training : public testing::Test {
  protected:
   Training() {
-    corpus_.vocab = kVocab;
-    for (int i = 0; i < 600; ++i) corpus_.train.push_back(i * i % kVocab);
-    corpus_.val = corpus_.train;
+    train::Corpus corpus;
+    corpus.vocab = kVocab;
+    for (int i = 0; i < 600; ++i) corpus.train.push_back(i * i % kVocab);
+    corpus.val = corpus.train;
+    task_ = std::make_unique<train::LanguageModelling>(std::move(corpus));
   }
   /// The reported loss of each of 3 steps.
   std::vector<double> losses(const std::string& reg, std::int64_t micro_steps = 1) {
@@ -25,14 +28,14 @@ class Training : public testing::Test {
     s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = kT, s.batch = 12;
     s.grad_accum = micro_steps;
     s.reg = reg;
-    train::Trainer trainer(s, corpus_);
+    train::Trainer trainer(s, *task_);
     std::vector<double> out;
     for (std::uint64_t i = 0; i < 3; ++i) out.push_back(trainer.step(i, 0.1));
     flops_ = trainer.flops_per_step();
     evaluated_ = trainer.evaluate();
     return out;
   }
-  train::Corpus corpus_;
+  std::unique_ptr<train::LanguageModelling> task_;
   double flops_ = 0, evaluated_ = 0;
 };
 
@@ -61,7 +64,7 @@ TEST_F(Training, TheAliasIsTheDefaultOfDropout) {
   const std::vector<double> reg = losses("dropout:0.2");
   train::Settings s;
   s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = kT, s.batch = 12, s.dropout = 0.2;
-  train::Trainer trainer(s, corpus_);
+  train::Trainer trainer(s, *task_);
   for (std::uint64_t i = 0; i < 3; ++i) EXPECT_EQ(trainer.step(i, 0.1), reg[i]);
 }
 

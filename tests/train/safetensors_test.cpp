@@ -38,9 +38,10 @@ TEST(Safetensors, WhatIsWrittenIsReadBack) {
   declare(other);
   params.allocate(1);
   other.allocate(2);
-  write_safetensors(path, params, {{"format", "isodrop"}});
+  write_safetensors(path, params, {{"note", "mine"}});
   const TensorFile file = read_safetensors(path);
   EXPECT_EQ(file.metadata.at("format"), "isodrop");
+  EXPECT_EQ(file.metadata.at("note"), "mine");
   ASSERT_EQ(file.tensors.size(), 2U);
   EXPECT_EQ(file.at("a.weight").shape, (std::vector<std::int64_t>{3, 2}));
   EXPECT_EQ(file.at("b").f32(), std::vector<float>(5, 2.0F));
@@ -96,7 +97,7 @@ TEST(Safetensors, RefusesWhatIsNoSafetensorsFile) {
   refuse(R"({"t":{}})", "header");
   refuse(R"({"t":7})", "header");
   refuse(R"({"__metadata__":{"a":1}})", "header");
-  refuse(entry("F16", "[2,2]", "[0,8]"), "dtype F16");
+  refuse(entry("F16", "[2,2]", "[0,8]"), "dtype 'F16'");
   refuse(entry("F32", "[2,3]", "[0,16]"), "do not match its shape");
   refuse(entry("F32", "[4294967296,4294967296]", "[0,0]"), "larger than the file");
   refuse(entry("F32", "[-2]", "[0,8]"), "bad shape");
@@ -104,6 +105,29 @@ TEST(Safetensors, RefusesWhatIsNoSafetensorsFile) {
   refuse(entry("F32", "[4]", "[8,24]"), "do not match its shape");
   refuse(entry("F32", "[2]", "[8,0]"), "do not match its shape");
   refuse(entry("F32", "[2]", "[0]"), "bad data_offsets");
+  refuse(entry("F32", "[4]", R"({"0":0,"1":16})"), "bad data_offsets");
+  refuse(entry("F32", R"({"0":4})", "[0,16]"), "bad shape");
+  refuse(entry("F32", "[0,18446744073709551615]", "[0,0]"), "larger than the file");
+  const auto two = [&](const char* first, const char* second, const char* shape) {
+    const auto one = [&](const char* name, const char* range) {
+      return engine::concat('"', name, R"(":{"dtype":"F32","shape":)", shape, R"(,"data_offsets":)",
+                            range, "}");
+    };
+    return engine::concat('{', one("a", first), ',', one("b", second), '}');
+  };
+  EXPECT_EQ(read_safetensors(written(folder, two("[8,16]", "[0,8]", "[2]"), data)).tensors.size(),
+            2U);
+  refuse(two("[0,8]", "[0,8]", "[2]"), "byte 0 of its data belongs to two tensors");
+  refuse(two("[0,8]", "[4,12]", "[2]"), "byte 4 of its data belongs to two tensors");
+  refuse(two("[0,4]", "[8,12]", "[1]"), "byte 4 of its data belongs to none");
+  refuse(two("[4,8]", "[8,16]", "[1]"), "do not match its shape");
+  refuse(two("[0,4]", "[4,8]", "[1]"), "byte 8 of its data belongs to no tensor");
+  refuse("{}", "byte 0 of its data belongs to no tensor");
+  const std::string once = entry("F32", "[4]", "[0,16]").substr(1);
+  refuse("{" + once.substr(0, once.size() - 1) + "," + once, "the key 't' is there twice");
+  refuse(R"({"__metadata__":{"xxh3_128":"0"},)" + once, "not those that were written");
+  refuse(R"({"__metadata__":{"format":"isodrop"},)" + once, "no checksum");
+  refuse(R"({"__metadata__":[]})", "__metadata__ is not an object");
 }
 
 TEST(Safetensors, NamesTheTensorThatIsMissingOrDiffers) {

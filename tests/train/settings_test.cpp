@@ -201,7 +201,7 @@ TEST(Settings, JsonRoundTrip) {
                                     {"bias", "true"},
                                     {"text", "a b.txt"},
                                     {"budget", "3epochs"},
-                                    {"seed", "9223372036854775807"},
+                                    {"seed", "18446744073709551615"},
                                     {"dropout", "0.1"}})
     train::set(s, name, value);
   const std::string text = train::to_json(s).dump();
@@ -209,6 +209,37 @@ TEST(Settings, JsonRoundTrip) {
   EXPECT_EQ(train::from_json(json::parse(train::to_json(Settings{}).dump()), ""), Settings{});
   EXPECT_EQ(train::from_json(json::object(), "c"), Settings{}) << "missing settings have defaults";
   EXPECT_EQ(train::to_json(s).size(), train::settings_table().size());
+}
+
+// Through a double, 2^53 and 2^53 + 1 would be one seed.
+TEST(Settings, SeedsAreWholeNumbersOf64Bits) {
+  constexpr std::uint64_t kExact = std::uint64_t{1} << 53;
+  for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{7}, kExact - 1, kExact,
+                                   kExact + 1, ~std::uint64_t{0} - 1, ~std::uint64_t{0}}) {
+    Settings s;
+    train::set(s, "seed", std::to_string(seed));
+    EXPECT_EQ(s.seed, seed);
+    const auto written = train::to_json(s);
+    EXPECT_EQ(written["seed"].is_string(), seed >= kExact) << seed;
+    EXPECT_EQ(train::from_json(json::parse(written.dump()), "c").seed, seed);
+    // A number is read as well, wherever it came from.
+    EXPECT_EQ(train::from_json(json::parse("{\"seed\": " + std::to_string(seed) + "}"), "c").seed,
+              seed);
+  }
+  expect_has(set_error("seed", "-1"), "'-1' is out of range; give a whole number in [0, 2^64)");
+  expect_has(set_error("seed", "18446744073709551616"), "is out of range");
+  expect_has(set_error("seed", "1e3"), "is not a whole number");
+  expect_has(set_error("seed", "-x"), "is not a whole number");
+}
+
+TEST(Settings, MicroStepsOfBatchnormAreNoted) {
+  Settings s;
+  train::set(s, "grad_accum", "2");
+  EXPECT_TRUE(train::notes(s).empty());
+  train::set(s, "norm", "batchnorm");
+  ASSERT_EQ(train::notes(s).size(), 2u);
+  expect_has(train::notes(s)[1], "each micro-step of 6 rows");
+  expect_has(train::notes(s)[1], "not of the whole batch of 12");
 }
 
 TEST(Settings, UntrustedJson) {
@@ -220,7 +251,14 @@ TEST(Settings, UntrustedJson) {
   expect_has(error(R"({"n_layer": "3"})"), "config.json: n_layer '\"3\"' is not a whole number");
   expect_has(error(R"({"n_layer": 3.0})"), "is not a whole number");
   expect_has(error(R"({"n_layer": -1})"), "is out of range");
-  expect_has(error(R"({"seed": 18446744073709551615})"), "is out of range");
+  expect_has(error(R"({"seed": 18446744073709551616})"),
+             "is no seed; give a whole number in [0, 2^64)");
+  expect_has(error(R"({"seed": -1})"), "is no seed");
+  expect_has(error(R"({"seed": 1.0})"), "is no seed");
+  expect_has(error(R"({"seed": 1e300})"), "is no seed");
+  expect_has(error(R"({"seed": "18446744073709551616"})"), "is no seed");
+  expect_has(error(R"({"seed": "1x"})"), "is no seed");
+  expect_has(error(R"({"n-layer": 3})"), "unknown setting 'n-layer'; did you mean 'n_layer'?");
   expect_has(error(R"({"lr": null})"), "is not a number");
   expect_has(error(R"({"bias": 1})"), "is neither true nor false");
   expect_has(error(R"({"text": ["a"]})"), "is not a string");

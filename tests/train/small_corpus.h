@@ -4,7 +4,7 @@
 #include <string>
 
 #include "engine/rng.h"
-#include "train/data/corpus.h"
+#include "train/data/language_modelling.h"
 
 namespace tests {
 
@@ -36,6 +36,10 @@ inline train::Corpus small_corpus(std::size_t train_tokens, std::size_t val_toke
   corpus.vocab = corpus.codec.vocab();
   corpus.hash = train::hash_corpus(corpus);
   return corpus;
+}
+
+inline train::LanguageModelling small_task(std::size_t train_tokens, std::size_t val_tokens) {
+  return train::LanguageModelling(small_corpus(train_tokens, val_tokens));
 }
 
 }  // namespace tests

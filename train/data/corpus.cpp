@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "engine/error.h"
-#include "engine/rng.h"
+#include "train/hash.h"
 
 namespace train {
 
@@ -22,16 +22,6 @@ using engine::require;
 namespace {
 
 namespace fs = std::filesystem;
-
-void hash_bytes(std::uint64_t& h, std::string_view bytes) {
-  h = engine::mix64(h ^ bytes.size());
-  for (const char byte : bytes) h = engine::mix64(h ^ static_cast<unsigned char>(byte));
-}
-
-void hash_tokens(std::uint64_t& h, const std::vector<std::int32_t>& tokens) {
-  h = engine::mix64(h ^ tokens.size());
-  for (const std::int32_t token : tokens) h = engine::mix64(h ^ static_cast<std::uint32_t>(token));
-}
 
 void require_readable_kind(const std::string& path) {
   std::error_code error;
@@ -90,13 +80,11 @@ void require_window(const Corpus& corpus, std::int64_t block_size, std::string_v
   check(size(corpus.val), "validation", val_source);
 }
 
-std::uint64_t hash_corpus(const Corpus& corpus) {
-  std::uint64_t h = 0;
-  hash_bytes(h, corpus.tokenizer);
-  for (const std::string& piece : corpus.codec.pieces()) hash_bytes(h, piece);
-  hash_tokens(h, corpus.train);
-  hash_tokens(h, corpus.val);
-  return h;
+std::string hash_corpus(const Corpus& corpus) {
+  Hash hash;
+  hash.add(corpus.tokenizer);
+  for (const std::string& piece : corpus.codec.pieces()) hash.add(piece);
+  return hash.add(corpus.train).add(corpus.val).hex();
 }
 
 Corpus load_text(const std::string& text_path, const std::optional<std::string>& val_path,

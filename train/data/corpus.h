@@ -16,7 +16,7 @@ struct Corpus {
   std::int64_t vocab = 0;  // V: every id is in [0, V)
   std::vector<std::int32_t> train, val;
   double val_bytes_per_token = 1;  // of the validation split: nats / (this · ln 2) = bits per byte
-  std::uint64_t hash = 0;          // of vocabulary, tokenizer, both splits; not of the name
+  std::string hash;                // of tokenizer, vocabulary, both splits; not of the name
   // Known for the built-in corpus only, nats per token of `val`: the least any model can reach, and
   // the least for one that sees a window of T tokens alone (see synthetic_filter.h).
   std::optional<double> bayes_loss, bayes_loss_window;
@@ -45,7 +45,7 @@ Corpus load_text(const std::string& text_path, const std::optional<std::string>&
 void require_window(const Corpus& corpus, std::int64_t block_size, std::string_view train_source,
                     std::string_view val_source);
 
-/// Corpus::hash, the same on every machine.
-std::uint64_t hash_corpus(const Corpus& corpus);
+/// Corpus::hash: 32 hex digits (XXH3-128), the same on every machine.
+std::string hash_corpus(const Corpus& corpus);
 
 }  // namespace train

@@ -38,9 +38,4 @@ Corpus load_corpus(const Settings& s) {
                         s.block_size);
 }
 
-std::int64_t synthetic_vocabulary() {
-  static const std::int64_t vocab = make_synthetic(kCorpusSeed, 4096, 4096, 8).vocab;
-  return vocab;
-}
-
 }  // namespace train

@@ -5,16 +5,13 @@
 
 namespace train {
 
-/// The text of settings.text, or where there is none the built-in corpus with fresh_tokens(settings)
-/// training tokens. Throws engine::Error.
+/// The text of settings.text, or where there is none the built-in corpus with
+/// fresh_tokens(settings) training tokens. Throws engine::Error.
 Corpus load_corpus(const Settings& settings);
 
 /// Training tokens of the built-in corpus: settings.corpus_tokens, or where that is 0 enough that
 /// none is seen twice unless it is meant to be: what the budget reads, twice a stretch of unique
 /// tokens (so that seeds take different ones), at least 2^20.
 std::int64_t fresh_tokens(const Settings& settings);
-
-/// V of the built-in corpus.
-std::int64_t synthetic_vocabulary();
 
 }  // namespace train

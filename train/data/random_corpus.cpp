@@ -16,6 +16,7 @@ Corpus random_corpus(const Settings& settings) {
   };
   fill(corpus.train, static_cast<std::size_t>(16 * settings.block_size + 100'000));
   fill(corpus.val, static_cast<std::size_t>(settings.block_size + 1));
+  corpus.hash = hash_corpus(corpus);
   return corpus;
 }
 

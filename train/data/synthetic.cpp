@@ -44,6 +44,12 @@ constexpr std::uint32_t kGrammar[kRoles][kRoles] = {
 };
 constexpr std::uint32_t kStay = 125, kLeave = 1;  // the topic, per word: 125 to 1 + 1 + 1
 
+std::string alphabet() {
+  std::string symbols = ".,\n ";
+  symbols.append(kConsonants).append(kVowels);
+  return symbols;
+}
+
 struct Word {
   std::string letters;
   std::size_t topic, role, rank;
@@ -113,6 +119,8 @@ std::vector<std::uint64_t> cumulate(const std::vector<std::uint32_t>& weights, s
 
 }  // namespace
 
+std::int64_t synthetic_vocabulary() { return static_cast<std::int64_t>(alphabet().size()); }
+
 WordHmm make_language(std::uint64_t corpus_seed) {
   WordHmm language;
   language.states = kTopics * kRoles;
@@ -173,9 +181,8 @@ Corpus make_synthetic(std::uint64_t corpus_seed, std::int64_t train_tokens, std:
   check(val_tokens, "validation");
 
   const WordHmm language = make_language(corpus_seed);
-  std::string alphabet = ".,\n ";
-  alphabet.append(kConsonants).append(kVowels);
-  const std::array<Source, 1> source{Source{alphabet, "the built-in corpus"}};
+  const std::string symbols = alphabet();
+  const std::array<Source, 1> source{Source{symbols, "the built-in corpus"}};
   const std::string val =
       generate_text(language, corpus_seed, "val", static_cast<std::size_t>(val_tokens));
 

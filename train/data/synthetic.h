@@ -29,6 +29,9 @@ struct WordHmm {
   std::vector<std::uint32_t> emission;    // (states, entries)
 };
 
+/// V of the language: its alphabet is the same for every seed.
+std::int64_t synthetic_vocabulary();
+
 /// The generated language: 16 states, 204 words, 28 symbols.
 WordHmm make_language(std::uint64_t corpus_seed);
 

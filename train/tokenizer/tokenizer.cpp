@@ -26,12 +26,6 @@ std::string_view tokenizer_name(TokenizerKind kind) {
   return kind == TokenizerKind::kByte ? "byte" : "char";
 }
 
-TokenizerKind parse_tokenizer(std::string_view name) {
-  if (name == "byte") return TokenizerKind::kByte;
-  require(name == "char", "unknown tokenizer '", name, "': use byte or char");
-  return TokenizerKind::kChar;
-}
-
 char32_t next_code_point(std::string_view text, std::size_t& at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(at);

@@ -12,8 +12,6 @@ enum class TokenizerKind { kByte, kChar };
 
 /// "byte" or "char".
 std::string_view tokenizer_name(TokenizerKind kind);
-/// The inverse; Error for any other name.
-TokenizerKind parse_tokenizer(std::string_view name);
 
 /// One text and what to call it in messages (its file).
 struct Source {

@@ -1,0 +1,193 @@
+// Files from outside, thousands of times a little wrong: each is an error, or means what it says.
+// Never a crash, never silently something else.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstring>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "engine/error.h"
+#include "engine/rng.h"
+#include "tests/temp_folder.h"
+#include "tests/train/small_corpus.h"
+#include "train/files.h"
+#include "train/safetensors.h"
+#include "train/settings.h"
+
+namespace train {
+namespace {
+
+using tests::TempFolder;
+
+constexpr std::array kNumbers = {"0",
+                                 "-1",
+                                 "1",
+                                 "7",
+                                 "2147483648",
+                                 "4294967296",
+                                 "9223372036854775807",
+                                 "9223372036854775808",
+                                 "18446744073709551615",
+                                 "18446744073709551616",
+                                 "1e999",
+                                 "1e300",
+                                 "0.5",
+                                 "null",
+                                 "true",
+                                 "\"x\"",
+                                 "[]",
+                                 "{}"};
+
+/// One change of a file.
+class Mutator {
+ public:
+  explicit Mutator(std::uint64_t seed)
+      : random_(engine::stream_key(seed, engine::Stream::kSample), 7) {}
+
+  std::string mutate(std::string s) {
+    switch (below(8)) {
+      case 0:
+        s[below(s.size())] ^= static_cast<char>(1 << below(8));
+        break;
+      case 1:
+        s.resize(below(s.size()));
+        break;
+      case 2:
+        s.insert(below(s.size() + 1), 1 + below(4), static_cast<char>(below(256)));
+        break;
+      case 3: {
+        const std::size_t at = below(s.size());
+        s.erase(at, 1 + below(std::min<std::size_t>(16, s.size() - at)));
+        break;
+      }
+      case 4: {  // a number by a hostile one
+        const auto [at, n] = number(s);
+        s.replace(at, n, kNumbers[below(kNumbers.size())]);
+        break;
+      }
+      case 5: {  // two numbers change places
+        auto a = number(s), b = number(s);
+        if (a.first > b.first) std::swap(a, b);
+        if (a.first + a.second > b.first) break;
+        const std::string first = s.substr(a.first, a.second), second = s.substr(b.first, b.second);
+        s.replace(b.first, b.second, first);
+        s.replace(a.first, a.second, second);
+        break;
+      }
+      case 6: {  // a stretch a second time
+        const std::size_t at = below(s.size()),
+                          n = 1 + below(std::min<std::size_t>(64, s.size() - at));
+        s.insert(below(s.size() + 1), s.substr(at, n));
+        break;
+      }
+      default: {  // the first eight bytes, which may be a size
+        constexpr std::uint64_t kSizes[] = {0, 1, 1u << 20, 1ULL << 40, 1ULL << 63, ~0ULL, ~7ULL};
+        const std::uint64_t size = kSizes[below(std::size(kSizes))];
+        std::memcpy(s.data(), &size, std::min<std::size_t>(8, s.size()));
+      }
+    }
+    return s;
+  }
+
+ private:
+  std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_.below(n)); }
+  /// Where one of the file's runs of digits is; anywhere where there is none.
+  std::pair<std::size_t, std::size_t> number(const std::string& s) {
+    const auto digit = [&](std::size_t i) { return i < s.size() && s[i] >= '0' && s[i] <= '9'; };
+    const std::size_t start = below(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      std::size_t at = (start + i) % s.size(), n = 0;
+      if (!digit(at)) continue;
+      while (at > 0 && digit(at - 1)) --at;
+      while (digit(at + n)) ++n;
+      return {at, n};
+    }
+    return {start, 1};
+  }
+
+  engine::Sequence random_;
+};
+
+/// Mutates `valid` so many times. `read` throws engine::Error, or checks what it read. At least
+/// `refused` of a thousand must be errors, or the test tests nothing.
+void mutate(const std::string& valid, int times, int refused,
+            const std::function<void(const std::string&)>& read) {
+  read(valid);
+  int errors = 0;
+  for (int i = 0; i < times && !testing::Test::HasFailure(); ++i) {
+    const std::string text = Mutator(static_cast<std::uint64_t>(i)).mutate(valid);
+    SCOPED_TRACE(engine::concat("mutation ", i));
+    try {
+      read(text);
+    } catch (const engine::Error& e) {
+      ++errors;
+      EXPECT_NE(std::string(e.what()), "");
+      EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();
+    }
+  }
+  EXPECT_GE(errors * 1000, refused * times) << errors << " errors";
+}
+
+TEST(Mutation, Safetensors) {
+  const TempFolder folder;
+  engine::Params params;
+  params.declare("h.0.ln_1.weight", {6}, {engine::Init::Kind::kNormal, 1});
+  params.declare("wte", {4, 3}, {engine::Init::Kind::kNormal, 1});
+  params.declare("h.1.ln_1.weight", {6}, {engine::Init::Kind::kNormal, 1});
+  params.allocate(1);
+  const auto path = folder.path() / "w.safetensors";
+  write_safetensors(path, params, {{"run", "0123456789abcdef"}});
+  const TensorFile valid = read_safetensors(path);
+  mutate(folder.read("w.safetensors"), 6000, 850, [&](const std::string& bytes) {
+    folder.write("w.safetensors", bytes);
+    const TensorFile read = read_safetensors(path);
+    ASSERT_EQ(read.tensors.size(), valid.tensors.size());
+    for (const auto& [name, t] : valid.tensors) {
+      ASSERT_TRUE(read.tensors.contains(name)) << name;
+      EXPECT_EQ(read.at(name).dtype, t.dtype);
+      EXPECT_EQ(read.at(name).shape, t.shape);
+      EXPECT_EQ(read.at(name).bytes, t.bytes);
+    }
+  });
+}
+
+TEST(Mutation, Config) {
+  Settings s;
+  s.seed = ~std::uint64_t{0};
+  s.min_lr = 1e-5;
+  s.text = "a book.txt";
+  s.reg = "dropout:0.1@attn/mlp+drop_path:0.1~late:0.5";
+  mutate(to_json(s).dump(2), 6000, 300, [&](const std::string& text) {
+    const nlohmann::json json = parse_json(text, "config.json", "make it again");
+    const Settings read = from_json(json, "config.json");
+    const nlohmann::ordered_json again = to_json(read);
+    EXPECT_EQ(from_json(again, "again"), read);
+    for (const auto& [key, value] : json.items()) {
+      ASSERT_TRUE(again.contains(key)) << key;
+      if (key == "seed") {
+        EXPECT_EQ(seed_from_json(value), read.seed);
+      } else if (key == "reg" || key == "budget") {  // of several spellings one is kept
+        Settings spelled;
+        set(spelled, key, value.get<std::string>());
+        EXPECT_EQ(key == "reg" ? spelled.reg : spelled.budget, again[key]);
+      } else {
+        EXPECT_EQ(nlohmann::json(again[key]), value) << key;
+      }
+    }
+  });
+}
+
+TEST(Mutation, Text) {
+  const TempFolder folder;
+  for (const TokenizerKind kind : {TokenizerKind::kChar, TokenizerKind::kByte})
+    mutate("Grüße, 10 Bäume – 2 € für 3 😀.\n" + tests::small_text(60), 3000,
+           kind == TokenizerKind::kChar ? 100 : 1, [&](const std::string& text) {
+             const std::string path = folder.write("text", text).string();
+             const Corpus corpus = load_text(path, std::nullopt, kind, 4);
+             EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val), text);
+           });
+}
+
+}  // namespace
+}  // namespace train

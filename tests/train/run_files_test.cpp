@@ -1,0 +1,162 @@
+// A run's folder: what belongs together stays together, and whoever reads it can tell.
+#include "train/run_files.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+#include "tests/train/small_corpus.h"
+
+namespace train {
+namespace {
+
+namespace fs = std::filesystem;
+using tests::small_corpus;
+
+class RunFilesTest : public testing::Test {
+ protected:
+  RunFilesTest() {
+    params.declare("w", {3}, {engine::Init::Kind::kConstant, 2});
+    params.allocate(1);
+  }
+  RunFiles begin(const std::string& name, const Settings& s, const Task& of) const {
+    return {folder.path() / name, s, of, nlohmann::ordered_json::object()};
+  }
+  void make(const std::string& name, const Settings& s, const Task& of) const {
+    const RunFiles files = begin(name, s, of);
+    files.write_summary({{"status", "ok"}});
+    files.write_weights(params);
+  }
+  std::string error(const std::string& name) const {
+    return tests::error_of([&] { (void)read_run(folder.path() / name); });
+  }
+  void move(const std::string& from, const std::string& to) const {
+    fs::copy_file(folder.path() / from, folder.path() / to, fs::copy_options::overwrite_existing);
+  }
+
+  const tests::TempFolder folder;
+  const LanguageModelling task{small_corpus(300, 50)};
+  engine::Params params;
+  Settings settings;
+};
+
+TEST_F(RunFilesTest, KeepSettingsDataAndWeights) {
+  settings.lr = 0.25;
+  settings.seed = ~std::uint64_t{0};
+  make("run", settings, task);
+  const SavedRun run = read_run(folder.path() / "run");
+  EXPECT_EQ(run.settings, settings);
+  EXPECT_EQ(run.weights.at("w").f32(), std::vector<float>(3, 2.0F));
+  EXPECT_EQ(run.data.task, "lm");
+  EXPECT_EQ(run.data.hash, task.corpus().hash);
+  EXPECT_EQ(run.data.encoding["tokenizer"], "char");
+  EXPECT_EQ(run.data.encoding["pieces"].get<std::vector<std::string>>(), task.corpus().pieces());
+  EXPECT_NO_THROW(require_same_data(run, task));
+}
+
+// Training again into a folder, stopped early: the old weights were taken for the new run's.
+TEST_F(RunFilesTest, StaleFilesAreGoneBeforeTheNewOnesCome) {
+  make("run", settings, task);
+  folder.write("run/notes.txt", "mine");
+  settings.n_layer = 2;
+  begin("run", settings, task);
+  EXPECT_FALSE(fs::exists(folder.path() / "run/model.safetensors"));
+  EXPECT_FALSE(fs::exists(folder.path() / "run/summary.json"));
+  EXPECT_EQ(folder.read("run/notes.txt"), "mine");
+  EXPECT_NE(error("run").find("holds no weights"), std::string::npos) << error("run");
+  // The old run is whole where it was moved to, and an unfinished one does not push it away.
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, Settings{});
+  begin("run", settings, task);
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, Settings{});
+  make("run", settings, task);
+  begin("run", Settings{}, task);
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, settings);
+}
+
+TEST_F(RunFilesTest, FilesOfTwoRunsAreNoRun) {
+  Settings other = settings;
+  other.dropout = 0.1;
+  make("a", settings, task);
+  make("b", other, task);
+  EXPECT_EQ(error("a"), "");
+  for (const char* file : {"/model.safetensors", "/config.json"}) {
+    make("mixed", settings, task);
+    move("b" + std::string(file), "mixed" + std::string(file));
+    EXPECT_NE(error("mixed").find("is not of the run"), std::string::npos) << file;
+  }
+  make("other data", settings, LanguageModelling(small_corpus(301, 50)));
+  make("mixed", settings, task);
+  move("other data/data.json", "mixed/data.json");
+  EXPECT_NE(error("mixed").find("is not of the run"), std::string::npos);
+  make("mixed", settings, task);
+  write_safetensors(folder.path() / "mixed/model.safetensors", params, {});
+  EXPECT_NE(error("mixed").find("is not of the run"), std::string::npos) << "weights of nobody";
+}
+
+TEST_F(RunFilesTest, ChangedDataAreNoticed) {
+  make("run", settings, task);
+  const SavedRun run = read_run(folder.path() / "run");
+  Corpus corpus = small_corpus(300, 50);
+  std::swap(corpus.train[0], *std::find_if(corpus.train.begin(), corpus.train.end(),
+                                           [&](std::int32_t id) { return id != corpus.train[0]; }));
+  corpus.hash = hash_corpus(corpus);
+  const LanguageModelling edited(corpus);
+  EXPECT_NO_THROW(require_same_encoding(run, edited));
+  EXPECT_ERROR(require_same_data(run, edited), "the data are not those it was trained on");
+  const std::string text = tests::small_text(400) + "Q";  // one symbol more
+  const Source source{text, "text"};
+  corpus.codec = Tokenizer(TokenizerKind::kChar, {&source, 1});
+  corpus.hash = hash_corpus(corpus);
+  const LanguageModelling wider(corpus);
+  EXPECT_ERROR(require_same_encoding(run, wider), "another vocabulary");
+  EXPECT_ERROR(require_same_data(run, wider), "another vocabulary");
+  corpus = small_corpus(300, 50);
+  corpus.tokenizer = "byte";
+  EXPECT_ERROR(require_same_encoding(run, LanguageModelling(corpus)), "another vocabulary");
+}
+
+// Bytes that are no text by themselves are kept as numbers.
+TEST_F(RunFilesTest, PiecesThatAreNoTextAreKept) {
+  const std::string text = "a\xff\x80z a\xff\x80z";
+  const Source source{text, "text"};
+  Corpus corpus;
+  corpus.tokenizer = "byte";
+  corpus.codec = Tokenizer(TokenizerKind::kByte, {&source, 1});
+  corpus.vocab = corpus.codec.vocab();
+  corpus.train = corpus.val = corpus.codec.encode(text);
+  corpus.hash = hash_corpus(corpus);
+  const LanguageModelling bytes(corpus);
+  make("run", settings, bytes);
+  const SavedRun run = read_run(folder.path() / "run");
+  EXPECT_EQ(run.data.encoding["pieces"].dump(), R"([" ","a","z",[128],[255]])");
+  EXPECT_NO_THROW(require_same_data(run, bytes));
+}
+
+TEST_F(RunFilesTest, DataFilesAreNotTrusted) {
+  const auto said = [&](const std::string& data) {
+    make("run", settings, task);
+    folder.write("run/data.json", data);
+    return error("run");
+  };
+  const auto expect = [&](const std::string& data, const char* part) {
+    EXPECT_NE(said(data).find(part), std::string::npos) << data << ": " << said(data);
+  };
+  const std::string hash(32, 'a');
+  expect("{", "not valid JSON");
+  expect("[]", "has no text 'task'");
+  expect(R"({"task":"lm"})", "has no text 'hash'");
+  expect(R"({"task":"lm","hash":"x"})", "is not 32 hex digits");
+  expect(R"({"task":"lm","hash":")" + hash + R"("})", "has no object 'encoding'");
+  expect(R"({"task":"lm","hash":")" + hash + R"(","encoding":{}})", "is not of the run");
+  expect(R"({"task":"lm","task":"lm"})", "the key 'task' is there twice");
+  make("run", settings, task);
+  fs::remove(folder.path() / "run/data.json");
+  EXPECT_NE(error("run").find("no data.json"), std::string::npos);
+  EXPECT_ERROR(require_same_encoding({"f", {}, {"other", "", {}}, {}}, task),
+               "was trained on the task 'other', not on 'lm'");
+}
+
+}  // namespace
+}  // namespace train

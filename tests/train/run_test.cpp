@@ -1,0 +1,207 @@
+// The loop and the state: what is reported is what was measured, nothing is hidden that resuming
+// needs, schedules and budgets hold at their ends.
+#include "train/run.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "tests/train/small_corpus.h"
+#include "train/data/batches.h"
+#include "train/learning_rate.h"
+
+namespace train {
+namespace {
+
+using tests::small_corpus;
+using tests::small_task;
+
+Settings small_settings(const std::string& budget = "20steps") {
+  Settings s;
+  s.n_layer = 1;
+  s.n_head = 2;
+  s.n_embd = 32;
+  s.block_size = 16;
+  s.batch = 8;
+  s.budget = budget;
+  return s;
+}
+
+std::vector<float> weights(const Trainer& trainer) {
+  const engine::Params& p = *trainer.state().params;
+  std::vector<float> out;
+  for (int i = 0; i < static_cast<int>(p.list().size()); ++i)
+    out.insert(out.end(), p.value(i), p.value(i) + p[i].shape.numel());
+  return out;
+}
+
+/// Everything but where it lies in memory.
+void copy(const TrainState& from, TrainState& to) {
+  for (int i = 0; i < static_cast<int>(from.params->list().size()); ++i)
+    std::copy_n(from.params->value(i), (*from.params)[i].shape.numel(), to.params->value(i));
+  std::memcpy(to.moments.values.data(), from.moments.values.data(), from.moments.values.size());
+  to.moments.updates = from.moments.updates;
+  to.step = from.step;
+  to.spent = from.spent;
+  to.progress = from.progress, to.lr = from.lr, to.grad_norm = from.grad_norm;
+  to.loss_sum = from.loss_sum, to.loss_count = from.loss_count;
+  to.val_loss = from.val_loss, to.best_val_loss = from.best_val_loss;
+  to.next_eval = from.next_eval;
+  to.eval_seconds = from.eval_seconds;
+}
+
+TEST(TrainState, IsAllThatGoingOnNeeds) {
+  const LanguageModelling task = small_task(4000, 300);
+  for (const char* norm : {"layernorm", "batchnorm"}) {
+    Settings s = small_settings();
+    s.norm = norm;
+    s.dropout = 0.2;
+    s.eval_interval = 6;
+    s.lr = 1e-2;
+    Trainer whole(s, task), half(s, task), rest(s, task);
+    const RunResult expected = run(whole);
+    for (int i = 0; i < 8; ++i) {  // past an evaluation, and not at one
+      half.advance();
+      if (half.state().step != 6) continue;
+      half.state().best_val_loss = half.state().val_loss = half.evaluate();
+      half.state().loss_sum = 0, half.state().loss_count = 0;
+    }
+    copy(half.state(), rest.state());
+    std::vector<Progress> seen;
+    CallSink note([&](const Progress& p) { seen.push_back(p); });
+    const RunResult got = run(rest, {&note});
+    EXPECT_EQ(weights(rest), weights(whole)) << norm;
+    EXPECT_EQ(got.val_loss, expected.val_loss);
+    EXPECT_EQ(got.best_val_loss, expected.best_val_loss);
+    EXPECT_EQ(got.train_loss, expected.train_loss);
+    EXPECT_EQ(got.running_loss, expected.running_loss);
+    EXPECT_EQ(got.spent.steps, 20);
+    EXPECT_EQ(got.spent.tokens, expected.spent.tokens);
+    ASSERT_EQ(seen.size(), 3U);
+    EXPECT_EQ(seen[0].step, 12);
+  }
+}
+
+TEST(Run, BestIsTheLowestOnTheWay) {
+  const LanguageModelling task = small_task(4000, 600);
+  Settings s = small_settings("160steps");
+  s.unique_tokens = 64;  // learned by heart: validation gets worse
+  s.lr = 1e-2;
+  Trainer trainer(s, task);
+  std::vector<double> losses;
+  CallSink note([&](const Progress& p) {
+    if (p.val_loss) losses.push_back(*p.val_loss);
+  });
+  const RunResult r = run(trainer, {&note});
+  ASSERT_EQ(losses.size(), 20U);
+  EXPECT_EQ(r.val_loss, losses.back());
+  EXPECT_EQ(r.best_val_loss, *std::min_element(losses.begin(), losses.end()));
+  EXPECT_LT(*r.best_val_loss, *r.val_loss - 0.1);
+}
+
+TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
+  Corpus corpus = small_corpus(40000, 300);
+  Settings s = small_settings("5steps");
+  s.eval_interval = 5;
+  const auto result = [&](const Corpus& c) {
+    const LanguageModelling task(c);
+    Trainer trainer(s, task);
+    return run(trainer);
+  };
+  const RunResult r = result(corpus);
+  EXPECT_NE(r.train_loss, r.val_loss);
+  corpus.val.assign(corpus.train.begin(), corpus.train.begin() + 32768);
+  EXPECT_EQ(result(corpus).val_loss, r.train_loss);
+  // Of the stretch that is shown, where there is one.
+  s.unique_tokens = 500;
+  const auto stretch =
+      Batches(corpus.train, s.block_size, s.batch, s.seed, s.unique_tokens).reachable();
+  corpus.val.assign(stretch.begin(), stretch.end());
+  const RunResult repeated = result(corpus);
+  EXPECT_EQ(repeated.val_loss, repeated.train_loss);
+  EXPECT_EQ(corpus.val.size(), 500U);
+}
+
+TEST(Run, EverySinkIsTold) {
+  const LanguageModelling task = small_task(4000, 300);
+  Settings s = small_settings("4steps");
+  s.eval_interval = 2;
+  Trainer trainer(s, task);
+  int first = 0, second = 0;
+  CallSink one([&](const Progress&) { ++first; }), two([&](const Progress&) { ++second; });
+  run(trainer, {&one, &two});
+  EXPECT_GE(first, 2);
+  EXPECT_EQ(second, first);
+  EXPECT_TRUE(trainer.finished());
+}
+
+TEST(Trainer, ReducesOnceAStepBetweenBackwardAndTheUpdate) {
+  const LanguageModelling task = small_task(4000, 300);
+  Settings s = small_settings();
+  s.weight_decay = 0;
+  s.grad_accum = 2;
+  Trainer trainer(s, task);
+  const std::vector<float> before = weights(trainer);
+  int calls = 0;
+  trainer.reduce_with([&](engine::Params& p) {
+    ++calls;
+    double largest = 0;
+    for (int i = 0; i < static_cast<int>(p.list().size()); ++i)
+      for (std::int64_t k = 0; k < p[i].shape.numel(); ++k) {
+        largest = std::max(largest, static_cast<double>(std::abs(p.grad(i)[k])));
+        p.grad(i)[k] = 0;
+      }
+    EXPECT_GT(largest, 0) << "the gradients are there";
+  });
+  trainer.advance();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(trainer.state().grad_norm, 0);
+  EXPECT_EQ(weights(trainer), before);
+  trainer.reduce_with({});
+  trainer.advance();
+  EXPECT_NE(weights(trainer), before);
+}
+
+TEST(Trainer, TheFirstStepOfATimedBudgetLearns) {
+  const LanguageModelling task = small_task(4000, 300);
+  Trainer trainer(small_settings("100s"), task);
+  const std::vector<float> before = weights(trainer);
+  trainer.advance();
+  EXPECT_EQ(trainer.state().progress, 0);  // masks: nothing is spent yet
+  EXPECT_GT(trainer.state().lr, 0);
+  EXPECT_LT(trainer.state().lr, 1e-3);
+  EXPECT_NE(weights(trainer), before);
+}
+
+TEST(Trainer, ProgressIsTheMiddleOfTheStepFromTheFirstToTheLast) {
+  const LanguageModelling task = small_task(4000, 300);
+  Settings s = small_settings("16steps");
+  s.budget_share = 0.5;
+  Trainer trainer(s, task);
+  const LearningRate rate{s.lr, s.lr / 10, s.warmup};
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_FALSE(trainer.finished());
+    trainer.advance();
+    EXPECT_EQ(trainer.state().progress, (i + 0.5) / 8);
+    EXPECT_EQ(trainer.state().lr, rate.at((i + 0.5) / 8));
+    EXPECT_EQ(trainer.fraction(), (i + 1) / 8.0);
+  }
+  EXPECT_TRUE(trainer.finished());
+}
+
+TEST(LearningRate, HoldsAtItsEnds) {
+  const LearningRate rate{2, 0.5, 0.1};
+  EXPECT_EQ(rate.at(0), 0);
+  EXPECT_DOUBLE_EQ(rate.at(0.05), 1);
+  EXPECT_DOUBLE_EQ(rate.at(0.1), 2);
+  EXPECT_DOUBLE_EQ(rate.at(0.55), 1.25);  // half of the cosine
+  EXPECT_DOUBLE_EQ(rate.at(1), 0.5);
+  for (double x = 0.1; x < 0.9999; x += 0.001) EXPECT_GT(rate.at(x), rate.at(x + 0.001)) << x;
+  EXPECT_NEAR(rate.at(0.95), 0.5 + 1.5 * 0.5 * (1 + std::cos(M_PI * 0.85 / 0.9)), 1e-12);
+  EXPECT_EQ((LearningRate{2, 0.5, 0}).at(0), 2);
+}
+
+}  // namespace
+}  // namespace train

@@ -1,0 +1,46 @@
+#include "train/bound_plan.h"
+
+#include <cstring>
+
+namespace train {
+namespace {
+
+engine::Plan record(const Task& task, engine::Params& params, const models::GptConfig& config,
+                    std::int64_t rows, models::Mode mode, bool recompute, Recorded& values) {
+  engine::Tape tape(params);
+  values = task.record(tape, config, rows, mode);
+  engine::PlanOptions options;
+  options.training = mode == models::Mode::kTrain;
+  if (options.training) options.keep = {values.reported};
+  options.recompute = recompute;
+  return {std::move(tape), options.training ? values.loss : values.reported, options};
+}
+
+}  // namespace
+
+BoundPlan::BoundPlan(const Task& task, engine::Params& params, const models::GptConfig& config,
+                     std::int64_t rows, models::Mode mode, bool recompute)
+    : rows_(rows), plan_(record(task, params, config, rows, mode, recompute, values_)) {}
+
+void BoundPlan::allocate(std::span<std::byte> arena) {
+  for (const engine::Ref input : values_.inputs) {
+    const auto numbers = static_cast<std::size_t>(plan_.tape().shape(input).numel());
+    memory_.emplace_back(numbers * sizeof(std::int32_t));
+    std::memset(memory_.back().data(), 0, memory_.back().size());
+    inputs_.push_back(memory_.back().data());
+    plan_.bind(input, inputs_.back());
+  }
+  plan_.lend(arena);
+}
+
+void BoundPlan::repeat_rows(std::int64_t passes) {
+  for (const engine::Buffer& input : memory_) {
+    const std::size_t bytes = input.size() / static_cast<std::size_t>(rows_);
+    for (std::int64_t row = rows_ - 1; row > 0; --row)
+      if (row != row / passes)
+        std::memcpy(input.data() + static_cast<std::size_t>(row) * bytes,
+                    input.data() + static_cast<std::size_t>(row / passes) * bytes, bytes);
+  }
+}
+
+}  // namespace train

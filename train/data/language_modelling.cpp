@@ -1,0 +1,117 @@
+#include "train/data/language_modelling.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "train/architecture.h"
+#include "train/data/batches.h"
+#include "train/data/load_corpus.h"
+
+namespace train {
+namespace {
+
+constexpr std::size_t kTrainSubset = 32768;  // tokens of the fixed subset for the train loss
+
+std::int32_t* ids(void* input) { return static_cast<std::int32_t*>(input); }
+
+Batches batches(const Corpus& corpus, const Settings& s) {
+  return {corpus.train, s.block_size, s.batch, s.seed,
+          s.unique_tokens > 0 ? std::optional(s.unique_tokens) : std::nullopt};
+}
+
+class TokenFeed final : public Feed {
+ public:
+  TokenFeed(Batches batches, double tokens_per_epoch)
+      : batches_(std::move(batches)), tokens_per_epoch_(tokens_per_epoch) {}
+  void fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows,
+            std::span<void* const> inputs) override {
+    batches_.fill(step, first_row, rows, ids(inputs[0]), ids(inputs[1]));
+  }
+  double tokens_per_epoch() const override { return tokens_per_epoch_; }
+
+ private:
+  Batches batches_;
+  double tokens_per_epoch_;
+};
+
+class TokenExam final : public Exam {
+ public:
+  TokenExam(std::span<const std::int32_t> all, std::size_t most, std::int64_t time)
+      : ids_(all.first(std::min(all.size(), most))), time_(time) {}
+  std::int64_t rows() const override { return eval_windows(ids_, time_); }
+  std::int64_t fill(std::int64_t first, std::int64_t rows,
+                    std::span<void* const> inputs) const override {
+    return fill_eval(ids_, time_, first, rows, ids(inputs[0]), ids(inputs[1]));
+  }
+  std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()) - 1; }
+
+ private:
+  std::span<const std::int32_t> ids_;
+  std::int64_t time_;
+};
+
+/// A piece as a string, or where it is not UTF-8 (half a character, of the byte tokenizer) as the
+/// list of its bytes.
+nlohmann::ordered_json piece_json(const std::string& piece) {
+  std::size_t at = 0;
+  while (at < piece.size() && next_code_point(piece, at) != kInvalidUtf8) continue;
+  if (at == piece.size()) return piece;
+  nlohmann::ordered_json bytes = nlohmann::ordered_json::array();
+  for (const char byte : piece) bytes.push_back(static_cast<unsigned char>(byte));
+  return bytes;
+}
+
+}  // namespace
+
+nlohmann::ordered_json LanguageModelling::encoding() const {
+  nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
+  for (const std::string& piece : corpus_.pieces()) pieces.push_back(piece_json(piece));
+  return {{"tokenizer", corpus_.tokenizer}, {"pieces", std::move(pieces)}};
+}
+
+std::size_t LanguageModelling::bytes() const {
+  return (corpus_.train.size() + corpus_.val.size()) * sizeof(std::int32_t);
+}
+
+models::GptConfig LanguageModelling::model(const Settings& settings) const {
+  return gpt_config(settings, corpus_.vocab);
+}
+
+Recorded LanguageModelling::record(engine::Tape& tape, const models::GptConfig& config,
+                                   std::int64_t rows, models::Mode mode) const {
+  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode);
+  return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss};
+}
+
+std::unique_ptr<Feed> LanguageModelling::feed(const Settings& settings) const {
+  Batches all = batches(corpus_, settings);
+  const std::int64_t windows = all.windows_per_epoch();
+  const double tokens = windows > 0 ? static_cast<double>(windows * settings.block_size)
+                                    : static_cast<double>(corpus_.train.size());
+  return std::make_unique<TokenFeed>(std::move(all), tokens);
+}
+
+std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split split) const {
+  const std::int64_t T = settings.block_size;
+  switch (split) {
+    case Split::kTrainSubset:
+      return std::make_unique<TokenExam>(batches(corpus_, settings).reachable(), kTrainSubset, T);
+    case Split::kVal:
+      break;
+  }
+  const auto most = static_cast<std::size_t>(settings.eval_tokens);
+  return std::make_unique<TokenExam>(corpus_.val, most == 0 ? corpus_.val.size() : most + 1, T);
+}
+
+std::optional<double> LanguageModelling::constant(std::string_view name) const {
+  if (name == "bayes_loss") return corpus_.bayes_loss;
+  if (name == "bayes_loss_window") return corpus_.bayes_loss_window;
+  if (name == "val_bytes_per_token") return corpus_.val_bytes_per_token;
+  return {};
+}
+
+std::unique_ptr<Task> load_language_modelling(const Settings& settings) {
+  return std::make_unique<LanguageModelling>(load_corpus(settings));
+}
+
+}  // namespace train

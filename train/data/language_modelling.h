@@ -1,0 +1,39 @@
+// Language modelling: predict every next token of a corpus.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "train/data/corpus.h"
+#include "train/task.h"
+
+namespace train {
+
+class LanguageModelling final : public Task {
+ public:
+  explicit LanguageModelling(Corpus corpus) : corpus_(std::move(corpus)) {}
+  const Corpus& corpus() const { return corpus_; }
+
+  std::string_view name() const override { return "lm"; }
+  std::string data_hash() const override { return corpus_.hash; }
+  nlohmann::ordered_json encoding() const override;
+  std::size_t bytes() const override;
+  models::GptConfig model(const Settings& settings) const override;
+  Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
+                  models::Mode mode) const override;
+  /// Batches (batches.h).
+  std::unique_ptr<Feed> feed(const Settings& settings) const override;
+  /// Windows of T that don't overlap, tail included: every token but the first counts once. Of the
+  /// validation split the first settings.eval_tokens (0: all), of what training can reach the first
+  /// 32768.
+  std::unique_ptr<Exam> exam(const Settings& settings, Split split) const override;
+  std::optional<double> constant(std::string_view name) const override;
+
+ private:
+  Corpus corpus_;
+};
+
+/// Of load_corpus(settings).
+std::unique_ptr<Task> load_language_modelling(const Settings& settings);
+
+}  // namespace train

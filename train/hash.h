@@ -1,0 +1,31 @@
+// XXH3-128, by which data and runs are told apart: the same digits on every machine.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+struct XXH3_state_s;
+
+namespace train {
+
+class Hash {
+ public:
+  Hash();
+  /// The length, then what is there: ("ab", "c") and ("a", "bc") differ.
+  Hash& add(std::string_view text);
+  Hash& add(std::span<const std::int32_t> numbers);
+  Hash& add(std::span<const std::byte> bytes);
+  /// 32 hex digits.
+  std::string hex() const;
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
+};
+
+}  // namespace train

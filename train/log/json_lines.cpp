@@ -1,0 +1,34 @@
+#include "train/log/json_lines.h"
+
+#include <numbers>
+
+#include "train/json.h"
+
+namespace train {
+namespace {
+
+std::string line(const Progress& p, const std::optional<double>& bytes_per_token) {
+  Json out = {{"step", p.step},
+              {"tokens", p.spent.tokens},
+              {"flops", p.spent.flops},
+              {"seconds", p.spent.seconds},
+              {"train_loss", or_null(p.train_loss)},
+              {"val_loss", or_null(p.val_loss)},
+              {"val_bpb", nullptr},
+              {"lr", p.lr},
+              {"grad_norm", or_null(p.grad_norm)}};
+  if (p.val_loss && bytes_per_token)
+    out["val_bpb"] = or_null(bits_per_byte(*p.val_loss, *bytes_per_token));
+  return out.dump();
+}
+
+}  // namespace
+
+double bits_per_byte(double nats, double bytes_per_token) {
+  return nats / (bytes_per_token * std::numbers::ln2);
+}
+
+void JsonLines::progress(const Progress& p) { file_.write(line(p, bytes_per_token_)); }
+void WholeJsonLines::progress(const Progress& p) { file_.write(line(p, bytes_per_token_) + "\n"); }
+
+}  // namespace train

@@ -1,0 +1,83 @@
+#include "train/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr double kReportSeconds = 1;
+
+/// Whether to evaluate between the steps, the last one aside.
+bool evaluation_due(const Trainer& trainer, TrainState& s) {
+  const Settings& settings = trainer.planned().settings;
+  if (trainer.total_steps() > 0) return s.step % eval_every(settings, trainer.total_steps()) == 0;
+  if (settings.eval_interval > 0) return s.step % settings.eval_interval == 0;
+  const double fraction = trainer.fraction();
+  if (fraction < s.next_eval) return false;
+  s.next_eval = fraction + 1 / kTimedEvaluations;
+  return true;
+}
+
+/// Evaluates and keeps what came of it. False: the loss is not finite.
+bool evaluate(Trainer& trainer, TrainState& s) {
+  const auto start = Clock::now();
+  const double val = trainer.evaluate();
+  s.eval_seconds += since(start);
+  if (!std::isfinite(val)) return false;
+  s.val_loss = val;
+  s.best_val_loss = std::min(val, s.best_val_loss.value_or(val));
+  return true;
+}
+
+}  // namespace
+
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
+  TrainState& s = trainer.state();
+  RunResult result;
+  double reported = s.spent.seconds;
+  bool diverged = false;
+  while (!trainer.finished() && !diverged) {
+    const double loss = trainer.advance();
+    result.running_loss = s.running_loss();
+    diverged = !std::isfinite(loss) || !std::isfinite(s.grad_norm);
+    if (diverged) break;
+    const bool last = trainer.finished(), due = evaluation_due(trainer, s) || last;
+    if (!due && s.spent.seconds - reported < kReportSeconds) continue;
+    Progress p{
+        s.step,     trainer.total_steps(), s.spent, trainer.fraction(), s.running_loss(), {}, s.lr,
+        s.grad_norm};
+    if (due) {
+      if (last) result.recalibration = trainer.recalibrate();
+      diverged = !evaluate(trainer, s);
+      if (diverged) break;
+      p.val_loss = s.val_loss;
+      s.loss_sum = 0, s.loss_count = 0;
+    }
+    for (Sink* sink : sinks) sink->progress(p);
+    reported = s.spent.seconds;
+  }
+  if (diverged) {
+    result.diverged = true;
+    result.diverged_at = s.step;
+    result.diverged_lr = s.lr;
+  } else {
+    const auto start = Clock::now();
+    result.train_loss = trainer.evaluate(Split::kTrainSubset);
+    s.eval_seconds += since(start);
+  }
+  result.val_loss = s.val_loss;
+  result.best_val_loss = s.best_val_loss;
+  result.spent = s.spent;
+  result.eval_seconds = s.eval_seconds;
+  result.setup_seconds = trainer.setup_seconds();
+  return result;
+}
+
+}  // namespace train

@@ -1,0 +1,28 @@
+// The loop around the steps: decides when to evaluate, to tell the sinks and to stop.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "train/log/sink.h"
+#include "train/trainer.h"
+
+namespace train {
+
+struct RunResult {
+  bool diverged = false;
+  std::int64_t diverged_at = 0;  // step, from 1
+  double diverged_lr = 0;
+  std::optional<double> val_loss, best_val_loss;  // final, lowest seen; nats per token
+  std::optional<double> train_loss;               // regularizers off, on a fixed subset
+  double running_loss = 0;                        // regularizers on, at the end
+  Spent spent;
+  Spent recalibration;  // outside the budget; its `steps` are forward passes
+  double eval_seconds = 0, setup_seconds = 0;
+};
+
+/// Trains until the budget is spent, from wherever the trainer's state is, telling `sinks` about
+/// every evaluation and, in between, at least once a second.
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {});
+
+}  // namespace train

@@ -1,0 +1,79 @@
+#include "train/run_plan.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/buffer.h"
+#include "train/optimizer.h"
+
+namespace train {
+namespace {
+
+/// What certainly is needed, before shapes are multiplied out by the planner.
+void refuse_oversized(const models::GptConfig& c, const Settings& s) {
+  const double weights = 16 * counted_parameters(c);
+  const double activations =
+      4.0 * passes(c.regularizers) * static_cast<double>(s.micro_batch()) *
+      static_cast<double>(c.block_size) *
+      (8.0 * static_cast<double>(c.n_layer * c.n_embd) + static_cast<double>(c.vocab));
+  engine::require_memory(weights + activations, "this model and batch");
+}
+
+double step_tokens(const Settings& s) {
+  return static_cast<double>(s.batch) * static_cast<double>(s.block_size);
+}
+
+/// 0: the budget is in seconds.
+std::int64_t steps_of(const Settings& s, const models::GptConfig& config, const Feed& feed) {
+  const Budget budget = run_budget(s);
+  if (!budget.fixed_steps()) return 0;
+  const double tokens = step_tokens(s);
+  return budget.steps_for(tokens, tokens * models::flops_per_token(config),
+                          feed.tokens_per_epoch());
+}
+
+}  // namespace
+
+void check_run(const Settings& settings, const Task& task) {
+  const models::GptConfig config = task.model(settings);
+  refuse_oversized(config, settings);
+  steps_of(settings, config, *task.feed(settings));
+}
+
+RunPlan::RunPlan(const Settings& s, const Task& task)
+    : settings(s), config(task.model(s)), budget(run_budget(s)), feed(task.feed(s)) {
+  const auto start = std::chrono::steady_clock::now();
+  total_steps = steps_of(s, config, *feed);
+  tokens_per_step = step_tokens(s);
+  flops_per_step = tokens_per_step * models::flops_per_token(config);
+  tokens_per_epoch = feed->tokens_per_epoch();
+  val = task.exam(s, Split::kVal);
+  train_subset = task.exam(s, Split::kTrainSubset);
+  double times = kTimedEvaluations;
+  if (total_steps > 0) {
+    const std::int64_t every = eval_every(s, total_steps);
+    times = static_cast<double>((total_steps + every - 1) / every);
+  }
+  evaluated_tokens =
+      times * static_cast<double>(val->tokens()) + static_cast<double>(train_subset->tokens());
+
+  params = std::make_unique<engine::Params>();
+  training.emplace(task, *params, config, s.micro_batch() * passes(config.regularizers),
+                   models::Mode::kTrain, s.recompute);
+  evaluator.emplace(task, *params, config);
+  if (s.recalibrate_norm && config.norm->running)
+    recalibration.emplace(task, *params, config, s.micro_batch());
+  memory = {params->bytes(), AdamW::bytes(*params),
+            std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
+                      recalibration ? recalibration->arena_bytes() : 0})};
+  memory.corpus = task.bytes();
+  seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Spent RunPlan::spent(std::int64_t steps, double took) const {
+  const auto n = static_cast<double>(steps);
+  return {steps, n * tokens_per_step, n * flops_per_step, took,
+          n * tokens_per_step / tokens_per_epoch};
+}
+
+}  // namespace train

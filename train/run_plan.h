@@ -1,0 +1,63 @@
+// What a run will take, known before anything is allocated.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "train/bound_plan.h"
+#include "train/budget.h"
+#include "train/evaluator.h"
+#include "train/recalibration.h"
+#include "train/settings.h"
+#include "train/task.h"
+
+namespace train {
+
+/// Evaluations of a run whose budget is in seconds.
+inline constexpr double kTimedEvaluations = 10;
+
+/// Bytes a run needs at its peak.
+struct MemoryNeed {
+  std::size_t parameters = 0;  // with gradients
+  std::size_t optimizer = 0;
+  std::size_t training = 0;  // arena, in which evaluation and recalibration take turns with it
+  std::size_t corpus = 0;    // the task's data
+  // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
+  // over the presets.
+  std::size_t program = std::size_t{28} << 20;
+  /// What is allocated for the run: corpus and program are there by then.
+  std::size_t allocated() const { return parameters + optimizer + training; }
+  std::size_t total() const { return allocated() + corpus + program; }
+};
+
+/// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
+/// there is, a model that does not fit in memory. Allocates next to nothing.
+void check_run(const Settings& settings, const Task& task);
+
+/// Everything recorded and planned, nothing allocated: a Trainer is made from it.
+struct RunPlan {
+  /// Throws engine::Error as check_run() does, except for a model that does not fit in memory.
+  /// REQUIRES: settings are validated; `task` outlives this and the trainer made from it.
+  RunPlan(const Settings& settings, const Task& task);
+
+  Spent spent(std::int64_t steps, double seconds) const;
+
+  Settings settings;
+  models::GptConfig config;
+  Budget budget;
+  std::int64_t total_steps = 0;  // 0: the budget is in seconds
+  double tokens_per_step = 0, flops_per_step = 0, tokens_per_epoch = 0;
+  double evaluated_tokens = 0;  // of all evaluations; in a budget of seconds, of as many as planned
+  MemoryNeed memory;
+  double seconds = 0;  // that planning took
+
+  std::unique_ptr<Feed> feed;
+  std::unique_ptr<Exam> val, train_subset;
+  std::unique_ptr<engine::Params> params;
+  std::optional<BoundPlan> training;
+  std::optional<Evaluator> evaluator;
+  std::optional<Recalibration> recalibration;  // where the settings ask for it
+};
+
+}  // namespace train

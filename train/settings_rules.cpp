@@ -1,0 +1,73 @@
+// The rules between settings, and what follows from several of them.
+#include <algorithm>
+#include <limits>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/architecture.h"
+#include "train/budget.h"
+#include "train/regularization.h"
+#include "train/settings.h"
+
+namespace train {
+
+Budget run_budget(const Settings& s) {
+  const Budget budget = Budget::parse(s.budget);
+  return s.budget_share == 1 ? budget : budget.scaled(s.budget_share);
+}
+
+void validate(const Settings& s, std::string_view source) {
+  const auto need = [&](bool ok, const auto&... message) {
+    if (!ok) throw engine::Error(engine::concat(source, source.empty() ? "" : ": ", message...));
+  };
+  // The nearest to `wanted` that divides `whole`, below and above.
+  const auto divisors = [](std::int64_t whole, std::int64_t wanted) {
+    std::int64_t low = std::min(wanted, whole), high = std::min(wanted, whole);
+    while (whole % low != 0) --low;
+    while (whole % high != 0) ++high;
+    return low == high ? engine::concat(low) : engine::concat(low, " or ", high);
+  };
+  need(s.n_embd % s.n_head == 0, "n_head=", s.n_head, " heads do not divide n_embd=", s.n_embd,
+       " channels; try n_head=", divisors(s.n_embd, s.n_head),
+       ", or n_embd=", (s.n_embd / s.n_head + 1) * s.n_head);
+  need(s.batch % s.grad_accum == 0, "grad_accum=", s.grad_accum, " does not divide batch=", s.batch,
+       "; try grad_accum=", divisors(s.batch, s.grad_accum));
+  need(s.final_lr() <= s.lr, "min_lr=", s.final_lr(), " is above lr=", s.lr,
+       "; the learning rate falls from lr to min_lr");
+  need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
+       " needs a text to train on; give text too");
+  try {
+    regularizers(s);
+  } catch (const engine::Error& e) {
+    need(false, e.what());
+  }
+  need(s.unique_tokens == 0 || s.unique_tokens > s.block_size, "unique_tokens=", s.unique_tokens,
+       " hold no window of block_size=", s.block_size, " and its target; give more of them");
+  try {
+    run_budget(s);
+  } catch (const engine::Error& e) {
+    need(false, e.what());
+  }
+  // What the largest tensors would hold, as engine::Shape would refuse it later.
+  const auto real = [](std::int64_t n) { return static_cast<double>(n); };
+  const double C = real(s.n_embd), rows = real(s.micro_batch()) * real(s.block_size);
+  const double H = 2 * std::max(4 * C, real(s.mlp_hidden));  // swiglu has two halves
+  const double largest = std::max({rows * H, rows * real(s.n_head) * real(s.block_size),
+                                   (4 * C + 2 * H) * C * real(s.n_layer)});
+  need(largest < real(std::numeric_limits<std::int64_t>::max()) / 16,
+       "sizes overflow: batch=", s.batch, ", block_size=", s.block_size, ", n_embd=", s.n_embd,
+       ", mlp_hidden=", s.mlp_hidden, ", n_head=", s.n_head, ", n_layer=", s.n_layer,
+       " make tensors of ", largest, " numbers; make the largest of them smaller");
+}
+
+std::vector<std::string> notes(const Settings& s) {
+  std::vector<std::string> out = architecture_notes(s);
+  for (std::string& note : regularizer_notes(s)) out.push_back(std::move(note));
+  return out;
+}
+
+std::int64_t eval_every(const Settings& s, std::int64_t steps) {
+  return s.eval_interval > 0 ? s.eval_interval : std::max<std::int64_t>(1, (steps + 19) / 20);
+}
+
+}  // namespace train

@@ -1,0 +1,32 @@
+// All that a run has become so far: with it and the settings the next step is the same bits as if
+// nobody had stopped. Nothing that the result depends on is kept anywhere else.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "engine/params.h"
+#include "train/budget.h"
+#include "train/optimizer.h"
+
+namespace train {
+
+struct TrainState {
+  std::int64_t step = 0;  // done, and the index of the next
+  Spent spent;
+  std::unique_ptr<engine::Params> params;  // with the norms' statistics
+  Moments moments;
+  // of the last step
+  double progress = 1;  // share of the budget spent, for schedules
+  double lr = 0, grad_norm = 0;
+  // since the last evaluation, regularizers on, nats
+  double loss_sum = 0;
+  std::int64_t loss_count = 0;
+  std::optional<double> val_loss, best_val_loss;  // last, lowest
+  double next_eval = 0;                           // share of a budget in seconds
+  double eval_seconds = 0;
+
+  double running_loss() const { return loss_sum / static_cast<double>(loss_count); }
+};
+
+}  // namespace train

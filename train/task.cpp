@@ -1,0 +1,21 @@
+#include "train/task.h"
+
+#include "engine/table.h"
+#include "train/data/language_modelling.h"
+
+namespace train {
+namespace {
+
+constexpr TaskKind kTasks[] = {
+    {"lm", "language modelling: predict the next token of a text", load_language_modelling},
+};
+
+}  // namespace
+
+std::span<const TaskKind> task_kinds() { return kTasks; }
+
+std::unique_ptr<Task> load_task(const Settings& settings) {
+  return engine::row_named(task_kinds(), settings.task, "task").load(settings);
+}
+
+}  // namespace train

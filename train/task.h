@@ -1,0 +1,92 @@
+// What is learned: data, batches, the model's head and what it is examined on, as one value.
+//
+// A task is one file with a class, and one row in task.cpp. Trainer, evaluator and recalibration
+// know no task by name.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tape.h"
+#include "models/gpt.h"
+#include "train/settings.h"
+
+namespace train {
+
+/// What one tape of the task has. Inputs are of 4-byte elements (f32 or i32) with the rows of the
+/// batch as first axis. `reported` (1): what is told of the model, without what regularizers add;
+/// `loss` (1): what is trained on.
+struct Recorded {
+  std::vector<engine::Ref> inputs;
+  engine::Ref reported, loss;
+};
+
+/// Training batches: a pure function of (seed, step, row), so that a run can be resumed anywhere
+/// and micro-steps see what one large batch sees.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+  /// Writes rows [first_row, first_row + rows) of the step's batch to the memory of each of
+  /// Recorded::inputs. Allocates nothing. Not for concurrent calls.
+  virtual void fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows,
+                    std::span<void* const> inputs) = 0;
+  /// Tokens until all of the training data has been shown once (of crops: on average).
+  virtual double tokens_per_epoch() const = 0;
+};
+
+/// Rows that a model is examined on, the same ones every time.
+class Exam {
+ public:
+  virtual ~Exam() = default;
+  virtual std::int64_t rows() const = 0;
+  /// Writes rows [first, first + rows) to the memory of each input. What lies behind the last row
+  /// is padded and does not count. Returns how many targets count.
+  virtual std::int64_t fill(std::int64_t first, std::int64_t rows,
+                            std::span<void* const> inputs) const = 0;
+  /// Targets that count, over all rows.
+  virtual std::int64_t tokens() const = 0;
+};
+
+/// What an exam is made of: a fixed part of what training can reach, or the validation split.
+enum class Split : std::uint8_t { kTrainSubset, kVal };
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual std::string_view name() const = 0;
+  /// Of all that the result depends on, not of where it lies: 32 hex digits.
+  virtual std::string data_hash() const = 0;
+  /// What the model's inputs and outputs mean (of language modelling the tokenizer and its pieces):
+  /// weights are of no use with another one. A JSON object, kept with the run.
+  virtual nlohmann::ordered_json encoding() const = 0;
+  /// Memory that the data take.
+  virtual std::size_t bytes() const = 0;
+  virtual models::GptConfig model(const Settings& settings) const = 0;
+  /// Records the model for `rows` rows: in kTrain those of the batch, each as often as a step has
+  /// passes.
+  virtual Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
+                          models::Mode mode) const = 0;
+  /// Throws engine::Error where the settings ask for more data than there are. The feed and the
+  /// exam refer to the task's data.
+  virtual std::unique_ptr<Feed> feed(const Settings& settings) const = 0;
+  virtual std::unique_ptr<Exam> exam(const Settings& settings, Split split) const = 0;
+  /// What is known of the data: "bayes_loss", "bayes_loss_window" (nats per token of the validation
+  /// split), "val_bytes_per_token". Nothing where that is not known or has no meaning.
+  virtual std::optional<double> constant(std::string_view name) const = 0;
+};
+
+struct TaskKind {
+  std::string_view name, help;
+  std::unique_ptr<Task> (*load)(const Settings&);
+};
+std::span<const TaskKind> task_kinds();
+
+/// The task of settings.task with its data read or made. Throws engine::Error.
+std::unique_ptr<Task> load_task(const Settings& settings);
+
+}  // namespace train
