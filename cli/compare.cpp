@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "lab/study/arm.h"
-#include "train/data/load_corpus.h"
-#include "train/data/synthetic.h"
+#include "train/task.h"
 
 namespace cli {
 
@@ -112,11 +112,12 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
       kind != Kind::kSeconds && kind != Kind::kEpochs)
     epochs = {1, 256};
   if (epochs.empty()) return cells;
-  // Only a budget in FLOPs hangs on the vocabulary.
-  const std::int64_t vocab = base.text.empty() || kind != Kind::kFlops
-                                 ? train::synthetic_vocabulary()
-                                 : train::load_corpus(base).vocab;
-  return lab::epoch_cells(lab::with(base, first_arm), cells, epochs, vocab);
+  return lab::epoch_cells(
+      lab::with(base, first_arm), cells, epochs,
+      [task = std::shared_ptr<train::Task>()](const train::Settings& s) mutable {
+        if (!task) task = train::load_task(s);
+        return models::flops_per_token(task->model(s));
+      });
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "engine/parallel.h"
 #include "engine/suggest.h"
 #include "lab/inspect/probe_render.h"
+#include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
 #include "train/run_files.h"
 
@@ -100,7 +101,11 @@ int probe_command(int argc, const char* const* argv) {
                   "--dropout 0.1");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const train::Corpus corpus = train::load_corpus(settings);
+  const train::LanguageModelling task(train::load_corpus(settings));
+  const train::Corpus& corpus = task.corpus();
+  // The same file must still be the same text; another one must at least be encoded alike.
+  if (run)
+    args.given.contains("text") ? require_same_encoding(*run, task) : require_same_data(*run, task);
   ProgressLine line;
   const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
                                               options, [&](std::int64_t done, std::int64_t of) {

@@ -11,7 +11,6 @@
 #include "engine/suggest.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
-#include "train/data/language_modelling.h"
 #include "train/files.h"
 #include "train/trainer.h"
 
@@ -58,8 +57,8 @@ void say(const lab::Json& json) {
 /// Steps until standard output is closed; says how many were done when.
 [[noreturn]] void trial(const lab::RunSpec& spec) {
   using Clock = std::chrono::steady_clock;
-  const train::LanguageModelling corpus(lab::load_checked(spec));
-  train::Trainer trainer(spec.settings, corpus);
+  const std::unique_ptr<train::Task> task = lab::load_checked(spec);
+  train::Trainer trainer(spec.settings, *task);
   double told = 0;
   for (std::uint64_t i = 0;; ++i) {
     trainer.step(i, 0.5);

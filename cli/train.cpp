@@ -12,11 +12,10 @@
 #include "lab/runs/spec.h"
 #include "lab/study/arm.h"
 #include "lab/study/folder.h"
-#include "train/data/language_modelling.h"
-#include "train/data/load_corpus.h"
 #include "train/run.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
+#include "train/task.h"
 
 namespace cli {
 
@@ -47,17 +46,16 @@ const Command& command() {
   return kCommand;
 }
 
-void print_text(const lab::RunRecord& record, const train::Corpus& corpus,
-                const std::string& weights) {
+void print_text(const lab::RunRecord& record, const train::Task& task, const std::string& weights) {
   const auto number = [&](const char* name) {
     return lab::text(lab::metric(name), record.value(name));
   };
   const auto value = [&](const char* name) { return record.value(name).value_or(0); };
   fmt::print("validation loss  {} nats/token ({} bits/byte), best along the way {}\n",
              number("val_loss"), number("val_bpb"), number("best_val_loss"));
-  if (corpus.bayes_loss && corpus.bayes_loss_window)
-    fmt::print("Bayes-optimal    {:.4f}, from a window of T {:.4f}\n", *corpus.bayes_loss,
-               *corpus.bayes_loss_window);
+  const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
+  if (bayes && window)
+    fmt::print("Bayes-optimal    {:.4f}, from a window of T {:.4f}\n", *bayes, *window);
   fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
   fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
              number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),
@@ -87,15 +85,14 @@ int train_one(const Parsed& args) {
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const train::LanguageModelling task(train::load_corpus(settings));
-  const train::Corpus& corpus = task.corpus();
-  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, task), args.text("format"));
+  const std::unique_ptr<train::Task> task = train::load_task(settings);
+  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));
   const std::filesystem::path folder = args.text("out");
   lab::refuse_study(folder);
-  train::check_run(settings, task);
+  train::check_run(settings, *task);
   const lab::Machine machine = lab::this_machine(settings.threads);
-  train::Trainer trainer(settings, task);
-  train::RunFiles files(folder, settings, task, lab::environment(settings.threads));
+  train::Trainer trainer(settings, *task);
+  train::RunFiles files(folder, settings, *task, lab::environment(settings.threads));
   ProgressLine line;
   train::CallSink told([&](const train::Progress& p) {
     if (p.val_loss)
@@ -105,12 +102,12 @@ int train_one(const Parsed& args) {
   });
   const train::RunResult result = train::run(trainer, {&files.metrics(), &told});
   line.finish();
-  lab::RunRecord record = lab::make_record(result, corpus, "lm", machine);
-  record.id = lab::run_id({settings, lab::data_hash(corpus)});
+  lab::RunRecord record = lab::make_record(result, *task, machine);
+  record.id = lab::run_id({settings, task->data_hash()});
   record.seed = settings.seed;
   lab::Json json = lab::to_json(record);
-  json["bayes_loss"] = train::or_null(corpus.bayes_loss);
-  json["bayes_loss_window"] = train::or_null(corpus.bayes_loss_window);
+  for (const char* known : {"bayes_loss", "bayes_loss_window"})
+    json[known] = train::or_null(task->constant(known));
   files.write_summary(json);
   if (result.diverged) {
     fmt::print(stderr,
@@ -124,7 +121,7 @@ int train_one(const Parsed& args) {
   if (args.text("format") == "json")
     fmt::print("{}\n", json.dump(2));
   else
-    print_text(record, corpus, weights.string());
+    print_text(record, *task, weights.string());
   return 0;
 }
 

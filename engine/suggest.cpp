@@ -99,4 +99,11 @@ std::string join(std::span<const std::string_view> words, std::string_view separ
   return out;
 }
 
+std::string grouped(std::uint64_t n) {
+  std::string digits = std::to_string(n);
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), 1, ' ');
+  return digits;
+}
+
 }  // namespace engine

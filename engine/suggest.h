@@ -1,5 +1,6 @@
 // What an error says about a name nobody knows or a value it repeats, and words cut and joined.
 #pragma once
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ std::string quote(std::string_view value);
 
 /// Without the blanks and line ends around it.
 std::string_view trim(std::string_view text);
+
+/// "1 024 000"
+std::string grouped(std::uint64_t n);
 
 /// "A, B, C"
 std::string join(std::span<const std::string_view> words, std::string_view separator = ", ");

@@ -5,7 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,10 +55,18 @@ class Exam {
 /// What an exam is made of: a fixed part of what training can reach, or the validation split.
 enum class Split : std::uint8_t { kTrainSubset, kVal };
 
+/// What a report says of the data: a sentence, and the same as a JSON object.
+struct DataSummary {
+  std::string sentence;
+  nlohmann::ordered_json facts;
+};
+
 class Task {
  public:
   virtual ~Task() = default;
   virtual std::string_view name() const = 0;
+  /// The data, and what of them runs with these settings are examined on.
+  virtual DataSummary describe(const Settings& settings) const = 0;
   /// Of all that the result depends on, not of where it lies: 32 hex digits.
   virtual std::string data_hash() const = 0;
   /// What the model's inputs and outputs mean (of language modelling the tokenizer and its pieces):

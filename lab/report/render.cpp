@@ -25,14 +25,6 @@ std::string mean_sd_of(const ArmReport& arm, std::string_view name) {
   return text(metric(name), s.mean) + (s.sd ? " ± " + text(metric(name), s.sd) : "");
 }
 
-/// "1 024 000"
-std::string grouped(std::size_t n) {
-  std::string digits = std::to_string(n);
-  for (auto at = std::ssize(digits) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), 1, ' ');
-  return digits;
-}
-
 std::string verdict_text(const ArmReport& arm, bool first, bool final) {
   std::string text = first ? "baseline" : final ? "–" : "not final";
   if (arm.versus) {
@@ -59,8 +51,16 @@ bool differ(const CellReport& cell, std::string_view metric) {
   });
 }
 
+/// Whether any arm has the metric.
+bool known(const Report& report, std::string_view metric) {
+  for (const CellReport& cell : report.cells)
+    for (const ArmReport& arm : cell.arms)
+      if (arm.metrics.find(metric)->second.mean) return true;
+  return false;
+}
+
 Lines cell_table(const Report& report, const CellReport& cell) {
-  const bool bayes = report.data.bayes_loss_window.has_value();
+  const bool bayes = known(report, "excess_window");
   const bool own_epochs = differ(cell, "epochs");
   const bool own_budgets =
       std::any_of(cell.arms.begin(), cell.arms.end(),
@@ -115,15 +115,7 @@ std::vector<std::string> header(const Report& r) {
   std::vector<std::string> lines = {fmt::format("{}, {} paired {}; losses in nats per token",
                                                 budget_text(r), r.seeds,
                                                 r.seeds == 1 ? "seed" : "seeds")};
-  const DataReport& d = r.data;
-  std::string data = fmt::format("Corpus {}: {} symbols, validated on {} tokens", d.name, d.vocab,
-                                 grouped(d.evaluated));
-  if (d.evaluated + 1 < d.val_tokens)
-    data += fmt::format(" of {} (a subset)", grouped(d.val_tokens));
-  if (d.bayes_loss)
-    data += fmt::format("; Bayes-optimal {}, from a window of T {}", number(d.bayes_loss),
-                        number(d.bayes_loss_window));
-  lines.push_back(data);
+  lines.push_back(r.data.sentence);
   std::string machines;
   for (const Machine& m : r.machines)
     machines += fmt::format("{}{}, {} {}", machines.empty() ? "Made on " : "; ", m.cpu, m.threads,
@@ -150,7 +142,7 @@ std::vector<std::string> footnotes(const Report& r) {
           "helps / hurts: Holm's p < {} (paired t, over the whole table); no difference: two "
           "one-sided tests within ±{} nats.",
           r.rules.alpha, r.rules.margin)};
-  if (r.data.bayes_loss)
+  if (known(r, "excess"))
     lines.emplace_back(
         "excess: loss above the Bayes-optimal one; in brackets, above the best that a window of T "
         "tokens allows.");

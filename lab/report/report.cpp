@@ -87,21 +87,6 @@ ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, con
   return out;
 }
 
-DataReport describe(const train::Corpus& corpus, const train::Settings& s) {
-  const std::size_t all = corpus.val.size() - 1;
-  const auto some = static_cast<std::size_t>(s.eval_tokens);
-  return {corpus.name,
-          corpus.tokenizer,
-          data_hash(corpus),
-          corpus.vocab,
-          corpus.train.size(),
-          corpus.val.size(),
-          some > 0 ? std::min(some, all) : all,
-          corpus.val_bytes_per_token,
-          corpus.bayes_loss,
-          corpus.bayes_loss_window};
-}
-
 void note_origin(Report& report, const RunRecord& record) {
   if (record.status == Status::kFailed) return;  // made by nobody
   if (std::find(report.builds.begin(), report.builds.end(), record.build) == report.builds.end())
@@ -117,7 +102,7 @@ Report make_report(const StudyRuns& runs, const std::vector<ArmSpeed>& speeds, i
   Report report;
   report.final = runs.missing().empty();
   report.budget = train::run_budget(study.base).to_string();
-  report.data = describe(runs.corpus(0), study.base);
+  report.data = runs.task(0).describe(settings_at(study, {}));
   report.rules.margin = study.margin;
   report.rules.looks = looks;
   report.seeds = study.seeds;

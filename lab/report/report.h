@@ -39,18 +39,10 @@ struct CellReport {
   std::vector<ArmReport> arms;
 };
 
-struct DataReport {
-  std::string name, tokenizer, hash;
-  std::int64_t vocab = 0;
-  std::size_t train_tokens = 0, val_tokens = 0, evaluated = 0;
-  double val_bytes_per_token = 1;
-  std::optional<double> bayes_loss, bayes_loss_window;
-};
-
 struct Report {
   bool final = true;  // every run that there must be is done or has failed
   std::string budget;
-  DataReport data;             // of the first cell
+  train::DataSummary data;     // of the first cell
   std::vector<Build> builds;   // that made the runs, each once
   std::set<Machine> machines;  // likewise
   Rules rules;

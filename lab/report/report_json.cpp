@@ -63,19 +63,6 @@ Json arm_json(const ArmReport& arm, const Rules& rules) {
   return json;
 }
 
-Json data_json(const DataReport& d) {
-  return {{"name", d.name},
-          {"tokenizer", d.tokenizer},
-          {"vocab", d.vocab},
-          {"train_tokens", d.train_tokens},
-          {"val_tokens", d.val_tokens},
-          {"val_tokens_evaluated", d.evaluated},
-          {"val_bytes_per_token", d.val_bytes_per_token},
-          {"hash", d.hash},
-          {"bayes_loss", train::or_null(d.bayes_loss)},
-          {"bayes_loss_window", train::or_null(d.bayes_loss_window)}};
-}
-
 }  // namespace
 
 Json to_json(const Report& r) {
@@ -95,7 +82,7 @@ Json to_json(const Report& r) {
   return {{"schema", kSchema},
           {"final", r.final},
           {"budget", r.budget},
-          {"corpus", data_json(r.data)},
+          {"corpus", r.data.facts},
           {"builds", builds},
           {"machines", machines},
           {"model", train::to_json(r.base)},

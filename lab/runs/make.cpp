@@ -3,8 +3,6 @@
 #include <optional>
 
 #include "engine/error.h"
-#include "train/data/language_modelling.h"
-#include "train/data/load_corpus.h"
 #include "train/files.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
@@ -16,13 +14,13 @@ bool usable(const RunRecord& record, bool other_build) {
   return other_build || record.build.computes_like(this_build());
 }
 
-train::Corpus load_checked(const RunSpec& spec) {
-  train::Corpus corpus = train::load_corpus(spec.settings);
-  const std::string hash = data_hash(corpus);
-  engine::require(hash == spec.data, corpus.name,
-                  ": is not the data that the run was planned for (hash ", hash, ", not ",
-                  spec.data, "): the file has changed since; plan it anew");
-  return corpus;
+std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
+  std::unique_ptr<train::Task> task = train::load_task(spec.settings);
+  const std::string hash = task->data_hash(), &text = spec.settings.text;
+  engine::require(hash == spec.data, text.empty() ? "the data" : text,
+                  ": not what the run was planned for (hash ", hash, ", not ", spec.data,
+                  "), which has changed since; plan it anew");
+  return task;
 }
 
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
@@ -40,11 +38,11 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   if (auto made = there()) return *made;  // while we waited
   train::remove_temporaries(store.folder(id));
 
-  const train::LanguageModelling task(load_checked(spec));
-  const train::Corpus& corpus = task.corpus();
-  train::check_run(spec.settings, task);
-  train::Trainer trainer(spec.settings, task);
-  train::WholeJsonLines metrics(store.folder(id) / "metrics.jsonl", corpus.val_bytes_per_token);
+  const std::unique_ptr<train::Task> task = load_checked(spec);
+  train::check_run(spec.settings, *task);
+  train::Trainer trainer(spec.settings, *task);
+  train::WholeJsonLines metrics(store.folder(id) / "metrics.jsonl",
+                                task->constant("val_bytes_per_token"));
   train::CallSink told([&](const train::Progress& p) {
     if (report) report(p);
   });
@@ -53,8 +51,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   if (options.keep_weights && !result.diverged)
     train::write_safetensors(store.folder(id) / "model.safetensors", trainer.params(),
                              {{"run", id}});
-  Made made{Made::How::kMade,
-            make_record(result, corpus, "lm", this_machine(spec.settings.threads))};
+  Made made{Made::How::kMade, make_record(result, *task, this_machine(spec.settings.threads))};
   made.record.id = id;
   made.record.seed = spec.settings.seed;
   store.save(made.record);

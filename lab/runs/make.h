@@ -1,6 +1,7 @@
 // Makes a run: whole or not at all, and only where it is not there yet.
 #pragma once
 #include <functional>
+#include <memory>
 
 #include "lab/runs/store.h"
 
@@ -27,9 +28,8 @@ bool usable(const RunRecord& record, bool other_build);
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const std::function<void(const train::Progress&)>& report);
 
-inline std::string data_hash(const train::Corpus& c) { return c.hash; }
-
-/// The corpus of a spec. Throws engine::Error where it is not the one that the spec was made for.
-train::Corpus load_checked(const RunSpec& spec);
+/// The task of a spec with its data. Throws engine::Error where they are not the ones that the spec
+/// was made for.
+std::unique_ptr<train::Task> load_checked(const RunSpec& spec);
 
 }  // namespace lab

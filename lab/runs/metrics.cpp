@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/table.h"
-#include "train/run_files.h"
+#include "train/log/json_lines.h"
 
 namespace lab {
 namespace {
@@ -36,14 +36,15 @@ constexpr Metric kMetrics[] = {
     {"val_bpb", "bits/byte", Better::kLower, "{:.4f}", kLm, "val_loss in bits per byte of text",
      [](F f) {
        const Value loss = final_loss(f);
-       return loss ? Value(train::bits_per_byte(*loss, f.corpus.val_bytes_per_token)) : Value{};
+       const Value bytes = f.task.constant("val_bytes_per_token");
+       return loss && bytes ? Value(train::bits_per_byte(*loss, *bytes)) : Value{};
      }},
     {"excess", "nats/token", Better::kLower, "{:.4f}", kLm,
      "val_loss above the Bayes-optimal loss, where that is known",
-     [](F f) { return above(final_loss(f), f.corpus.bayes_loss); }},
+     [](F f) { return above(final_loss(f), f.task.constant("bayes_loss")); }},
     {"excess_window", "nats/token", Better::kLower, "{:.4f}", kLm,
      "val_loss above the best that a window of T tokens allows, where that is known",
-     [](F f) { return above(final_loss(f), f.corpus.bayes_loss_window); }},
+     [](F f) { return above(final_loss(f), f.task.constant("bayes_loss_window")); }},
     {"epochs", "", Better::kNeither, "{:.3g}", "", "how often the training data was seen",
      [](F f) { return Value(f.result.spent.epochs); }},
     {"steps", "", Better::kNeither, "{:.0f}", "", "updates made",
@@ -59,6 +60,11 @@ constexpr Metric kMetrics[] = {
      [](F f) { return Value(f.result.eval_seconds); }},
     {"setup_seconds", "s", Better::kLower, "{:.2f}", "", "spent before the first step",
      [](F f) { return Value(f.result.setup_seconds); }},
+    {"recalibration_flops", "FLOP", Better::kNeither, "{:.4g}", "",
+     "spent on estimating the norms' statistics anew, outside the budget",
+     [](F f) {
+       return f.result.recalibration.steps > 0 ? Value(f.result.recalibration.flops) : Value{};
+     }},
     {"gflops", "GFLOP/s", Better::kHigher, "{:.0f}", "", "flops / seconds",
      [](F f) {
        const train::Spent& s = f.result.spent;

@@ -19,7 +19,7 @@ std::string_view to_string(Better better);  // "lower", "higher", "near 0", "nei
 /// What a finished run knows.
 struct RunFacts {
   const train::RunResult& result;
-  const train::Corpus& corpus;
+  const train::Task& task;
 };
 
 struct Metric {

@@ -22,15 +22,15 @@ std::optional<double> RunRecord::value(std::string_view metric) const {
   return it == values.end() ? std::nullopt : std::optional(it->second);
 }
 
-RunRecord make_record(const train::RunResult& result, const train::Corpus& corpus,
-                      std::string_view task, const Machine& machine) {
+RunRecord make_record(const train::RunResult& result, const train::Task& task,
+                      const Machine& machine) {
   RunRecord record;
   record.status = result.diverged ? Status::kDiverged : Status::kOk;
   record.build = this_build();
   record.machine = machine;
   for (const Metric& m : metrics()) {
-    if (!m.task.empty() && m.task != task) continue;
-    const auto value = m.compute({result, corpus});
+    if (!m.task.empty() && m.task != task.name()) continue;
+    const auto value = m.compute({result, task});
     if (value && std::isfinite(*value)) record.values.emplace(m.name, *value);
   }
   return record;

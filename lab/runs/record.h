@@ -29,9 +29,9 @@ struct RunRecord {
   std::optional<double> value(std::string_view metric) const;
 };
 
-/// What a run of that task has to say. id and seed are the caller's.
-RunRecord make_record(const train::RunResult& result, const train::Corpus& corpus,
-                      std::string_view task, const Machine& machine);
+/// What a run has to say. id and seed are the caller's.
+RunRecord make_record(const train::RunResult& result, const train::Task& task,
+                      const Machine& machine);
 
 /// {id, seed, status, error (where failed), every metric (null where not known), build, machine}
 Json to_json(const RunRecord& record);

@@ -41,8 +41,8 @@ bool fits_in(double bytes, std::size_t available) {
 double allocated(const train::MemoryNeed& m) { return static_cast<double>(m.allocated()); }
 
 RunEstimate estimate(const std::string& name, const train::Settings& settings,
-                     const train::Task& corpus, double peak_gflops, std::size_t available) {
-  train::RunPlan trainer(settings, corpus);
+                     const train::Task& task, double peak_gflops, std::size_t available) {
+  train::RunPlan trainer(settings, task);
   RunEstimate e;
   e.name = name;
   e.parameters = trainer.params->count();
@@ -116,11 +116,11 @@ bool DryRun::fits() const {
   return fits_in(memory() - static_cast<double>(m.corpus + m.program), available);
 }
 
-DryRun dry_run(const train::Settings& settings, const train::Task& corpus) {
+DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   DryRun plan;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
-  plan.arms.push_back(estimate("run", settings, corpus, plan.peak_gflops, plan.available));
+  plan.arms.push_back(estimate("run", settings, task, plan.peak_gflops, plan.available));
   return plan;
 }
 

@@ -43,7 +43,7 @@ struct DryRun {
 };
 
 /// Throws engine::Error where the runs cannot be made for another reason than memory.
-DryRun dry_run(const train::Settings& settings, const train::Task& corpus);
+DryRun dry_run(const train::Settings& settings, const train::Task& task);
 DryRun dry_run(const StudyRuns& runs, const Jobs& jobs);
 
 /// Throws the error that the real run would end with where memory is short.

@@ -17,7 +17,7 @@ constexpr int kPhases = 8;  // of a schedule
 /// Seconds of a step at every phase, added up.
 class Timed {
  public:
-  Timed(const train::Settings& settings, const train::Task& corpus) : trainer_(settings, corpus) {}
+  Timed(const train::Settings& settings, const train::Task& task) : trainer_(settings, task) {}
 
   double step(double progress) {
     const auto start = Clock::now();

@@ -9,7 +9,6 @@
 #include "engine/suggest.h"
 #include "isodrop_version.h"
 #include "lab/runs/spec.h"
-#include "train/architecture.h"
 #include "train/budget.h"
 
 namespace lab {
@@ -28,13 +27,6 @@ Json to_json(const std::vector<Level>& levels) {
     json.push_back({{"name", level.name}, {"set", set}});
   }
   return json;
-}
-
-/// "1 024 000"
-std::string grouped(std::string digits) {
-  for (auto at = std::ssize(digits) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), 1, ' ');
-  return digits;
 }
 
 }  // namespace
@@ -72,7 +64,8 @@ std::vector<Level> share_levels(std::initializer_list<double> others) {
 }
 
 std::vector<Level> epoch_cells(const Settings& first_arm, const std::vector<Level>& each,
-                               const std::vector<std::int64_t>& epochs, std::int64_t vocab) {
+                               const std::vector<std::int64_t>& epochs,
+                               const std::function<double(const Settings&)>& flops_per_token) {
   if (epochs.empty()) return each;
   std::vector<Level> cells;
   for (const Level& cell : each) {
@@ -84,7 +77,7 @@ std::vector<Level> epoch_cells(const Settings& first_arm, const std::vector<Leve
                     budget.kind == Budget::Kind::kSeconds ? "seconds" : "epochs",
                     " do not fix; give the budget in flops, tokens or steps");
     const double step = static_cast<double>(s.batch) * static_cast<double>(s.block_size);
-    const double flops = step * models::flops_per_token(train::gpt_config(s, vocab));
+    const double flops = budget.kind == Budget::Kind::kFlops ? step * flops_per_token(s) : 0;
     const double tokens = static_cast<double>(budget.steps_for(step, flops, 1)) * step;
     std::vector<Level> levels;
     for (const std::int64_t n : epochs) {
@@ -115,17 +108,14 @@ Settings settings_at(const Study& study, const Point& p) {
     Settings part = with(study.base, share);
     s.budget_share *= part.budget_share;
   }
-  s.seed = static_cast<std::int64_t>(p.seed);
+  s.seed = p.seed;
   return s;
 }
 
 std::vector<Point> points(const Study& study) {
-  const auto first = static_cast<std::uint64_t>(study.base.seed);
-  const auto count = static_cast<std::uint64_t>(study.seeds);
-  engine::require(
-      count - 1 <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - first,
-      "--seeds ", count, " from --seed ", first,
-      " on: beyond the largest seed; give a smaller --seed");
+  const std::uint64_t first = study.base.seed, count = static_cast<std::uint64_t>(study.seeds);
+  engine::require(count - 1 <= std::numeric_limits<std::uint64_t>::max() - first, "--seeds ", count,
+                  " from --seed ", first, " on: beyond the largest seed; give a smaller --seed");
   std::vector<Point> out;
   for (std::uint64_t s = 0; s < count; ++s)
     for (std::size_t cell = 0; cell < study.cells.size(); ++cell) {
@@ -155,7 +145,7 @@ std::string title(const Level& cell) {
       text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, value);
   if (!text.empty()) text += ": ";
   if (unique.empty()) return text + "random crops of the whole training split";
-  text += grouped(unique) + " unique tokens";
+  text += engine::grouped(std::stoull(unique)) + " unique tokens";
   if (cell.epochs == 0) return text;
   return text + (cell.epochs == 1 ? ", seen once" : fmt::format(", seen {} times", cell.epochs));
 }

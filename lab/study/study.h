@@ -2,6 +2,7 @@
 // of settings. `compare` is one.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,9 +51,12 @@ std::vector<Level> share_levels(std::initializer_list<double> others);
 
 /// The cells of `each`, times one for every number of epochs: unique_tokens is what the first arm's
 /// budget reads there, divided by it. Throws engine::Error where that is not known (a budget in
-/// seconds or epochs) or less than one window. `vocab`: V of the data.
-std::vector<Level> epoch_cells(const train::Settings& first_arm, const std::vector<Level>& each,
-                               const std::vector<std::int64_t>& epochs, std::int64_t vocab);
+/// seconds or epochs) or less than one window. `flops_per_token`: of training, asked for a budget
+/// in FLOPs alone.
+std::vector<Level> epoch_cells(
+    const train::Settings& first_arm, const std::vector<Level>& each,
+    const std::vector<std::int64_t>& epochs,
+    const std::function<double(const train::Settings&)>& flops_per_token);
 
 /// Settings with those of a level on top.
 train::Settings with(train::Settings settings, const Level& level);

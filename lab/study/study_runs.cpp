@@ -33,11 +33,9 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds)
     study_.base.corpus_tokens = common_tokens(study_);
   std::vector<std::string> data;
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell) {
-    auto& corpus = corpora_[data_key(cell)];
-    if (!corpus)
-      corpus = std::make_unique<train::LanguageModelling>(
-          train::load_corpus(settings_at(study_, {cell, 0, 0, 0})));
-    data.push_back(data_hash(corpus->corpus()));
+    auto& task = tasks_[data_key(cell)];
+    if (!task) task = train::load_task(settings_at(study_, {cell, 0, 0, 0}));
+    data.push_back(task->data_hash());
   }
   identity_ = lab::identity(study_, data);
   points_ = lab::points(study_);

@@ -9,7 +9,7 @@
 
 #include "lab/runs/executor.h"
 #include "lab/study/study.h"
-#include "train/data/language_modelling.h"
+#include "train/task.h"
 
 namespace lab {
 
@@ -38,11 +38,8 @@ class StudyRuns {
   const Study& study() const { return study_; }
   const Store& store() const { return store_; }
   bool other_builds() const { return other_builds_; }
-  /// What the runs of a cell learn from.
-  const train::Corpus& corpus(std::size_t cell) const { return task(cell).corpus(); }
-  const train::LanguageModelling& task(std::size_t cell) const {
-    return *corpora_.at(data_key(cell));
-  }
+  /// What the runs of a cell learn.
+  const train::Task& task(std::size_t cell) const { return *tasks_.at(data_key(cell)); }
   /// Of identity(), which names the study's own folder.
   const Json& identity() const { return identity_; }
 
@@ -75,8 +72,7 @@ class StudyRuns {
   Study study_;
   Store store_;
   bool other_builds_;
-  std::map<std::string, std::unique_ptr<train::LanguageModelling>>
-      corpora_;  // by the settings that make them
+  std::map<std::string, std::unique_ptr<train::Task>> tasks_;  // by the settings that make them
   std::vector<Point> points_;
   std::map<Point, std::string> ids_;
   std::map<std::string, RunSpec> specs_;

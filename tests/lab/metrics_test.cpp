@@ -10,6 +10,7 @@
 
 #include "lab/runs/record.h"
 #include "tests/expect_error.h"
+#include "train/data/language_modelling.h"
 
 namespace lab {
 namespace {
@@ -26,16 +27,16 @@ train::RunResult finished() {
   return r;
 }
 
-train::Corpus corpus() {
+train::LanguageModelling task() {
   train::Corpus c;
   c.val_bytes_per_token = 2;
   c.bayes_loss = 0.5;
   c.bayes_loss_window = 0.75;
-  return c;
+  return train::LanguageModelling(c);
 }
 
 TEST(Metrics, AreWhatTheirRowSays) {
-  const RunRecord record = make_record(finished(), corpus(), "lm", {"cpu", 2});
+  const RunRecord record = make_record(finished(), task(), {"cpu", 2});
   const std::map<std::string, double, std::less<>> expected = {{"val_loss", 2.0},
                                                                {"best_val_loss", 1.5},
                                                                {"train_loss", 1.25},
@@ -63,7 +64,7 @@ TEST(Metrics, OfARunThatDiverged) {
   r.diverged = true;
   r.diverged_at = 17;
   r.diverged_lr = 0.25;
-  const RunRecord record = make_record(r, corpus(), "lm", {"cpu", 2});
+  const RunRecord record = make_record(r, task(), {"cpu", 2});
   EXPECT_EQ(record.status, Status::kDiverged);
   for (const char* name : {"val_loss", "train_loss", "gap", "val_bpb", "excess", "excess_window"})
     EXPECT_FALSE(record.value(name)) << name;
@@ -73,9 +74,20 @@ TEST(Metrics, OfARunThatDiverged) {
 }
 
 TEST(Metrics, OfAnotherTaskAreLeftOut) {
-  const RunRecord record = make_record(finished(), corpus(), "another task", {"cpu", 2});
+  struct Another final : train::LanguageModelling {
+    using LanguageModelling::LanguageModelling;
+    std::string_view name() const override { return "another"; }
+  };
+  const RunRecord record = make_record(finished(), Another(task().corpus()), {"cpu", 2});
   EXPECT_FALSE(record.value("val_bpb"));
   EXPECT_TRUE(record.value("val_loss"));
+}
+
+TEST(Metrics, OfRecalibration) {
+  train::RunResult r = finished();
+  EXPECT_FALSE(make_record(r, task(), {"cpu", 2}).value("recalibration_flops"));
+  r.recalibration = {64, 100, 5e8, 0.1, 0};
+  EXPECT_EQ(make_record(r, task(), {"cpu", 2}).value("recalibration_flops"), 5e8);
 }
 
 TEST(Metrics, TheTableIsSound) {

@@ -83,7 +83,7 @@ TEST(RunSpec, EverySettingThatIsNotExemptChangesTheId) {
 TEST(RunSpec, ReadsBackWhatItWrote) {
   RunSpec s = spec();
   s.settings.reg = "dropout:0.1@attn~early:0.5";
-  s.settings.seed = std::numeric_limits<std::int64_t>::max();
+  s.settings.seed = std::numeric_limits<std::uint64_t>::max();
   s.settings.text = "a.txt";
   const Json json = Json::parse(to_json(s).dump());
   const RunSpec back = spec_from_json(json, "x.json");

@@ -11,9 +11,12 @@
 #include "lab/study/folder.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
+#include "train/architecture.h"
 
 namespace lab {
 namespace {
+
+double flops(const train::Settings& s) { return models::flops_per_token(train::gpt_config(s, 28)); }
 
 Study small(const std::vector<std::string>& arms, std::int64_t seeds = 2) {
   Study s;
@@ -32,7 +35,7 @@ Study small(const std::vector<std::string>& arms, std::int64_t seeds = 2) {
 
 TEST(Study, MakesEveryArmBeforeTheNextSeed) {
   Study s = small({"none", "dropout=0.1"});
-  s.cells = epoch_cells(s.base, {{}}, {1, 4}, 28);
+  s.cells = epoch_cells(s.base, {{}}, {1, 4}, flops);
   const std::vector<Point> all = points(s);
   ASSERT_EQ(all.size(), 8U);
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].seed, 1 + i / 4);
@@ -55,7 +58,7 @@ TEST(Study, OtherSharesAreForTheBaselineAlone) {
 
 TEST(Study, UniqueDataIsTheFirstArmsTokensByEpochs) {
   const Study s = small({"none"});
-  const auto cells = epoch_cells(s.base, {{}}, {1, 2, 3}, 28);
+  const auto cells = epoch_cells(s.base, {{}}, {1, 2, 3}, flops);
   ASSERT_EQ(cells.size(), 3U);
   const auto unique = [&](std::size_t cell) { return with(s.base, cells[cell]).unique_tokens; };
   EXPECT_EQ(unique(0), 192);
@@ -63,8 +66,8 @@ TEST(Study, UniqueDataIsTheFirstArmsTokensByEpochs) {
   EXPECT_EQ(unique(2), 64);
   EXPECT_EQ(title(cells[0]), "192 unique tokens, seen once");
   EXPECT_EQ(title(cells[2]), "64 unique tokens, seen 3 times");
-  EXPECT_ERROR(epoch_cells(s.base, {{}}, {2, 2}, 28), "given twice");
-  EXPECT_ERROR(epoch_cells(s.base, {{}}, {100}, 28), "less than one window");
+  EXPECT_ERROR(epoch_cells(s.base, {{}}, {2, 2}, flops), "given twice");
+  EXPECT_ERROR(epoch_cells(s.base, {{}}, {100}, flops), "less than one window");
 }
 
 TEST(Study, AnySettingMayBeAnAxis) {
@@ -79,18 +82,18 @@ TEST(Study, AnySettingMayBeAnAxis) {
   EXPECT_EQ(title(s.cells[1]), "n_embd=32, lr=0.01: random crops of the whole training split");
   // Unique data is sized cell by cell: FLOPs buy fewer tokens of a wider model.
   s.base.budget = "3e7flops";
-  const auto cells = epoch_cells(s.base, {s.cells[0], s.cells[1]}, {1}, 28);
+  const auto cells = epoch_cells(s.base, {s.cells[0], s.cells[1]}, {1}, flops);
   EXPECT_GT(with(s.base, cells[0]).unique_tokens, with(s.base, cells[1]).unique_tokens);
   EXPECT_ERROR(product({level_of("lr", "1", "")}, {level_of("lr", "2", "")}), "two axes set lr");
 }
 
 TEST(Study, SeedsAreWholeNumbersToTheEnd) {
   Study s = small({"none", "dropout=0.1"});
-  s.base.seed = (std::int64_t{1} << 53) + 1;
+  s.base.seed = (std::uint64_t{1} << 53) + 1;
   const std::vector<Point> all = points(s);
   EXPECT_EQ(all.front().seed, (std::uint64_t{1} << 53) + 1);
   EXPECT_EQ(all.back().seed, (std::uint64_t{1} << 53) + 2);
-  s.base.seed = std::numeric_limits<std::int64_t>::max();
+  s.base.seed = std::numeric_limits<std::uint64_t>::max();
   EXPECT_ERROR(points(s), "beyond the largest seed");
 }
 
@@ -114,7 +117,7 @@ TEST(Study, ItsIdentityIsWhatDecidesTheLosses) {
   other([](auto& o) { o.base.lr = 0.01; });
   other([](auto& o) { o.base.budget = "7steps"; });
   other([](auto& o) { o.base.eval_tokens = 50; });
-  other([](auto& o) { o.cells = epoch_cells(o.base, {{}}, {2}, 28); });
+  other([](auto& o) { o.cells = epoch_cells(o.base, {{}}, {2}, flops); });
   other([](auto& o) { o.arms.pop_back(); });
   other([](auto& o) { std::swap(o.arms[0], o.arms[1]); });
   EXPECT_NE(identity(s, {"b"}), identity(s, data));

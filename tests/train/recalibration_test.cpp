@@ -15,6 +15,7 @@ class Spy final : public Task {
   explicit Spy(std::uint64_t spoiled = ~0ULL) : spoiled_(spoiled) {}
   std::string_view name() const override { return "spy"; }
   std::string data_hash() const override { return inner_.data_hash(); }
+  DataSummary describe(const Settings& s) const override { return inner_.describe(s); }
   nlohmann::ordered_json encoding() const override { return inner_.encoding(); }
   std::size_t bytes() const override { return inner_.bytes(); }
   models::GptConfig model(const Settings& s) const override { return inner_.model(s); }

@@ -59,6 +59,8 @@ class Counting final : public Task {
     return std::make_unique<Starts>(s.seed, s.block_size);
   }
 
+  DataSummary describe(const Settings&) const override { return {"counting", {{"name", "x"}}}; }
+
   std::unique_ptr<Exam> exam(const Settings& s, Split split) const override {
     struct Fixed final : Exam {
       std::int64_t time, from;

@@ -1,11 +1,15 @@
 #include "train/data/language_modelling.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/suggest.h"
 #include "train/architecture.h"
 #include "train/data/batches.h"
 #include "train/data/load_corpus.h"
+#include "train/json.h"
 
 namespace train {
 namespace {
@@ -62,6 +66,29 @@ nlohmann::ordered_json piece_json(const std::string& piece) {
 }
 
 }  // namespace
+
+DataSummary LanguageModelling::describe(const Settings& settings) const {
+  const Corpus& c = corpus_;
+  const auto evaluated = static_cast<std::uint64_t>(exam(settings, Split::kVal)->tokens());
+  std::string text = fmt::format("Corpus {}: {} symbols, validated on {} tokens", c.name, c.vocab,
+                                 engine::grouped(evaluated));
+  if (evaluated + 1 < c.val.size())
+    text += fmt::format(" of {} (a subset)", engine::grouped(c.val.size()));
+  if (c.bayes_loss && c.bayes_loss_window)
+    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}", *c.bayes_loss,
+                        *c.bayes_loss_window);
+  return {text,
+          {{"name", c.name},
+           {"tokenizer", c.tokenizer},
+           {"vocab", c.vocab},
+           {"train_tokens", c.train.size()},
+           {"val_tokens", c.val.size()},
+           {"val_tokens_evaluated", evaluated},
+           {"val_bytes_per_token", c.val_bytes_per_token},
+           {"hash", c.hash},
+           {"bayes_loss", or_null(c.bayes_loss)},
+           {"bayes_loss_window", or_null(c.bayes_loss_window)}}};
+}
 
 nlohmann::ordered_json LanguageModelling::encoding() const {
   nlohmann::ordered_json pieces = nlohmann::ordered_json::array();

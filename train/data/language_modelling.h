@@ -9,12 +9,13 @@
 
 namespace train {
 
-class LanguageModelling final : public Task {
+class LanguageModelling : public Task {
  public:
   explicit LanguageModelling(Corpus corpus) : corpus_(std::move(corpus)) {}
   const Corpus& corpus() const { return corpus_; }
 
   std::string_view name() const override { return "lm"; }
+  DataSummary describe(const Settings& settings) const override;
   std::string data_hash() const override { return corpus_.hash; }
   nlohmann::ordered_json encoding() const override;
   std::size_t bytes() const override;
