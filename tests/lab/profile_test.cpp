@@ -196,8 +196,9 @@ TEST(Profile, OfRealStepsAddsUp) {
     EXPECT_GT(a.flops, 6 * 64 * 2 * 12 * 32 * 32);  // 6N a token, N > 12·L·C²
     EXPECT_LT(a.flops, 8 * 64 * 2 * 12 * 32 * 32);
     for (const ArmProfile::Call& c : a.events)
-      if (a.nodes[static_cast<std::size_t>(c.node)].name == "h.1.mlp.c_fc")  // (64/2,32)·(32,128)
+      if (a.nodes[static_cast<std::size_t>(c.node)].name == "h.1.mlp.c_fc") {  // (64/2,32)·(32,128)
         EXPECT_EQ(c.cost.flops, (c.kind == Kind::kBackward ? 2 : 1) * 2.0 * 32 * 32 * 128);
+      }
   }
 }
 
