@@ -74,7 +74,7 @@ TEST(ProbeRender, TextToTheFirstDigitOfTheStandardError) {
 
 TEST(ProbeRender, MarkdownHasTheSameFigures) {
   const std::string md = rendered("md");
-  for (const std::string line :
+  for (const std::string& line :
        {std::string(kHeading) + "  \n" + kData + "  \n\n| value | mode | mean |",
         std::string("| h.3.mlp | eval | 0.5 | 2.25 | -0.125 | 1.75 |  |  |  |\n"),
         std::string("|  | train | 0.512 ± 0.002 | 2.50 ± 0.01 | -0.25 ± 1e-09 | 12 ± 3 | 1.1113 ± "
