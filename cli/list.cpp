@@ -9,12 +9,14 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/runs/metrics.h"
 #include "models/init_table.h"
 #include "models/norm_table.h"
 #include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
 #include "ops/activation.h"
 #include "train/settings.h"
+#include "train/task.h"
 
 namespace cli {
 
@@ -108,6 +110,24 @@ std::vector<ListEntry> settings() {
   return out;
 }
 
+std::vector<ListEntry> tasks() {
+  std::vector<ListEntry> out;
+  for (const train::TaskKind& row : train::task_kinds())
+    out.push_back({text(row.name), text(row.help), {}});
+  return out;
+}
+
+std::vector<ListEntry> metrics() {
+  std::vector<ListEntry> out;
+  for (const lab::Metric& row : lab::metrics())
+    out.push_back({text(row.name),
+                   text(row.help),
+                   {{"unit", row.unit.empty() ? "none" : text(row.unit)},
+                    {"better", text(to_string(row.better))},
+                    {"task", row.task.empty() ? "any" : text(row.task)}}});
+  return out;
+}
+
 constexpr Listing kListings[] = {
     {"regularizers", "what reg= takes, with constants, granularity, hooks and source",
      regularizers},
@@ -117,6 +137,8 @@ constexpr Listing kListings[] = {
     {"placements", "what norm_place= takes: where the norms of a block stand", placements},
     {"activations", "what activation= takes, in the MLP's hidden layer", activations},
     {"inits", "what init= takes: how the weights of linear layers start", inits},
+    {"tasks", "what task= takes: what is learned", tasks},
+    {"metrics", "what is measured of a run, by its names in records, JSON and CSV", metrics},
     {"presets", "sizes, batch and learning rate at once", presets},
     {"settings", "every setting of a run, as flag, in arms and in config.json", settings},
 };

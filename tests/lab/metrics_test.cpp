@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <numbers>
 #include <set>
@@ -101,6 +102,17 @@ TEST(Metrics, TheTableIsSound) {
   EXPECT_EQ(text(metric("val_loss"), 1.23456), "1.2346");
   EXPECT_EQ(text(metric("steps"), 1000.0), "1000");
   EXPECT_ERROR(metric("loss"), "unknown metric 'loss'");
+}
+
+TEST(Metrics, AreDocumented) {
+  std::ifstream in(ISODROP_SOURCE_DIR "/docs/schema.md");
+  const std::string page((std::istreambuf_iterator<char>(in)), {});
+  for (const Metric& m : metrics())
+    EXPECT_NE(page.find("| `" + std::string(m.name) + "` | " +
+                        (m.unit.empty() ? "–" : std::string(m.unit)) + " | " +
+                        std::string(to_string(m.better)) + " | " + std::string(m.help)),
+              std::string::npos)
+        << m.name << ": its row in docs/schema.md is missing or says something else";
 }
 
 }  // namespace
