@@ -39,9 +39,9 @@ struct Crossed {
 std::optional<Crossed> crossed(std::span<const double> d, int seeds);
 
 /// The rival: a studentized bootstrap that draws seeds and windows independently of each other
-/// (Owen 2007, Ann. Appl. Stat. 1:386), se* by crossed() on each resample. O(replicates·n·w).
-/// The repeats in a resample count as real agreement of windows and seeds, which shifts t*:
-/// validate_statistics has its coverage. nullopt where crossed() is, and where no resample varies.
+/// (Owen 2007, Ann. Appl. Stat. 1:386), se* by crossed() on each resample. Its coverage at n = 8 is
+/// no better (93.9 to 95.5 %), it takes `replicates` times as long, and it needs random numbers.
+/// nullopt where crossed() is, and where no resample varies.
 std::optional<Interval> crossed_bootstrap(std::span<const double> d, int seeds, int replicates,
                                           engine::Sequence& random, double alpha = 0.05);
 

@@ -46,8 +46,8 @@ std::optional<EquivalentInterval> equivalent_interval(const SeedCurves& curves,
                                                       double alpha = 0.05);
 
 /// The rival: seeds resampled (a seed's curve and arm stay together) through the same
-/// interpolation, central 1 − α of the resampled equivalents. Covers less than it says at few seeds
-/// (scripts/validate_statistics has the figures); for comparison with other people's intervals.
+/// interpolation, central 1 − α of the resampled equivalents. At 8 seeds "95 %" covers 89 %
+/// (scripts/validate_statistics), the interval above 94.4 to 95.4.
 std::optional<EquivalentInterval> equivalent_bootstrap(const SeedCurves& curves, int replicates,
                                                        engine::Sequence& random,
                                                        double alpha = 0.05);

@@ -42,7 +42,7 @@ std::string markdown(const std::vector<Check>& checks, const std::vector<Outcome
       out += fmt::format("\n### {}\n\n| | wanted % | found % | |\n|---|---|---|---|\n", group);
     }
     const std::string wanted =
-        c.wanted ? fmt::format("{:g} to {:g}", 100 * c.wanted->lo, 100 * c.wanted->hi) : "–";
+        c.wanted ? fmt::format("{:.3g} to {:.3g}", 100 * c.wanted->lo, 100 * c.wanted->hi) : "–";
     out += fmt::format("| {} | {} | {:.2f} ± {:.2f} | {} |\n", c.name, wanted,
                        100 * outcomes[i].share, 200 * outcomes[i].error(),
                        !c.wanted                       ? "for comparison"

@@ -11,8 +11,11 @@ namespace {
 
 constexpr double kErrors = 3;  // standard errors that a share may be off
 
-int validate(int trials, std::uint64_t seed) {
-  const auto checks = validation::all_checks();
+int validate(int trials, std::uint64_t seed, const std::string& only) {
+  auto checks = validation::all_checks();
+  std::erase_if(checks,
+                [&](const auto& c) { return (c.group + c.name).find(only) == c.name.npos; });
+  if (checks.empty()) throw std::runtime_error("--only \"" + only + "\" is in no row's name");
   std::vector<validation::Outcome> outcomes(checks.size());
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t i = 0; i < checks.size(); ++i)
@@ -34,7 +37,8 @@ int main(int argc, char** argv) try {
                            "Holds the statistics against simulated comparisons.");
   options.add_options()("trials", "a row", cxxopts::value<int>()->default_value("10000"))(
       "seed", "of the simulation", cxxopts::value<std::uint64_t>()->default_value("1"))(
-      "help", "print this");
+      "only", "rows whose group or name holds this",
+      cxxopts::value<std::string>()->default_value(""))("help", "print this");
   const auto args = options.parse(argc, argv);
   if (args.count("help")) {
     fmt::print("{}", options.help());
@@ -42,7 +46,7 @@ int main(int argc, char** argv) try {
   }
   const int trials = args["trials"].as<int>();
   if (trials < 2) throw std::runtime_error("--trials must be 2 or more");
-  return validate(trials, args["seed"].as<std::uint64_t>());
+  return validate(trials, args["seed"].as<std::uint64_t>(), args["only"].as<std::string>());
 } catch (const std::exception& e) {
   fmt::print(stderr, "validate_statistics: {}\n", e.what());
   return 2;

@@ -1,8 +1,8 @@
 // How often a true effect is found, beside what the formulas promise.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "lab/stats/crossed.h"
 #include "lab/stats/permutation.h"
@@ -17,7 +17,7 @@ using Values = std::vector<double>;
 
 const double kRoot2 = std::sqrt(2.0);  // sd of a difference whose two arms have 1
 
-lab::Interval around(double p) { return {p - 0.005, p + 0.005}; }
+lab::Interval around(double p) { return {p - 0.005, std::min(1.0, p + 0.005)}; }
 
 /// The verdict on the first of `arms` arms, with `effect` sd of the difference.
 lab::Outcome verdict(double effect, std::size_t arms, int seeds, const Rules& rules, Normals& r) {
