@@ -17,7 +17,7 @@ void check(const Logits& in, double temperature) {
   engine::require(std::isfinite(temperature) && temperature > 0, "[calibration] temperature ",
                   temperature, " must be above 0");
   for (const std::int32_t label : in.labels)
-    engine::require(label >= 0 && static_cast<std::size_t>(label) < in.classes,
+    engine::require(static_cast<std::size_t>(label) < in.classes,  // negative ones wrap to large
                     "[calibration] label ", label, " is none of ", in.classes, " classes");
   for (const float z : in.z)
     engine::require(std::isfinite(z), "[calibration] a score is ", z, ": scores must be finite");
@@ -109,9 +109,8 @@ std::optional<Reliability> reliability(std::vector<Forecast> forecasts, int bins
   if (n < 2) return std::nullopt;
   for (const Forecast& f : forecasts)
     engine::require(f.p >= 0 && f.p <= 1, "[calibration] probability ", f.p, " outside [0, 1]");
-  std::sort(forecasts.begin(), forecasts.end(), [](const Forecast& a, const Forecast& b) {
-    return a.p != b.p ? a.p < b.p : a.hit < b.hit;
-  });
+  std::sort(forecasts.begin(), forecasts.end(),
+            [](const Forecast& a, const Forecast& b) { return a.p < b.p; });
   // A bin ends where its share of the mass does, moved on past ties and to 2 forecasts at least.
   std::vector<std::size_t> ends;
   std::size_t start = 0;

@@ -56,8 +56,7 @@ std::optional<Crossed> weighted(std::span<const double> d, const Weights& rows,
   out.var_rest = ms_e;
   out.seed_part = ms_s / (nd * wd);
   out.window_part = over_windows / (nd * wd);
-  double spread = ms_s * ms_s / dof_s;
-  if (over_windows > 0) spread += ms_w * ms_w / dof_w + ms_e * ms_e / dof_e;
+  const double spread = ms_s * ms_s / dof_s + ms_w * ms_w / dof_w + ms_e * ms_e / dof_e;
   const double dof = spread > 0 ? std::max(total * total / spread, dof_s) : dof_s;
   out.mean = {origin + grand, std::sqrt(total / (nd * wd)), dof};
   return out;

@@ -135,7 +135,16 @@ TEST(Ols, LinesAndErrors) {
   EXPECT_NEAR(line.coef[1], 2, 1e-12);
   EXPECT_NEAR(line.sigma, 0, 1e-12);
   const Values y = {1, 2, 3};
+  // Columns that lie on their axis already, either way round.
+  const lab::Ols axes = lab::ols(Values{2, 0, 0, -2, 0, 0}, 2, y);
+  EXPECT_NEAR(axes.coef[0], 0.5, 1e-12);
+  EXPECT_NEAR(axes.coef[1], -1, 1e-12);
+  EXPECT_NEAR(axes.sigma, 3, 1e-12);
   EXPECT_THROW(lab::ols_line(Values{1, 1, 1}, y), engine::Error);
+  Values dependent;  // but for rounding
+  for (const double v : {0.1, 0.2, 0.37, 0.91, 1.7})
+    dependent.insert(dependent.end(), {1, v, 0.3 * v + 0.7});
+  EXPECT_THROW(lab::ols(dependent, 3, Values{1, 2, 3, 4, 6}), engine::Error);
   EXPECT_THROW(lab::ols(Values{0, 0, 0}, 1, y), engine::Error);
   EXPECT_THROW(lab::ols(Values{1, 2, 3, 4}, 1, y), engine::Error);
   EXPECT_THROW(lab::ols(Values{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, y), engine::Error);

@@ -55,10 +55,12 @@ TEST(Crossed, MatchesAnalysisOfVariance) {
 }
 
 TEST(Crossed, LimitsAndErrors) {
-  const auto same = lab::crossed(Values(6, 0.1), 2).value();  // 0.1·6/6 ≠ 0.1 in binary
-  EXPECT_EQ(same.mean.mean, 0.1);
-  EXPECT_EQ(same.mean.se, 0);
-  EXPECT_EQ(same.mean.dof, 1);
+  for (const std::size_t windows : {2, 3, 7, 11}) {  // 0.1·33/33 ≠ 0.1 in binary
+    const auto same = lab::crossed(Values(3 * windows, 0.1), 3).value();
+    EXPECT_EQ(same.mean.mean, 0.1);
+    EXPECT_EQ(same.mean.se, 0);
+    EXPECT_EQ(same.mean.dof, 2);
+  }
   auto random = sequence(1);
   EXPECT_EQ(lab::crossed_bootstrap(Values(6, 0.1), 2, 99, random), (Interval{0.1, 0.1}));
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3}, 1).has_value());
@@ -70,11 +72,17 @@ TEST(Crossed, LimitsAndErrors) {
 }
 
 TEST(Crossed, BootstrapMatchesResampledIndices) {
-  const auto& g = golden::kCrossedBootstrap.at(0);
-  auto random = sequence(2), again = sequence(2);
-  const auto got = lab::crossed_bootstrap(g.d, static_cast<int>(g.seeds[0]), 40000, random).value();
-  expect_between(got, g.want);
-  EXPECT_EQ(lab::crossed_bootstrap(g.d, 8, 40000, again), got);
+  for (const auto& g : golden::kCrossedBootstrap) {
+    const int seeds = static_cast<int>(g.seeds[0]);
+    auto random = sequence(2), again = sequence(2);
+    const auto got = lab::crossed_bootstrap(g.d, seeds, 40000, random).value();
+    expect_between(got, g.want);
+    EXPECT_EQ(lab::crossed_bootstrap(g.d, seeds, 40000, again), got);
+  }
+  // Of 2 × 2 many a resample is a single number; those have no t.
+  auto random = sequence(6);
+  const auto small = lab::crossed_bootstrap(Values{1, 2, 4, 9}, 2, 999, random).value();
+  EXPECT_TRUE(std::isfinite(small.lo) && std::isfinite(small.hi));
 }
 
 TEST(SignFlip, MatchesScipy) {

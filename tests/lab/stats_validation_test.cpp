@@ -2,7 +2,9 @@
 // runs the same rows with many.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
+#include <string>
 
 #include "tests/validation/checks.h"
 

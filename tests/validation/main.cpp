@@ -21,9 +21,11 @@ int validate(int trials, std::uint64_t seed, const std::string& only) {
   for (std::size_t i = 0; i < checks.size(); ++i)
     outcomes[i] = validation::run(checks[i], trials, seed);
   fmt::print(
-      "{} trials a row, seed {}; ± is two standard errors. A row holds within {:g} standard "
+      "# The statistics against simulated comparisons\n\nMade by `scripts/validate_statistics "
+      "--trials {} --seed {}`: {} trials a row, ± is two standard errors. A row holds within {:g} "
+      "standard "
       "errors of what is wanted.\n{}",
-      trials, seed, kErrors, validation::markdown(checks, outcomes, kErrors));
+      trials, seed, trials, kErrors, validation::markdown(checks, outcomes, kErrors));
   bool all = true;
   for (std::size_t i = 0; i < checks.size(); ++i)
     all = all && validation::holds(checks[i], outcomes[i], kErrors);
