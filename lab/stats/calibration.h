@@ -59,8 +59,8 @@ struct Reliability {
 /// forecasts share a bin, so the order of the input changes nothing and there may be fewer bins.
 ///
 /// The plug-in ece is too high: a perfect forecaster's bins miss by √(h(1 − h)/count). Debiased
-/// (Kumar, Liang & Ma 2019, arXiv:1909.10155): each bin's square less h(1 − h)/(count − 1), which is
-/// unbiased for the square; and each |gap| less what a normal error of that variance adds to it,
+/// (Kumar, Liang & Ma 2019, arXiv:1909.10155): each bin's square less h(1 − h)/(count − 1), which
+/// is unbiased for the square; and each |gap| less what a normal error of that variance adds to it,
 /// E|N(gap, s²)| − |gap|, which takes off 40 to 55 % of the excess: where ece is about the noise,
 /// compare squares. nullopt for fewer than 2 forecasts.
 /// REQUIRES: bins ≥ 1, 0 ≤ p ≤ 1.

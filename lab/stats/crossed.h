@@ -28,10 +28,10 @@ struct Crossed {
 /// MS_s + max(MS_w − MS_e, 0). A negative window component is thus 0, a negative seed component is
 /// kept inside MS_s: setting that one to 0 too makes intervals too wide where seeds differ in
 /// nothing but noise (99 % coverage for 95 % at n = 8, since MS_s then cannot err downwards). Two
-/// guarantees follow: se is never below the paired t test's (sd of the seeds' means/√n), and
-/// neither are the degrees of freedom, held at n − 1 or more. Coverage of the 95 % interval for n =
-/// 8, w = 64 … 2048 and every ratio of the components tried: 94.7 to 96.1 % (scripts/
-/// validate_statistics); n = 5: 94.1 to 96, n = 3: 92 to 96.5.
+/// guarantees follow: se is never below the paired t test's (sd of the seeds' means/√n), and the
+/// degrees of freedom are held at n − 1 or more. Coverage of the 95 % interval at n = 8,
+/// w = 64 … 2048 over a grid of ratios of the components: 94 to 96 %, with windows of very long
+/// tails (skew 6) and w = 64 93 % (docs/statistics.md); at n = 3 it can fall to 92 %.
 ///
 /// Windows next to each other in a text resemble each other; where that matters, join them into
 /// longer ones first. `d` is row-major (seeds, windows). nullopt for fewer than 2 of either or
