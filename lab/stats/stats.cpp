@@ -3,31 +3,19 @@
 #include <algorithm>
 #include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/non_central_t.hpp>
-#include <boost/math/distributions/students_t.hpp>
 #include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
 
 #include "engine/error.h"
+#include "lab/stats/distributions.h"
+#include "lab/stats/estimate.h"
 
 namespace lab {
 namespace {
 
 namespace bm = boost::math;
-
-/// P(T ≥ t), T ~ t(dof); t may be infinite.
-double upper_tail(double dof, double t) {
-  if (std::isinf(t)) return t > 0 ? 0.0 : 1.0;
-  return bm::cdf(bm::complement(bm::students_t(dof), t));
-}
-
-double normal(double z) { return std::erfc(-z / std::sqrt(2.0)) / 2; }
-
-/// The t that is exceeded with probability `tail`.
-double critical(double dof, double tail) {
-  return bm::quantile(bm::complement(bm::students_t(dof), tail));
-}
 
 /// P(T > t), T noncentral t, t > 0: with T = (Z + ncp)/√(χ²/dof). Far from 0 the spread of Z no
 /// longer counts and Boost's series gets slow, so there Z is put to 0: χ² < dof (ncp/t)².
@@ -38,8 +26,6 @@ double noncentral_tail(double dof, double ncp, double t) {
   const double r = ncp / t;
   return r > 1e6 ? 1.0 : bm::cdf(bm::chi_squared(dof), dof * r * r);
 }
-
-double standard_error(const Sample& x) { return x.sd / std::sqrt(static_cast<double>(x.n)); }
 
 /// a / b where b ≥ 0, with the limit for b → 0 and 0 / 0 = 0.
 double ratio(double a, double b) { return a == 0 ? 0.0 : a / b; }
@@ -82,20 +68,12 @@ std::vector<double> differences(std::span<const double> arm, std::span<const dou
   return out;
 }
 
-Interval t_interval(const Sample& x, double alpha) {
-  const double half = x.sd == 0 ? 0 : critical(x.n - 1, alpha / 2) * standard_error(x);
-  return {x.mean - half, x.mean + half};
-}
+Interval t_interval(const Sample& x, double alpha) { return t_interval(estimate(x), alpha); }
 
-double t_test(const Sample& x) {
-  return std::min(1.0, 2 * upper_tail(x.n - 1, ratio(std::abs(x.mean), standard_error(x))));
-}
+double t_test(const Sample& x) { return t_test(estimate(x)); }
 
 double equivalence_test(const Sample& x, double margin) {
-  // The larger p is that of the nearer edge. On the edge itself nothing speaks for "inside".
-  const double inside = margin - std::abs(x.mean), se = standard_error(x);
-  if (se == 0) return inside > 0 ? 0.0 : 1.0;
-  return upper_tail(x.n - 1, inside / se);
+  return equivalence_test(estimate(x), margin);
 }
 
 std::vector<std::optional<double>> holm(std::span<const std::optional<double>> p) {
@@ -122,13 +100,14 @@ Interval sd_interval(const Sample& x, double level) {
 }
 
 double t_test_power(const Sample& x, double alpha) {
-  const double dof = x.n - 1, t = critical(dof, alpha / 2);
-  const double ncp = ratio(std::abs(x.mean), standard_error(x));
+  const double dof = x.n - 1, t = student_critical(dof, alpha / 2);
+  const double ncp = ratio(std::abs(x.mean), estimate(x).se);
   return noncentral_tail(dof, ncp, t) + noncentral_tail(dof, -ncp, t);
 }
 
 double equivalence_power(const Sample& x, double margin, double alpha) {
-  const double dof = x.n - 1, t = critical(dof, alpha), se = standard_error(x);
+  const double dof = x.n - 1, t = student_critical(dof, alpha);
+  const double se = estimate(x).se;
   const double below = ratio(margin - x.mean, se), above = ratio(margin + x.mean, se);
   if (std::min(below, above) <= 0) return 0;  // true value on the edge or outside: at most α
   // Integrated over v = dof r² ~ χ²(dof), in r: the density of r is f(v) · 2 dof r.
@@ -140,7 +119,7 @@ double equivalence_power(const Sample& x, double margin, double alpha) {
   if (to <= from) return 0;
   const auto integrand = [&](double r) {
     return bm::pdf(chi2, dof * r * r) * 2 * dof * r *
-           (normal(below - t * r) - normal(t * r - above));
+           (normal_cdf(below - t * r) - normal_cdf(t * r - above));
   };
   return bm::quadrature::gauss_kronrod<double, 31>::integrate(integrand, from, to, 8, 1e-8);
 }

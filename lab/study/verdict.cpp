@@ -6,25 +6,10 @@
 #include <cstddef>
 
 #include "engine/error.h"
+#include "lab/stats/plan.h"
 
 namespace lab {
 namespace {
-
-/// The smallest n in [2, limit] for which `enough`, which must stay true once it is.
-template <class Enough>
-std::optional<int> smallest(int limit, Enough enough) {
-  int lo = 2, hi = limit;
-  if (hi < lo || !enough(hi)) return std::nullopt;
-  while (lo < hi) {
-    const int mid = lo + (hi - lo) / 2;
-    if (enough(mid)) {
-      hi = mid;
-    } else {
-      lo = mid + 1;
-    }
-  }
-  return lo;
-}
 
 SeedRange more_seeds(const Sample& x, double alpha_difference, double alpha_equivalence,
                      const Rules& rules) {
@@ -118,13 +103,11 @@ std::string looks_note(const Rules& rules) {
 
 std::optional<int> seeds_to_tell(const Sample& x, double alpha_difference, double alpha_equivalence,
                                  const Rules& rules) {
-  const auto difference = smallest(rules.max_seeds, [&](int n) {
-    return t_test_power({n, x.mean, x.sd}, alpha_difference) >= rules.power;
-  });
+  const auto difference =
+      pairs_for_difference(x.mean, x.sd, alpha_difference, rules.power, rules.max_seeds);
   // Equivalence matters only if it needs fewer.
-  const auto equivalence = smallest(difference.value_or(rules.max_seeds), [&](int n) {
-    return equivalence_power({n, x.mean, x.sd}, rules.margin, alpha_equivalence) >= rules.power;
-  });
+  const auto equivalence = pairs_for_equivalence(x.mean, x.sd, rules.margin, alpha_equivalence,
+                                                 rules.power, difference.value_or(rules.max_seeds));
   return equivalence ? equivalence : difference;
 }
 

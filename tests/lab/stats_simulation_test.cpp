@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <span>
 
-#include "engine/rng.h"
 #include "lab/stats/stats.h"
 #include "lab/study/verdict.h"
+#include "tests/validation/model.h"
 
 namespace {
 
@@ -20,26 +19,12 @@ using lab::Sample;
 using lab::Verdict;
 using Values = std::vector<double>;
 
-/// Standard normal numbers (Box & Muller 1958).
-class Normals {
+class Normals : public validation::Normals {
  public:
-  explicit Normals(std::uint64_t seed)
-      : sequence_(engine::stream_key(seed, engine::Stream::kSample), engine::site_id("normals")) {}
-  double next() {
-    const double radius = std::sqrt(-2 * std::log(1 - sequence_.uniform()));
-    return radius * std::cos(2 * std::numbers::pi * sequence_.uniform());
-  }
-  Values values(int n, double mean, double sd) {
-    Values x(static_cast<std::size_t>(n));
-    for (double& v : x) v = mean + sd * next();
-    return x;
-  }
+  using validation::Normals::Normals;
   Sample sample(int n, double mean, double sd) {
     return lab::summarize(values(n, mean, sd)).value();
   }
-
- private:
-  engine::Sequence sequence_;
 };
 
 /// Standard error of a rate around p after n trials.
