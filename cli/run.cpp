@@ -89,7 +89,7 @@ int run_command(int argc, const char* const* argv) {
   const std::string id = lab::run_id(spec);
   ProgressLine line;
   const lab::Made made =
-      lab::make_run(spec, lab::Store(args.text("store")), options, [&](const train::Progress& p) {
+      lab::make_run(spec, lab::Store(store_path(args)), options, [&](const train::Progress& p) {
         if (json)
           say(lab::to_json(p));
         else if (line.due())

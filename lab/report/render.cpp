@@ -100,19 +100,27 @@ Lines cell_table(const Report& report, const CellReport& cell) {
   return lines;
 }
 
+/// FLOPs are those of the budget only where every arm spends the same.
 std::string budget_text(const Report& r) {
-  bool equal = true;
-  for (const CellReport& cell : r.cells)
-    for (const ArmReport& arm : cell.arms) equal = equal && arm.budget == r.budget;
-  std::string text = equal ? fmt::format("Equal budget of {} an arm", r.budget)
-                           : fmt::format("Budgets of up to {}, not equal for all arms", r.budget);
+  std::vector<std::string> budgets;  // each once
+  bool same_flops = true;
   const auto flops = r.cells.front().arms.front().metrics.find("flops")->second.mean;
-  if (equal && flops) text += fmt::format(" ({:.3g} TFLOP)", *flops / 1e12);
-  return text;
+  for (const CellReport& cell : r.cells)
+    for (const ArmReport& arm : cell.arms) {
+      if (std::find(budgets.begin(), budgets.end(), arm.budget) == budgets.end())
+        budgets.push_back(arm.budget);
+      const auto mine = arm.metrics.find("flops")->second.mean;
+      same_flops = same_flops && (!mine || mine == flops);
+    }
+  if (budgets.size() > 1)
+    return fmt::format("Budgets not equal for all arms: {}; ", fmt::join(budgets, ", "));
+  std::string text = fmt::format("Equal budget of {} an arm", budgets.front());
+  if (flops && same_flops) text += fmt::format(" ({:.3g} TFLOP)", *flops / 1e12);
+  return text + ", ";
 }
 
 std::vector<std::string> header(const Report& r) {
-  std::vector<std::string> lines = {fmt::format("{}, {} paired {}; losses in nats per token",
+  std::vector<std::string> lines = {fmt::format("{}{} paired {}; losses in nats per token",
                                                 budget_text(r), r.seeds,
                                                 r.seeds == 1 ? "seed" : "seeds")};
   lines.push_back(r.data.sentence);

@@ -26,9 +26,11 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const std::function<void(const train::Progress&)>& report) {
   const std::string id = run_id(spec);
+  const fs::path weights = store.folder(id) / "model.safetensors";
   const auto there = [&]() -> std::optional<Made> {
     auto record = store.find(id);
     if (!record || !usable(*record, options.other_build)) return {};
+    if (options.keep_weights && record->ok() && !fs::exists(weights)) return {};
     return Made{Made::How::kWasThere, std::move(*record)};
   };
   if (auto made = there()) return *made;
@@ -49,8 +51,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   const train::RunResult result = train::run(trainer, {&metrics, &told});
   metrics.commit();
   if (options.keep_weights && !result.diverged)
-    train::write_safetensors(store.folder(id) / "model.safetensors", trainer.params(),
-                             {{"run", id}});
+    train::write_safetensors(weights, trainer.params(), {{"run", id}});
   Made made{Made::How::kMade, make_record(result, *task, this_machine(spec.settings.threads))};
   made.record.id = id;
   made.record.seed = spec.settings.seed;

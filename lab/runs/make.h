@@ -8,9 +8,9 @@
 namespace lab {
 
 struct MakeOptions {
-  bool wait = true;          // for a process that is making it
-  bool other_build = false;  // a record by another build will do
-  bool keep_weights = false;
+  bool wait = true;           // for a process that is making it
+  bool other_build = false;   // a record by another build will do
+  bool keep_weights = false;  // a run that is there without them is made again
 };
 
 struct Made {

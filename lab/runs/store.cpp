@@ -33,7 +33,13 @@ std::optional<RunRecord> Store::find(const std::string& id) const {
 void Store::add_spec(const RunSpec& spec) const {
   const std::string id = run_id(spec);
   train::make_folder(folder(id));
-  if (!fs::exists(spec_file(id))) train::write_json(spec_file(id), to_json(spec));
+  if (fs::exists(spec_file(id))) return;
+  try {
+    train::write_json(spec_file(id), to_json(spec));
+  } catch (const engine::Error&) {
+    // Whoever has written the same spec meanwhile, and makes the run, clears temporaries away.
+    if (!fs::exists(spec_file(id))) throw;
+  }
 }
 
 void Store::save(const RunRecord& record) const {

@@ -1,0 +1,543 @@
+// Every figure that a report shows, from hand-made records to the number printed, in every format.
+//
+// The statistics are worked out by hand for 3 pairs, where Student's t has 2 degrees of freedom and
+// a closed form: P(|T| <= t) = t/√(2 + t²), so that t(0.975) = 4.302653 and t(0.9875) = 6.205347.
+#include "lab/report/report.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "lab/study/arm.h"
+#include "tests/temp_folder.h"
+#include "tests/train/small_corpus.h"
+
+namespace lab {
+namespace {
+
+using Fields = std::vector<std::string>;
+using Values = std::map<std::string, double, std::less<>>;
+
+/// A record's figures, each another function of its loss, so that none may stand for another.
+Values figures(double val, double arm = 0) {
+  return {{"val_loss", val},       {"best_val_loss", val - 0.25},
+          {"train_loss", val - 1}, {"gap", 0.3 + arm},
+          {"excess", val - 0.5},   {"excess_window", val - 0.75},
+          {"epochs", 4},           {"flops", 3e12},
+          {"steps", 20},           {"seconds", 1.5}};
+}
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() : store(folder.path() / "runs") {
+    folder.write("text.txt", tests::small_text(4000));
+    study.base.text = (folder.path() / "text.txt").string();
+    study.base.n_layer = 1, study.base.n_head = 2, study.base.n_embd = 16;
+    study.base.block_size = 8, study.base.batch = 4;
+    study.base.budget = "20steps";
+    study.cells = {{}};
+    study.shares = share_levels({});
+    study.seeds = 3;
+    arms({"none", "dropout=0.1", "dropout=0.2", "dropout=0.3", "dropout=0.4"});
+  }
+
+  void arms(const std::vector<std::string>& texts) {
+    study.arms.clear();
+    for (const Arm& arm : parse_arms(texts, study.base))
+      study.arms.push_back({arm.name, arm.overrides});
+  }
+
+  /// Puts a record of each value, seed by seed from 1, into the store.
+  void put(std::size_t cell, std::size_t arm, std::size_t share, const std::vector<double>& losses,
+           const std::function<void(RunRecord&)>& change = {}) const {
+    const StudyRuns runs(study, store, true);
+    for (std::size_t s = 0; s < losses.size(); ++s) {
+      const std::string id = runs.id({cell, arm, share, s + 1});
+      store.add_spec(runs.spec(id));
+      RunRecord r;
+      r.id = id;
+      r.seed = s + 1;
+      r.build = this_build();
+      r.machine = {"CPU A", 2};
+      r.values = figures(losses[s], 0.01 * static_cast<double>(arm));
+      if (change) change(r);
+      store.save(r);
+    }
+  }
+
+  /// helps, cannot be told yet, no difference, hurts: differences to the baseline of
+  /// -0.10 -0.08 -0.12; 0.02 0 0.04; 0.003 0.001 0.002; 0.30 0.31 0.29
+  void put_all(std::size_t cell = 0) const {
+    put(cell, 0, 0, {2.0, 2.1, 2.2});
+    put(cell, 1, 0, {1.9, 2.02, 2.08});
+    put(cell, 2, 0, {2.02, 2.10, 2.24});
+    put(cell, 3, 0, {2.003, 2.101, 2.202});
+    put(cell, 4, 0, {2.30, 2.41, 2.49});
+  }
+
+  Report report(int looks = 1, const std::vector<ArmSpeed>& speeds = {}) const {
+    return make_report(StudyRuns(study, store, true), speeds, looks, "out/cmp");
+  }
+
+  const tests::TempFolder folder;
+  const Store store;
+  Study study;
+};
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+Fields split(std::string text, const std::string& by) {
+  Fields out;
+  for (std::size_t at; (at = text.find(by)) != std::string::npos; text.erase(0, at + by.size()))
+    out.push_back(text.substr(0, at));
+  out.push_back(text);
+  return out;
+}
+
+/// The rows of the tables of a rendered report, heading and all, the same for text and Markdown.
+std::vector<Fields> rows(const Report& r, const std::string& format) {
+  std::vector<Fields> out;
+  bool inside = false;
+  for (const std::string& line : split(render(r, format, false), "\n")) {
+    if (format == "md") {
+      if (!line.starts_with("| ") || line.starts_with("| :--")) continue;
+      Fields fields = split(line.substr(2, line.size() - 4), " | ");
+      out.push_back(fields);
+      continue;
+    }
+    inside = line.starts_with("arm ") || (inside && !line.empty());
+    if (!inside) continue;
+    Fields fields;
+    for (std::string field : split(line, "  ")) {
+      field.erase(0, field.find_first_not_of(' '));
+      if (!field.empty()) fields.push_back(field);
+    }
+    out.push_back(fields);
+  }
+  return out;
+}
+
+void expect_rows(const Report& r, const std::vector<Fields>& expected) {
+  EXPECT_EQ(rows(r, "text"), expected) << render(r, "text", false);
+  EXPECT_EQ(rows(r, "md"), expected) << render(r, "md", false);
+}
+
+/// The last field of an arm's row.
+std::string verdict(const Report& r, std::size_t arm) { return rows(r, "md")[arm + 1].back(); }
+
+TEST_F(ReportTest, EveryFigureOfTheTable) {
+  put_all();
+  const std::vector<ArmSpeed> speeds = {
+      {1000, 1, 1, 1}, {800, 1.25, 1.2, 1.3}, {2000, 0.5, 0.4, 0.6}, {1, 3, 2, 4}, {1, 4, 3, 5}};
+  const Report r = report(1, speeds);
+  ASSERT_TRUE(r.cells[0].arms[2].versus->more_seeds);
+  const std::string more = to_string(*r.cells[0].arms[2].versus->more_seeds);
+  // p by hand: 0.01307, 0.22540, 0.07418, 0.00037; Holm's factors 3, 1, 2, 4.
+  expect_rows(
+      r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference [95 % CI]",
+           "p (Holm)", "step time", "verdict"},
+          {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–",
+           "×1.000", "baseline"},
+          {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
+           "-0.1000 [-0.1497, -0.0503]", "0.0392", "×1.250", "helps"},
+          {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
+           "+0.0200 [-0.0297, +0.0697]", "0.2254", "×0.500",
+           "cannot be told yet: " + more + " more seeds would tell"},
+          {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
+           "+0.0020 [-0.0005, +0.0045]", "0.1484", "×3.000", "no difference"},
+          {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
+           "+0.3000 [+0.2752, +0.3248]", "0.0015", "×4.000", "hurts"}});
+  for (const char* format : {"text", "md"}) {
+    const std::string text = render(r, format, false);
+    EXPECT_TRUE(has(text, "Equal budget of 20steps an arm (3 TFLOP), 3 paired seeds")) << text;
+    EXPECT_TRUE(has(text, "Made on CPU A, 2 threads")) << text;
+    EXPECT_TRUE(has(text, "By " + to_string(this_build()))) << text;
+    EXPECT_TRUE(has(text, "Holm's p < 0.05")) << text;
+    EXPECT_TRUE(has(text, "within ±0.01 nats")) << text;
+    EXPECT_TRUE(has(text, "excess: loss above the Bayes-optimal one; in brackets")) << text;
+    EXPECT_TRUE(has(text, "Runs: " + store.root().string())) << text;
+    EXPECT_TRUE(has(text, r.data.sentence)) << text;
+    for (const char* not_there : {"MIXED", "NOT FINAL", "look 1", "A budget of time", "\033"})
+      EXPECT_FALSE(has(text, not_there)) << not_there << text;
+  }
+  EXPECT_TRUE(has(render(r, "md", false), "\n\\* lowest along the way")) << "no bullet";
+  const std::string colored = render(r, "text", true);
+  EXPECT_TRUE(has(colored, "\033[1marm"));
+  EXPECT_TRUE(has(colored, "\033[32mdropout=0.1"));
+  EXPECT_TRUE(has(colored, "\033[31mdropout=0.4"));
+}
+
+TEST_F(ReportTest, EveryFigureOfTheJson) {
+  put_all();
+  const Report r = report(1, {{1000, 1, 1, 1}, {800, 1.25, 1, 2}, {1, 2, 1, 1}, {}, {}});
+  const Json j = Json::parse(render(r, "json", false));
+  EXPECT_EQ(j["schema"], 2);
+  EXPECT_EQ(j["final"], true);
+  EXPECT_EQ(j["budget"], "20steps");
+  EXPECT_EQ(j["corpus"], r.data.facts);
+  EXPECT_EQ(j["builds"], Json::array({to_json(this_build())}));
+  EXPECT_EQ(j["machines"], Json::array({{{"cpu", "CPU A"}, {"threads", 2}}}));
+  EXPECT_EQ(j["model"], train::to_json(r.base));
+  EXPECT_EQ(j["model"]["n_embd"], 16);
+  EXPECT_EQ(j["rules"], (Json{{"margin", 0.01}, {"alpha", 0.05}, {"looks", 1}, {"note", ""}}));
+  EXPECT_EQ(j["seeds"], 3);
+  EXPECT_EQ(j["folder"], "out/cmp");
+  EXPECT_EQ(j["store"], store.root().string());
+  const Json& cell = j["cells"][0];
+  EXPECT_EQ(cell["name"], "");
+  EXPECT_TRUE(cell["epochs"].is_null() && cell["unique_tokens"].is_null()) << cell;
+  ASSERT_EQ(cell["arms"].size(), 5U);
+  const Json &first = cell["arms"][0], &arm = cell["arms"][1];
+  EXPECT_TRUE(first["vs_baseline"].is_null());
+  EXPECT_EQ(first["step_time_ratio"], 1);
+  EXPECT_EQ(arm["name"], "dropout=0.1");
+  EXPECT_EQ(arm["overrides"], (Json{{"dropout", "0.1"}}));
+  EXPECT_EQ(arm["budget"], "20steps");
+  EXPECT_EQ(arm["tokens_per_second"], 800);
+  EXPECT_EQ(arm["step_time_ratio"], 1.25);
+  EXPECT_TRUE(arm["compute_equivalent"].is_null());
+  EXPECT_EQ(arm["missing_seeds"], Json::array());
+  EXPECT_EQ(arm["diverged"], 0);
+  EXPECT_EQ(arm["failed"], 0);
+  const Values means = {{"val_loss", 2}, {"best_val_loss", 1.75}, {"train_loss", 1},
+                        {"gap", 0.31},   {"excess", 1.5},         {"excess_window", 1.25},
+                        {"epochs", 4},   {"flops", 3e12},         {"steps", 20},
+                        {"seconds", 1.5}};
+  for (const Metric& m : metrics()) {
+    ASSERT_TRUE(arm.contains(m.name)) << m.name;
+    const Json& spread = arm[std::string(m.name)];
+    const auto mean = means.find(m.name);
+    if (mean == means.end()) {
+      EXPECT_TRUE(spread["mean"].is_null() && spread["sd"].is_null()) << m.name;
+      continue;
+    }
+    EXPECT_NEAR(spread["mean"].get<double>(), mean->second, 1e-9) << m.name;
+    const bool varies = mean->second < 2.5 && m.name != "gap" && m.name != "seconds";
+    EXPECT_NEAR(spread["sd"].get<double>(), varies ? std::sqrt(0.0084) : 0, 1e-9) << m.name;
+  }
+  const Json& v = arm["vs_baseline"];
+  const double p = 1 - std::sqrt(75.0 / 77.0), half = 4.3026527299 * 0.02 / std::sqrt(3.0);
+  EXPECT_EQ(v["n"], 3);
+  EXPECT_NEAR(v["diff"].get<double>(), -0.1, 1e-12);
+  EXPECT_EQ(v["ci"]["level"], 0.95);
+  EXPECT_NEAR(v["ci"]["low"].get<double>(), -0.1 - half, 1e-8);
+  EXPECT_NEAR(v["ci"]["high"].get<double>(), -0.1 + half, 1e-8);
+  EXPECT_EQ(v["ci"]["method"], "paired t over seeds");
+  EXPECT_NEAR(v["p"].get<double>(), p, 1e-9);
+  EXPECT_NEAR(v["p_holm"].get<double>(), 3 * p, 1e-9);
+  // t = (-0.1 + 0.01)·√3/0.02 is the nearer bound: P(T <= it) is far below 1, that of the other far
+  // above 0.
+  const double t = 0.09 * std::sqrt(3.0) / 0.02;
+  EXPECT_NEAR(v["p_equivalent"].get<double>(), 0.5 + 0.5 * t / std::sqrt(2 + t * t), 1e-9);
+  EXPECT_EQ(v["verdict"], "helps");
+  EXPECT_TRUE(v["more_seeds"].is_null());
+  const auto& more = r.cells[0].arms[2].versus->more_seeds;
+  EXPECT_EQ(cell["arms"][2]["vs_baseline"]["more_seeds"],
+            Json::array({more->lo ? Json(*more->lo) : Json(nullptr),
+                         more->hi ? Json(*more->hi) : Json(nullptr)}));
+  for (const Json& each : cell["arms"])
+    for (std::size_t s = 0; s < 3; ++s) {
+      const Json& run = each["runs"][s];
+      EXPECT_EQ(run["seed"], s + 1);
+      EXPECT_EQ(run["id"].get<std::string>().size(), 32U);
+      EXPECT_EQ(run["build"], to_json(this_build()));
+      EXPECT_TRUE(run["val_bpb"].is_null()) << "unknown is null";
+    }
+  EXPECT_EQ(arm["runs"][1]["val_loss"], 2.02);
+}
+
+TEST_F(ReportTest, CsvHasALineForEveryRunAndAColumnForEveryMetric) {
+  study.cells = {{"a,b=\"1\"", {}, 0}, {"epochs=4", {{"unique_tokens", "160"}}, 4}};
+  arms({"none", "dropout=0.1"});
+  for (std::size_t cell : {0, 1})
+    for (std::size_t arm : {0, 1}) put(cell, arm, 0, {2.0, 2.125, 2.25});
+  put(1, 1, 0, {2.5}, [](RunRecord& r) {
+    r.status = Status::kDiverged;
+    r.values = {{"diverged_at", 7}};
+  });
+  const Report r = report();
+  Fields lines = split(render(r, "csv", false), "\n");
+  ASSERT_EQ(lines.size(), 1 + 2 * 2 * 3 + 1U) << "the last is empty";
+  EXPECT_EQ(lines.back(), "");
+  std::string head = "cell,epochs,unique_tokens,arm,seed,id,status";
+  for (const Metric& m : metrics())
+    head += "," + (m.name == "epochs" ? "run_epochs" : std::string(m.name));
+  EXPECT_EQ(lines[0], head);
+  const auto line = [&](const std::string& front, const RunRecord& run) {
+    std::ostringstream out;
+    out << front << "," << run.seed << "," << run.id << "," << to_string(run.status);
+    for (const Metric& m : metrics()) {
+      out << ",";
+      if (const auto v = run.value(m.name)) out << Json(*v).dump();
+    }
+    return out.str();
+  };
+  EXPECT_EQ(lines[1], line("\"a,b=\"\"1\"\"\",,,none", r.cells[0].arms[0].runs[0]));
+  EXPECT_EQ(lines[8], line("epochs=4,4,160,none", r.cells[1].arms[0].runs[1]));
+  EXPECT_EQ(lines[10], line("epochs=4,4,160,dropout=0.1", r.cells[1].arms[1].runs[0]));
+  EXPECT_TRUE(has(lines[8], ",ok,2.125,1.875,1.125,0.3,,1.625,1.375,4.0,20.0,")) << lines[8];
+  EXPECT_TRUE(has(lines[10], ",diverged,,,")) << lines[10];
+}
+
+TEST_F(ReportTest, HolmCountsTheWholeTable) {
+  study.cells = {{}, level_of("beta1", "0.8", "")};
+  put_all(0);
+  put_all(1);
+  const Report r = report();
+  // The 8 of the family in order: hurts twice, then helps twice, of which the first is times 6.
+  const double p = 1 - std::sqrt(75.0 / 77.0);
+  for (const CellReport& cell : r.cells) {
+    EXPECT_NEAR(*cell.arms[1].versus->p_holm, 6 * p, 1e-9);
+    EXPECT_EQ(cell.arms[1].versus->verdict, Outcome::kCannotTell);
+    EXPECT_EQ(cell.arms[4].versus->verdict, Outcome::kHurts);
+  }
+  EXPECT_EQ(rows(r, "md").size(), 12U);
+  EXPECT_TRUE(has(render(r, "md", false), "**beta1=0.8: random crops")) << "what sets it apart";
+}
+
+TEST_F(ReportTest, ATinyPIsNotRoundedToZero) {
+  arms({"none", "dropout=0.1"});
+  put(0, 0, 0, {2.0, 2.25, 2.5});
+  put(0, 1, 0, {2.5, 2.75, 3.0});
+  EXPECT_EQ(rows(report(), "md")[2][7], "<0.0001");
+}
+
+TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
+  put_all();
+  const Report r = report(2);
+  const std::vector<Fields> table = rows(r, "text");
+  EXPECT_EQ(table[0][6], "difference [97.5 % CI]");
+  EXPECT_EQ(table[2][6], "-0.1000 [-0.1717, -0.0283]");
+  EXPECT_EQ(table[2][7], "0.0784");
+  EXPECT_TRUE(table[2].back().starts_with("cannot be told yet")) << table[2].back();
+  EXPECT_TRUE(has(render(r, "text", false),
+                  "look 2 at this comparison: p values are multiplied by 2 and intervals cover "
+                  "97.5 %"));
+  const Json j = to_json(r);
+  EXPECT_EQ(j["rules"]["looks"], 2);
+  EXPECT_TRUE(has(j["rules"]["note"], "look 2"));
+  EXPECT_EQ(j["cells"][0]["arms"][1]["vs_baseline"]["ci"]["level"], 0.975);
+  EXPECT_TRUE(has(render(report(3), "md", false), "[99.1667 % CI]"));
+}
+
+TEST_F(ReportTest, ADivergedRunWithholdsTheVerdictOfItsPairs) {
+  put_all();
+  put(0, 1, 0, {9, 9}, [](RunRecord& r) {
+    r.status = Status::kDiverged;
+    r.values = {{"diverged_at", 7}, {"diverged_lr", 0.5}, {"best_val_loss", 1}};
+  });
+  const Report r = report();
+  EXPECT_EQ(verdict(r, 1), "withheld: a run diverged in 2 of the pairs; 2 diverged");
+  EXPECT_EQ(verdict(r, 4), "hurts");
+  const std::vector<Fields> table = rows(r, "md");
+  EXPECT_EQ(table[2][1], "2.0800") << "of the one that is left, without a spread";
+  EXPECT_EQ(table[2][2], "1.8300") << "what a diverged run saw does not count";
+  EXPECT_EQ(table[2][6], "-0.1200") << "the difference alone, no interval";
+  EXPECT_EQ(table[2][7], "–");
+  const Json arm = to_json(r)["cells"][0]["arms"][1];
+  EXPECT_EQ(arm["diverged"], 2);
+  EXPECT_EQ(arm["runs"].size(), 3U);
+  EXPECT_EQ(arm["runs"][0]["status"], "diverged");
+  EXPECT_TRUE(arm["runs"][0]["val_loss"].is_null());
+  EXPECT_EQ(arm["runs"][0]["diverged_lr"], 0.5);
+  EXPECT_TRUE(arm["val_loss"]["sd"].is_null());
+  for (const char* key : {"ci", "p", "p_holm", "p_equivalent", "more_seeds"})
+    EXPECT_TRUE(arm["vs_baseline"][key].is_null()) << key;
+  EXPECT_EQ(arm["vs_baseline"]["n"], 1);
+}
+
+TEST_F(ReportTest, ADivergedBaselineWithholdsEveryVerdict) {
+  put_all();
+  put(0, 0, 0, {9}, [](RunRecord& r) { r.status = Status::kDiverged; });
+  const Report r = report();
+  EXPECT_EQ(verdict(r, 0), "baseline; 1 diverged");
+  for (std::size_t arm = 1; arm < 5; ++arm)
+    EXPECT_EQ(verdict(r, arm), "withheld: a run diverged in 1 of the pairs");
+}
+
+TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
+  put_all();
+  StudyRuns runs(study, store, true);
+  std::filesystem::remove(store.record_file(runs.id({0, 1, 0, 3})));
+  runs = StudyRuns(study, store, true);
+  std::string said;
+  StudyEvents events;
+  events.note = [&](const std::string& line) { said += line + "\n"; };
+  events.finished = [] {};
+  runs.make({"/bin/false", 1, 1}, events);
+  const Report r = make_report(runs, {}, 1, "");
+  EXPECT_TRUE(has(said, "going on: 14 of 15 runs are done")) << said;
+  EXPECT_TRUE(has(said, "dropout=0.1 · seed 3: failed: its process ended with exit code 1"))
+      << said;
+  EXPECT_TRUE(r.final) << "what failed is not waited for";
+  EXPECT_TRUE(has(verdict(r, 1), "; 1 failed")) << verdict(r, 1);
+  EXPECT_FALSE(has(verdict(r, 1), "withheld")) << "no run has diverged";
+  EXPECT_EQ(r.cells[0].arms[1].versus->n, 2);
+  EXPECT_EQ(rows(r, "md")[2][1], "1.9600 ± 0.0849");
+  EXPECT_EQ(r.builds.size(), 1U) << "a failed run was made by nobody";
+  EXPECT_EQ(r.machines.size(), 1U);
+  const Json run = to_json(r)["cells"][0]["arms"][1]["runs"][2];
+  EXPECT_EQ(run["status"], "failed");
+  EXPECT_EQ(run["seed"], 3);
+  EXPECT_EQ(run["error"], "its process ended with exit code 1");
+  EXPECT_TRUE(run["val_loss"].is_null());
+  EXPECT_EQ(to_json(r)["cells"][0]["arms"][1]["failed"], 1);
+  EXPECT_TRUE(has(render(r, "csv", false), "dropout=0.1,3," + runs.id({0, 1, 0, 3}) + ",failed,,"));
+}
+
+TEST_F(ReportTest, WithoutAllRunsThereIsNoVerdict) {
+  arms({"none", "dropout=0.1"});
+  put(0, 0, 0, {2.0, 2.1, 2.2});
+  put(0, 1, 0, {1.9, 2.02});
+  const Report r = report();
+  EXPECT_FALSE(r.final);
+  expect_rows(r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)",
+                   "difference [95 % CI]", "p (Holm)", "step time", "verdict"},
+                  {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–",
+                   "–", "–", "baseline"},
+                  {"dropout=0.1", "1.9600 ± 0.0849", "1.7100", "0.9600", "0.3100",
+                   "1.4600 (1.2100)", "–", "–", "–", "not final; 1 to come"}});
+  EXPECT_TRUE(has(render(r, "text", false), "NOT FINAL: some runs are still to come"));
+  const Json j = to_json(r);
+  EXPECT_EQ(j["final"], false);
+  EXPECT_EQ(j["cells"][0]["arms"][1]["missing_seeds"], Json::array({3}));
+  EXPECT_TRUE(j["cells"][0]["arms"][1]["vs_baseline"].is_null());
+  EXPECT_TRUE(j["cells"][0]["arms"][1]["step_time_ratio"].is_null());
+  // Live: the difference is that of the seeds which both have.
+  const Fields live = split(render_live(r), "\n");
+  EXPECT_EQ(live[0], "Not final: the table so far, of 3 paired seeds");
+  EXPECT_EQ(live[1], "random crops of the whole training split");
+  EXPECT_EQ(live[2], "arm                 val loss  difference  seeds");
+  EXPECT_EQ(live[3], "none         2.1000 ± 0.1000           –      3");
+  EXPECT_EQ(live[4], "dropout=0.1  1.9600 ± 0.0849     -0.0900      2");
+}
+
+TEST_F(ReportTest, WhatAnArmIsWorthComesFromTheBaselinesCurve) {
+  study.shares = share_levels({0.25, 0.5, 2});
+  arms({"none", "dropout=0.1", "dropout=0.2", "dropout=0.3", "dropout=0.4"});
+  put(0, 0, 0, {2.0, 2.1, 2.2});
+  put(0, 0, 1, {2.9, 3.0, 3.1});
+  put(0, 0, 2, {2.4, 2.5, 2.6});
+  put(0, 0, 3, {1.8, 1.9, 2.0});
+  put(0, 1, 0, {1.9, 2.0, 2.1});  // half of the way from 1 to 2: √2
+  put(0, 2, 0, {2.3, 2.4, 2.5});  // a quarter of that from 1/2 to 1: 2^(-3/4)
+  put(0, 3, 0, {3.1, 3.2, 3.3});
+  put(0, 4, 0, {1.7, 1.8, 1.9});
+  const Report r = report();
+  const std::vector<Fields> table = rows(r, "text");
+  ASSERT_EQ(table[0][9], "worth");
+  const Fields worth = {"1.00", "1.41", "0.59", "<0.25", ">2"};
+  for (std::size_t arm = 0; arm < 5; ++arm) EXPECT_EQ(table[arm + 1][9], worth[arm]) << arm;
+  EXPECT_EQ(table[1][1], "2.1000 ± 0.1000") << "other shares are in no mean";
+  const Json j = to_json(r)["cells"][0]["arms"];
+  EXPECT_NEAR(j[1]["compute_equivalent"]["share"].get<double>(), std::sqrt(2.0), 1e-9);
+  EXPECT_EQ(j[1]["compute_equivalent"]["relation"], "equal");
+  EXPECT_EQ(j[1]["compute_equivalent"]["rises"], false);
+  EXPECT_EQ(j[3]["compute_equivalent"]["relation"], "below");
+  EXPECT_EQ(j[4]["compute_equivalent"]["relation"], "above");
+  EXPECT_EQ(j[4]["compute_equivalent"]["text"], ">2");
+  EXPECT_EQ(j[0]["runs"].size(), 3U);
+  // A curve with a hole says nothing.
+  put(0, 0, 1, {9}, [](RunRecord& x) { x.status = Status::kDiverged; });
+  EXPECT_FALSE(report().cells[0].arms[1].equivalent);
+}
+
+TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
+  arms({"none", "half: budget_share=0.5", "long: budget_share=2"});
+  for (std::size_t arm = 0; arm < 3; ++arm)
+    put(0, arm, 0, {2.0, 2.1, 2.2},
+        [&](RunRecord& r) { r.values["epochs"] = 4 + static_cast<double>(arm); });
+  const Report r = report();
+  const std::vector<Fields> table = rows(r, "md");
+  EXPECT_EQ(table[0][5], "budget");
+  EXPECT_EQ(table[1][5], "20steps");
+  EXPECT_EQ(table[2][5], "10steps");
+  EXPECT_EQ(table[3][5], "40steps");
+  EXPECT_EQ(table[0][6], "epochs") << "shown where arms differ in it";
+  EXPECT_EQ(table[3][6], "6");
+  const std::string text = render(r, "text", false);
+  EXPECT_TRUE(has(text, "Budgets not equal for all arms: 20steps, 10steps, 40steps; 3 paired"))
+      << text;
+  EXPECT_FALSE(has(text, "Equal budget")) << text;
+  EXPECT_EQ(to_json(r)["cells"][0]["arms"][2]["budget"], "40steps");
+}
+
+TEST_F(ReportTest, FlopsAreTheBudgetsWhereAllArmsSpendThem) {
+  arms({"none", "wide: n_embd=32"});
+  put(0, 0, 0, {2.0, 2.1, 2.2});
+  put(0, 1, 0, {2.0, 2.1, 2.2}, [](RunRecord& r) { r.values["flops"] = 6e12; });
+  EXPECT_TRUE(has(render(report(), "text", false), "Equal budget of 20steps an arm, 3 paired"));
+  // An axis may be the budget: then it is not the one that was given beside it.
+  study.cells = {level_of("budget", "40steps", "")};
+  for (std::size_t arm : {0, 1}) put(0, arm, 0, {2.0, 2.1, 2.2});
+  EXPECT_TRUE(
+      has(render(report(), "text", false), "Equal budget of 40steps an arm (3 TFLOP), 3 paired"));
+}
+
+TEST_F(ReportTest, BuildsAreNotMixedInSilence) {
+  put_all();
+  put(0, 1, 0, {1.9}, [](RunRecord& r) {
+    r.build.source = "0123456789ab";
+    r.build.commit = "";
+    r.machine = {"CPU B", 1};
+  });
+  const Report r = report();
+  for (const char* format : {"text", "md"}) {
+    const std::string text = render(r, format, false);
+    EXPECT_TRUE(has(text, "MIXED: made by 2 builds")) << text;
+    EXPECT_TRUE(has(text, "(sources 0123456789ab)")) << text;
+    EXPECT_TRUE(has(text, "Made on CPU A, 2 threads; CPU B, 1 thread")) << text;
+  }
+  EXPECT_EQ(to_json(r)["builds"].size(), 2U);
+  EXPECT_EQ(to_json(r)["machines"][1], (Json{{"cpu", "CPU B"}, {"threads", 1}}));
+  const StudyRuns strict(study, store, false);
+  EXPECT_EQ(strict.outdated(), 1U);
+  EXPECT_EQ(strict.missing().size(), 1U) << "and by default not taken at all";
+}
+
+TEST_F(ReportTest, ABudgetOfTimeIsNotRepeatable) {
+  study.base.budget = "5s";
+  put_all();
+  EXPECT_TRUE(has(render(report(), "text", false), "A budget of time depends on the machine"));
+}
+
+TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
+  arms({"none", "dropout=0.1"});
+  for (std::size_t arm : {0, 1})
+    put(0, arm, 0, {2.0},
+        [](RunRecord& r) { r.values.erase("excess_window"), r.values.erase("excess"); });
+  study.seeds = 1;
+  const Report r = report();
+  expect_rows(r, {{"arm", "val loss", "best*", "train", "gap", "difference [95 % CI]", "p (Holm)",
+                   "step time", "verdict"},
+                  {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "baseline"},
+                  {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–",
+                   "cannot be told yet"}});
+  EXPECT_TRUE(has(render(r, "text", false), "1 paired seed;"));
+  EXPECT_FALSE(has(render(r, "text", false), "excess"));
+}
+
+// 16 times the work a step: whatever the machine is busy with, it is the arm's time over the first
+// one's.
+TEST_F(ReportTest, StepTimesAreTheArmsOverTheBaselines) {
+  arms({"none", "large: n_embd=64,n_layer=4"});
+  const StudyRuns runs(study, store, true);
+  const std::vector<ArmSpeed> speeds = measure_speed(runs, 15, 5);
+  ASSERT_EQ(speeds.size(), 2U);
+  EXPECT_EQ(speeds[0].step_time_ratio, 1);
+  EXPECT_GT(speeds[1].step_time_ratio, 1.5);
+  EXPECT_LE(speeds[1].ratio_low, speeds[1].step_time_ratio);
+  EXPECT_GE(speeds[1].ratio_high, speeds[1].step_time_ratio);
+  EXPECT_GT(speeds[0].tokens_per_second, 1.5 * speeds[1].tokens_per_second);
+  const Json json = to_json(speeds);
+  ASSERT_TRUE(speeds_from_json(json, 2));
+  EXPECT_EQ(to_json(*speeds_from_json(json, 2)), json);
+  EXPECT_FALSE(speeds_from_json(json, 3)) << "of other arms";
+  EXPECT_FALSE(speeds_from_json(Json::parse(R"([{}, {}])"), 2));
+}
+
+}  // namespace
+}  // namespace lab
