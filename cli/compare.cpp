@@ -80,7 +80,7 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
 }
 
 /// The levels of "SETTING=VALUE,VALUE".
-std::vector<lab::Level> parse_axis(const std::string& text) {
+std::vector<lab::Level> parse_axis(const std::string& text, train::Budget::Kind kind) {
   const std::size_t equals = text.find('=');
   engine::require(equals != std::string::npos && equals > 0, "--axis ", engine::quote(text),
                   ": give SETTING=VALUE[,VALUE...], such as n_embd=64,128");
@@ -96,6 +96,10 @@ std::vector<lab::Level> parse_axis(const std::string& text) {
                       [&](const lab::Level& l) { return l.set == levels.back().set; }) == 1,
         source, ": ", engine::quote(value), " is given twice; give it once");
   }
+  for (const lab::Level& level : levels)
+    engine::require(setting != "budget" || train::Budget::parse(level.set[0].second).kind == kind,
+                    source, ": ", engine::quote(level.set[0].second),
+                    " is another kind of budget than --budget; give both in one");
   engine::require(!levels.empty(), source, ": no value; give some, as in n_embd=64,128");
   return levels;
 }
@@ -104,12 +108,16 @@ std::vector<lab::Level> parse_axis(const std::string& text) {
 std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm) {
   const train::Settings& base = args.settings;
   std::vector<lab::Level> cells = {{}};
-  for (const std::string& axis : args.all("axis")) cells = lab::product(cells, parse_axis(axis));
-  std::vector<std::int64_t> epochs = parse_epochs(args.text("epochs"));
   using Kind = train::Budget::Kind;
   const Kind kind = train::Budget::parse(base.budget).kind;
-  if (!args.has("epochs") && base.text.empty() && base.unique_tokens == 0 &&
-      kind != Kind::kSeconds && kind != Kind::kEpochs)
+  bool sized = base.unique_tokens > 0;
+  for (const std::string& axis : args.all("axis")) {
+    cells = lab::product(cells, parse_axis(axis, kind));
+    sized = sized || axis.starts_with("unique_tokens=");
+  }
+  std::vector<std::int64_t> epochs = parse_epochs(args.text("epochs"));
+  if (!args.has("epochs") && base.text.empty() && !sized && kind != Kind::kSeconds &&
+      kind != Kind::kEpochs)
     epochs = {1, 256};
   if (epochs.empty()) return cells;
   return lab::epoch_cells(

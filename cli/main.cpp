@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -28,6 +29,11 @@ void print_usage() {
   fmt::print(
       "\nisodrop COMMAND --help lists a command's flags. `isodrop compare` alone shows both sides "
       "of the\nquestion on a built-in corpus in a few minutes.\n");
+}
+
+/// Never throws: standard error may be closed.
+void complain(const char* kind, const std::string& what) {
+  std::fputs(("isodrop: " + std::string(kind) + what + "\n").c_str(), stderr);
 }
 
 int dispatch(int argc, const char* const* argv) {
@@ -55,21 +61,21 @@ int main(int argc, char** argv) {
   cli::wait_politely(argv);
   try {
     const int code = dispatch(argc, argv);
-    if (std::fflush(stdout) != 0)
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw engine::Error("standard output: cannot be written to (disk full?)");
     return code;
   } catch (const engine::Error& e) {
-    fmt::print(stderr, "isodrop: error: {}\n", e.what());
+    complain("error: ", e.what());
     return kBadInput;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "isodrop: error: out of memory; make the batch or the model smaller\n");
+    complain("error: ", "out of memory; make the batch or the model smaller");
     return kBadInput;
   } catch (const std::system_error& e) {  // the filesystem, or standard output
-    fmt::print(stderr, "isodrop: error: {}; check the path, its permissions and the free space\n",
-               e.what());
+    complain("error: ",
+             engine::concat(e.what(), "; check the path, its permissions and the free space"));
     return kBadInput;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "isodrop: internal error: {}\n", e.what());
+    complain("internal error: ", e.what());
     return 1;
   }
 }

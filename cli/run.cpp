@@ -36,7 +36,8 @@ const Command& command() {
     c.extras = {
         store_flag(),
         {"no-wait", "", "", "do not wait for another process that is making it"},
-        {"threads", "N", "0", "threads; 0 is as many as there are cores"},
+        {"threads", "N", "",
+         "threads; 0 is as many as there are cores (default: as the spec says)"},
         {"keep-weights", "", "", "keep the final weights beside the record"},
         {"other-builds", "", "", "take a record that another build of isodrop has made"},
         {"trial", "", "", "make nothing: train for as long as somebody listens, and say how fast"},
@@ -51,7 +52,8 @@ const Command& command() {
 
 void say(const lab::Json& json) {
   fmt::print("{}\n", json.dump());
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0)
+    throw engine::Error("standard output: cannot be written to (disk full?)");
 }
 
 /// Steps until standard output is closed; says how many were done when.
@@ -61,7 +63,7 @@ void say(const lab::Json& json) {
   train::Trainer trainer(spec.settings, *task);
   double told = 0;
   for (std::uint64_t i = 0;; ++i) {
-    trainer.step(i, 0.5);
+    trainer.step(i, train::timing_progress(i));
     const double now = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
     if (now - told < kTellEvery) continue;
     told = now;
@@ -77,7 +79,7 @@ int run_command(int argc, const char* const* argv) {
   engine::require(!args.argument.empty(),
                   "run what? Give a spec; 'isodrop compare … --plan DIR' writes them");
   lab::RunSpec spec = lab::spec_from_json(train::read_json(args.argument), args.argument);
-  spec.settings.threads = args.integer("threads", 0, 4096);
+  if (args.has("threads")) spec.settings.threads = args.integer("threads", 0, 4096);
   if (spec.settings.threads > 0) omp_set_num_threads(static_cast<int>(spec.settings.threads));
   if (args.has("trial")) trial(spec);
 
@@ -88,13 +90,20 @@ int run_command(int argc, const char* const* argv) {
   options.keep_weights = args.has("keep-weights");
   const std::string id = lab::run_id(spec);
   ProgressLine line;
-  const lab::Made made =
-      lab::make_run(spec, lab::Store(store_path(args)), options, [&](const train::Progress& p) {
-        if (json)
-          say(lab::to_json(p));
-        else if (line.due())
-          line.update(progress_text(p));
-      });
+  lab::MakeEvents events;
+  events.waiting = [&] {
+    if (json)
+      say({{"event", lab::event::kWaiting}});
+    else
+      line.note("another process is making it; waiting");
+  };
+  events.progress = [&](const train::Progress& p) {
+    if (json)
+      say(lab::to_json(p));
+    else if (line.due())
+      line.update(progress_text(p));
+  };
+  const lab::Made made = lab::make_run(spec, lab::Store(store_path(args)), options, events);
   line.finish();
   if (made.how == lab::Made::How::kBusy) {
     fmt::print(stderr, "isodrop: run {}: another process is making it\n", id);

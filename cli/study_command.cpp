@@ -104,15 +104,14 @@ std::string why_none(const lab::StudyRuns& runs) {
 }
 
 /// Measured once, when no run is being made, and kept; empty where that cannot be.
-std::vector<lab::ArmSpeed> step_times(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
-                                      ProgressLine& line) {
+lab::Speeds step_times(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
+                       ProgressLine& line) {
   constexpr const char* kSpeed = "speed.json";
-  if (const auto kept = lab::speeds_from_json(folder.load(kSpeed), runs.study().arms.size()))
-    return *kept;
+  if (const auto kept = lab::speeds_from_json(folder.load(kSpeed), runs)) return *kept;
   line.update("timing single steps of all arms");
   try {
     const auto speeds = lab::measure_speed(runs);
-    folder.save(kSpeed, lab::to_json(speeds));
+    folder.save(kSpeed, lab::to_json(speeds, runs));
     return speeds;
   } catch (const engine::Error& e) {
     // The results are there all the same.
@@ -202,6 +201,8 @@ StudyOptions study_options(const Parsed& args) {
   options.out = args.text("out");
   options.plan = args.text("plan");
   options.other_builds = args.has("other-builds");
+  engine::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
+                  " with --dry-run: one writes specs, the other nothing; give one of them");
   const std::string& jobs = args.text("jobs");
   if (jobs == "auto") return options;
   std::int64_t count = 0;
@@ -213,7 +214,8 @@ StudyOptions study_options(const Parsed& args) {
 
 int run_study(lab::Study study, const StudyOptions& options) {
   if (study.base.threads > 0) omp_set_num_threads(static_cast<int>(study.base.threads));
-  lab::StudyRuns runs(std::move(study), lab::Store(options.store), options.other_builds);
+  lab::StudyRuns runs(std::move(study), lab::Store(options.store), options.other_builds,
+                      options.out);
   print_notes(runs.study());
   const lab::StudyFolder folder(options.out, runs.identity());
   if (!options.plan.empty()) return write_plan(runs, options.plan);

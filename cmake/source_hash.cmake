@@ -1,23 +1,29 @@
-# Writes OUTPUT, a header with the hash of all sources below ROOMS (a list in ROOT) and the commit they
-# were checked out from: what tells two builds apart that may compute other bits.
+# Writes OUTPUT, a header with the hash of all sources below ROOMS (a list in ROOT), of the files ALSO
+# and of FLAGS, and the commit they were checked out from ("+": with changes): what tells two builds
+# apart that may compute other bits.
 set(all "")
 foreach(room IN LISTS ROOMS)
   file(GLOB_RECURSE sources LIST_DIRECTORIES false RELATIVE ${ROOT} ${ROOT}/${room}/*.cpp ${ROOT}/${room}/*.h)
   list(APPEND all ${sources})
 endforeach()
+list(APPEND all ${ALSO})
 list(SORT all)
 set(sums "")
 foreach(source IN LISTS all)
   file(SHA256 ${ROOT}/${source} sum)
   string(APPEND sums "${source} ${sum}\n")
 endforeach()
-string(SHA256 hash "${sums}")
+string(SHA256 hash "${sums}${FLAGS}")
 string(SUBSTRING ${hash} 0 12 hash)
 set(commit "")
 find_program(GIT git)
 if(GIT)
   execute_process(COMMAND ${GIT} -C ${ROOT} rev-parse --short=12 HEAD
     OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  execute_process(COMMAND ${GIT} -C ${ROOT} diff --quiet HEAD RESULT_VARIABLE changed ERROR_QUIET)
+  if(commit AND NOT changed EQUAL 0)
+    string(APPEND commit "+")
+  endif()
 endif()
 set(text "#pragma once\n#define ISODROP_SOURCE \"${hash}\"\n#define ISODROP_COMMIT \"${commit}\"\n")
 set(old "")

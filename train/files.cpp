@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <ios>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <set>
 #include <sstream>
 #include <vector>
@@ -17,19 +19,25 @@ namespace train {
 namespace fs = std::filesystem;
 
 namespace {
-[[noreturn]] void fail_with_errno(const fs::path& path, const char* what) {
+constexpr int kMostDepth = 64;  // of JSON: what recurses over deeper text would run out of stack
+
+[[noreturn]] void fail_with_errno(const fs::path& path, const char* what,
+                                  const char* way_out = "choose another folder") {
   const int code = errno;
-  throw engine::Error(engine::concat(what, " ", path.string(), ": ", std::strerror(code),
-                                     code == ENOSPC ? "; free some space or choose another folder"
-                                                    : "; choose another folder with --out"));
+  throw engine::Error(
+      engine::concat(what, " ", path.string(), ": ", std::strerror(code), "; ",
+                     code == ENOSPC ? "free some space or choose another folder" : way_out));
 }
 
-std::string temporary_suffix(int pid) { return "." + std::to_string(pid) + ".tmp"; }
+/// Nobody else's: neither another process's here nor one's on another machine.
+std::string temporary_suffix() {
+  return engine::concat('.', getpid(), '-', std::hex, std::random_device{}(), ".tmp");
+}
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path path)
-    : path_(std::move(path)), temporary_(path_.string() + temporary_suffix(getpid())) {
-  file_ = std::fopen(temporary_.c_str(), "wb");
+    : path_(std::move(path)), temporary_(path_.string() + temporary_suffix()) {
+  file_ = std::fopen(temporary_.c_str(), "wbx");
   if (file_ == nullptr) fail("cannot write");
 }
 
@@ -57,10 +65,12 @@ void AtomicFile::commit() {
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
 }
 
-void remove_temporaries(const fs::path& folder) {
+void remove_temporaries(const fs::path& folder, std::string_view name) {
   std::error_code ignored;  // best effort: they are in nobody's way
   for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
+    if (entry.path().extension() == ".tmp" &&
+        entry.path().filename().string().starts_with(std::string(name) + "."))
+      fs::remove(entry.path(), ignored);
 }
 
 void write_atomically(const fs::path& path, std::string_view text) {
@@ -80,7 +90,8 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& name
     throw engine::Error(engine::concat(name, ": not valid JSON (", why, "); ", way_out));
   };
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto callback = [&](int, Json::parse_event_t event, Json& parsed) {
+  const auto callback = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth > kMostDepth) wrong(engine::concat("more than ", kMostDepth, " brackets deep"));
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end) keys.pop_back();
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
@@ -96,11 +107,14 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& name
 }
 
 nlohmann::ordered_json read_json(const fs::path& path) {
+  std::error_code code;
+  engine::require(!fs::is_directory(path, code), path.string(),
+                  ": is a folder; give the JSON file inside it");
   std::ifstream in(path, std::ios::binary);
-  if (!in) fail_with_errno(path, "cannot read");
+  if (!in) fail_with_errno(path, "cannot read", "check the path");
   std::ostringstream text;
   text << in.rdbuf();
-  if (in.bad()) fail_with_errno(path, "cannot read");
+  if (in.bad()) fail_with_errno(path, "cannot read", "check the disk");
   return parse_json(text.str(), path.string(), "remove it or choose another folder");
 }
 
@@ -110,7 +124,7 @@ void make_folder(const fs::path& path) {
   if (code || !fs::is_directory(path))
     throw engine::Error(engine::concat("cannot create the folder ", path.string(), ": ",
                                        code ? code.message() : "a file of that name is there",
-                                       "; choose another with --out"));
+                                       "; choose another folder"));
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_with_errno(path, "cannot write to the folder");
 }
 

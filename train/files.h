@@ -28,9 +28,9 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
-/// Removes from a folder what AtomicFiles of processes that were killed have left behind.
-/// REQUIRES: nobody else is writing there.
-void remove_temporaries(const std::filesystem::path& folder);
+/// Removes from a folder what AtomicFiles of that name have left behind in processes that were
+/// killed. REQUIRES: nobody else is writing that file.
+void remove_temporaries(const std::filesystem::path& folder, std::string_view name);
 
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);

@@ -31,7 +31,7 @@ std::string verdict_text(const ArmReport& arm, bool first, bool final) {
     const Verdict& v = *arm.versus;
     text = to_string(v.verdict);
     if (v.verdict == Outcome::kWithheld)
-      text += fmt::format(": a run diverged in {} of the pairs", v.diverged);
+      text += fmt::format(": lost {} of the pairs", v.diverged + v.failed);
     if (v.more_seeds) text += ": " + to_string(*v.more_seeds) + " more seeds would tell";
   }
   if (arm.diverged > 0) text += fmt::format("; {} diverged", arm.diverged);
@@ -91,8 +91,14 @@ Lines cell_table(const Report& report, const CellReport& cell) {
       if (v.ci95) diff += " [" + signed_number(v.ci95->lo) + ", " + signed_number(v.ci95->hi) + "]";
       if (v.p_holm) p = *v.p_holm < 0.0001 ? "<0.0001" : number(v.p_holm);
     }
-    const auto ratio = arm.speed ? std::optional(arm.speed->step_time_ratio) : std::nullopt;
-    line.insert(line.end(), {diff, p, number(ratio, "×{:.3f}")});
+    // Of the first arm there is nothing to be held against.
+    std::string ratio = "–";
+    if (arm.speed)
+      ratio = &arm == cell.arms.data()
+                  ? "×1"
+                  : fmt::format("×{:.3f} [{:.3f}, {:.3f}]", arm.speed->step_time_ratio,
+                                arm.speed->ratio_low, arm.speed->ratio_high);
+    line.insert(line.end(), {diff, p, ratio});
     if (equivalents) line.push_back(arm.equivalent ? to_string(*arm.equivalent) : "–");
     line.push_back(verdict_text(arm, &arm == cell.arms.data(), report.final));
     lines.push_back(std::move(line));
@@ -150,6 +156,9 @@ std::vector<std::string> footnotes(const Report& r) {
           "helps / hurts: Holm's p < {} (paired t, over the whole table); no difference: two "
           "one-sided tests within ±{} nats.",
           r.rules.alpha, r.rules.margin)};
+  lines.emplace_back(
+      "step time: a training step against the first arm's, in turns, with the quartiles of the "
+      "ratio.");
   if (known(r, "excess"))
     lines.emplace_back(
         "excess: loss above the Bayes-optimal one; in brackets, above the best that a window of T "

@@ -46,7 +46,9 @@ PairedCell pair_up(const Runs& first, const Runs& arm, bool is_first) {
       const auto mine = a->value("val_loss"), theirs = b->value("val_loss");
       if (a->status == Status::kDiverged || b->status == Status::kDiverged)
         ++pairs.diverged;
-      else if (a->ok() && b->ok() && mine && theirs) {
+      else if (!a->ok() || !b->ok())
+        ++pairs.failed;
+      else if (mine && theirs) {
         pairs.arm_loss.push_back(*mine);
         pairs.baseline.push_back(*theirs);
       }
@@ -96,7 +98,7 @@ void note_origin(Report& report, const RunRecord& record) {
 
 }  // namespace
 
-Report make_report(const StudyRuns& runs, const std::vector<ArmSpeed>& speeds, int looks,
+Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
                    const std::string& folder) {
   const Study& study = runs.study();
   Report report;
@@ -114,7 +116,7 @@ Report make_report(const StudyRuns& runs, const std::vector<ArmSpeed>& speeds, i
     const Level& level = study.cells[cell];
     CellReport& out = report.cells.emplace_back();
     out.name = level.name;
-    out.title = title(level);
+    out.title = title(study.base, level);
     out.set = level.set;
     out.epochs = level.epochs;
     const std::int64_t unique = with(study.base, level).unique_tokens;
@@ -124,7 +126,7 @@ Report make_report(const StudyRuns& runs, const std::vector<ArmSpeed>& speeds, i
       const Runs at = runs_at(runs, cell, arm, 0);
       ArmReport& mine = out.arms.emplace_back(describe(runs, cell, arm, at));
       mine.equivalent = equivalent(runs, cell, at);
-      if (arm < speeds.size()) mine.speed = speeds[arm];
+      if (cell < speeds.size()) mine.speed = speeds[cell][arm];
       table.push_back(pair_up(first, at, arm == 0));
     }
   }

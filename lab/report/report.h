@@ -53,7 +53,7 @@ struct Report {
 };
 
 /// `looks`: how often verdicts were shown on growing data, this time included.
-Report make_report(const StudyRuns& runs, const std::vector<ArmSpeed>& speeds, int looks,
+Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
                    const std::string& folder);
 
 /// The document as JSON, docs/schema.md.

@@ -60,6 +60,8 @@ Json arm_json(const ArmReport& arm, const Rules& rules) {
   json["compute_equivalent"] = arm.equivalent ? equivalent_json(*arm.equivalent) : Json(nullptr);
   json["tokens_per_second"] = arm.speed ? Json(arm.speed->tokens_per_second) : Json(nullptr);
   json["step_time_ratio"] = arm.speed ? Json(arm.speed->step_time_ratio) : Json(nullptr);
+  json["step_time_quartiles"] =
+      arm.speed ? Json{arm.speed->ratio_low, arm.speed->ratio_high} : Json(nullptr);
   return json;
 }
 

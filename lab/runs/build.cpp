@@ -9,6 +9,7 @@
 #include "isodrop_source.h"
 #include "isodrop_version.h"
 #include "ops/onednn.h"
+#include "train/hash.h"
 
 namespace lab {
 namespace {
@@ -49,11 +50,10 @@ constexpr std::pair<const char*, std::string Build::*> kTexts[] = {
 
 }  // namespace
 
-bool Build::computes_like(const Build& other) const {
-  Build same = other;
-  same.commit = commit;
-  same.version = version;
-  return same == *this;
+std::string Build::key() const {
+  train::Hash hash;
+  for (const std::string& part : {source, compiler, isa, onednn}) hash.add(part);
+  return hash.hex().substr(0, 12);
 }
 
 const Build& this_build() {
@@ -63,8 +63,8 @@ const Build& this_build() {
 }
 
 std::string to_string(const Build& b) {
-  return fmt::format("isodrop {} ({}), {}, {}, oneDNN {}", b.version,
-                     b.commit.empty() ? "sources " + b.source : b.commit, b.compiler, b.isa,
+  return fmt::format("isodrop {} ({}sources {}), {}, {}, oneDNN {}", b.version,
+                     b.commit.empty() ? "" : b.commit + ", ", b.source, b.compiler, b.isa,
                      b.onednn);
 }
 

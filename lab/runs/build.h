@@ -9,16 +9,19 @@ namespace lab {
 using train::Json;
 
 /// What decides the bits of a run beside its spec. Two builds are one where all but the commit
-/// agree: a commit that touches neither engine, ops, models nor train changes no bit.
+/// agree: a commit that touches none of the sources that are hashed changes no bit. (What the
+/// system brings, libm and the like, is not covered.)
 struct Build {
   std::string version;   // of isodrop
   std::string commit;    // it was checked out from; empty where that was not known
-  std::string source;    // hash of the sources of engine, ops, models and train
+  std::string source;    // hash of engine, ops, models, train and the metrics, and of flags
   std::string compiler;  // with version, kind of build and target
   std::string isa;       // the widest vectors of our own loops
   std::string onednn;    // version and the ISA that it dispatches to
 
-  bool computes_like(const Build& other) const;
+  bool computes_like(const Build& other) const { return key() == other.key(); }
+  /// 12 hex digits of all that decides bits.
+  std::string key() const;
   bool operator==(const Build&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/error.h"
+#include "lab/runs/make.h"
 #include "lab/runs/processes.h"
 
 namespace lab {
@@ -54,6 +55,7 @@ class Execution {
     const Json json = Json::parse(line, nullptr, false);
     engine::require(json.is_object() && json.contains("event"),
                     "a worker said what is no event: ", line);
+    if (json["event"] == event::kWaiting && events_.waiting) events_.waiting(index);
     if (json["event"] != event::kProgress) return;
     live_.at(index).progress = progress_from_json(json);
     if (!events_.progress) return;
@@ -72,8 +74,10 @@ class Execution {
     failed.status = Status::kFailed;
     if (end.signal == 0 && (end.code == 0 || end.code == kRunDiverged)) {
       try {
-        if (const auto record = store_.find(ids_[index])) return events_.done(index, *record);
-        failed.error = "its process left no record";
+        const auto record = store_.find(ids_[index]);
+        if (record && usable(*record, workers_.other_builds)) return events_.done(index, *record);
+        failed.error = record ? "the program has been replaced by another build meanwhile"
+                              : "its process left no record";
       } catch (const engine::Error& e) {
         failed.error = e.what();
       }

@@ -12,6 +12,7 @@ namespace lab {
 /// What a worker says: one JSON object a line, {"event": NAME, ...}.
 namespace event {
 inline constexpr const char* kProgress = "progress";  // train::Progress by its fields
+inline constexpr const char* kWaiting = "waiting";    // for another process that is making it
 inline constexpr const char* kTrial = "trial";        // {at, steps}: seconds of the monotonic clock
 }  // namespace event
 
@@ -46,6 +47,8 @@ struct ExecutorEvents {
   /// A run is there (made here or by another process), has diverged, or failed; which it was is in
   /// the record. A failed one has a status and an error alone.
   std::function<void(std::size_t index, const RunRecord&)> done;
+  /// One of those asked for is being made by another process, which is waited for.
+  std::function<void(std::size_t index)> waiting;
   /// Those being made here, in the order they were asked for.
   std::function<void(std::span<const LiveRun>)> progress;
 };

@@ -24,7 +24,7 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
 }
 
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
-              const std::function<void(const train::Progress&)>& report) {
+              const MakeEvents& events) {
   const std::string id = run_id(spec);
   const fs::path weights = store.folder(id) / "model.safetensors";
   const auto there = [&]() -> std::optional<Made> {
@@ -35,10 +35,17 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   };
   if (auto made = there()) return *made;
   store.add_spec(spec);
-  const RunLock lock(store.folder(id), options.wait);
-  if (!lock.held()) return {Made::How::kBusy, {}};
+  RunLock lock(store.folder(id));
+  if (!lock.held()) {
+    if (!options.wait) return {Made::How::kBusy, {}};
+    if (events.waiting) events.waiting();
+    lock.wait();
+  }
   if (auto made = there()) return *made;  // while we waited
-  train::remove_temporaries(store.folder(id));
+  for (const char* file : {"metrics.jsonl", "model.safetensors", "record.json"})
+    train::remove_temporaries(store.folder(id), file);
+  std::error_code none;
+  if (!options.keep_weights) fs::remove(weights, none);  // of another build
 
   const std::unique_ptr<train::Task> task = load_checked(spec);
   train::check_run(spec.settings, *task);
@@ -46,7 +53,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   train::WholeJsonLines metrics(store.folder(id) / "metrics.jsonl",
                                 task->constant("val_bytes_per_token"));
   train::CallSink told([&](const train::Progress& p) {
-    if (report) report(p);
+    if (events.progress) events.progress(p);
   });
   const train::RunResult result = train::run(trainer, {&metrics, &told});
   metrics.commit();

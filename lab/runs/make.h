@@ -18,6 +18,12 @@ struct Made {
   RunRecord record;  // unless busy
 };
 
+/// What the caller shows meanwhile.
+struct MakeEvents {
+  std::function<void()> waiting;  // for another process, from now on
+  std::function<void(const train::Progress&)> progress;
+};
+
 /// Whether a record may stand for a run of this program.
 bool usable(const RunRecord& record, bool other_build);
 
@@ -26,7 +32,7 @@ bool usable(const RunRecord& record, bool other_build);
 /// Throws engine::Error where it cannot be made: data that are not those of the spec, too little
 /// memory, a disk that is full.
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
-              const std::function<void(const train::Progress&)>& report);
+              const MakeEvents& events);
 
 /// The task of a spec with its data. Throws engine::Error where they are not the ones that the spec
 /// was made for.

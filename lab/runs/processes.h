@@ -71,11 +71,12 @@ class Processes {
   void throw_if_interrupted();
 
   std::vector<Child> children_;
-  sigset_t before_{};  // signals blocked outside
-  int signals_ = -1;   // signalfd
+  void (*child_)(int) = SIG_DFL;  // what SIGCHLD did outside
+  sigset_t before_{};             // signals blocked outside
+  int signals_ = -1;              // signalfd
 };
 
-/// The program that is running, to start it again.
+/// The program that is running, to start it again: it, and not what its path has become meanwhile.
 std::string this_program();
 
 }  // namespace lab

@@ -1,12 +1,11 @@
 #include "lab/runs/spec.h"
 
-#include <fmt/format.h>
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 
 #include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/hash.h"
 
 namespace lab {
 namespace {
@@ -22,8 +21,9 @@ bool is_hash(const Json& j) {
 }  // namespace
 
 bool decides_results(const train::Row& row) {
-  constexpr std::array<std::string_view, 5> kNot = {"preset", "text", "val", "threads",
-                                                    "recompute"};
+  // The data are in the id by their hash, however they were come by.
+  constexpr std::array<std::string_view, 6> kNot = {"preset",  "text",      "val",
+                                                    "threads", "recompute", "corpus_tokens"};
   return std::find(kNot.begin(), kNot.end(), row.name) == kNot.end();
 }
 
@@ -41,9 +41,7 @@ Json identity(const RunSpec& spec) {
 
 std::string fingerprint(const Json& json) {
   // nlohmann's plain object sorts its keys.
-  const std::string text = nlohmann::json(json).dump();
-  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  return train::Hash().add(nlohmann::json(json).dump()).hex();
 }
 
 std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }
@@ -65,10 +63,11 @@ RunSpec spec_from_json(const Json& json, const std::string& source) {
   };
   need(json.is_object() && json.contains("settings") && json.contains("schema"),
        "not a run's spec (no 'schema' or no 'settings')");
-  need(json["schema"] == kSchema, "a spec of schema ", json["schema"].dump(),
+  need(json["schema"] == kSchema, "a spec of schema ", engine::quote(json["schema"].dump()),
        ", and this isodrop reads ", kSchema);
   need(json.contains("numerics") && json["numerics"] == kNumerics, "made for numerics ",
-       json.value("numerics", Json(nullptr)).dump(), ", and this isodrop computes ", kNumerics);
+       engine::quote(json.value("numerics", Json(nullptr)).dump()), ", and this isodrop computes ",
+       kNumerics);
   need(json.contains("data") && is_hash(json["data"]), "'data' is not a hash of 32 hex digits");
   need(json.contains("owner") && json["owner"].is_string(), "'owner' is not a string");
   RunSpec spec{train::from_json(json["settings"], source), json["data"].get<std::string>(),

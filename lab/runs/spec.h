@@ -28,7 +28,8 @@ struct RunSpec {
 /// that changes nothing, changes no id.
 Json identity(const RunSpec& spec);
 
-/// 32 hex digits of a JSON value (XXH3, 128 bits, of its shortest text with sorted keys).
+/// 32 hex digits of a JSON value (XXH3, 128 bits, of its shortest text with sorted keys and the
+/// length before it).
 std::string fingerprint(const Json& json);
 
 /// The fingerprint of its identity.

@@ -30,32 +30,40 @@ class Store {
     return folder(id) / "record.json";
   }
 
-  /// The record of a run that is done. Throws engine::Error where it cannot be read, and where it
-  /// is another run's.
+  /// The record of a run that is done: this build's where there is one, else the last that was
+  /// made. Throws engine::Error where it cannot be read, and where it is another run's.
   std::optional<RunRecord> find(const std::string& id) const;
-  /// Writes spec.json where it is not there yet. Throws engine::Error.
+  /// Writes spec.json where it is not there as it should be (the text may lie elsewhere by now).
+  /// Throws engine::Error.
   void add_spec(const RunSpec& spec) const;
-  /// REQUIRES: the caller holds the run's lock. A record of another build is kept beside it, under
-  /// that build's name.
+  /// REQUIRES: the caller holds the run's lock. The record of another build is kept beside it,
+  /// under that build's key, and is that build's again.
   void save(const RunRecord& record) const;
 
  private:
+  std::optional<RunRecord> read(const std::filesystem::path& file, const std::string& id) const;
+  std::filesystem::path file_of(const std::string& id, const Build& build) const {
+    return folder(id) / ("record-" + build.key() + ".json");
+  }
+
   std::filesystem::path root_;
 };
 
 /// The right to make a run; given back when this ends, or when the process does, however it ends.
 class RunLock {
  public:
-  /// Takes it, waiting for whoever has it if `wait`. Throws engine::Error where the folder cannot
-  /// be written to.
-  RunLock(const std::filesystem::path& folder, bool wait);
+  /// Takes it where it is free. Throws engine::Error where the folder cannot be written to.
+  explicit RunLock(const std::filesystem::path& folder);
   ~RunLock();
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
-  /// Whether it was free, or became so.
   bool held() const { return held_; }
+  /// Waits for whoever has it.
+  void wait();
 
  private:
+  void take(int how);
+  std::filesystem::path path_;
   int file_ = -1;
   bool held_ = false;
 };

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <tuple>
 
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "engine/quantile.h"
+#include "lab/study/speed.h"
 #include "ops/peak.h"
 
 namespace lab {
@@ -26,7 +28,7 @@ std::pair<double, std::size_t> time_steps(train::Trainer& trainer) {
   double sum = 0;
   for (std::uint64_t i = 0; seconds.size() < kLeastSteps || sum < kLeastSeconds; ++i) {
     const auto start = Clock::now();
-    trainer.step(i, 0.5);
+    trainer.step(i, train::timing_progress(i));
     if (i < kWarmUp) continue;
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
     sum += seconds.back();
@@ -129,16 +131,28 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs) {
   DryRun plan;
   plan.study = true;
   const Study& study = runs.study();
-  for (const Point& p : runs.missing())
-    plan.missing.emplace_back(p.arm, settings_at(study, p).budget_share /
-                                         settings_at(study, {p.cell, p.arm, 0, 0}).budget_share);
-  plan.done = runs.count() - plan.missing.size();
+  plan.done = runs.count() - runs.missing().size();
   plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
-  for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
-    plan.arms.push_back(estimate(study.arms[arm].name, settings_at(study, {0, arm, 0, 0}),
-                                 runs.task(0), plan.peak_gflops, plan.available));
+  std::map<std::string, std::size_t> known;  // estimates, by what they hang on
+  const auto estimate_of = [&](std::size_t cell, std::size_t arm) {
+    const train::Settings s = settings_at(study, {cell, arm, 0, 0});
+    const std::string key = cost_key(s) + train::run_budget(s).to_string() + study.arms[arm].name;
+    const auto [it, fresh] = known.emplace(key, plan.arms.size());
+    if (fresh) {
+      std::string name = study.arms[arm].name;
+      if (cell > 0) name += " in " + study.cells[cell].name;
+      plan.arms.push_back(estimate(name, s, runs.task(cell), plan.peak_gflops, plan.available));
+    }
+    return it->second;
+  };
+  for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
+    for (std::size_t arm = 0; arm < study.arms.size(); ++arm) estimate_of(cell, arm);
+  for (const Point& p : runs.missing())
+    plan.missing.emplace_back(estimate_of(p.cell, p.arm),
+                              settings_at(study, p).budget_share /
+                                  settings_at(study, {p.cell, p.arm, 0, 0}).budget_share);
   return plan;
 }
 

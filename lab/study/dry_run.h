@@ -21,10 +21,11 @@ struct RunEstimate {
 };
 
 struct DryRun {
-  std::vector<RunEstimate> arms;  // one run of each
+  std::vector<RunEstimate> arms;  // one run of each, in every cell where it takes something else
   bool study = false;
-  std::vector<std::pair<std::size_t, double>> missing;  // of a study: arm and share of each run
-  std::size_t done = 0;                                 // those that are done already
+  std::vector<std::pair<std::size_t, double>>
+      missing;           // of a study: estimate and share of each run
+  std::size_t done = 0;  // those that are done already
   Jobs jobs;
   double peak_gflops = 0;     // measured
   std::size_t available = 0;  // bytes of memory; 0: unknown

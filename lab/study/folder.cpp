@@ -29,6 +29,15 @@ std::string difference(const Json& a, const Json& b, const std::string& path) {
   return name + " is " + brief(a) + " there, " + brief(b) + " here";
 }
 
+/// A folder with nothing in it but what a study that was killed, or is being begun, leaves.
+bool empty(const fs::path& folder) {
+  std::error_code code;
+  if (!fs::is_directory(folder, code)) return false;
+  for (const auto& entry : fs::directory_iterator(folder, code))
+    if (entry.path().extension() != ".tmp") return false;
+  return true;
+}
+
 bool there(const fs::path& path) {
   std::error_code code;  // what cannot even be looked at is refused by create(), with the reason
   return fs::exists(path, code);
@@ -36,10 +45,12 @@ bool there(const fs::path& path) {
 
 }  // namespace
 
+fs::path study_path(const fs::path& out, const Json& identity) {
+  return out.empty() ? fs::path("out") / ("compare-" + fingerprint(identity).substr(0, 12)) : out;
+}
+
 StudyFolder::StudyFolder(fs::path path, Json identity)
-    : path_(path.empty() ? fs::path("out") / ("compare-" + fingerprint(identity).substr(0, 12))
-                         : std::move(path)),
-      identity_(std::move(identity)) {
+    : path_(study_path(path, identity)), identity_(std::move(identity)) {
   engine::require(
       !there(path_ / kOlder), "--out ", path_.string(),
       ": holds a comparison made by an older isodrop, which kept its runs there; choose "
@@ -50,9 +61,8 @@ StudyFolder::StudyFolder(fs::path path, Json identity)
                     difference(other, identity_, ""), "); choose another folder");
     return;
   }
-  std::error_code code;
-  engine::require(!there(path_) || (fs::is_directory(path_, code) && fs::is_empty(path_, code)),
-                  "--out ", path_.string(),
+  engine::require(!there(path_) || empty(path_) || there(path_ / kIdentity), "--out ",
+                  path_.string(),
                   ": is there already and holds no comparison; choose a new or an empty folder");
 }
 

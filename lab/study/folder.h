@@ -10,6 +10,9 @@ namespace lab {
 
 using train::Json;
 
+/// `out`, or where it is empty out/compare-<identity>.
+std::filesystem::path study_path(const std::filesystem::path& out, const Json& identity);
+
 class StudyFolder {
  public:
   /// Looks at the folder and writes nothing; an empty `path` is out/compare-<identity>. Throws

@@ -39,24 +39,31 @@ Looks read(const std::filesystem::path& file) {
 
 int count_look(const StudyRuns& runs) {
   std::map<std::string, std::set<std::string>> seeds;  // seen by each question
+  std::set<std::string> withheld;
   for (const Point& p : runs.points()) {
     if (p.arm == 0 || p.share != 0) continue;
     const Point baseline{p.cell, 0, 0, p.seed};
     const RunRecord *mine = runs.record(p), *theirs = runs.record(baseline);
-    if (mine == nullptr || theirs == nullptr || !mine->ok() || !theirs->ok()) continue;
-    seeds[question(runs, p, baseline)].insert(std::to_string(p.seed));
+    if (mine == nullptr || theirs == nullptr) continue;
+    const std::string asked = question(runs, p, baseline);
+    if (!mine->ok() || !theirs->ok()) withheld.insert(asked);
+    seeds[asked].insert(std::to_string(p.seed));
   }
+  for (const std::string& asked : withheld) seeds.erase(asked);  // no verdict is shown on them
+  std::erase_if(seeds, [](const auto& s) { return s.second.size() < 2; });  // too few to tell
+  if (seeds.empty()) return 1;
   const std::filesystem::path folder = runs.store().root() / "looks";
+  train::make_folder(folder);
+  RunLock lock(folder);  // or two commands would each forget the other's look
+  if (!lock.held()) lock.wait();
   std::size_t most = 1;
   for (const auto& [name, seen] : seeds) {
-    if (seen.size() < 2) continue;  // too few to tell anything
     const std::filesystem::path file = folder / (name + ".json");
     Looks looks = read(file);
     std::set<std::string> before;
     for (const auto& look : looks) before.insert(look.begin(), look.end());
     if (!std::includes(before.begin(), before.end(), seen.begin(), seen.end())) {
       looks.push_back(seen);
-      train::make_folder(folder);
       train::write_json(file, Json(looks));
     }
     most = std::max(most, looks.size());

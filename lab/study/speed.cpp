@@ -1,7 +1,8 @@
 #include "lab/study/speed.h"
 
-#include <algorithm>
+#include <array>
 #include <chrono>
+#include <map>
 
 #include "engine/quantile.h"
 #include "train/trainer.h"
@@ -33,16 +34,17 @@ class Timed {
 
 bool scheduled(const train::Settings& s) { return s.reg.find('~') != std::string::npos; }
 
-}  // namespace
-
-std::vector<ArmSpeed> measure_speed(const StudyRuns& runs, int rounds, double seconds) {
-  const auto settings = [&](std::size_t arm) { return settings_at(runs.study(), {0, arm, 0, 0}); };
+std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int rounds,
+                                   double seconds) {
+  const auto settings = [&](std::size_t arm) {
+    return settings_at(runs.study(), {cell, arm, 0, 0});
+  };
   const std::size_t arms = runs.study().arms.size();
   std::vector<ArmSpeed> speeds(1);
   std::vector<double> first_times;
-  Timed first(settings(0), runs.task(0));
+  Timed first(settings(0), runs.task(cell));
   for (std::size_t i = 1; i < arms; ++i) {
-    Timed arm(settings(i), runs.task(0));
+    Timed arm(settings(i), runs.task(cell));
     const int phases = scheduled(settings(0)) || scheduled(settings(i)) ? kPhases : 1;
     std::vector<double> times, ratios;
     const auto start = Clock::now();
@@ -60,32 +62,72 @@ std::vector<ArmSpeed> measure_speed(const StudyRuns& runs, int rounds, double se
       times.push_back(other);
       ratios.push_back(other / one);
     }
-    speeds.push_back({arm.tokens_per_step() / engine::quantile(times, 0.5),
-                      engine::quantile(ratios, 0.5), engine::quantile(ratios, 0.25),
-                      engine::quantile(ratios, 0.75)});
+    speeds.push_back({arm.tokens_per_step() / engine::median(times), engine::median(ratios),
+                      engine::quantile(ratios, 0.25), engine::quantile(ratios, 0.75)});
   }
   if (!first_times.empty())
-    speeds[0].tokens_per_second = first.tokens_per_step() / engine::quantile(first_times, 0.5);
+    speeds[0].tokens_per_second = first.tokens_per_step() / engine::median(first_times);
   return speeds;
 }
 
-Json to_json(const std::vector<ArmSpeed>& speeds) {
-  Json json = Json::array();
-  for (const ArmSpeed& s : speeds)
-    json.push_back({{"tokens_per_second", s.tokens_per_second},
-                    {"step_time_ratio", s.step_time_ratio},
-                    {"quartiles", {s.ratio_low, s.ratio_high}}});
-  return json;
+/// What a measured time may be.
+bool sound(double x) { return x > 0 && x < 1e15; }
+
+}  // namespace
+
+std::string cost_key(const train::Settings& s) {
+  Json key = Json::array();
+  for (const train::Row& row : train::settings_table())
+    if (row.group != train::Group::kData && row.name != "budget" && row.name != "budget_share" &&
+        row.name != "seed" && !row.name.starts_with("eval_"))
+      key.push_back(train::value_text(s, row));
+  return key.dump();
 }
 
-std::optional<std::vector<ArmSpeed>> speeds_from_json(const Json& json, std::size_t arms) {
-  if (!json.is_array() || json.size() != arms) return {};
+Speeds measure_speed(const StudyRuns& runs, int rounds, double seconds) {
+  std::map<std::string, std::vector<std::size_t>> alike;  // cells, by what their arms cost
+  for (std::size_t cell = 0; cell < runs.study().cells.size(); ++cell) {
+    std::string key;
+    for (std::size_t arm = 0; arm < runs.study().arms.size(); ++arm)
+      key += cost_key(settings_at(runs.study(), {cell, arm, 0, 0}));
+    alike[key].push_back(cell);
+  }
+  Speeds speeds(runs.study().cells.size());
+  for (const auto& [key, cells] : alike) {
+    const auto measured =
+        measure_cell(runs, cells.front(), rounds, seconds / static_cast<double>(alike.size()));
+    for (const std::size_t cell : cells) speeds[cell] = measured;
+  }
+  return speeds;
+}
+
+Json to_json(const Speeds& speeds, const StudyRuns& runs) {
+  Json cells = Json::array();
+  for (const auto& cell : speeds) {
+    Json arms = Json::array();
+    for (const ArmSpeed& s : cell)
+      arms.push_back({s.tokens_per_second, s.step_time_ratio, s.ratio_low, s.ratio_high});
+    cells.push_back(arms);
+  }
+  return {{"environment", environment(runs.study().base.threads)}, {"cells", cells}};
+}
+
+std::optional<Speeds> speeds_from_json(const Json& json, const StudyRuns& runs) {
+  if (!json.is_object() ||
+      json.value("environment", Json()) != environment(runs.study().base.threads))
+    return {};
   try {
-    std::vector<ArmSpeed> speeds;
-    for (const Json& j : json)
-      speeds.push_back(
-          {j.at("tokens_per_second").get<double>(), j.at("step_time_ratio").get<double>(),
-           j.at("quartiles").at(0).get<double>(), j.at("quartiles").at(1).get<double>()});
+    Speeds speeds;
+    for (const auto& cell :
+         json.at("cells").get<std::vector<std::vector<std::array<double, 4>>>>()) {
+      std::vector<ArmSpeed>& arms = speeds.emplace_back();
+      for (const auto& [tokens, ratio, low, high] : cell) {
+        if (!sound(tokens) || !sound(ratio) || !sound(low) || !sound(high)) return {};
+        arms.push_back({tokens, ratio, low, high});
+      }
+      if (arms.size() != runs.study().arms.size()) return {};
+    }
+    if (speeds.size() != runs.study().cells.size()) return {};
     return speeds;
   } catch (const Json::exception&) {
     return {};  // measured again by the caller

@@ -14,15 +14,22 @@ struct ArmSpeed {
   double ratio_low = 1, ratio_high = 1;  // quartiles of it
 };
 
-/// Times every arm of the first cell in a pair with the first one. A round is a step of each at
-/// every phase of their schedules (one where none has any), so that a regularizer that is off for
-/// half of the budget counts half. At most `rounds` after a warm-up, and `seconds` in all, but no
-/// fewer than
-/// 3. Holds two models at a time; throws engine::Error where memory does not.
-std::vector<ArmSpeed> measure_speed(const StudyRuns& runs, int rounds = 41, double seconds = 5);
+/// Equal where a step takes the same work.
+std::string cost_key(const train::Settings& settings);
 
-Json to_json(const std::vector<ArmSpeed>& speeds);
-/// nullopt where `json` is not what to_json() writes for `arms` arms.
-std::optional<std::vector<ArmSpeed>> speeds_from_json(const Json& json, std::size_t arms);
+/// Of the arms, cell by cell.
+using Speeds = std::vector<std::vector<ArmSpeed>>;
+
+/// Times every arm of a cell in a pair with the first one; cells whose steps cost the same share
+/// what was measured. A round is a step of each at every phase of their schedules (one where none
+/// has any), so that a regularizer that is off for half of the budget counts half. At most `rounds`
+/// after a warm-up, and `seconds` in all, but no fewer than
+/// 3. Holds two models at a time; throws engine::Error where memory does not.
+Speeds measure_speed(const StudyRuns& runs, int rounds = 41, double seconds = 5);
+
+/// With the machine and the program that they are of.
+Json to_json(const Speeds& speeds, const StudyRuns& runs);
+/// nullopt where `json` is not what to_json() writes here and now for this study.
+std::optional<Speeds> speeds_from_json(const Json& json, const StudyRuns& runs);
 
 }  // namespace lab

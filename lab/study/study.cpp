@@ -135,17 +135,15 @@ std::string label(const Study& study, const Point& p) {
   return text;
 }
 
-std::string title(const Level& cell) {
+std::string title(const Settings& base, const Level& cell) {
   std::string text;
-  std::string unique;
   for (const auto& [name, value] : cell.set)
-    if (name == "unique_tokens")
-      unique = value;
-    else
+    if (name != "unique_tokens")
       text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, value);
   if (!text.empty()) text += ": ";
-  if (unique.empty()) return text + "random crops of the whole training split";
-  text += engine::grouped(std::stoull(unique)) + " unique tokens";
+  const std::int64_t unique = with(base, cell).unique_tokens;
+  if (unique == 0) return text + "random crops of the whole training split";
+  text += engine::grouped(static_cast<std::uint64_t>(unique)) + " unique tokens";
   if (cell.epochs == 0) return text;
   return text + (cell.epochs == 1 ? ", seen once" : fmt::format(", seen {} times", cell.epochs));
 }
@@ -167,10 +165,15 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
 void validate(const Study& study) {
   for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
-      const std::string& where = study.cells[cell].name;
+      const Level &where = study.cells[cell], &who = study.arms[arm];
+      // An arm has the last word, so that the tables would be the same.
+      for (const auto& [name, value] : where.set)
+        for (const auto& [own, mine] : who.set)
+          engine::require(name != own, "arm ", engine::quote(who.name), " and an axis both set ",
+                          name, "; leave it out of one");
       train::validate(settings_at(study, {cell, arm, 0, 0}),
-                      fmt::format("arm {}{}", engine::quote(study.arms[arm].name),
-                                  where.empty() ? "" : " in " + where));
+                      fmt::format("arm {}{}", engine::quote(who.name),
+                                  where.name.empty() ? "" : " in " + where.name));
     }
 }
 

@@ -72,7 +72,7 @@ std::vector<Point> points(const Study& study);
 std::string label(const Study& study, const Point& point);
 
 /// "4 000 unique tokens, seen 256 times"; what sets a cell apart.
-std::string title(const Level& cell);
+std::string title(const train::Settings& base, const Level& cell);
 
 /// What two studies must have in common to be one that was extended: all but seeds, shares, margin
 /// and what changes no result. `data`: hashes of the data, one a cell.

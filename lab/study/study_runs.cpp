@@ -1,6 +1,7 @@
 #include "lab/study/study_runs.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "lab/runs/make.h"
+#include "lab/study/folder.h"
 #include "train/data/load_corpus.h"
 
 namespace lab {
@@ -24,9 +26,15 @@ std::int64_t common_tokens(const Study& study) {
   return most;
 }
 
+std::string host() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
 }  // namespace
 
-StudyRuns::StudyRuns(Study study, Store store, bool other_builds)
+StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out)
     : study_(std::move(study)), store_(std::move(store)), other_builds_(other_builds) {
   validate(study_);
   if (study_.base.text.empty() && study_.base.corpus_tokens == 0)
@@ -41,13 +49,19 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds)
   points_ = lab::points(study_);
   for (const Point& point : points_) {
     RunSpec spec{settings_at(study_, point), data[point.cell]};
-    // A run of so many seconds is this study's own.
-    if (!train::run_budget(spec.settings).fixed_steps()) spec.owner = fingerprint(identity_);
+    // A run of so many seconds is this study's own, here and in its folder.
+    if (!train::run_budget(spec.settings).fixed_steps())
+      spec.owner = fingerprint(
+          {host(),
+           std::filesystem::absolute(study_path(out, identity_)).lexically_normal().string()});
     const std::string id = run_id(spec);
     ids_[point] = id;
     if (!specs_.emplace(id, std::move(spec)).second) continue;
     const auto record = store_.find(id);
     if (!record) continue;
+    engine::require(record->seed == point.seed, store_.record_file(id).string(), ": says seed ",
+                    record->seed, " of a run of seed ", point.seed,
+                    "; remove this file to make the run again");
     if (usable(*record, other_builds_))
       records_.emplace(id, *record);
     else
@@ -121,6 +135,9 @@ void StudyRuns::make(const Workers& workers, const StudyEvents& events) {
     store_.add_spec(spec(ids.back()));
   }
   ExecutorEvents told;
+  told.waiting = [&](std::size_t index) {
+    events.note(fmt::format("{}: another process is making it; waiting", label(left[index])));
+  };
   told.done = [&](std::size_t index, const RunRecord& record) {
     ++done;
     RunRecord& kept = records_[ids[index]] = record;

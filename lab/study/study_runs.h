@@ -33,7 +33,8 @@ class StudyRuns {
   /// Loads the data, completes what hangs on them (the size of the built-in corpus) and reads which
   /// runs are done; writes nothing. Throws engine::Error where settings and data do not go
   /// together.
-  StudyRuns(Study study, Store store, bool other_builds);
+  /// `out`: the study's folder, to which runs with a budget in seconds belong.
+  StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out = {});
 
   const Study& study() const { return study_; }
   const Store& store() const { return store_; }

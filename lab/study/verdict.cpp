@@ -28,6 +28,7 @@ Verdict describe(const PairedCell& row, const Rules& rules) {
   v.cell = row.cell;
   v.arm = row.arm;
   v.diverged = row.diverged;
+  v.failed = row.failed;
   v.looks = rules.looks;
   if (row.first) {
     v.n = static_cast<int>(row.arm_loss.size());
@@ -37,7 +38,7 @@ Verdict describe(const PairedCell& row, const Rules& rules) {
   const std::vector<double> d = differences(row.arm_loss, row.baseline);
   v.n = static_cast<int>(d.size());
   v.diff = mean(d);
-  if (row.diverged > 0) {
+  if (row.diverged > 0 || row.failed > 0) {
     v.verdict = Outcome::kWithheld;
     return v;
   }

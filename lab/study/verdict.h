@@ -5,8 +5,9 @@
 //   helps, hurts         Holm's p over the table < α and mean d below, above 0 (even if tiny)
 //   no difference        else, if two one-sided tests place the mean of d within ±margin at α
 //   cannot be told yet   else, with the number of seeds that would tell
-//   withheld             before all else, if any run of the pair diverged: what is left is a
-//                        selection, the seeds in which both survived, and tests of it mislead
+//   withheld             before all else, if any run of the pair diverged or could not be made:
+//                        what is left is a selection, the seeds in which both survived, and tests
+//                        of it mislead
 // Holm's family is every arm other than the first in every cell, withheld ones included. The
 // interval and the equivalence test are each arm's own, not corrected for the number of arms.
 #pragma once
@@ -31,6 +32,7 @@ struct PairedCell {
   std::vector<double> baseline, arm_loss;  // final losses, pair by pair; finite
   int diverged = 0;    // pairs lost because the first arm's or this run diverged
   bool first = false;  // this is the first arm's own row: no test
+  int failed = 0;      // pairs lost because one of them could not be made
 };
 
 struct Rules {
@@ -55,7 +57,7 @@ std::string to_string(const SeedRange& range, int max_seeds = Rules{}.max_seeds)
 /// all tests with one pair or in the first arm's row; a withheld arm keeps `diff` alone.
 struct Verdict {
   std::string cell, arm;
-  int n = 0, diverged = 0;
+  int n = 0, diverged = 0, failed = 0;
   std::optional<double> diff;          // mean of arm − first arm: negative is better
   std::optional<Interval> ci95;        // 1 − α/look_factor: 95 % at the first look
   std::optional<double> p;             // paired t test, as it is

@@ -153,7 +153,7 @@ TEST_F(CliRun, WhatIsNoSpecIsRefusedAndNothingIsWritten) {
   };
   refused("{", "not valid JSON");
   refused(Json::object(), "not a run's spec");
-  refused(with([](Json& j) { j["numerics"] = 999; }), "made for numerics 999");
+  refused(with([](Json& j) { j["numerics"] = 999; }), "made for numerics '999'");
   refused(with([](Json& j) { j["settings"]["lr"] = 0.123; }), "edited by hand");
   refused(with([](Json& j) { j["settings"].erase("n_embd"); }), "edited by hand");
   const Words none = {"run"}, absent = {"run", "absent.json"};

@@ -7,9 +7,11 @@
 #include "lab/runs/make.h"
 #include "lab/runs/spec.h"
 #include "lab/runs/store.h"
+#include "lab/study/study_runs.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
+#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -74,7 +76,7 @@ TEST(RunSpec, ItsIdIsTheSameEverywhere) {
 
 TEST(RunSpec, EverySettingThatIsNotExemptChangesTheId) {
   for (const train::Row& row : train::settings_table()) {
-    const auto names = {"preset", "text", "val", "threads", "recompute"};
+    const auto names = {"preset", "text", "val", "threads", "recompute", "corpus_tokens"};
     EXPECT_EQ(decides_results(row), std::find(names.begin(), names.end(), row.name) == names.end())
         << row.name;
   }
@@ -101,7 +103,7 @@ TEST(RunSpec, IsNotTrusted) {
     EXPECT_ERROR(spec_from_json(json, "x.json"), why);
   };
   refused([](Json& j) { j = Json::array(); }, "not a run's spec");
-  refused([](Json& j) { j["schema"] = 1; }, "schema 1");
+  refused([](Json& j) { j["schema"] = 1; }, "schema '1'");
   refused([](Json& j) { j["numerics"] = kNumerics + 1; }, "numerics");
   refused([](Json& j) { j.erase("numerics"); }, "numerics");
   refused([](Json& j) { j["data"] = "xyz"; }, "32 hex digits");
@@ -194,7 +196,7 @@ TEST(Store, FindsWhatWasSavedAndTrustsNoMisplacedFile) {
   ASSERT_TRUE(store.find(r.id));
   EXPECT_EQ(to_json(*store.find(r.id)), to_json(r));
   fs::copy(store.folder(r.id), store.folder("other"), fs::copy_options::recursive);
-  EXPECT_ERROR(store.find("other"), "is the record of run " + r.id);
+  EXPECT_ERROR(store.find("other"), "is the record of run '" + r.id);
 }
 
 TEST(Store, KeepsARecordOfAnotherBuildBesideTheNewOne) {
@@ -232,12 +234,12 @@ TEST(Build, IsAnotherWhereBitsMayDiffer) {
 TEST(RunLock, IsOneProcessesAtATime) {
   const tests::TempFolder folder;
   {
-    const RunLock first(folder.path(), false);
+    const RunLock first(folder.path());
     EXPECT_TRUE(first.held());
-    EXPECT_FALSE(RunLock(folder.path(), false).held());
+    EXPECT_FALSE(RunLock(folder.path()).held());
   }
-  EXPECT_TRUE(RunLock(folder.path(), false).held());
-  EXPECT_ERROR(RunLock(folder.path() / "nowhere", false), "cannot write");
+  EXPECT_TRUE(RunLock(folder.path()).held());
+  EXPECT_ERROR(RunLock(folder.path() / "nowhere"), "cannot write");
 }
 
 TEST(MakeRun, RefusesDataThatHaveChanged) {
@@ -245,7 +247,67 @@ TEST(MakeRun, RefusesDataThatHaveChanged) {
   folder.write("text.txt", tests::small_text(4000));
   RunSpec s = spec();
   s.settings.text = (folder.path() / "text.txt").string();
-  EXPECT_ERROR(make_run(s, Store(folder.path() / "runs"), {}, {}), "has changed since");
+  EXPECT_ERROR(make_run(s, Store(folder.path() / "runs"), {}, {}), "which has changed since");
+}
+
+TEST(Store, ASpecIsWrittenAnewWhereItsTextHasMoved) {
+  const tests::TempFolder folder;
+  const Store store(folder.path());
+  RunSpec s = spec();
+  s.settings.text = "/before.txt";
+  store.add_spec(s);
+  s.settings.text = "/after.txt";
+  store.add_spec(s);
+  const auto kept = train::read_json(store.spec_file(run_id(s)));
+  EXPECT_EQ(kept["settings"]["text"], "/after.txt");
+  folder.write(run_id(s) + "/spec.json", "{broken");
+  store.add_spec(s);
+  EXPECT_EQ(train::read_json(store.spec_file(run_id(s))), kept);
+}
+
+TEST(Store, EveryBuildFindsItsOwnRecord) {
+  const tests::TempFolder folder;
+  const Store store(folder.path());
+  store.add_spec(spec());
+  store.save(record());
+  RunRecord other = record();
+  other.build.isa = "another";
+  other.values["val_loss"] = 9;
+  store.save(other);
+  EXPECT_EQ(store.find(other.id)->value("val_loss"), 1.25) << "not made again for the other's sake";
+}
+
+// A default that changes makes two different runs one id, unless kNumerics is raised with it.
+TEST(RunSpec, DefaultsAreThoseOfTheseNumerics) {
+  EXPECT_EQ(kNumerics, 1);
+  EXPECT_EQ(fingerprint(train::to_json(train::Settings{})), "e1732c09b9ea5f99e18ceacc7dae4acf")
+      << "a new setting: put the new hash here; a default that changed: raise kNumerics, too";
+}
+
+TEST(Json, DeepTextIsRefusedBeforeItRecurses) {
+  const tests::TempFolder folder;
+  folder.write("deep.json", std::string(200000, '[') + std::string(200000, ']'));
+  EXPECT_ERROR(train::read_json(folder.path() / "deep.json"), "brackets deep");
+  EXPECT_ERROR(train::read_json(folder.path()), "is a folder");
+}
+
+TEST(StudyRuns, ARunInSecondsBelongsToItsFolder) {
+  const tests::TempFolder folder;
+  folder.write("text.txt", tests::small_text(4000));
+  Study study;
+  study.base.text = (folder.path() / "text.txt").string();
+  study.base.budget = "1s";
+  study.arms = {{"none", {}}, {"b", {{"dropout", "0.1"}}}};
+  study.cells = {{}};
+  study.shares = share_levels({});
+  const auto id = [&](const char* out) {
+    const StudyRuns runs(study, Store(folder.path() / "runs"), false, folder.path() / out);
+    return runs.id(runs.points().front());
+  };
+  EXPECT_EQ(id("a"), id("a"));
+  EXPECT_NE(id("a"), id("b"));
+  study.base.budget = "10steps";
+  EXPECT_EQ(id("a"), id("b"));
 }
 
 }  // namespace

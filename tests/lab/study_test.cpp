@@ -64,22 +64,24 @@ TEST(Study, UniqueDataIsTheFirstArmsTokensByEpochs) {
   EXPECT_EQ(unique(0), 192);
   EXPECT_EQ(unique(1), 96);
   EXPECT_EQ(unique(2), 64);
-  EXPECT_EQ(title(cells[0]), "192 unique tokens, seen once");
-  EXPECT_EQ(title(cells[2]), "64 unique tokens, seen 3 times");
+  EXPECT_EQ(title(s.base, cells[0]), "192 unique tokens, seen once");
+  EXPECT_EQ(title(s.base, cells[2]), "64 unique tokens, seen 3 times");
   EXPECT_ERROR(epoch_cells(s.base, {{}}, {2, 2}, flops), "given twice");
   EXPECT_ERROR(epoch_cells(s.base, {{}}, {100}, flops), "less than one window");
 }
 
 TEST(Study, AnySettingMayBeAnAxis) {
-  Study s = small({"none", "wide: n_embd=64"});
+  Study s = small({"none", "warm: warmup=0.2"});
   s.cells = product({level_of("n_embd", "16", ""), level_of("n_embd", "32", "")},
                     {level_of("lr", "1e-2", "")});
   ASSERT_EQ(s.cells.size(), 2U);
   EXPECT_EQ(s.cells[1].name, "n_embd=32,lr=0.01");
   EXPECT_EQ(settings_at(s, {1, 0, 0, 1}).n_embd, 32);
   EXPECT_EQ(settings_at(s, {1, 0, 0, 1}).lr, 0.01);
-  EXPECT_EQ(settings_at(s, {1, 1, 0, 1}).n_embd, 64) << "an arm has the last word";
-  EXPECT_EQ(title(s.cells[1]), "n_embd=32, lr=0.01: random crops of the whole training split");
+  EXPECT_EQ(settings_at(s, {1, 1, 0, 1}).n_embd, 32);
+  EXPECT_EQ(settings_at(s, {1, 1, 0, 1}).warmup, 0.2);
+  EXPECT_EQ(title(s.base, s.cells[1]),
+            "n_embd=32, lr=0.01: random crops of the whole training split");
   // Unique data is sized cell by cell: FLOPs buy fewer tokens of a wider model.
   s.base.budget = "3e7flops";
   const auto cells = epoch_cells(s.base, {s.cells[0], s.cells[1]}, {1}, flops);
@@ -146,6 +148,9 @@ TEST(Study, SaysWhichArmDoesNotFitWhichCell) {
   Study s = small({"none", "a: n_head=4"});
   s.cells = {level_of("n_embd", "12", ""), level_of("n_embd", "18", "")};
   EXPECT_ERROR(validate(s), "arm 'a' in n_embd=18: n_head=4");
+  // The arm would win, and the tables be the same.
+  s.cells = {level_of("n_head", "2", ""), level_of("n_head", "1", "")};
+  EXPECT_ERROR(validate(s), "arm 'a' and an axis both set n_head");
 }
 
 }  // namespace
