@@ -14,8 +14,12 @@ struct ArmSpeed {
   double ratio_low = 1, ratio_high = 1;  // quartiles of it
 };
 
+/// Shares of the budget at which a pair is timed: the middles of equal parts of it where a schedule
+/// changes what a step costs, else 0.5 alone.
+std::vector<double> timed_phases(const train::Settings& first, const train::Settings& arm);
+
 /// Times every arm of the first cell in a pair with the first one. A round is a step of each at
-/// every phase of their schedules (one where none has any), so that a regularizer that is off for
+/// every one of their phases, so that a regularizer that is off for
 /// half of the budget counts half. At most `rounds` after a warm-up, and `seconds` in all, but no
 /// fewer than
 /// 3. Holds two models at a time; throws engine::Error where memory does not.
