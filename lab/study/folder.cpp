@@ -1,5 +1,7 @@
 #include "lab/study/folder.h"
 
+#include <algorithm>
+
 #include "engine/error.h"
 #include "lab/runs/spec.h"
 #include "train/files.h"
@@ -24,23 +26,27 @@ std::string difference(const Json& a, const Json& b, const std::string& path) {
   const std::string name = path.substr(0, path.empty() ? 0 : path.size() - 1);
   const auto brief = [](const Json& j) {
     std::string text = j.dump();
-    return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+    if (text.size() > 60) text.replace(57, text.npos, "...");
+    return text;
   };
   return name + " is " + brief(a) + " there, " + brief(b) + " here";
-}
-
-/// A folder with nothing in it but what a study that was killed, or is being begun, leaves.
-bool empty(const fs::path& folder) {
-  std::error_code code;
-  if (!fs::is_directory(folder, code)) return false;
-  for (const auto& entry : fs::directory_iterator(folder, code))
-    if (entry.path().extension() != ".tmp") return false;
-  return true;
 }
 
 bool there(const fs::path& path) {
   std::error_code code;  // what cannot even be looked at is refused by create(), with the reason
   return fs::exists(path, code);
+}
+
+/// Whether anybody has put anything there. What a command that is writing kIdentity at this moment,
+/// or was killed while it did, has there is nothing yet.
+bool vacant(const fs::path& path) {
+  if (!there(path)) return true;
+  std::error_code code;
+  fs::directory_iterator entries(path, code);
+  return !code && std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    const std::string name = entry.path().filename().string();
+    return name.starts_with(kIdentity) && name.ends_with(".tmp");
+  });
 }
 
 }  // namespace
@@ -55,14 +61,15 @@ StudyFolder::StudyFolder(fs::path path, Json identity)
       !there(path_ / kOlder), "--out ", path_.string(),
       ": holds a comparison made by an older isodrop, which kept its runs there; choose "
       "another folder");
+  // Looked at first: another command may write kIdentity meanwhile.
+  const bool free = vacant(path_);
   if (there(path_ / kIdentity)) {
     const Json other = train::read_json(path_ / kIdentity);
     engine::require(other == identity_, "--out ", path_.string(), ": holds another comparison (",
                     difference(other, identity_, ""), "); choose another folder");
     return;
   }
-  engine::require(!there(path_) || empty(path_) || there(path_ / kIdentity), "--out ",
-                  path_.string(),
+  engine::require(free, "--out ", path_.string(),
                   ": is there already and holds no comparison; choose a new or an empty folder");
 }
 

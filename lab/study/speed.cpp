@@ -45,17 +45,17 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
   Timed first(settings(0), runs.task(cell));
   for (std::size_t i = 1; i < arms; ++i) {
     Timed arm(settings(i), runs.task(cell));
-    const int phases = scheduled(settings(0)) || scheduled(settings(i)) ? kPhases : 1;
+    const std::vector<double> phases = timed_phases(settings(0), settings(i));
+    const auto count = static_cast<double>(phases.size());
     std::vector<double> times, ratios;
     const auto start = Clock::now();
     const double share = seconds / static_cast<double>(arms - 1);
     for (int round = -kWarmUp; round < rounds; ++round) {
       if (round > 2 && std::chrono::duration<double>(Clock::now() - start).count() > share) break;
       double one = 0, other = 0;
-      for (int phase = 0; phase < phases; ++phase) {
-        const double progress = (phase + 0.5) / phases;
-        one += first.step(progress) / phases;
-        other += arm.step(progress) / phases;
+      for (const double progress : phases) {
+        one += first.step(progress) / count;
+        other += arm.step(progress) / count;
       }
       if (round < 0) continue;
       first_times.push_back(one);
@@ -74,6 +74,13 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
 bool sound(double x) { return x > 0 && x < 1e15; }
 
 }  // namespace
+
+std::vector<double> timed_phases(const train::Settings& first, const train::Settings& arm) {
+  const int count = scheduled(first) || scheduled(arm) ? kPhases : 1;
+  std::vector<double> phases;
+  for (int i = 0; i < count; ++i) phases.push_back((i + 0.5) / count);
+  return phases;
+}
 
 std::string cost_key(const train::Settings& s) {
   Json key = Json::array();

@@ -17,6 +17,10 @@ struct ArmSpeed {
 /// Equal where a step takes the same work.
 std::string cost_key(const train::Settings& settings);
 
+/// Shares of the budget at which a pair is timed: the middles of equal parts of it where a schedule
+/// changes what a step costs, else 0.5 alone.
+std::vector<double> timed_phases(const train::Settings& first, const train::Settings& arm);
+
 /// Of the arms, cell by cell.
 using Speeds = std::vector<std::vector<ArmSpeed>>;
 

@@ -98,6 +98,7 @@ TEST_F(CliRun, APlanIsASpecForEveryMissingRunAndMakesNone) {
 
 TEST_F(CliRun, MakesARunOnceAndIsThenThereAtOnce) {
   const std::string spec = one_spec(), id = id_of(spec);
+  folder.write("runs/" + id + "/metrics.jsonl.99.tmp", "{");  // of somebody who was killed
   const Result first = run(spec);
   EXPECT_EQ(first.code, 0) << describe({spec}, first);
   EXPECT_TRUE(has(first.out, "run " + id + " made: ok, validation loss ")) << first.out;
@@ -179,6 +180,18 @@ TEST_F(CliRun, WaitsForAnotherProcessOrLeaves) {
   EXPECT_EQ(waits.wait().code, 0);
   EXPECT_EQ(made().size(), 1U);
   EXPECT_EQ(run(spec, {"--no-wait"}).code, 0);
+
+  // What the other has made meanwhile is taken, though it left before it was through with the next.
+  const std::string record = made().at(id), file = "runs/" + id + "/record.json";
+  fs::remove(folder.path() / file);
+  const int again = open((folder.path() / "runs" / id / "lock").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(again, LOCK_EX), 0);
+  Process late({"run", spec}, folder.path());
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  folder.write(file, record);
+  close(again);
+  EXPECT_TRUE(has(late.wait().out, "was there: ok"));
+  EXPECT_EQ(made().at(id), record);
 }
 
 TEST_F(CliRun, TheStoreIsTheFlagsOrTheEnvironments) {
@@ -241,6 +254,18 @@ TEST_F(CliRun, WhatIsAddedIsTrainedAlone) {
                            "--margin", "0.5", "--seeds", "3"})),
             0U)
       << "names, threads and margin make no other run";
+}
+
+// A log gets the table at 1, 2, 4, ... seeds.
+TEST_F(CliRun, TheTableSoFarIsShownNowAndThen) {
+  const Words args = two_arms({"--seeds", "5"});
+  const Result r = isodrop(args, folder.path());
+  int tables = 0;
+  for (std::size_t at = 0; (at = r.err.find("Not final: the table", at)) != std::string::npos; ++at)
+    ++tables;
+  EXPECT_EQ(tables, 3) << r.err;
+  EXPECT_TRUE(has(isodrop(two_arms({"--seeds", "6"}), folder.path()).err,
+                  "going on: 10 of 12 runs are done"));
 }
 
 TEST_F(CliRun, AChangedTextIsAnotherText) {

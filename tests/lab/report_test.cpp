@@ -303,6 +303,17 @@ TEST_F(ReportTest, ATinyPIsNotRoundedToZero) {
   put(0, 0, 0, {2.0, 2.25, 2.5});
   put(0, 1, 0, {2.5, 2.75, 3.0});
   EXPECT_EQ(rows(report(), "md")[2][7], "<0.0001");
+  put(0, 1, 0, {2.30, 2.56, 2.79});  // differences of 0.30, 0.31, 0.29: p = 0.00037
+  EXPECT_EQ(rows(report(), "md")[2][7], "0.0004");
+}
+
+TEST_F(ReportTest, TheMarginIsTheStudys) {
+  put_all();
+  study.margin = 0.25;
+  const Report r = report();
+  EXPECT_EQ(verdict(r, 2), "no difference");
+  EXPECT_TRUE(has(render(r, "text", false), "within ±0.25 nats"));
+  EXPECT_EQ(to_json(r)["rules"]["margin"], 0.25);
 }
 
 TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
@@ -504,6 +515,11 @@ TEST_F(ReportTest, BuildsAreNotMixedInSilence) {
 TEST_F(ReportTest, ABudgetOfTimeIsNotRepeatable) {
   study.base.budget = "5s";
   put_all();
+  Study other = study;
+  other.arms.pop_back();
+  EXPECT_NE(StudyRuns(other, store, true).id({0, 1, 0, 1}),
+            StudyRuns(study, store, true).id({0, 1, 0, 1}))
+      << "such runs are a study's own";
   EXPECT_TRUE(has(render(report(), "text", false), "A budget of time depends on the machine"));
 }
 
@@ -552,6 +568,13 @@ TEST_F(ReportTest, StepTimesAreTheArmsOverTheBaselines) {
   refused([](Json& j) { j["cells"][0][1] = "fast"; });
   refused([](Json& j) { j["environment"]["threads"] = 99; });
   refused([](Json& j) { j = Json::array(); });
+  // A regularizer that is off for half of the budget is timed over all of it.
+  EXPECT_EQ(timed_phases(study.base, with(study.base, study.arms[1])), std::vector<double>{0.5});
+  const train::Settings early = with(study.base, level_of("reg", "dropout:0.1~early:0.5", ""));
+  const std::vector<double> eight = {0.0625, 0.1875, 0.3125, 0.4375,
+                                     0.5625, 0.6875, 0.8125, 0.9375};
+  EXPECT_EQ(timed_phases(study.base, early), eight);
+  EXPECT_EQ(timed_phases(early, study.base), eight);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/rng.h"
+#include "lab/runs/executor.h"
 #include "lab/runs/make.h"
 #include "lab/runs/spec.h"
 #include "lab/runs/store.h"
@@ -240,6 +241,34 @@ TEST(RunLock, IsOneProcessesAtATime) {
   }
   EXPECT_TRUE(RunLock(folder.path()).held());
   EXPECT_ERROR(RunLock(folder.path() / "nowhere"), "cannot write");
+}
+
+TEST(Workers, ShareTheThreadsAndAreCommands) {
+  Workers workers{"isodrop", 3, 8};
+  EXPECT_EQ(workers.share(0), 3);
+  EXPECT_EQ(workers.share(1), 3);
+  EXPECT_EQ(workers.share(2), 2) << "8 in all";
+  EXPECT_EQ((Workers{"isodrop", 3, 2}.share(2)), 1) << "none has less than one";
+  using Words = std::vector<std::string>;
+  const Store store("runs");
+  const Words plain = {"isodrop",   "run", "runs/ab/spec.json", "--store", "runs",
+                       "--threads", "2",   "--format",          "json"};
+  EXPECT_EQ(workers.command(store, "ab", 2), plain);
+  workers.other_builds = workers.keep_weights = true;
+  Words more = plain;
+  more.insert(more.end(), {"--other-builds", "--keep-weights"});
+  EXPECT_EQ(workers.command(store, "ab", 2), more);
+}
+
+TEST(Executor, ProgressReadsBackWhatItWrote) {
+  train::Progress p;
+  p.step = 3, p.steps = 10, p.fraction = 0.25, p.train_loss = 2.5, p.lr = 0.125, p.grad_norm = 4;
+  p.spent = {3, 192, 1e6, 1.5, 0};
+  EXPECT_FALSE(progress_from_json(to_json(p)).val_loss);
+  p.val_loss = 2;
+  EXPECT_EQ(to_json(progress_from_json(to_json(p))), to_json(p));
+  EXPECT_EQ(to_json(p)["val_loss"], 2);
+  EXPECT_EQ(to_json(p)["seconds"], 1.5);
 }
 
 TEST(MakeRun, RefusesDataThatHaveChanged) {

@@ -144,6 +144,18 @@ TEST(StudyFolder, HoldsOneStudyAndSaysHowAnotherDiffers) {
   EXPECT_NE(StudyFolder("", one).path(), StudyFolder("", other).path());
 }
 
+// Two commands may begin at once, and one be killed while it writes down what the folder holds.
+TEST(StudyFolder, IsNotTakenByWhoHasOnlyBegunToWrite) {
+  const tests::TempFolder folder;
+  const Json one = {{"settings", {{"lr", 0.1}}}};
+  folder.write("cmp/study.json.12.tmp", "{");
+  StudyFolder(folder.path() / "cmp", one).create();
+  EXPECT_EQ(Json::parse(folder.read("cmp/study.json")), one);
+  folder.write("other/notes.txt", "mine");
+  EXPECT_ERROR(StudyFolder(folder.path() / "other", one), "holds no comparison");
+  EXPECT_ERROR(StudyFolder(folder.path() / "other" / "notes.txt", one), "holds no comparison");
+}
+
 TEST(Study, SaysWhichArmDoesNotFitWhichCell) {
   Study s = small({"none", "a: n_head=4"});
   s.cells = {level_of("n_embd", "12", ""), level_of("n_embd", "18", "")};
