@@ -194,6 +194,30 @@ TEST_F(CliRun, WaitsForAnotherProcessOrLeaves) {
   EXPECT_EQ(made().at(id), record);
 }
 
+// Two commands share the work: what another process is making comes last.
+TEST_F(CliRun, ACompareMakesWhatNobodyElseIsMaking) {
+  const Words args = two_arms({"--seeds", "2"});
+  // The first of its runs, whichever they are.
+  Json first;
+  for (const std::string& spec : plan(args)) {
+    const Json json = Json::parse(folder.read(spec));
+    if (json["settings"]["seed"] == 1 && json["settings"]["dropout"] == 0) first = json;
+  }
+  const fs::path mine = folder.path() / "runs" / first["id"].get<std::string>();
+  fs::create_directories(mine);
+  const int lock = open((mine / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_EQ(flock(lock, LOCK_EX), 0);
+  Process process(args, folder.path());
+  for (int i = 0; i < 6000 && made().size() < 3 && process.running(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(made().size(), 3U);
+  EXPECT_TRUE(process.running());
+  close(lock);
+  const Result r = process.wait();
+  EXPECT_EQ(r.code, 0) << describe(args, r);
+  EXPECT_EQ(made().size(), 4U);
+}
+
 TEST_F(CliRun, TheStoreIsTheFlagsOrTheEnvironments) {
   const std::string spec = one_spec();
   EXPECT_EQ(run(spec, {}, {"ISODROP_STORE=mine"}).code, 0);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -122,6 +123,34 @@ TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
   const RunResult repeated = result(corpus);
   EXPECT_EQ(repeated.val_loss, repeated.train_loss);
   EXPECT_EQ(corpus.val.size(), 500U);
+}
+
+TEST(Run, ReportsTheMeanLossSinceTheLastEvaluation) {
+  const LanguageModelling task = small_task(4000, 300);
+  Settings s = small_settings("4steps");
+  s.eval_interval = 2;
+  Trainer reported(s, task), plain(s, task);
+  std::vector<double> seen, losses;
+  CallSink note([&](const Progress& p) {
+    if (p.val_loss) seen.push_back(p.train_loss);
+  });
+  run(reported, {&note});
+  while (!plain.finished()) losses.push_back(plain.advance());
+  ASSERT_EQ(losses.size(), 4U);
+  EXPECT_EQ(seen, (std::vector{(losses[0] + losses[1]) / 2, (losses[2] + losses[3]) / 2}));
+}
+
+TEST(Run, ABudgetOfTimeIsEvaluatedAFewTimesAndSaysHowLongThatTook) {
+  const LanguageModelling task = small_task(400, 20000);
+  Trainer trainer(small_settings("0.3s"), task);
+  int evaluations = 0;
+  CallSink note([&](const Progress& p) { evaluations += p.val_loss ? 1 : 0; });
+  const RunResult r = run(trainer, {&note});
+  EXPECT_LE(evaluations, kTimedEvaluations + 1);
+  const auto start = std::chrono::steady_clock::now();
+  trainer.evaluate(Split::kTrainSubset);
+  const std::chrono::duration<double> last = std::chrono::steady_clock::now() - start;
+  EXPECT_GT(r.eval_seconds, 2 * last.count()) << "of all, not of the last one alone";
 }
 
 TEST(Run, EverySinkIsTold) {
