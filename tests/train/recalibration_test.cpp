@@ -96,6 +96,15 @@ TEST(Recalibration, EveryBatchCounts) {
   EXPECT_EQ(loss(64), whole);
 }
 
+TEST(Recalibration, StartsAnew) {
+  const Spy task;
+  Trainer trainer(settings(), task);
+  run(trainer);
+  const double once = trainer.evaluate();
+  trainer.recalibrate();
+  EXPECT_EQ(trainer.evaluate(), once) << "what was estimated before does not count";
+}
+
 TEST(Recalibration, RunsAtTheProgressOfTheMoment) {
   const Spy task;
   Settings s = settings();

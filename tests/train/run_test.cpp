@@ -153,6 +153,13 @@ TEST(Run, ABudgetOfTimeIsEvaluatedAFewTimesAndSaysHowLongThatTook) {
   EXPECT_GT(r.eval_seconds, 2 * last.count()) << "of all, not of the last one alone";
 }
 
+TEST(RunPlan, KnowsHowManyTokensWillBeEvaluated) {
+  const LanguageModelling task = small_task(4000, 300);
+  Settings s = small_settings("18steps");
+  s.eval_interval = 5;  // after 5, 10, 15 and 18 steps
+  EXPECT_EQ(RunPlan(s, task).evaluated_tokens, 4 * 299 + 3999);
+}
+
 TEST(Run, EverySinkIsTold) {
   const LanguageModelling task = small_task(4000, 300);
   Settings s = small_settings("4steps");
