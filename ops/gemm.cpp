@@ -109,7 +109,8 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
 #pragma omp parallel num_threads(threads_)
   {
     omp_set_num_threads(1);  // within this region: oneDNN must not split k, even in a team of one
-#pragma omp for schedule(dynamic, 1)
+// Static: a thread meets the rows again that it met in the ops before.
+#pragma omp for schedule(static)
     for (std::int64_t i = 0; i < count; ++i) thrown.guard([&] { one(i); });
   }
   thrown.rethrow();

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <dnnl.hpp>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -97,9 +98,13 @@ class ThreadsGuard {
   int before_;
 };
 
+memory::desc plain_b(const MatmulSpec& s) { return strided(s.k, s.n, s.b_row, s.b_col); }
+
 dnnl::matmul::primitive_desc matmul_desc(const MatmulSpec& s) {
   const memory::desc a = strided(s.m, s.k, s.a_row, s.a_col);
-  const memory::desc b = strided(s.k, s.n, s.b_row, s.b_col);
+  const memory::desc b =
+      s.packed ? memory::desc({s.k, s.n}, memory::data_type::f32, memory::format_tag::any)
+               : plain_b(s);
   const memory::desc c = strided(s.m, s.n, s.c_row, 1);
   dnnl::primitive_attr attr = user_scratchpad();
   if (s.accumulate) {
@@ -121,6 +126,7 @@ dnnl::matmul::primitive_desc matmul_desc(const MatmulSpec& s) {
 struct Matmul::Impl {
   std::string implementation;
   Bound bound;
+  Bound packing;
 };
 
 Matmul::Matmul(const MatmulSpec& s) : impl_(std::make_unique<Impl>()) {
@@ -134,6 +140,13 @@ Matmul::Matmul(const MatmulSpec& s) : impl_(std::make_unique<Impl>()) {
                                                     {DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc()}};
   if (s.bias) args.emplace_back(DNNL_ARG_BIAS, desc.bias_desc());
   impl_->bound = Bound(dnnl::matmul(desc), std::move(args), s.copies);
+  if (!s.packed || desc.weights_desc() == plain_b(s)) return;
+  const dnnl::reorder::primitive_desc packing(cpu(), plain_b(s), cpu(), desc.weights_desc(),
+                                              user_scratchpad());
+  engine::require(packing.scratchpad_desc().get_size() == 0,
+                  "matmul: packing its operand wants memory of its own");
+  impl_->packing = Bound(dnnl::reorder(packing),
+                         {{DNNL_ARG_FROM, plain_b(s)}, {DNNL_ARG_TO, desc.weights_desc()}}, 1);
 }
 Matmul::~Matmul() = default;
 Matmul::Matmul(Matmul&&) noexcept = default;
@@ -143,6 +156,16 @@ std::string Matmul::implementation() const { return impl_->implementation; }
 std::size_t Matmul::scratch_bytes(const MatmulSpec& s) {
   const ThreadsGuard guard(s.threaded);
   return matmul_desc(s).scratchpad_desc().get_size();
+}
+
+std::size_t Matmul::packed_bytes(const MatmulSpec& s) {
+  const ThreadsGuard guard(s.threaded);
+  const auto desc = matmul_desc(s);
+  return desc.weights_desc() == plain_b(s) ? 0 : desc.weights_desc().get_size();
+}
+
+void Matmul::pack(const float* b, std::byte* to) const {
+  impl_->packing.run(std::array<const void*, 2>{b, to}, 0);
 }
 
 void Matmul::run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
@@ -203,6 +226,12 @@ void LayerNormForward::run(const float* x, const float* gamma, const float* beta
 std::string onednn_version() {
   const dnnl_version_t* v = dnnl_version();
   return engine::concat(v->major, ".", v->minor, ".", v->patch);
+}
+
+std::string onednn_isa() {
+  std::ostringstream out;
+  out << "0x" << std::hex << static_cast<unsigned>(dnnl_get_effective_cpu_isa());
+  return out.str();
 }
 
 }  // namespace ops

@@ -16,6 +16,7 @@ struct MatmulSpec {
   std::int64_t c_row = 0;
   bool bias = false;
   bool accumulate = false;
+  bool packed = false;   // B comes in oneDNN's own layout, made by pack()
   bool threaded = true;  // false: to be run inside a parallel region, by one thread
   int copies = 1;        // calls that may be under way at once, each with its own `copy`
 };
@@ -31,6 +32,12 @@ class Matmul {
   /// Scratch for one call, known without building the primitive.
   static std::size_t scratch_bytes(const MatmulSpec& spec);
   std::string implementation() const;
+  /// Bytes of a packed B, known without building the primitive; 0 where oneDNN's own layout is B's
+  /// as it is.
+  static std::size_t packed_bytes(const MatmulSpec& spec);
+  /// Brings B to oneDNN's own layout. REQUIRES: spec.packed and packed_bytes(spec) > 0.
+  void pack(const float* b, std::byte* to) const;
+  /// `b`: as the spec says, or what pack() made.
   void run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
            int copy = 0) const;
 
@@ -60,5 +67,7 @@ class LayerNormForward {
 
 /// "2.6.3"
 std::string onednn_version();
+/// The instruction set that oneDNN builds its primitives for, ONEDNN_MAX_CPU_ISA heeded.
+std::string onednn_isa();
 
 }  // namespace ops
