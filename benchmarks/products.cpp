@@ -109,7 +109,7 @@ std::vector<Product> products_of(const engine::Tape& tape, std::int64_t micro_st
 }
 
 struct ProductTimer::Timed {
-  explicit Timed(const ops::MatmulSpec& s) : spec(s), whole(s), partition(s) {
+  explicit Timed(const ops::MatmulSpec& s) : spec(s), whole(s), partition(s, ops::Way::kPartition) {
     partition.build(true, false);
     ops::MatmulSpec in_own_layout = s;
     in_own_layout.packed = true;

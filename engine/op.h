@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "engine/shape.h"
+#include "engine/tuning.h"
 
 namespace engine {
 
@@ -69,7 +71,8 @@ struct Needs {
 /// `add` varies from call to call).
 struct Build {
   std::span<const bool> wants, param;
-  bool training = true;  // the plan has a backward pass
+  bool training = true;      // the plan has a backward pass
+  Tuning* tuning = nullptr;  // what may be measured; never null
 };
 
 /// Everything one call may touch.
@@ -107,6 +110,8 @@ class Op {
   virtual void backward(const Frame&) const = 0;
   virtual Cost cost(Pass) const = 0;
   virtual Needs needs() const { return {}; }
+  /// How it is done here, for a profile: an implementation, a layout. After build(); may be empty.
+  virtual std::string describe(Pass) const { return {}; }
 };
 
 }  // namespace engine

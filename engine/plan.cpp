@@ -82,7 +82,7 @@ void Plan::prepare() {
     }
     tape_.nodes()[at(events_[e].node)].op->build({std::span(wants).first(node.in.size()),
                                                   std::span(param).first(node.in.size()),
-                                                  options_.training});
+                                                  options_.training, &options_.tuning});
   }
   prepared_ = true;
 }

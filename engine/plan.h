@@ -21,6 +21,7 @@ struct PlanOptions {
   std::int64_t replay_from = std::int64_t{1} << 21;
   std::vector<Ref> keep;  // values that must survive the whole step
   bool poison = false;    // debugging: dead memory is NaN, overruns are found
+  Tuning tuning = {};     // measurements that ops may make when they are built
 };
 
 /// One call of one op within a step.

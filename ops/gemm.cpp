@@ -43,7 +43,8 @@ Blocks choose(std::int64_t m, std::int64_t n, std::int64_t wanted) {
 
 }  // namespace
 
-Gemm::Gemm(const MatmulSpec& spec) : spec_(spec), threads_(engine::max_threads()) {
+Gemm::Gemm(const MatmulSpec& spec, std::optional<Way> way)
+    : spec_(spec), way_(way), threads_(engine::max_threads()) {
   const auto wanted = static_cast<std::int64_t>(
       std::clamp(flops() / kBlockFlops, 1.0, static_cast<double>(kBlocks)));
   const Blocks blocks = choose(spec.m, spec.n, wanted);
@@ -56,11 +57,17 @@ Gemm::Gemm(const MatmulSpec& spec) : spec_(spec), threads_(engine::max_threads()
       for (const bool sum : {false, true}) {
         MatmulSpec s = block(m, n);
         s.accumulate = sum;
-        if (m > 0 && n > 0) scratch_ = std::max(scratch_, Matmul::scratch_bytes(s));
+        if (m > 0 && n > 0) block_scratch_ = std::max(block_scratch_, Matmul::scratch_bytes(s));
       }
     }
   }
-  scratch_ = engine::align_up(scratch_);
+  block_scratch_ = engine::align_up(block_scratch_);
+  if (way_) {
+    scratch_ = scratch_of(*way_);
+    return;
+  }
+  for (const Way each : {Way::kPartition, Way::kWhole, Way::kPacked})
+    if (each != Way::kPacked || can_pack(spec_)) scratch_ = std::max(scratch_, scratch_of(each));
 }
 
 MatmulSpec Gemm::block(std::int64_t m, std::int64_t n) const {
@@ -72,11 +79,35 @@ MatmulSpec Gemm::block(std::int64_t m, std::int64_t n) const {
   return s;
 }
 
-std::size_t Gemm::scratch_bytes() const { return scratch_ * static_cast<std::size_t>(threads_); }
+MatmulSpec Gemm::whole(Way way, bool add) const {
+  MatmulSpec s = spec_;
+  s.packed = way == Way::kPacked;
+  s.accumulate = add;
+  return s;
+}
+
+std::size_t Gemm::scratch_of(Way way) const {
+  if (way == Way::kPartition) return block_scratch_ * static_cast<std::size_t>(threads_);
+  const std::size_t packed =
+      way == Way::kPacked ? engine::align_up(Matmul::packed_bytes(whole(way, false))) : 0;
+  return packed + std::max(Matmul::scratch_bytes(whole(way, false)),
+                           Matmul::scratch_bytes(whole(way, true)));
+}
+
+void Gemm::build(bool assign, bool add, engine::Tuning& tuning) {
+  if (!way_) way_ = choose_way(spec_, tuning);
+  build(assign, add);
+}
 
 void Gemm::build(bool assign, bool add) {
+  engine::require(way_.has_value(), "[gemm] build: no way was chosen");
+  if (*way_ == Way::kPacked) packed_ = engine::align_up(Matmul::packed_bytes(whole(*way_, false)));
   for (const bool sum : {false, true}) {
     if (!(sum ? add : assign)) continue;
+    if (*way_ != Way::kPartition) {
+      if (!primitives_[sum][0][0]) primitives_[sum][0][0].emplace(whole(*way_, sum));
+      continue;
+    }
     for (const bool lower : {false, true}) {
       for (const bool right : {false, true}) {
         const std::int64_t m = lower ? spec_.m % block_m_ : block_m_;
@@ -93,17 +124,32 @@ void Gemm::build(bool assign, bool add) {
 
 void Gemm::run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
                bool add) const {
+  engine::require(primitives_[add][0][0].has_value(), "[gemm] run: C ", add ? "+= AB" : "= AB",
+                  " was not built");
+  if (*way_ == Way::kPartition) return run_blocks(a, b, bias, c, scratch, add);
+  // The scratch was made for as many threads as there were.
+  const int now = engine::max_threads();
+  if (now != threads_) omp_set_num_threads(threads_);
+  const Matmul& product = *primitives_[add][0][0];
+  if (packed_ > 0) {
+    product.pack(b, scratch);
+    b = reinterpret_cast<const float*>(scratch);
+  }
+  product.run(a, b, bias, c, scratch + packed_);
+  if (now != threads_) omp_set_num_threads(now);
+}
+
+void Gemm::run_blocks(const float* a, const float* b, const float* bias, float* c,
+                      std::byte* scratch, bool add) const {
   const std::int64_t cols = engine::chunks(spec_.n, block_n_);
   const std::int64_t count = engine::chunks(spec_.m, block_m_) * cols;
   const auto one = [&](std::int64_t i) {
     const std::int64_t row = i / cols * block_m_, col = i % cols * block_n_;
     const auto& primitive = primitives_[add][row + block_m_ > spec_.m][col + block_n_ > spec_.n];
-    engine::require(primitive.has_value(), "[gemm] run: C ", add ? "+= AB" : "= AB",
-                    " was not built");
     const int thread = omp_get_thread_num();
     primitive->run(a + row * spec_.a_row, b + col * spec_.b_col,
                    bias == nullptr ? nullptr : bias + col, c + row * spec_.c_row + col,
-                   scratch + scratch_ * static_cast<std::size_t>(thread), thread);
+                   scratch + block_scratch_ * static_cast<std::size_t>(thread), thread);
   };
   engine::Thrown thrown;
 #pragma omp parallel num_threads(threads_)
@@ -114,6 +160,14 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
     for (std::int64_t i = 0; i < count; ++i) thrown.guard([&] { one(i); });
   }
   thrown.rethrow();
+}
+
+std::string Gemm::describe() const {
+  for (const auto& by_edge : primitives_)
+    if (by_edge[0][0])
+      return engine::concat(by_edge[0][0]->implementation(), ", ",
+                            kWayNames[static_cast<std::size_t>(*way_)]);
+  return {};
 }
 
 double Gemm::flops() const {

@@ -1,38 +1,53 @@
-// A matmul cut into blocks by shape alone, each one single-threaded oneDNN call: the same bits for
-// any number of threads.
+// A matmul with the same bits for any number of threads, by the fastest way there is on this
+// machine.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <string>
 
 #include "ops/onednn.h"
+#include "ops/product_way.h"
 
 namespace ops {
 
 class Gemm {
  public:
-  /// spec.accumulate, threaded and copies are chosen here and by build().
-  explicit Gemm(const MatmulSpec& spec);
+  /// spec.accumulate, packed, threaded and copies are chosen here and by build(), and so is the way
+  /// where none is given.
+  explicit Gemm(const MatmulSpec& spec, std::optional<Way> way = {});
 
   /// Scratch of one run().
-  std::size_t scratch_bytes() const;
-  /// Creates the primitives for C = AB and, or, C += AB. Before the first run().
+  std::size_t scratch_bytes() const { return scratch_; }
+  /// Chooses the way and creates the primitives for C = AB and, or, C += AB. Before the first
+  /// run().
+  void build(bool assign, bool add, engine::Tuning& tuning);
+  /// The same where a way was given.
   void build(bool assign, bool add);
+  /// Throws Error where that was not built. REQUIRES: not within a parallel region.
   void run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
            bool add) const;
   double flops() const;
   /// Bytes of A, B and C, once each.
   double bytes() const;
+  /// "brg:avx512_core, whole"
+  std::string describe() const;
 
  private:
   MatmulSpec block(std::int64_t m, std::int64_t n) const;
+  MatmulSpec whole(Way way, bool add) const;
+  std::size_t scratch_of(Way way) const;
+  void run_blocks(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
+                  bool add) const;
 
   MatmulSpec spec_;
-  std::int64_t block_m_, block_n_;  // of all blocks but those at the lower and right edge
-  std::size_t scratch_ = 0;         // of one block
+  std::optional<Way> way_;
   int threads_ = 1;                 // as at the beginning: scratch and copies are made for so many
-  // [add][lower edge][right edge]
+  std::int64_t block_m_, block_n_;  // of all blocks but those at the lower and right edge
+  std::size_t block_scratch_ = 0;   // of one block
+  std::size_t scratch_ = 0;
+  std::size_t packed_ = 0;  // bytes of B in its own layout, at the front of the scratch
+  // [add][lower edge][right edge]; the whole product's is [add][0][0]
   std::optional<Matmul> primitives_[2][2][2];
 };
 

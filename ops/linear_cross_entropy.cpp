@@ -49,10 +49,14 @@ class LinearCrossEntropyOp final : public engine::Op {
   void build(const engine::Build& b) override {
     for (auto* part : {&whole_, &tail_}) {
       if (!*part) continue;
-      (*part)->forward.build(true, false);
-      if (b.wants[0]) (*part)->dx.build(true, true);
-      if (b.wants[1]) (*part)->dw.build(true, true);
+      (*part)->forward.build(true, false, *b.tuning);
+      if (b.wants[0]) (*part)->dx.build(true, true, *b.tuning);
+      if (b.wants[1]) (*part)->dw.build(true, true, *b.tuning);
     }
+  }
+
+  std::string describe(Pass pass) const override {
+    return pass == Pass::kForward ? whole_->forward.describe() : whole_->dw.describe();
   }
 
   // loss = mean over counted rows of lse − logit[target], logits = x · wᵀ

@@ -81,9 +81,15 @@ class MatmulOp final : public engine::Op {
   }
 
   void build(const engine::Build& b) override {
-    forward_->build(true, false);
-    if (b.wants[0]) dx_->build(true, true);
-    if (b.wants[1]) dw_->build(true, true);
+    forward_->build(true, false, *b.tuning);
+    if (b.wants[0]) dx_->build(true, true, *b.tuning);
+    if (b.wants[1]) dw_->build(true, true, *b.tuning);
+  }
+
+  std::string describe(Pass pass) const override {
+    if (pass == Pass::kForward) return forward_->describe();
+    const std::string dx = dx_->describe(), dw = dw_->describe();
+    return dx.empty() || dw.empty() || dx == dw ? (dx.empty() ? dw : dx) : dx + "; " + dw;
   }
 
   void forward(const Frame& f) const override {

@@ -11,6 +11,7 @@ engine::Plan record(const Task& task, engine::Params& params, const models::GptC
   values = task.record(tape, config, rows, mode);
   engine::PlanOptions options;
   options.training = mode == models::Mode::kTrain;
+  options.tuning = engine::Tuning::of_environment();
   if (options.training) options.keep = {values.reported};
   options.recompute = recompute;
   return {std::move(tape), options.training ? values.loss : values.reported, options};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds isodrop's training step against PyTorch's and llm.c's, interleaved in one run.
+"""Holds isodrop's training step against PyTorch's, JAX's and llm.c's, interleaved in one run.
 
 All sides live for the whole run and take turns, a few steps each, in an order that rotates, so that
 a busy machine disturbs all alike; a ratio is formed within each round (see sides.py).
@@ -24,6 +24,11 @@ from sides import Llmc, Served
 
 HERE = pathlib.Path(__file__).resolve().parent
 BENCH = HERE.parent.parent / "build/release/benchmarks/bench_step"
+# What holds each library to an instruction set; isodrop's own loops need a build for it besides.
+ISA = {
+    "native": {},
+    "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+}
 BATCH = {"tiny": 16, "nano": 12, "char": 8, "gpt2": 1}
 
 
@@ -44,12 +49,14 @@ def compare(a, preset, dropout):
         sides["torch"] = (Served, torch_step)
         if a.compile:
             sides["torch.compile"] = (Served, [*torch_step, "--compile"])
+    if a.jax:
+        sides["jax"] = (Served, [sys.executable, HERE / "jax_step.py", *common])
     if a.llmc:
         sides["llm.c"] = (Llmc, [a.llmc])
     peers = []
     try:
         for name, (side, command) in sides.items():  # one after the other: warming up is work too
-            peers.append(side(name, command, a.threads))
+            peers.append(side(name, command, a.threads, ISA[a.isa]))
             peers[-1].wait_ready()
         rounds = []
         for index in range(a.warmup + a.rounds):
@@ -62,7 +69,7 @@ def compare(a, preset, dropout):
         for peer in peers:
             peer.close()
 
-    result = {"preset": preset, "batch": batch, "dropout": dropout, "threads": a.threads, "steps": a.steps}
+    result = {"preset": preset, "batch": batch, "dropout": dropout, "threads": a.threads, "isa": a.isa, "steps": a.steps}
     if time:
         result["block_size"] = time
     result["ms"] = {name: quartiles([r[name] for r in rounds]) for name in sides}
@@ -76,7 +83,8 @@ def compare(a, preset, dropout):
 
 def show(result):
     shape = f"B {result['batch']}" + (f", T {result['block_size']}" if "block_size" in result else "")
-    print(f"{result['preset']}, {shape}, dropout {result['dropout']}, {result['threads']} threads, "
+    isa = "" if result["isa"] == "native" else f", {result['isa'].upper()}"
+    print(f"{result['preset']}, {shape}, dropout {result['dropout']}, {result['threads']} threads{isa}, "
           f"{len(result['rounds'])} rounds of {result['steps']} steps: median [quartiles]")
     for name, ms in result["ms"].items():
         line = f"  {name:14} {ms['median']:9.2f} ms  [{ms['q1']:.2f}, {ms['q3']:.2f}]"
@@ -96,6 +104,7 @@ def main():
     p.add_argument("--batch", type=int, help="default: tiny 16, nano 12, char 8, gpt2 1")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--compile", action="store_true", help="torch.compile as a third side")
+    p.add_argument("--jax", action="store_true", help="JAX on the CPU as a side (pip install jax)")
     p.add_argument("--llmc", metavar="PATH", type=pathlib.Path, help="llm.c's built train_gpt2 as a side (preset gpt2, dropout 0)")
     p.add_argument("--llmc-shape", metavar=("B", "T"), type=int, nargs=2, default=[4, 64],
                    help="what main() of its train_gpt2.c sets; all sides train at it (default: 4 64)")
@@ -103,14 +112,20 @@ def main():
     p.add_argument("--rounds", type=int, default=15)
     p.add_argument("--warmup", type=int, default=2, help="rounds that do not count")
     p.add_argument("--steps", type=int, default=5, help="steps a turn; a turn's figure is their median")
-    p.add_argument("--isodrop", default=BENCH, help="isodrop's side (default: build/release/benchmarks/bench_step)")
+    p.add_argument("--isa", choices=ISA, default="native",
+                   help="avx2: every side held to AVX2, as a stand-in for a machine without more; isodrop's side is a build "
+                        "with -DISODROP_ARCH=x86-64-v3 in build/avx2")
+    p.add_argument("--isodrop", help="isodrop's side (default: bench_step of build/release, or of build/avx2 with --isa avx2)")
     p.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line, raw rounds included")
     a = p.parse_args()
     for name in ("rounds", "steps", "threads"):
         if getattr(a, name) < 1:
             p.error(f"--{name} {getattr(a, name)}: must be at least 1")
+    if a.isodrop is None:
+        a.isodrop = BENCH if a.isa == "native" else HERE.parent.parent / f"build/{a.isa}/benchmarks/bench_step"
     if not os.access(a.isodrop, os.X_OK):
-        p.error(f"{a.isodrop} is not there; build it with: scripts/bench")
+        p.error(f"{a.isodrop} is not there; build it with: " + ("scripts/bench" if a.isa == "native" else
+                f"cmake --preset release -B build/{a.isa} -DISODROP_ARCH=x86-64-v3 && ninja -C build/{a.isa} bench_step"))
     if a.llmc:
         if a.preset != ["gpt2"] or a.dropout != [0] or a.batch:
             p.error("--llmc: its model is gpt2 without dropout, its batch --llmc-shape; give --preset gpt2 --dropout 0, no --batch")
@@ -118,7 +133,7 @@ def main():
             p.error(f"--llmc-shape {a.llmc_shape[0]} {a.llmc_shape[1]}: must be at least 1")
         if not a.llmc.is_file() or not os.access(a.llmc, os.X_OK):
             p.error(f"--llmc {a.llmc}: no program is there; build it in llm.c's folder with: make train_gpt2")
-    if not a.torch and (a.compile or not a.llmc):
+    if not a.torch and (a.compile or not (a.llmc or a.jax)):
         p.error("--no-torch: nothing is left of what was asked for; give --llmc without --compile")
     for preset in a.preset:
         for dropout in a.dropout:

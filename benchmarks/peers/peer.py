@@ -1,8 +1,16 @@
-"""What the PyTorch peers share: finding torch, statistics, and serving a driver."""
+"""What the peers share: the models, finding torch, statistics, and serving a driver."""
 
 import statistics
 import sys
 import time
+
+# layers, heads, channels, T, B, V, biases: as isodrop's presets; V is that of tinyshakespeare
+PRESETS = {
+    "tiny": (2, 2, 64, 64, 16, 65, False),
+    "nano": (4, 4, 128, 64, 12, 65, False),
+    "char": (6, 6, 384, 256, 64, 65, False),
+    "gpt2": (12, 12, 768, 1024, 1, 50257, True),
+}
 
 
 def import_torch():

@@ -16,10 +16,10 @@ class Served:
     """A process that times steps on request: it prints "ready", then for each line N it runs N steps and
     prints the median milliseconds of one."""
 
-    def __init__(self, name, command, threads):
+    def __init__(self, name, command, threads, environment=()):
         self.name, self.errors = name, tempfile.TemporaryFile("w+")
         self.command = [str(word) for word in command]
-        self.environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        self.environment = os.environ | {"OMP_NUM_THREADS": str(threads)} | dict(environment)
         self.start()
 
     def start(self):

@@ -11,19 +11,11 @@ import argparse
 import json
 import sys
 
-from peer import import_torch, serve, spread, timed_ms
+from peer import PRESETS, import_torch, serve, spread, timed_ms
 
 torch = import_torch()
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
-
-# layers, heads, channels, T, B, V, biases: as isodrop's presets; V is that of tinyshakespeare
-PRESETS = {
-    "tiny": (2, 2, 64, 64, 16, 65, False),
-    "nano": (4, 4, 128, 64, 12, 65, False),
-    "char": (6, 6, 384, 256, 64, 65, False),
-    "gpt2": (12, 12, 768, 1024, 1, 50257, True),
-}
 
 
 class Block(nn.Module):

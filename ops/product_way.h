@@ -1,0 +1,34 @@
+// The ways to a product, and the fastest of those that give the same bits.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/tuning.h"
+#include "ops/onednn.h"
+
+namespace ops {
+
+/// kPartition defines the bits: blocks cut by shape alone, each single-threaded, so that they are
+/// the same for any number of threads. The others are oneDNN's own threading over the whole
+/// product, with B as it is or in oneDNN's own layout, brought there once a call.
+enum class Way : std::uint8_t { kPartition, kWhole, kPacked };
+inline constexpr std::array<std::string_view, 3> kWayNames = {"partition", "whole", "packed"};
+
+/// B in oneDNN's own layout may take so many bytes.
+inline constexpr std::size_t kMostPacked = std::size_t{16} << 20;
+/// Whether kPacked is a way for this product: B is a weight matrix (A is not transposed), packing
+/// changes its layout, and it is not too large.
+bool can_pack(const MatmulSpec& spec);
+
+/// Thread counts on which a way must give the partition's bits.
+inline constexpr std::array kTriedThreads = {1, 2, 3, 4, 8, 16};
+/// Whether the way's results are the partition's on each of kTriedThreads, tried on random
+/// operands: C = AB and C += AB.
+bool has_partition_bits(const MatmulSpec& spec, Way way);
+
+/// The way for a product: recalled, or measured and kept, or kPartition where there is no time.
+Way choose_way(const MatmulSpec& spec, engine::Tuning& tuning);
+
+}  // namespace ops
