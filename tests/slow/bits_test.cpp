@@ -2,6 +2,8 @@
 // oneDNN has for this machine, and every way to a product.
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "tests/cli/cli_harness.h"
 
 namespace tests {
@@ -12,12 +14,13 @@ struct Case {
   Words flags;
 };
 
-/// The presets, smaller in what does not change the shapes of their weights.
+/// The presets with fewer layers, rows and steps: their layers have the shapes of all.
 std::vector<Case> presets() {
-  return {{"tiny", {"--preset", "tiny", "--budget", "4steps"}},
-          {"nano", {"--preset", "nano", "--budget", "4steps"}},
-          {"char", {"--preset", "char", "--batch", "2", "--budget", "2steps"}},
-          {"gpt2", {"--preset", "gpt2", "--block-size", "64", "--budget", "1steps"}}};
+  return {
+      {"tiny", {"--preset", "tiny", "--budget", "4steps"}},
+      {"nano", {"--preset", "nano", "--budget", "4steps"}},
+      {"char", {"--preset", "char", "--n-layer", "2", "--batch", "2", "--budget", "1steps"}},
+      {"gpt2", {"--preset", "gpt2", "--n-layer", "1", "--block-size", "64", "--budget", "1steps"}}};
 }
 
 class Bits : public testing::TestWithParam<const char*> {};
@@ -30,7 +33,11 @@ std::string weights(const Case& c, const char* threads, const Words& environment
                      c.flags;
   const Result result = isodrop(args, folder.path(), environment);
   EXPECT_EQ(result.code, 0) << describe(args, result);
-  return folder.read("run/model.safetensors");
+  // Behind the header, which holds the run's id, and that holds the number of threads.
+  const std::string file = folder.read("run/model.safetensors");
+  std::uint64_t header = 0;
+  if (file.size() > sizeof header) std::memcpy(&header, file.data(), sizeof header);
+  return header < file.size() ? file.substr(sizeof header + header) : "";
 }
 
 TEST_P(Bits, AreTheSameForAnyNumberOfThreadsAndWay) {
@@ -48,7 +55,7 @@ TEST_P(Bits, AreTheSameForAnyNumberOfThreadsAndWay) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, Bits, testing::Values("AVX2", "AVX512_CORE", "ALL"),
+INSTANTIATE_TEST_SUITE_P(Isa, Bits, testing::Values("AVX2", "ALL"),
                          [](const auto& isa) { return std::string(isa.param); });
 
 }  // namespace
