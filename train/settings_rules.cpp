@@ -36,6 +36,15 @@ void validate(const Settings& s, std::string_view source) {
        "; the learning rate falls from lr to min_lr");
   need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
        " needs a text to train on; give text too");
+  const Settings defaults;
+  need(s.text.empty() || s.corpus_tokens == 0, "corpus_tokens=", s.corpus_tokens,
+       " sizes the built-in corpus and does nothing for a text; leave it out");
+  need(!s.text.empty() || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
+       " does nothing for the built-in corpus, which has symbols of its own; give a text, or leave "
+       "it "
+       "out");
+  need(s.val.empty() || s.val_fraction == defaults.val_fraction, "val_fraction=", s.val_fraction,
+       " does nothing where val names a text; leave out one of them");
   try {
     regularizers(s);
   } catch (const engine::Error& e) {
