@@ -1,9 +1,13 @@
-# Writes OUTPUT, a header with the hash of all sources below ROOMS (a list in ROOT), of the files ALSO
+# Writes OUTPUT, a header with the hash of all sources below ROOMS (in ROOT, with commas between), of the files ALSO
 # and of FLAGS, and the commit they were checked out from ("+": with changes): what tells two builds
 # apart that may compute other bits.
+string(REPLACE "," ";" ROOMS "${ROOMS}")
 set(all "")
 foreach(room IN LISTS ROOMS)
   file(GLOB_RECURSE sources LIST_DIRECTORIES false RELATIVE ${ROOT} ${ROOT}/${room}/*.cpp ${ROOT}/${room}/*.h)
+  if(NOT sources)
+    message(FATAL_ERROR "no sources found in ${ROOT}/${room}")
+  endif()
   list(APPEND all ${sources})
 endforeach()
 list(APPEND all ${ALSO})
