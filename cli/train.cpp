@@ -56,6 +56,8 @@ void print_text(const lab::RunRecord& record, const train::Task& task, const std
   const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
   if (bayes && window)
     fmt::print("Bayes-optimal    {:.4f}, from a window of T {:.4f}\n", *bayes, *window);
+  if (record.value("test_loss"))
+    fmt::print("test loss        {} ({} bits/byte)\n", number("test_loss"), number("test_bpb"));
   fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
   fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
              number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),

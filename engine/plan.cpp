@@ -176,4 +176,14 @@ View Plan::view(Ref r) const {
   return {arena_.data() + slots_[at(slot)].offset, v.dtype, &v.shape};
 }
 
+Cost Plan::cost() const {
+  Cost sum;
+  for (const Event& e : events_) {
+    const Op& op = *tape_.nodes()[static_cast<std::size_t>(e.node)].op;
+    const Cost one = op.cost(e.kind == Event::Kind::kBackward ? Pass::kBackward : Pass::kForward);
+    sum.flops += one.flops, sum.bytes += one.bytes;
+  }
+  return sum;
+}
+
 }  // namespace engine

@@ -70,6 +70,9 @@ class Plan {
   View view(Ref r) const;
   float loss() const { return *view(out_).f32(); }
 
+  /// Of all events of a step together.
+  Cost cost() const;
+
   const Tape& tape() const { return tape_; }
   const std::vector<Event>& events() const { return events_; }
   void observe(Observer* observer) { observer_ = observer; }

@@ -48,7 +48,8 @@ class Recorder {
     tape_.segment(-1);
     if (!place_.out) x = norm("ln_f", x);
     if (output == Output::kLoss && !hooks_.adds_to_loss()) {
-      gpt.loss = gpt.cross_entropy = ops::linear_cross_entropy(tape_, "head", x, wte, gpt.targets);
+      gpt.loss = gpt.cross_entropy = ops::linear_cross_entropy(tape_, "head", x, wte, gpt.targets,
+                                                               mode_ == Mode::kTrain ? 1 : batch);
       return gpt;
     }
     gpt.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);

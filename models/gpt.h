@@ -31,8 +31,9 @@ struct GptConfig {
 enum class Output : std::uint8_t { kLoss, kLogits };
 
 /// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V) where there are
-/// any. What is reported is the plain cross_entropy (1); what is trained on is the loss (1),
-/// cross_entropy and what regularizers add to it. In training both are known after backward().
+/// any. What is reported is the plain cross_entropy: (1) in kTrain and with whole logits, else (B),
+/// that of every row of the batch. What is trained on is the loss (1), cross_entropy and what
+/// regularizers add to it. In training both are known after backward().
 struct Gpt {
   engine::Ref tokens, targets, logits, cross_entropy, loss;
 };

@@ -21,10 +21,11 @@ using engine::Pass;
 using engine::require;
 using engine::Shape;
 
-// x (R,C), w (V,C), targets (R) i32, out (1)
+// x (R,C), w (V,C), targets (R) i32, out (W): W equal groups of consecutive rows
 class LinearCrossEntropyOp final : public engine::Op {
  public:
-  explicit LinearCrossEntropyOp(std::int64_t chunk_bytes) : chunk_bytes_(chunk_bytes) {}
+  LinearCrossEntropyOp(std::int64_t windows, std::int64_t chunk_bytes)
+      : windows_(windows), chunk_bytes_(chunk_bytes) {}
   std::string_view name() const override { return "linear_cross_entropy"; }
 
   Shape infer(std::span<const Shape> in) override {
@@ -34,6 +35,8 @@ class LinearCrossEntropyOp final : public engine::Op {
     require(in[2].numel() == x.rows(), "[linear_cross_entropy] x ", x, ", targets ", in[2],
             ": one target a row is needed");
     rows_ = x.rows();
+    require(windows_ >= 1 && rows_ % windows_ == 0, "[linear_cross_entropy] x ", x, ": ", windows_,
+            " windows do not divide the rows");
     c_ = x.back();
     v_ = w[0];
     ld_ = chunks(v_, 16) * 16;
@@ -43,10 +46,12 @@ class LinearCrossEntropyOp final : public engine::Op {
     chunk_ = std::min(rows_, chunks(chunks(rows_, count), 16) * 16);
     whole_.emplace(matmuls(chunk_));
     if (rows_ % chunk_ != 0) tail_.emplace(matmuls(rows_ % chunk_));
-    return {1};
+    return {windows_};
   }
 
   void build(const engine::Build& b) override {
+    require(windows_ == 1 || !(b.wants[0] || b.wants[1]),
+            "[linear_cross_entropy] losses of windows are for evaluation: they have no gradient");
     for (auto* part : {&whole_, &tail_}) {
       if (!*part) continue;
       (*part)->forward.build(true, false, *b.tuning);
@@ -59,7 +64,7 @@ class LinearCrossEntropyOp final : public engine::Op {
     return pass == Pass::kForward ? whole_->forward.describe() : whole_->dw.describe();
   }
 
-  // loss = mean over counted rows of lse − logit[target], logits = x · wᵀ
+  // loss[w] = mean over the window's counted rows of lse − logit[target], logits = x · wᵀ
   void forward(const Frame& f) const override {
     run(
         f, [](float*, float, std::int32_t) {}, [](const Part&, std::int64_t, const float*) {});
@@ -105,7 +110,7 @@ class LinearCrossEntropyOp final : public engine::Op {
     Needs n;
     n.terminal = true;
     n.inputs = 0b111;
-    const std::size_t rest = align_up(losses_bytes()) + logits_bytes();
+    const std::size_t rest = gemm_scratch_at();
     for (const auto* part : {&whole_, &tail_}) {
       if (!*part) continue;
       const auto& p = **part;
@@ -132,12 +137,12 @@ class LinearCrossEntropyOp final : public engine::Op {
   std::size_t logits_bytes() const {
     return static_cast<std::size_t>(chunk_ * ld_) * sizeof(float);
   }
-  std::byte* gemm_scratch(const Frame& f) const {
-    return f.scratch.data() + align_up(losses_bytes()) + logits_bytes();
-  }
+  std::int64_t window() const { return rows_ / windows_; }  // rows of one
+  std::size_t gemm_scratch_at() const { return align_up(losses_bytes()) + logits_bytes(); }
+  std::byte* gemm_scratch(const Frame& f) const { return f.scratch.data() + gemm_scratch_at(); }
 
   // For each chunk: logits, then each_row(logits of a row, its log-sum-exp, its target) for all of
-  // its rows, then after(matmuls, first row, logits). Writes the loss.
+  // its rows, then after(matmuls, first row, logits). Writes the losses.
   template <class Row, class After>
   void run(const Frame& f, const Row& each_row, const After& after) const {
     const std::int32_t* targets = f.in[2].i32();
@@ -161,12 +166,15 @@ class LinearCrossEntropyOp final : public engine::Op {
           });
       after(part, r0, logits);
     }
-    double loss = 0;
-    for (std::int64_t r = 0; r < rows_; ++r) loss += losses[r];
-    *f.out.f32() = static_cast<float>(loss / static_cast<double>(counted_rows(targets, rows_)));
+    for (std::int64_t w = 0; w < windows_; ++w) {
+      double loss = 0;
+      for (std::int64_t r = w * window(); r < (w + 1) * window(); ++r) loss += losses[r];
+      const std::int64_t n = counted_rows(targets + w * window(), window());
+      f.out.f32()[w] = static_cast<float>(loss / static_cast<double>(n));
+    }
   }
 
-  std::int64_t chunk_bytes_, rows_ = 0, c_ = 0, v_ = 0;
+  std::int64_t windows_, chunk_bytes_, rows_ = 0, c_ = 0, v_ = 0;
   std::int64_t ld_ = 0;     // row stride of the logits
   std::int64_t chunk_ = 0;  // rows of all chunks but the last
   std::optional<Part> whole_, tail_;
@@ -175,8 +183,9 @@ class LinearCrossEntropyOp final : public engine::Op {
 }  // namespace
 
 Ref linear_cross_entropy(Tape& tape, std::string_view name, Ref x, Ref w, Ref targets,
-                         std::int64_t chunk_bytes) {
-  return tape.push(name, std::make_unique<LinearCrossEntropyOp>(chunk_bytes), {x, w, targets});
+                         std::int64_t windows, std::int64_t chunk_bytes) {
+  return tape.push(name, std::make_unique<LinearCrossEntropyOp>(windows, chunk_bytes),
+                   {x, w, targets});
 }
 
 }  // namespace ops

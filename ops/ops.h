@@ -76,11 +76,14 @@ Ref scale(Tape& tape, std::string_view name, Ref x, float factor);
 /// logits (…,V), targets (…) i32 → (1). Targets < 0 are ignored.
 Ref cross_entropy(Tape& tape, std::string_view name, Ref logits, Ref targets);
 
-/// cross_entropy of the logits x · wᵀ, which never exist as a whole: x (…,C), w (V,C), targets (…)
-/// i32 → (1). Ends the tape: in training the loss is known after backward(). In chunks of rows and
-/// with the gradients in the same pass, as in Wijmans et al. 2024, arXiv:2411.09009. `chunk_bytes`:
-/// of the logits there are at a time; many, since dw is read and written once a chunk.
+/// cross_entropy of the logits x · wᵀ, which never exist as a whole, of each of W equal groups of
+/// consecutive rows: x (…,C), w (V,C), targets (…) i32 → (W), 0 where no row of a group counts;
+/// more than one group is for evaluation alone. Ends the tape: in training the loss is known after
+/// backward(). In chunks of rows and with the gradients in the same pass, as in Wijmans et al.
+/// 2024, arXiv:2411.09009. `chunk_bytes`: of the logits there are at a time; many, since dw is read
+/// and written once a chunk.
 Ref linear_cross_entropy(Tape& tape, std::string_view name, Ref x, Ref w, Ref targets,
+                         std::int64_t windows = 1,
                          std::int64_t chunk_bytes = std::int64_t{64} << 20);
 
 // loss (1) + rate·term → (1), the rate that of `randomness`; with rate 0 an exact copy. The term is

@@ -65,27 +65,10 @@ HWY_INLINE V exp(D d, V x) {
   return hn::Mul(p, two_n);
 }
 
-/// e^x to 2 ulp for x in [−87, 88]; outside, the value at the nearer end; NaN where x is. The
-/// polynomial is Cephes' expf, with |f| ≤ ln2/2.
+/// exp() for any x: outside [−87, 88] the value at the nearer end; NaN where x is.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V bounded_exp(D d, V x) {
-  const hn::RebindToSigned<D> di;
-  const V magic = hn::Set(d, 12582912.0f);
-  x = hn::Min(hn::Set(d, 88.0f), at_least(d, -87.0f, x));
-  const V t = hn::MulAdd(x, hn::Set(d, 1.44269504f), magic);
-  const V n = hn::Sub(t, magic);
-  const V f =
-      hn::MulAdd(n, hn::Set(d, 2.12194440e-4f), hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x));
-  V p = hn::Set(d, 1.9875691500e-4f);
-  p = hn::MulAdd(p, f, hn::Set(d, 1.3981999507e-3f));
-  p = hn::MulAdd(p, f, hn::Set(d, 8.3334519073e-3f));
-  p = hn::MulAdd(p, f, hn::Set(d, 4.1665795894e-2f));
-  p = hn::MulAdd(p, f, hn::Set(d, 1.6666665459e-1f));
-  p = hn::MulAdd(p, f, hn::Set(d, 5.0000001201e-1f));
-  p = hn::Add(hn::MulAdd(hn::Mul(p, f), f, f), hn::Set(d, 1.0f));
-  const auto two_n = hn::ShiftLeft<23>(
-      hn::Add(hn::Sub(hn::BitCast(di, t), hn::BitCast(di, magic)), hn::Set(di, 127)));
-  return hn::Mul(p, hn::BitCast(d, two_n));
+  return exp(d, hn::Min(hn::Set(d, 88.0f), at_least(d, -87.0f, x)));
 }
 
 /// log₂x. REQUIRES: x is positive, normal and finite.

@@ -24,8 +24,10 @@ class BoundPlan {
   std::span<void* const> inputs() const { return inputs_; }
   /// Of the first rows / passes rows, every one `passes` times, one behind the other.
   void repeat_rows(std::int64_t passes);
-  /// Recorded::reported of the last step.
-  double reported() const { return static_cast<double>(*plan_.view(values_.reported).f32()); }
+  /// Recorded::reported of the last step; but for kTrain that of a row.
+  double reported(std::int64_t row = 0) const {
+    return static_cast<double>(plan_.view(values_.reported).f32()[row]);
+  }
   engine::Plan& plan() { return plan_; }
   const engine::Plan& plan() const { return plan_; }
 

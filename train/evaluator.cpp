@@ -13,16 +13,21 @@ Evaluator::Evaluator(const Task& task, engine::Params& params, const models::Gpt
     : plan_(task, params, config, std::max<std::int64_t>(1, kTokens / config.block_size),
             models::Mode::kEval) {}
 
-double Evaluator::loss(const Exam& exam, double progress) {
+Examined Evaluator::examine(const Exam& exam, double progress) {
+  Examined out;
+  out.windows.reserve(static_cast<std::size_t>(exam.rows()));
   double sum = 0;
-  std::int64_t count = 0;
-  for (std::int64_t row = 0; row < exam.rows(); row += plan_.rows()) {
-    const std::int64_t n = exam.fill(row, plan_.rows(), plan_.inputs());
+  for (std::int64_t first = 0; first < exam.rows(); first += plan_.rows()) {
+    exam.fill(first, plan_.rows(), plan_.inputs());
     plan_.plan().forward({.progress = progress});
-    sum += plan_.reported() * static_cast<double>(n);
-    count += n;
+    for (std::int64_t row = 0; row < std::min(plan_.rows(), exam.rows() - first); ++row) {
+      const double loss = plan_.reported(row);
+      sum += loss * static_cast<double>(exam.tokens(first + row));
+      out.windows.push_back(static_cast<float>(loss));
+    }
   }
-  return sum / static_cast<double>(count);
+  out.loss = sum / static_cast<double>(exam.tokens());
+  return out;
 }
 
 }  // namespace train

@@ -1,8 +1,16 @@
 // The loss of a model on fixed rows, regularizers off.
 #pragma once
+#include <vector>
+
 #include "train/bound_plan.h"
 
 namespace train {
+
+/// What an exam gave.
+struct Examined {
+  double loss = 0;             // mean over all targets that count; NaN where the model gives it
+  std::vector<float> windows;  // that of each row
+};
 
 class Evaluator {
  public:
@@ -12,10 +20,9 @@ class Evaluator {
   std::size_t arena_bytes() const { return plan_.plan().arena_bytes(); }
   /// As BoundPlan::allocate().
   void allocate(std::span<std::byte> arena) { plan_.allocate(arena); }
-  /// Mean of what the task reports (nats per token), every target that counts weighing the same.
-  /// NaN where the model gives it. `progress`: share of the training budget spent, of which the
-  /// evaluation form of a regularizer may be a function.
-  double loss(const Exam& exam, double progress = 1);
+  /// What the task reports (nats per token). `progress`: share of the training budget spent, of
+  /// which the evaluation form of a regularizer may be a function.
+  Examined examine(const Exam& exam, double progress = 1);
 
  private:
   BoundPlan plan_;

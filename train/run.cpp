@@ -13,6 +13,7 @@ double since(Clock::time_point start) {
 }
 
 constexpr double kReportSeconds = 1;
+constexpr double kLate = 0.1;  // share of the budget at its end
 
 /// Whether to evaluate between the steps, the last one aside.
 bool evaluation_due(const Trainer& trainer, TrainState& s) {
@@ -28,12 +29,31 @@ bool evaluation_due(const Trainer& trainer, TrainState& s) {
 /// Evaluates and keeps what came of it. False: the loss is not finite.
 bool evaluate(Trainer& trainer, TrainState& s) {
   const auto start = Clock::now();
-  const double val = trainer.evaluate();
+  const double val = trainer.evaluate().loss;
   s.eval_seconds += since(start);
   if (!std::isfinite(val)) return false;
   s.val_loss = val;
-  s.best_val_loss = std::min(val, s.best_val_loss.value_or(val));
+  if (s.best_val_loss && *s.best_val_loss <= val) return true;
+  s.best_val_loss = val;
+  if (trainer.planned().settings.stop == "best") trainer.keep_weights();
   return true;
+}
+
+/// What is known of the weights that are the result.
+void examine(Trainer& trainer, RunResult& result) {
+  TrainState& s = trainer.state();
+  const auto start = Clock::now();
+  if (!s.best_weights.empty()) trainer.restore_weights();
+  result.train_loss = trainer.evaluate(Split::kTrainSubset).loss;
+  Examined val = trainer.evaluate(Split::kVal);
+  result.val_loss = val.loss;
+  result.val_windows = std::move(val.windows);
+  if (trainer.planned().test) {
+    Examined test = trainer.evaluate(Split::kTest);
+    result.test_loss = test.loss;
+    result.test_windows = std::move(test.windows);
+  }
+  s.eval_seconds += since(start);
 }
 
 }  // namespace
@@ -44,7 +64,10 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
   double reported = s.spent.seconds;
   bool diverged = false;
   while (!trainer.finished() && !diverged) {
+    const bool late = trainer.fraction() >= 1 - kLate;
     const double loss = trainer.advance();
+    if (!s.first_loss) s.first_loss = loss;
+    if (late) s.late_loss_sum += loss, ++s.late_loss_count;
     result.running_loss = s.running_loss();
     diverged = !std::isfinite(loss) || !std::isfinite(s.grad_norm);
     if (diverged) break;
@@ -67,13 +90,17 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
     result.diverged = true;
     result.diverged_at = s.step;
     result.diverged_lr = s.lr;
+    result.val_loss = s.val_loss;
   } else {
-    const auto start = Clock::now();
-    result.train_loss = trainer.evaluate(Split::kTrainSubset);
-    s.eval_seconds += since(start);
+    examine(trainer, result);
   }
-  result.val_loss = s.val_loss;
   result.best_val_loss = s.best_val_loss;
+  result.first_loss = s.first_loss.value_or(0);
+  // A budget of few steps may have none that begins in its last tenth.
+  result.late_loss = s.late_loss_count > 0
+                         ? s.late_loss_sum / static_cast<double>(s.late_loss_count)
+                         : result.running_loss;
+  result.executed_flops = trainer.planned().executed_flops * static_cast<double>(s.step);
   result.spent = s.spent;
   result.eval_seconds = s.eval_seconds;
   result.setup_seconds = trainer.setup_seconds();

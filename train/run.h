@@ -13,11 +13,15 @@ struct RunResult {
   bool diverged = false;
   std::int64_t diverged_at = 0;  // step, from 1
   double diverged_lr = 0;
-  std::optional<double> val_loss, best_val_loss;  // final, lowest seen; nats per token
+  std::optional<double> val_loss, best_val_loss;  // of the result, lowest seen; nats per token
+  std::optional<double> test_loss;                // where there is a test split
   std::optional<double> train_loss;               // regularizers off, on a fixed subset
   double running_loss = 0;                        // regularizers on, at the end
+  double first_loss = 0, late_loss = 0;           // the same of the first step, over the last tenth
+  std::vector<float> val_windows, test_windows;   // the losses of each window
   Spent spent;
-  Spent recalibration;  // outside the budget; its `steps` are forward passes
+  double executed_flops = 0;  // what the ops of the training steps really took
+  Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;
 };
 

@@ -48,14 +48,15 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   flops_per_step = tokens_per_step * models::flops_per_token(config);
   tokens_per_epoch = feed->tokens_per_epoch();
   val = task.exam(s, Split::kVal);
+  test = task.exam(s, Split::kTest);
   train_subset = task.exam(s, Split::kTrainSubset);
   double times = kTimedEvaluations;
   if (total_steps > 0) {
     const std::int64_t every = eval_every(s, total_steps);
     times = static_cast<double>((total_steps + every - 1) / every);
   }
-  evaluated_tokens =
-      times * static_cast<double>(val->tokens()) + static_cast<double>(train_subset->tokens());
+  evaluated_tokens = times * static_cast<double>(val->tokens()) +
+                     static_cast<double>(train_subset->tokens() + (test ? test->tokens() : 0));
 
   params = std::make_unique<engine::Params>();
   training.emplace(task, *params, config, s.micro_batch() * passes(config.regularizers),
@@ -63,7 +64,8 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   evaluator.emplace(task, *params, config);
   if (s.recalibrate_norm && config.norm->running)
     recalibration.emplace(task, *params, config, s.micro_batch());
-  memory = {params->bytes(), AdamW::bytes(*params),
+  executed_flops = static_cast<double>(s.grad_accum) * training->plan().cost().flops;
+  memory = {params->bytes(), AdamW::bytes(*params), s.stop == "best" ? params->bytes() / 2 : 0,
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0})};
   memory.corpus = task.bytes();

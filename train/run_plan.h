@@ -21,13 +21,14 @@ inline constexpr double kTimedEvaluations = 10;
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
-  std::size_t training = 0;  // arena, in which evaluation and recalibration take turns with it
-  std::size_t corpus = 0;    // the task's data
+  std::size_t checkpoint = 0;  // the best weights, where they are kept
+  std::size_t training = 0;    // arena, in which evaluation and recalibration take turns with it
+  std::size_t corpus = 0;      // the task's data
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
   std::size_t program = std::size_t{28} << 20;
   /// What is allocated for the run: corpus and program are there by then.
-  std::size_t allocated() const { return parameters + optimizer + training; }
+  std::size_t allocated() const { return parameters + optimizer + checkpoint + training; }
   std::size_t total() const { return allocated() + corpus + program; }
 };
 
@@ -48,12 +49,13 @@ struct RunPlan {
   Budget budget;
   std::int64_t total_steps = 0;  // 0: the budget is in seconds
   double tokens_per_step = 0, flops_per_step = 0, tokens_per_epoch = 0;
+  double executed_flops = 0;    // of a step, as the ops count them
   double evaluated_tokens = 0;  // of all evaluations; in a budget of seconds, of as many as planned
   MemoryNeed memory;
   double seconds = 0;  // that planning took
 
   std::unique_ptr<Feed> feed;
-  std::unique_ptr<Exam> val, train_subset;
+  std::unique_ptr<Exam> val, test, train_subset;  // test: null where there is no such split
   std::unique_ptr<engine::Params> params;
   std::optional<BoundPlan> training;
   std::optional<Evaluator> evaluator;

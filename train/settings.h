@@ -36,15 +36,15 @@ struct Settings {
   double weight_decay = 0.1, beta1 = 0.9, beta2 = 0.99, grad_clip = 1;
   // data
   std::string task = "lm";
-  std::string text, val;
+  std::string text, val, test;
   std::string tokenizer = "char";
-  double val_fraction = 0.1;
+  double val_fraction = 0.1, test_fraction = 0.1;
+  std::string language = "fixed";  // of the built-in corpus
   std::int64_t unique_tokens = 0;  // train on a stretch of so many; 0: crops of the whole split
-  std::int64_t corpus_tokens =
-      0;  // of the built-in corpus's training split; 0: what the budget reads
   // run
   std::string budget = "2000steps";
-  double budget_share = 1;  // of the budget, with schedules that end there
+  double budget_share = 1;   // of the budget, with schedules that end there
+  std::string stop = "end";  // whose weights are the result
   std::uint64_t seed = 1;
   std::int64_t threads = 0, eval_interval = 0, eval_tokens = 0;
   bool recompute = false;

@@ -37,14 +37,27 @@ void validate(const Settings& s, std::string_view source) {
   need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
        " needs a text to train on; give text too");
   const Settings defaults;
-  need(s.text.empty() || s.corpus_tokens == 0, "corpus_tokens=", s.corpus_tokens,
-       " sizes the built-in corpus and does nothing for a text; leave it out");
+  need(s.test.empty() || !s.text.empty(), "test=", engine::quote(s.test),
+       " needs a text to train on; give text too");
+  need(s.text.empty() || s.language == defaults.language, "language=", s.language,
+       " is of the built-in corpus and does nothing for a text; leave it out");
   need(!s.text.empty() || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
        " does nothing for the built-in corpus, which has symbols of its own; give a text, or leave "
        "it "
        "out");
-  need(s.val.empty() || s.val_fraction == defaults.val_fraction, "val_fraction=", s.val_fraction,
-       " does nothing where val names a text; leave out one of them");
+  const bool built_in = s.text.empty();
+  need((s.val.empty() && !built_in) || s.val_fraction == defaults.val_fraction,
+       "val_fraction=", s.val_fraction, " does nothing where ",
+       built_in ? "no text is given" : "val names a text", "; leave out one of them");
+  need((s.test.empty() && !built_in) || s.test_fraction == defaults.test_fraction,
+       "test_fraction=", s.test_fraction, " does nothing where ",
+       built_in ? "no text is given" : "test names a text", "; leave it out");
+  need(!s.val.empty() || !s.test.empty() || s.val_fraction + s.test_fraction < 1,
+       "val_fraction=", s.val_fraction, " and test_fraction=", s.test_fraction,
+       " leave nothing to train on; let them be less than 1 in all");
+  need(s.stop == defaults.stop || !s.recalibrate_norm, "stop=", s.stop,
+       " with recalibrate_norm: statistics are estimated anew at the end alone; leave out one of "
+       "them");
   try {
     regularizers(s);
   } catch (const engine::Error& e) {

@@ -22,6 +22,8 @@ constexpr std::string_view kSameData = "the arms of a comparison see the same da
 constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
 
 std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
+std::vector<std::string_view> languages() { return {"fixed", "seeded"}; }
+std::vector<std::string_view> stops() { return {"end", "best"}; }
 std::vector<std::string_view> tasks() { return engine::names_of(task_kinds()); }
 std::vector<std::string_view> norms() { return engine::names_of(models::norm_kinds()); }
 std::vector<std::string_view> places() { return engine::names_of(models::placements()); }
@@ -84,22 +86,30 @@ const std::vector<Row>& rows() {
       {"text", &S::text, Text{"PATH", "a path"}, kData,
        "text file to train on (default: the built-in corpus)", kSameData},
       {"val", &S::val, Text{"PATH", "a path"}, kData,
-       "text file to validate on (default: the end of the text)", kSameData},
+       "text file to validate on, by which is chosen (default: a part of the text)", kSameData},
+      {"test", &S::test, Text{"PATH", "a path"}, kData,
+       "text file to test on, by which is judged (default: the end of the text)", kSameData},
       {"tokenizer", &S::tokenizer, Choices{tokenizers}, kData, "what a token is", kSameData},
       {"val_fraction", &S::val_fraction, Reals{0, 1, true, true}, kData,
-       "share of the text held out at its end", kSameData},
+       "share of the text to validate on, before that of the test", kSameData},
+      {"test_fraction", &S::test_fraction, Reals{0, 1, false, true}, kData,
+       "share of the text to test on, at its end; 0 is no test split, as nanoGPT has it",
+       kSameData},
+      {"language", &S::language, Choices{languages}, kData,
+       "of the built-in corpus: the same for all seeds, or one per seed", kSameData},
       {"unique_tokens", &S::unique_tokens, Integers{0, kMax}, kData,
        "train on one stretch of so many tokens, placed by the seed, again and again; 0 takes "
        "random "
        "crops of the whole training split",
        kSameData},
-      {"corpus_tokens", &S::corpus_tokens, Integers{0, std::int64_t{1} << 31}, kData,
-       "training tokens of the built-in corpus; 0 makes as many as the budget reads", kSameData},
 
       {"budget", &S::budget, Text{"BUDGET", kBudgetForms, canonical_budget}, kRun,
        "how much to train", "the arms of a comparison get the same budget"},
       {"budget_share", &S::budget_share, Reals{0, 1024, true}, kRun,
        "share of the budget to spend, with schedules that end there"},
+      {"stop", &S::stop, Choices{stops}, kRun,
+       "whose weights are the result: those of the end, or of the evaluation with the lowest "
+       "validation loss"},
       {"seed", &S::seed, Seeds{}, kRun, "seed of initial weights, data order and masks",
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",

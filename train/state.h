@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "engine/params.h"
 #include "train/budget.h"
@@ -23,7 +24,12 @@ struct TrainState {
   double loss_sum = 0;
   std::int64_t loss_count = 0;
   std::optional<double> val_loss, best_val_loss;  // last, lowest
-  double next_eval = 0;                           // share of a budget in seconds
+  std::vector<float> best_weights;                // of the lowest, where the settings ask for it
+  // with regularizers on, nats: of the first step, and over the last tenth of the budget
+  std::optional<double> first_loss;
+  double late_loss_sum = 0;
+  std::int64_t late_loss_count = 0;
+  double next_eval = 0;  // share of a budget in seconds
   double eval_seconds = 0;
 
   double running_loss() const { return loss_sum / static_cast<double>(loss_count); }

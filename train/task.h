@@ -19,8 +19,9 @@
 namespace train {
 
 /// What one tape of the task has. Inputs are of 4-byte elements (f32 or i32) with the rows of the
-/// batch as first axis. `reported` (1): what is told of the model, without what regularizers add;
-/// `loss` (1): what is trained on.
+/// batch as first axis. `reported`: what is told of the model, without what regularizers add; in
+/// kTrain (1), else (rows), each the mean over the row's targets that count. `loss` (1), of kTrain
+/// alone: what is trained on.
 struct Recorded {
   std::vector<engine::Ref> inputs;
   engine::Ref reported, loss;
@@ -45,15 +46,17 @@ class Exam {
   virtual ~Exam() = default;
   virtual std::int64_t rows() const = 0;
   /// Writes rows [first, first + rows) to the memory of each input. What lies behind the last row
-  /// is padded and does not count. Returns how many targets count.
-  virtual std::int64_t fill(std::int64_t first, std::int64_t rows,
-                            std::span<void* const> inputs) const = 0;
-  /// Targets that count, over all rows.
+  /// is padded and does not count.
+  virtual void fill(std::int64_t first, std::int64_t rows, std::span<void* const> inputs) const = 0;
+  /// Targets that count in a row; 0 behind the last one.
+  virtual std::int64_t tokens(std::int64_t row) const = 0;
+  /// Over all rows.
   virtual std::int64_t tokens() const = 0;
 };
 
-/// What an exam is made of: a fixed part of what training can reach, or the validation split.
-enum class Split : std::uint8_t { kTrainSubset, kVal };
+/// What an exam is made of: a fixed part of what training can reach, the validation split, by which
+/// is chosen, or the test split, by which is judged.
+enum class Split : std::uint8_t { kTrainSubset, kVal, kTest };
 
 /// What a report says of the data: a sentence, and the same as a JSON object.
 struct DataSummary {
@@ -67,7 +70,8 @@ class Task {
   virtual std::string_view name() const = 0;
   /// The data, and what of them runs with these settings are examined on.
   virtual DataSummary describe(const Settings& settings) const = 0;
-  /// Of all that the result depends on, not of where it lies: 32 hex digits.
+  /// Of all that the result depends on, not of where it lies, nor of what follows from the seed: 32
+  /// hex digits.
   virtual std::string data_hash() const = 0;
   /// What the model's inputs and outputs mean (of language modelling the tokenizer and its pieces):
   /// weights are of no use with another one. A JSON object, kept with the run.
@@ -82,9 +86,14 @@ class Task {
   /// Throws engine::Error where the settings ask for more data than there are. The feed and the
   /// exam refer to the task's data.
   virtual std::unique_ptr<Feed> feed(const Settings& settings) const = 0;
+  /// Null where there is no test split.
   virtual std::unique_ptr<Exam> exam(const Settings& settings, Split split) const = 0;
-  /// What is known of the data: "bayes_loss", "bayes_loss_window" (nats per token of the validation
-  /// split), "val_bytes_per_token". Nothing where that is not known or has no meaning.
+  /// Whether every seed has held-out data of its own. Else all seeds are examined on the same.
+  virtual bool own_exams() const = 0;
+  /// What is known of the data of the seed it was loaded for: "bayes_loss", "bayes_loss_window"
+  /// (nats per token of the test split), "val_bytes_per_token", "test_bytes_per_token",
+  /// "uniform_loss" (of the same chance for every outcome). Nothing where that is not known or has
+  /// no meaning.
   virtual std::optional<double> constant(std::string_view name) const = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -126,9 +127,31 @@ double Trainer::fraction() const {
 
 bool Trainer::finished() const { return fraction() >= 1; }
 
-double Trainer::evaluate(Split split) {
-  const Exam& exam = split == Split::kVal ? *planned_.val : *planned_.train_subset;
-  return planned_.evaluator->loss(exam, state_.progress);
+Examined Trainer::evaluate(Split split) {
+  const Exam& exam = split == Split::kVal    ? *planned_.val
+                     : split == Split::kTest ? *planned_.test
+                                             : *planned_.train_subset;
+  return planned_.evaluator->examine(exam, state_.progress);
+}
+
+void Trainer::keep_weights() {
+  std::vector<float>& kept = state_.best_weights;
+  kept.clear();
+  const engine::Params& params = *state_.params;
+  for (std::size_t i = 0; i < params.list().size(); ++i) {
+    const float* values = params.value(static_cast<int>(i));
+    kept.insert(kept.end(), values, values + params.list()[i].shape.numel());
+  }
+}
+
+void Trainer::restore_weights() {
+  const engine::Params& params = *state_.params;
+  auto from = state_.best_weights.begin();
+  for (std::size_t i = 0; i < params.list().size(); ++i) {
+    const auto n = static_cast<std::ptrdiff_t>(params.list()[i].shape.numel());
+    std::copy(from, from + n, params.value(static_cast<int>(i)));
+    from += n;
+  }
 }
 
 Spent Trainer::recalibrate() {

@@ -40,8 +40,11 @@ class Trainer {
   /// changes parameters and moments. Returns as advance().
   double step(std::uint64_t index, double progress);
 
-  /// Nats per token of a split's fixed rows.
-  double evaluate(Split split = Split::kVal);
+  /// Of a split's fixed rows. REQUIRES: there is such a split.
+  Examined evaluate(Split split = Split::kVal);
+  /// Keeps a copy of the weights, with the norms' statistics, in the state; takes it back.
+  void keep_weights();
+  void restore_weights();
   /// Estimates the norms' running statistics anew, where the settings ask for it. Returns what that
   /// took, which is outside the budget: `steps` are forward passes.
   Spent recalibrate();

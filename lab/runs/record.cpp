@@ -1,6 +1,10 @@
 #include "lab/runs/record.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <array>
+#include <charconv>
 #include <cmath>
 
 #include "engine/error.h"
@@ -9,12 +13,43 @@
 namespace lab {
 namespace {
 
-constexpr std::array kStatuses = {Status::kOk, Status::kDiverged, Status::kFailed};
+constexpr std::array kStatuses = {Status::kOk, Status::kDiverged, Status::kUntrained,
+                                  Status::kFailed};
+
+/// The shortest digits that give each number back.
+std::string numbers_text(const std::vector<float>& numbers) {
+  return fmt::format("{}", fmt::join(numbers, " "));
+}
+
+/// Nothing where it is no list of finite numbers.
+std::optional<std::vector<float>> numbers_from(std::string_view text) {
+  std::vector<float> out;
+  const char *at = text.data(), *end = at + text.size();
+  while (at < end) {
+    float number = 0;
+    const auto [next, error] = std::from_chars(at, end, number);
+    if (error != std::errc{} || !std::isfinite(number)) return {};
+    out.push_back(number);
+    if (next < end && *next != ' ') return {};
+    at = next + (next < end ? 1 : 0);
+  }
+  return out;
+}
 
 }  // namespace
 
 std::string_view to_string(Status status) {
-  return status == Status::kOk ? "ok" : status == Status::kDiverged ? "diverged" : "failed";
+  switch (status) {
+    case Status::kOk:
+      return "ok";
+    case Status::kDiverged:
+      return "diverged";
+    case Status::kUntrained:
+      return "untrained";
+    case Status::kFailed:
+      return "failed";
+  }
+  return "?";
 }
 
 std::optional<double> RunRecord::value(std::string_view metric) const {
@@ -25,7 +60,12 @@ std::optional<double> RunRecord::value(std::string_view metric) const {
 RunRecord make_record(const train::RunResult& result, const train::Task& task,
                       const Machine& machine) {
   RunRecord record;
-  record.status = result.diverged ? Status::kDiverged : Status::kOk;
+  const bool untrained =
+      result.late_loss > result.first_loss ||
+      result.late_loss > task.constant("uniform_loss").value_or(result.late_loss);
+  record.status = result.diverged ? Status::kDiverged
+                  : untrained     ? Status::kUntrained
+                                  : Status::kOk;
   record.build = this_build();
   record.machine = machine;
   for (const Metric& m : metrics()) {
@@ -33,6 +73,8 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
     const auto value = m.compute({result, task});
     if (value && std::isfinite(*value)) record.values.emplace(m.name, *value);
   }
+  record.val_windows = result.val_windows;
+  record.test_windows = result.test_windows;
   return record;
 }
 
@@ -44,6 +86,12 @@ Json to_json(const RunRecord& r) {
     if (!json.contains(name)) json[name] = value;
   json["build"] = to_json(r.build);
   json["machine"] = {{"cpu", r.machine.cpu}, {"threads", r.machine.threads}};
+  return json;
+}
+
+Json to_full_json(const RunRecord& r) {
+  Json json = to_json(r);
+  json["windows"] = {{"val", numbers_text(r.val_windows)}, {"test", numbers_text(r.test_windows)}};
   return json;
 }
 
@@ -70,7 +118,8 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
   bool known = false;
   for (const Status s : kStatuses)
     if (to_string(s) == status) r.status = s, known = true;
-  need(known && r.status != Status::kFailed, "'status' is ", status, ", neither ok nor diverged");
+  need(known && r.status != Status::kFailed, "'status' is ", status,
+       ", neither ok nor diverged nor untrained");
   r.build = build_from_json(j.value("build", Json(nullptr)), source);
   const Json machine = j.value("machine", Json(nullptr));
   need(machine.is_object() && machine.contains("cpu") && machine["cpu"].is_string() &&
@@ -84,6 +133,14 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     r.values.emplace(name, value.get<double>());
   }
   need(!r.ok() || r.value("val_loss"), "'val_loss' is missing in a run that is ok");
+  const Json windows = j.value("windows", Json::object());
+  for (const auto& [key, into] : {std::pair{"val", &r.val_windows}, {"test", &r.test_windows}}) {
+    if (!windows.is_object() || !windows.contains(key)) continue;
+    const auto numbers =
+        windows[key].is_string() ? numbers_from(windows[key].get<std::string>()) : std::nullopt;
+    need(numbers.has_value(), "'windows.", key, "' is no text of numbers");
+    *into = *numbers;
+  }
   return r;
 }
 

@@ -11,10 +11,11 @@
 
 namespace lab {
 
-/// kFailed: could not be made (killed, disk full); only in memory, since the next command tries
-/// again.
-enum class Status : std::uint8_t { kOk, kDiverged, kFailed };
-std::string_view to_string(Status status);  // "ok", "diverged", "failed"
+/// kDiverged: the loss was no longer finite. kUntrained: the training loss over the last tenth of
+/// the budget is above that of the first step or of a uniform guess. kFailed: could not be made
+/// (killed, disk full); only in memory, since the next command tries again.
+enum class Status : std::uint8_t { kOk, kDiverged, kUntrained, kFailed };
+std::string_view to_string(Status status);  // "ok", "diverged", "untrained", "failed"
 
 struct RunRecord {
   std::string id;
@@ -24,6 +25,8 @@ struct RunRecord {
   Build build;
   Machine machine;
   std::map<std::string, double, std::less<>> values;  // of metrics that are known
+  // Losses of each evaluation window, in the split's order.
+  std::vector<float> val_windows, test_windows;
 
   bool ok() const { return status == Status::kOk; }
   std::optional<double> value(std::string_view metric) const;
@@ -35,6 +38,9 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
 
 /// {id, seed, status, error (where failed), every metric (null where not known), build, machine}
 Json to_json(const RunRecord& record);
+/// With {windows: {val, test}} besides, each the losses as one text of numbers, exact as f32: what
+/// the store keeps.
+Json to_full_json(const RunRecord& record);
 /// Trusts nothing; throws engine::Error naming `source`. Metrics that this program does not know
 /// are kept.
 RunRecord record_from_json(const Json& json, const std::string& source);

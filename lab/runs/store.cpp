@@ -51,7 +51,7 @@ void Store::save(const RunRecord& record) const {
   const fs::path file = record_file(record.id);
   if (const auto old = read(file, record.id); old && !old->build.computes_like(record.build))
     fs::rename(file, file_of(record.id, old->build));
-  train::write_json(file, to_json(record));
+  train::write_json(file, to_full_json(record));
 }
 
 RunLock::RunLock(const fs::path& folder) : path_(folder / "lock") {

@@ -11,20 +11,9 @@
 #include "engine/error.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"
-#include "train/data/load_corpus.h"
 
 namespace lab {
 namespace {
-
-/// Training tokens of the built-in corpus, the same for all runs of a study, so that every arm and
-/// cell of a seed sees pieces of one text.
-std::int64_t common_tokens(const Study& study) {
-  std::int64_t most = 0;
-  for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
-    for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
-      most = std::max(most, train::fresh_tokens(settings_at(study, {cell, arm, 0, 0})));
-  return most;
-}
 
 std::string host() {
   char name[256] = {};
@@ -37,8 +26,6 @@ std::string host() {
 StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out)
     : study_(std::move(study)), store_(std::move(store)), other_builds_(other_builds) {
   validate(study_);
-  if (study_.base.text.empty() && study_.base.corpus_tokens == 0)
-    study_.base.corpus_tokens = common_tokens(study_);
   std::vector<std::string> data;
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell) {
     auto& task = tasks_[data_key(cell)];

@@ -16,7 +16,10 @@ namespace fs = std::filesystem;
 
 class CliCompare : public testing::Test {
  protected:
-  void SetUp() override { folder.write("text.txt", small_text(12000)); }
+  void SetUp() override {
+    folder.write("text.txt", small_text(12000));
+    folder.write("val.txt", small_text(900, 2));
+  }
 
   Result run(const Words& args) const {
     Result r = isodrop(args, folder.path());
@@ -174,7 +177,7 @@ TEST_F(CliCompare, ADivergedArmIsCountedAndTheOthersGoOn) {
 
 TEST_F(CliCompare, TheEquivalentTrainsTheFirstArmAtOtherBudgets) {
   const Json j = json(
-      kCompare + Words{"--seeds", "2", "--equivalent", "--arm", "none", "--arm", "slow: lr=1e-5"});
+      kCompare + Words{"--seeds", "2", "--equivalent", "--arm", "none", "--arm", "slow: lr=4e-4"});
   const Json& worth = j["cells"][0]["arms"][1]["compute_equivalent"];
   ASSERT_TRUE(worth.is_object()) << j["cells"][0];
   EXPECT_EQ(worth["text"], "<0.25");
@@ -187,7 +190,7 @@ TEST_F(CliCompare, AnotherCommandInTheSameFolderIsRefused) {
   for (const Words& change : {Words{"--lr", "2e-3"},
                               {"--arm", "none", "--arm", "dropout=0.3"},
                               {"--epochs", "2"},
-                              {"--tokenizer", "byte", "--val", "text.txt"}}) {
+                              {"--tokenizer", "byte", "--val", "val.txt"}}) {
     const Words args = kCompare + Words{"--seeds", "2"} + change;
     const std::string error = only_error(args, isodrop(args, folder.path()));
     EXPECT_NE(error.find("cmp"), std::string::npos);

@@ -53,7 +53,7 @@ TEST_F(ProbeCli, TrainedWeightsWithTheRunsOwnSettings) {
     EXPECT_TRUE(emb["evaluation"][name].is_number()) << name;
     EXPECT_GT(emb["training"][name]["se"].get<double>(), 0) << name;
   }
-  EXPECT_NEAR(emb["variance_ratio"]["value"].get<double>(), 1.25, 0.03);
+  EXPECT_NEAR(emb["variance_ratio"]["value"].get<double>(), 1.25, 0.05);
   // Other weights than those of the start.
   const nlohmann::json fresh = probe(Words{"--text", "text.txt", "--dropout", "0.2"} + kSmall);
   EXPECT_EQ(fresh["model"], "tiny, initial weights");

@@ -16,7 +16,10 @@ using Json = nlohmann::json;
 
 class Cli : public testing::Test {
  protected:
-  void SetUp() override { folder.write("text.txt", small_text(6000)); }
+  void SetUp() override {
+    folder.write("text.txt", small_text(6000));
+    folder.write("val.txt", small_text(900, 2));
+  }
 
   /// Runs and expects it to succeed.
   Result run(const Words& args, const Words& environment = {}) const {
@@ -128,7 +131,7 @@ TEST_F(Cli, SettingsOfTheCommandLineReachTheRun) {
                               {"--dropout", "0.5"},
                               {"--weight-decay", "9"},
                               {"--seed", "2"},
-                              {"--tokenizer", "byte", "--val", "text.txt"},
+                              {"--tokenizer", "byte", "--val", "val.txt"},
                               {"--beta1", "0.5"},
                               {"--beta2", "0.5"},
                               {"--grad-clip", "0.1"},

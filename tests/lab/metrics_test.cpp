@@ -20,6 +20,10 @@ train::RunResult finished() {
   train::RunResult r;
   r.val_loss = 2.0;
   r.best_val_loss = 1.5;
+  r.test_loss = 2.5;
+  r.first_loss = 3;
+  r.late_loss = 1.75;
+  r.executed_flops = 4e9;
   r.train_loss = 1.25;
   r.running_loss = 7;
   r.spent = {100, 6400, 3e9, 2.0, 0.75};
@@ -30,29 +34,39 @@ train::RunResult finished() {
 
 train::LanguageModelling task() {
   train::Corpus c;
-  c.val_bytes_per_token = 2;
-  c.bayes_loss = 0.5;
-  c.bayes_loss_window = 0.75;
+  c.val.bytes_per_token = 2;
+  c.test.bytes_per_token = 4;
+  c.test.ids = {0};
+  c.vocab = 28;
+  c.test.bayes_loss = 0.5;
+  c.test.bayes_loss_window = 0.75;
   return train::LanguageModelling(c);
 }
 
 TEST(Metrics, AreWhatTheirRowSays) {
   const RunRecord record = make_record(finished(), task(), {"cpu", 2});
-  const std::map<std::string, double, std::less<>> expected = {{"val_loss", 2.0},
-                                                               {"best_val_loss", 1.5},
-                                                               {"train_loss", 1.25},
-                                                               {"gap", 0.75},
-                                                               {"val_bpb", 1 / std::numbers::ln2},
-                                                               {"excess", 1.5},
-                                                               {"excess_window", 1.25},
-                                                               {"epochs", 0.75},
-                                                               {"steps", 100},
-                                                               {"tokens", 6400},
-                                                               {"flops", 3e9},
-                                                               {"seconds", 2.0},
-                                                               {"eval_seconds", 0.5},
-                                                               {"setup_seconds", 0.125},
-                                                               {"gflops", 1.5}};
+  const std::map<std::string, double, std::less<>> expected = {
+      {"val_loss", 2.0},
+      {"best_val_loss", 1.5},
+      {"train_loss", 1.25},
+      {"gap", 0.75},
+      {"val_bpb", 1 / std::numbers::ln2},
+      {"test_loss", 2.5},
+      {"test_bpb", 0.625 / std::numbers::ln2},
+      {"first_loss", 3},
+      {"late_loss", 1.75},
+      {"uniform_loss", std::log(28.0)},
+      {"executed_flops", 4e9},
+      {"excess", 2.0},
+      {"excess_window", 1.75},
+      {"epochs", 0.75},
+      {"steps", 100},
+      {"tokens", 6400},
+      {"flops", 3e9},
+      {"seconds", 2.0},
+      {"eval_seconds", 0.5},
+      {"setup_seconds", 0.125},
+      {"gflops", 1.5}};
   for (const auto& [name, value] : expected) {
     ASSERT_TRUE(record.value(name)) << name;
     EXPECT_NEAR(*record.value(name), value, 1e-12) << name;
@@ -67,11 +81,26 @@ TEST(Metrics, OfARunThatDiverged) {
   r.diverged_lr = 0.25;
   const RunRecord record = make_record(r, task(), {"cpu", 2});
   EXPECT_EQ(record.status, Status::kDiverged);
-  for (const char* name : {"val_loss", "train_loss", "gap", "val_bpb", "excess", "excess_window"})
+  for (const char* name : {"val_loss", "train_loss", "gap", "val_bpb", "test_loss", "test_bpb",
+                           "excess", "excess_window", "first_loss", "late_loss"})
     EXPECT_FALSE(record.value(name)) << name;
   EXPECT_EQ(record.value("diverged_at"), 17);
   EXPECT_EQ(record.value("diverged_lr"), 0.25);
   EXPECT_EQ(record.value("best_val_loss"), 1.5);
+}
+
+TEST(Metrics, ARunThatLearnsNothingIsUntrained) {
+  train::RunResult r = finished();
+  EXPECT_EQ(make_record(r, task(), {}).status, Status::kOk);
+  r.late_loss = 3.01;  // above the first step's
+  EXPECT_EQ(make_record(r, task(), {}).status, Status::kUntrained);
+  r.first_loss = 9;  // above the first step's no more, below a uniform guess
+  EXPECT_EQ(make_record(r, task(), {}).status, Status::kOk);
+  r.late_loss = std::log(28.0) + 0.01;
+  EXPECT_EQ(make_record(r, task(), {}).status, Status::kUntrained);
+  r.val_loss = 5;  // overfitting is none
+  r.late_loss = 1;
+  EXPECT_EQ(make_record(r, task(), {}).status, Status::kOk);
 }
 
 TEST(Metrics, OfAnotherTaskAreLeftOut) {

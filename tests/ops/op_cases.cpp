@@ -69,7 +69,8 @@ OpCase linear_cross_entropy(std::string name, Size size, std::int64_t rows, std:
           .build =
               [=](Tape& t, Refs in, const Randomness&) {
                 const std::int64_t row_bytes = (V + 15) / 16 * 16 * 4;
-                return ops::linear_cross_entropy(t, "op", in[0], in[1], in[2], chunk * row_bytes);
+                return ops::linear_cross_entropy(t, "op", in[0], in[1], in[2], 1,
+                                                 chunk * row_bytes);
               },
           .reference = ref_linear_cross_entropy};
 }

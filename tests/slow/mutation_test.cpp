@@ -184,8 +184,10 @@ TEST(Mutation, Text) {
     mutate("Grüße, 10 Bäume – 2 € für 3 😀.\n" + tests::small_text(60), 3000,
            kind == TokenizerKind::kChar ? 100 : 1, [&](const std::string& text) {
              const std::string path = folder.write("text", text).string();
-             const Corpus corpus = load_text(path, std::nullopt, kind, 4);
-             EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val), text);
+             const Corpus corpus = load_text({path}, kind, 4);
+             EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val.ids) +
+                           corpus.decode(corpus.test.ids),
+                       text);
            });
 }
 

@@ -24,7 +24,7 @@ TEST(Nano, RepeatsBitByBitForAnyNumberOfThreads) {
       train::Trainer trainer(s, corpus);
       std::vector<double> out;
       for (std::uint64_t i = 0; i < 50; ++i) out.push_back(trainer.step(i, 0.5));
-      out.push_back(trainer.evaluate());
+      out.push_back(trainer.evaluate().loss);
       return out;
     };
     const auto one = losses(1);

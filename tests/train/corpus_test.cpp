@@ -140,34 +140,34 @@ TEST(TokenizerTest, UnknownSymbolsAreNamedWithTheirOffset) {
 TEST_F(CorpusFiles, SplitsAtTheLastTenth) {
   std::string text;
   for (int i = 0; i < 105; ++i) text += static_cast<char>('a' + i % 26);
-  const Corpus corpus = load_text(write("text", text), std::nullopt, TokenizerKind::kByte, 4);
+  const Corpus corpus = load_text({write("text", text), "", "", 0.1, 0}, TokenizerKind::kByte, 4);
   EXPECT_EQ(corpus.train.size(), 94u);  // floor(94.5)
-  EXPECT_EQ(corpus.val.size(), 11u);
-  EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val), text);
+  EXPECT_EQ(corpus.val.ids.size(), 11u);
+  EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val.ids), text);
   EXPECT_EQ(corpus.vocab, 26);
   EXPECT_EQ(corpus.tokenizer, "byte");
-  EXPECT_EQ(corpus.val_bytes_per_token, 1.0);
-  EXPECT_FALSE(corpus.bayes_loss || corpus.bayes_loss_window);
-  const Corpus half = load_text(corpus.name, std::nullopt, TokenizerKind::kByte, 4, 0.5);
+  EXPECT_EQ(corpus.val.bytes_per_token, 1.0);
+  EXPECT_FALSE(corpus.test.bayes_loss || corpus.test.bayes_loss_window);
+  const Corpus half = load_text({corpus.name, "", "", 0.5, 0}, TokenizerKind::kByte, 4);
   EXPECT_EQ(half.train.size(), 52u);
 }
 
 TEST_F(CorpusFiles, SplitsAndCountsCharactersNotBytes) {
   std::string text = "abcdefghijklmnopqr";
   for (int i = 0; i < 12; ++i) text += i % 3 == 0 ? "é" : "€";  // 4 · 2 + 8 · 3 bytes
-  const Corpus corpus = load_text(write("text", text), std::nullopt, TokenizerKind::kChar, 2, 0.4);
+  const Corpus corpus = load_text({write("text", text), "", "", 0.4, 0}, TokenizerKind::kChar, 2);
   EXPECT_EQ(corpus.train.size(), 18u);
-  EXPECT_EQ(corpus.val.size(), 12u);
+  EXPECT_EQ(corpus.val.ids.size(), 12u);
   EXPECT_EQ(corpus.vocab, 20);
-  EXPECT_DOUBLE_EQ(corpus.val_bytes_per_token, 32.0 / 12.0);
+  EXPECT_DOUBLE_EQ(corpus.val.bytes_per_token, 32.0 / 12.0);
 }
 
 TEST_F(CorpusFiles, ValidationFileSharesTheVocabulary) {
   const std::string text = write("text", "bcbcbcbc"), val = write("val", "abdabd");
-  const Corpus corpus = load_text(text, val, TokenizerKind::kChar, 3);
+  const Corpus corpus = load_text({text, val, "", 0.1, 0}, TokenizerKind::kChar, 3);
   EXPECT_EQ(corpus.vocab, 4);
   EXPECT_EQ(corpus.decode(corpus.train), "bcbcbcbc");
-  EXPECT_EQ(corpus.decode(corpus.val), "abdabd");
+  EXPECT_EQ(corpus.decode(corpus.val.ids), "abdabd");
   EXPECT_EQ(corpus.encode("dca"), (std::vector<std::int32_t>{3, 2, 0}));
 }
 
@@ -175,24 +175,27 @@ TEST_F(CorpusFiles, HashSeesContentSplitAndTokenizerButNotTheName) {
   const std::string a = write("a", "abcdefghijklmnopqrstuvwxyz"),
                     b = write("b", train::read_text(a));
   const std::string c = write("c", "abcdefghijklmnopqrstuvwxzy"), d = write("d", "abcdez");
-  const auto hash = [&](const std::string& path, std::optional<std::string> val = std::nullopt,
-                        TokenizerKind kind = TokenizerKind::kChar,
-                        double share = 0.2) { return load_text(path, val, kind, 1, share).hash; };
+  const auto hash = [&](const std::string& path, const std::string& val = "",
+                        TokenizerKind kind = TokenizerKind::kChar, double share = 0.2,
+                        double test = 0) {
+    return load_text({path, val, "", share, test}, kind, 1).hash;
+  };
   EXPECT_EQ(hash(a), hash(b));
   EXPECT_NE(hash(a), hash(c));
   EXPECT_NE(hash(a), hash(a, d));
-  EXPECT_NE(hash(a), hash(a, std::nullopt, TokenizerKind::kByte));
-  EXPECT_NE(hash(a), hash(a, std::nullopt, TokenizerKind::kChar, 0.3));
+  EXPECT_NE(hash(a), hash(a, "", TokenizerKind::kByte));
+  EXPECT_NE(hash(a), hash(a, "", TokenizerKind::kChar, 0.3));
+  EXPECT_NE(hash(a), hash(a, "", TokenizerKind::kChar, 0.2, 0.1));
   EXPECT_EQ(
       hash(a),
-      "8be27cb47b71e1c1bb67dcf3c2e5de17");  // also of Python's xxhash: length and bytes of each
+      "561d2fee6b4b3dc1626311b370622df3");  // also of Python's xxhash: length and bytes of each
 }
 
 TEST_F(CorpusFiles, MistakesAreNamed) {
-  const auto load = [](const std::string& path, std::optional<std::string> val = std::nullopt,
+  const auto load = [](const std::string& path, const std::string& val = "",
                        TokenizerKind kind = TokenizerKind::kChar, std::int64_t T = 8,
-                       double share = 0.1) {
-    return [=] { (void)load_text(path, val, kind, T, share); };
+                       double share = 0.1, double test = 0) {
+    return [=] { (void)load_text({path, val, "", share, test}, kind, T); };
   };
   const std::string good = write("good", std::string(100, 'a')), empty = write("empty", "");
   const std::string none = (folder_ / "none").string();
@@ -219,13 +222,16 @@ TEST_F(CorpusFiles, MistakesAreNamed) {
                {"not UTF-8", "offset 50", "/badval"});
   expect_error(load(good, {}, TokenizerKind::kChar, 8, 0.0), {"validation share 0", "(0, 1)"});
   expect_error(load(good, {}, TokenizerKind::kChar, 8, 1.0), {"validation share 1"});
-  expect_error(load(good, {}, TokenizerKind::kChar, 0), {"block size 0"});
+  expect_error(load(good, {}, TokenizerKind::kChar, 8, 0.5, 0.5),
+               {"0.5", "leave nothing to train on", "--test-fraction"});
+  expect_error(load(good, good), {"val '" + good + "' is the same file as text"});
 }
 
 TEST_F(CorpusFiles, ASplitMustHoldOneWindow) {
   const auto load = [&](std::size_t train, std::size_t val, std::int64_t T) {
-    return load_text(write("t", std::string(train, 'a')), write("v", std::string(val, 'a')),
-                     TokenizerKind::kByte, T);
+    return load_text(
+        {write("t", std::string(train, 'a')), write("v", std::string(val, 'a')), "", 0.1, 0},
+        TokenizerKind::kByte, T);
   };
   EXPECT_NO_THROW(load(9, 9, 8));
   expect_error([&] { load(8, 9, 8); }, {"/t", "training split has 8", "block size 8"});
@@ -233,14 +239,48 @@ TEST_F(CorpusFiles, ASplitMustHoldOneWindow) {
   expect_error([&] { load(9, 9, std::numeric_limits<std::int64_t>::max()); }, {"training split"});
 }
 
+TEST_F(CorpusFiles, CutsTestOffTheEndAndValidationBeforeIt) {
+  std::string text;
+  for (int i = 0; i < 105; ++i) text += static_cast<char>('a' + i % 26);
+  const std::string path = write("text", text), other = write("other", std::string(50, 'z'));
+  const Corpus corpus = load_text({path}, TokenizerKind::kByte, 4);
+  EXPECT_EQ(corpus.train.size(), 84u);
+  EXPECT_EQ(corpus.val.ids.size(), 10u);  // to floor(94.5)
+  EXPECT_EQ(corpus.test.ids.size(), 11u);
+  EXPECT_EQ(
+      corpus.decode(corpus.train) + corpus.decode(corpus.val.ids) + corpus.decode(corpus.test.ids),
+      text);
+  EXPECT_FALSE(corpus.own_texts);
+  const Corpus tested = load_text({path, "", other}, TokenizerKind::kByte, 4);
+  EXPECT_EQ(tested.train.size(), 94u);
+  EXPECT_EQ(tested.val.ids.size(), 11u) << "the end, as there is no test split to cut";
+  EXPECT_EQ(tested.decode(tested.test.ids), std::string(50, 'z'));
+  const Corpus validated = load_text({path, other, ""}, TokenizerKind::kByte, 4);
+  EXPECT_EQ(validated.train.size(), 94u);
+  EXPECT_EQ(validated.test.ids.size(), 11u);
+  EXPECT_TRUE(load_text({path, "", "", 0.1, 0}, TokenizerKind::kByte, 4).test.ids.empty());
+}
+
+TEST_F(CorpusFiles, WhatIsJudgedIsNotWhatWasChosenOn) {
+  const std::string text = write("text", std::string(100, 'a')), one = write("one", "aaaaaaaaaa"),
+                    same = write("same", "aaaaaaaaaa");
+  const auto load = [&](const std::string& val, const std::string& test) {
+    return [=, this] { (void)load_text({text, val, test}, TokenizerKind::kByte, 4); };
+  };
+  expect_error(load(one, one), {"test", one, "same file as val", "chosen on"});
+  expect_error(load(one, same), {"validation and test", one, same, "same text"});
+  expect_error(load("", text), {"test", "same file as text", "trained on"});
+  expect_error(load("", write("short", "aaaa")), {"/short", "test split has 4", "block size 4"});
+}
+
 TEST(CorpusTest, TinyshakespeareIsAsInNanoGpt) {
   const std::string path = ISODROP_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
   if (!fs::exists(path)) GTEST_SKIP() << "no " << path;
   for (const auto kind : {TokenizerKind::kChar, TokenizerKind::kByte}) {
-    const Corpus corpus = load_text(path, std::nullopt, kind, 256);
+    const Corpus corpus = load_text({path, "", "", 0.1, 0}, kind, 256);
     EXPECT_EQ(corpus.vocab, 65);
     EXPECT_EQ(corpus.train.size(), 1003854u);
-    EXPECT_EQ(corpus.val.size(), 111540u);
+    EXPECT_EQ(corpus.val.ids.size(), 111540u);
     // "First Citizen:" by nanoGPT's meta.pkl.
     EXPECT_EQ(corpus.encode("First"), (std::vector<std::int32_t>{18, 47, 56, 57, 58}));
   }

@@ -19,7 +19,7 @@ class Training : public testing::Test {
     train::Corpus corpus;
     corpus.vocab = kVocab;
     for (int i = 0; i < 600; ++i) corpus.train.push_back(i * i % kVocab);
-    corpus.val = corpus.train;
+    corpus.val.ids = corpus.train;
     task_ = std::make_unique<train::LanguageModelling>(std::move(corpus));
   }
   /// The reported loss of each of 3 steps.
@@ -32,7 +32,7 @@ class Training : public testing::Test {
     std::vector<double> out;
     for (std::uint64_t i = 0; i < 3; ++i) out.push_back(trainer.step(i, 0.1));
     flops_ = trainer.flops_per_step();
-    evaluated_ = trainer.evaluate();
+    evaluated_ = trainer.evaluate().loss;
     return out;
   }
   std::unique_ptr<train::LanguageModelling> task_;

@@ -125,7 +125,7 @@ TEST_F(RunFilesTest, PiecesThatAreNoTextAreKept) {
   corpus.tokenizer = "byte";
   corpus.codec = Tokenizer(TokenizerKind::kByte, {&source, 1});
   corpus.vocab = corpus.codec.vocab();
-  corpus.train = corpus.val = corpus.codec.encode(text);
+  corpus.train = corpus.val.ids = corpus.codec.encode(text);
   corpus.hash = hash_corpus(corpus);
   const LanguageModelling bytes(corpus);
   make("run", settings, bytes);

@@ -65,7 +65,7 @@ TEST(TrainState, IsAllThatGoingOnNeeds) {
     for (int i = 0; i < 8; ++i) {  // past an evaluation, and not at one
       half.advance();
       if (half.state().step != 6) continue;
-      half.state().best_val_loss = half.state().val_loss = half.evaluate();
+      half.state().best_val_loss = half.state().val_loss = half.evaluate().loss;
       half.state().loss_sum = 0, half.state().loss_count = 0;
     }
     copy(half.state(), rest.state());
@@ -112,16 +112,15 @@ TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
   };
   const RunResult r = result(corpus);
   EXPECT_NE(r.train_loss, r.val_loss);
-  corpus.val.assign(corpus.train.begin(), corpus.train.begin() + 32768);
+  corpus.val.ids.assign(corpus.train.begin(), corpus.train.begin() + 32768);
   EXPECT_EQ(result(corpus).val_loss, r.train_loss);
   // Of the stretch that is shown, where there is one.
   s.unique_tokens = 500;
-  const auto stretch =
-      Batches(corpus.train, s.block_size, s.batch, s.seed, s.unique_tokens).reachable();
-  corpus.val.assign(stretch.begin(), stretch.end());
+  const Batches stretch(corpus.train, s.block_size, s.batch, s.seed, s.unique_tokens);
+  corpus.val.ids.assign(stretch.reachable().begin(), stretch.reachable().end());
   const RunResult repeated = result(corpus);
   EXPECT_EQ(repeated.val_loss, repeated.train_loss);
-  EXPECT_EQ(corpus.val.size(), 500U);
+  EXPECT_EQ(corpus.val.ids.size(), 500U);
 }
 
 TEST(Run, ReportsTheMeanLossSinceTheLastEvaluation) {

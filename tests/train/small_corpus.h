@@ -32,7 +32,7 @@ inline train::Corpus small_corpus(std::size_t train_tokens, std::size_t val_toke
   const auto ids = corpus.codec.encode(text);
   const auto split = ids.begin() + static_cast<std::ptrdiff_t>(train_tokens);
   corpus.train.assign(ids.begin(), split);
-  corpus.val.assign(split, ids.end());
+  corpus.val.ids.assign(split, ids.end());
   corpus.vocab = corpus.codec.vocab();
   corpus.hash = train::hash_corpus(corpus);
   return corpus;

@@ -182,41 +182,59 @@ TEST(Synthetic, SameBytesOnEveryMachine) {
   EXPECT_EQ(hash_text(text), 18360532640988725963ULL);
   EXPECT_EQ(hash_text(train::generate_text(language, 1337, "val", 100'000)),
             17835994950202956806ULL);
-  const train::Corpus corpus = train::make_synthetic(1337, 20'000, 5'000, 64);
-  EXPECT_EQ(corpus.hash, "675a1e4422a663154db01d105a61babf");
+  EXPECT_EQ(train::language_hash(1337), "29c24658f13dbb946279443abb5eb8e5");
+  EXPECT_EQ(train::make_synthetic({1337, 5, 20'000, 5'000, 5'000}, 64).hash,
+            train::language_hash(1337));
 }
 
 TEST(Synthetic, CorpusIsComplete) {
-  const train::Corpus corpus = train::make_synthetic(3, 20'000, 5'000, 64);
+  const train::Corpus corpus = train::make_synthetic({3, 9, 20'000, 5'000, 6'000}, 64);
   EXPECT_EQ(corpus.name, "synthetic");
   EXPECT_EQ(corpus.tokenizer, "char");
   EXPECT_EQ(corpus.vocab, 28);
   EXPECT_EQ(corpus.vocab, train::synthetic_vocabulary());
   EXPECT_EQ(corpus.train.size(), 20'000u);
-  EXPECT_EQ(corpus.val.size(), 5'000u);
-  EXPECT_EQ(corpus.val_bytes_per_token, 1.0);
   const WordHmm language = train::make_language(3);
-  const std::string val = train::generate_text(language, 3, "val", 5'000);
-  EXPECT_EQ(corpus.decode(corpus.val), val);
-  EXPECT_EQ(corpus.bayes_loss, train::bayes_loss(language, val));
-  EXPECT_EQ(corpus.bayes_loss_window, train::bayes_loss_window(language, val, 64));
-  EXPECT_NE(corpus.decode(corpus.train).substr(0, 5'000), val);
+  std::set<std::string> texts = {corpus.decode(corpus.train).substr(0, 5'000)};
+  for (const auto& [split, name] :
+       {std::pair{&corpus.val, "val.9"}, std::pair{&corpus.test, "test.9"}}) {
+    const std::size_t length = split == &corpus.val ? 5'000 : 6'000;
+    const std::string text = train::generate_text(language, 3, name, length);
+    EXPECT_EQ(corpus.decode(split->ids), text);
+    EXPECT_EQ(split->bytes_per_token, 1.0);
+    EXPECT_EQ(split->bayes_loss, train::bayes_loss(language, text));
+    EXPECT_EQ(split->bayes_loss_window, train::bayes_loss_window(language, text, 64));
+    texts.insert(text.substr(0, 5'000));
+  }
+  EXPECT_EQ(texts.size(), 3u) << "no split is another one's";
 }
 
 TEST(Synthetic, MoreDataChangesNothingElse) {
-  const train::Corpus small = train::make_synthetic(3, 1'000, 500, 8);
-  const train::Corpus large = train::make_synthetic(3, 50'000, 500, 8);
+  const train::Corpus small = train::make_synthetic({3, 1, 1'000, 500, 600}, 8);
+  const train::Corpus large = train::make_synthetic({3, 1, 50'000, 500, 600}, 8);
   EXPECT_TRUE(std::ranges::equal(small.train, std::span(large.train).first(1'000)));
-  EXPECT_EQ(small.val, large.val);
-  EXPECT_EQ(small.bayes_loss, large.bayes_loss);
-  EXPECT_NE(small.hash, large.hash);
-  EXPECT_NE(train::make_synthetic(4, 1'000, 500, 8).train, small.train);
+  EXPECT_EQ(small.val.ids, large.val.ids);
+  EXPECT_EQ(small.test.ids, large.test.ids);
+  EXPECT_EQ(small.hash, large.hash) << "it is that of the language";
+}
+
+TEST(Synthetic, EverySeedHasTextsOfItsOwnInOneLanguage) {
+  const train::Corpus a = train::make_synthetic({3, 1, 1'000, 500, 600}, 8);
+  const train::Corpus b = train::make_synthetic({3, 2, 1'000, 500, 600}, 8);
+  EXPECT_NE(a.train, b.train);
+  EXPECT_NE(a.val.ids, b.val.ids);
+  EXPECT_NE(a.test.ids, b.test.ids);
+  EXPECT_EQ(a.hash, b.hash);
+  EXPECT_TRUE(a.own_texts);
+  const train::Corpus other = train::make_synthetic({4, 1, 1'000, 500, 600}, 8);
+  EXPECT_NE(other.train, a.train);
+  EXPECT_NE(other.hash, a.hash);
 }
 
 TEST(Synthetic, ErrorsNameTheValues) {
   const auto message = [](std::int64_t train, std::int64_t val, std::int64_t T) -> std::string {
     try {
-      (void)train::make_synthetic(1, train, val, T);
+      (void)train::make_synthetic({1, 1, train, val, 100}, T);
     } catch (const engine::Error& error) {
       return error.what();
     }

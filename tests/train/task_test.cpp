@@ -67,18 +67,20 @@ class Counting final : public Task {
       Fixed(std::int64_t time_, std::int64_t from_) : time(time_), from(from_) {}
       std::int64_t rows() const override { return kRows; }
       std::int64_t tokens() const override { return kRows * time; }
-      std::int64_t fill(std::int64_t first, std::int64_t rows,
-                        std::span<void* const> inputs) const override {
+      std::int64_t tokens(std::int64_t row) const override { return row < kRows ? time : 0; }
+      void fill(std::int64_t first, std::int64_t rows,
+                std::span<void* const> inputs) const override {
         for (std::int64_t row = 0; row < rows; ++row) {
           count(row, from + first + row, time, inputs);
           if (first + row >= kRows)
             std::fill_n(static_cast<std::int32_t*>(inputs[1]) + row * time, time, -1);
         }
-        return std::max<std::int64_t>(0, std::min(rows, kRows - first)) * time;
       }
     };
+    if (split == Split::kTest) return nullptr;
     return std::make_unique<Fixed>(s.block_size, split == Split::kVal ? 0 : 4);
   }
+  bool own_exams() const override { return false; }
 
   std::optional<double> constant(std::string_view name) const override {
     return name == "bayes_loss" ? std::optional(0.0) : std::nullopt;
@@ -103,7 +105,7 @@ TEST(Task, ASecondOneTrainsThroughTheTrainerAsItIs) {
   const std::unique_ptr<Task> task = kRow.load(s);
   check_run(s, *task);
   Trainer trainer(s, *task);
-  EXPECT_NEAR(trainer.evaluate(), std::log(11), 0.3);
+  EXPECT_NEAR(trainer.evaluate().loss, std::log(11), 0.3);
   const tests::TempFolder folder;
   RunFiles files(folder.path() / "run", s, *task, {});
   const RunResult r = run(trainer, {&files.metrics()});
@@ -122,13 +124,16 @@ TEST(Task, ASecondOneTrainsThroughTheTrainerAsItIs) {
 TEST(Task, TheTableLoadsByName) {
   EXPECT_EQ(task_kinds().front().name, Settings{}.task);
   Settings s;
-  s.corpus_tokens = 2000;
+  s.unique_tokens = 2000;
   const auto task = load_task(s);
   EXPECT_EQ(task->name(), "lm");
   EXPECT_EQ(task->data_hash().size(), 32U);
   EXPECT_TRUE(task->constant("bayes_loss").has_value());
   EXPECT_TRUE(task->constant("bayes_loss_window").has_value());
   EXPECT_EQ(task->constant("val_bytes_per_token"), 1);
+  EXPECT_EQ(task->constant("test_bytes_per_token"), 1);
+  EXPECT_EQ(task->constant("uniform_loss"), std::log(28.0));
+  EXPECT_TRUE(task->own_exams());
   EXPECT_FALSE(task->constant("weather").has_value());
   s.task = "lmm";
   EXPECT_ERROR(load_task(s), "unknown task 'lmm'; choose from lm");

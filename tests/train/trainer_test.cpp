@@ -100,7 +100,7 @@ TEST(Trainer, DropoutDoesNotTouchTheEvaluation) {
   Trainer plain(s, task);
   s.dropout = 0.9;
   Trainer noisy(s, task);
-  EXPECT_EQ(noisy.evaluate(), plain.evaluate());  // the seed gives both the same weights
+  EXPECT_EQ(noisy.evaluate().loss, plain.evaluate().loss);  // the seed gives both the same weights
   EXPECT_NE(noisy.step(0, 0.5), plain.step(0, 0.5));
 }
 
@@ -122,25 +122,25 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
     double sum = 0;
     for (std::size_t begin = 0; begin < count; begin += 16) {
       const std::size_t n = std::min<std::size_t>(16, count - begin);
-      std::copy_n(corpus.val.data() + begin, n, tokens.data());
+      std::copy_n(corpus.val.ids.data() + begin, n, tokens.data());
       plan.forward({});
       const float* logits = plan.view(gpt.logits).f32();
       for (std::size_t t = 0; t < n; ++t) {
         double total = 0;
         for (std::size_t v = 0; v < V; ++v)
           total += std::exp(static_cast<double>(logits[t * V + v]));
-        const auto target = static_cast<std::size_t>(corpus.val[begin + t + 1]);
+        const auto target = static_cast<std::size_t>(corpus.val.ids[begin + t + 1]);
         sum += std::log(total) - static_cast<double>(logits[t * V + target]);
       }
     }
     return sum / static_cast<double>(count);
   };
-  EXPECT_NEAR(trainer.evaluate(), mean_loss(corpus.val.size() - 1), 1e-6);
+  EXPECT_NEAR(trainer.evaluate().loss, mean_loss(corpus.val.ids.size() - 1), 1e-6);
   Settings subset = s;
   subset.eval_tokens = 100;
   Trainer part(subset, task);
   for (std::uint64_t i = 0; i < 5; ++i) part.step(i, 0.5);
-  EXPECT_NEAR(part.evaluate(), mean_loss(100), 1e-6);
+  EXPECT_NEAR(part.evaluate().loss, mean_loss(100), 1e-6);
 }
 
 TEST(Trainer, EndsAsDivergedWithStepAndLearningRate) {
@@ -186,7 +186,7 @@ TEST(Trainer, RepeatsBitByBitForAnyNumberOfThreads) {
     Trainer trainer(s, task);
     std::vector<double> out;
     for (std::uint64_t i = 0; i < 50; ++i) out.push_back(trainer.step(i, 0.5));
-    out.push_back(trainer.evaluate());
+    out.push_back(trainer.evaluate().loss);
     return out;
   };
   const int before = engine::max_threads();

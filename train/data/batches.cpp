@@ -26,8 +26,7 @@ Batches::Batches(std::span<const std::int32_t> tokens, std::int64_t block_size, 
     : tokens_(tokens),
       block_(block_size),
       batch_(batch),
-      key_(engine::stream_key(seed, engine::Stream::kData)),
-      length_(tokens.size()) {
+      key_(engine::stream_key(seed, engine::Stream::kData)) {
   const auto n = static_cast<std::int64_t>(tokens.size());
   require(block_size >= 1, "block size ", block_size, ": a window needs at least 1 token");
   require(batch >= 1, "batch ", batch, ": a step needs at least 1 row");
@@ -39,9 +38,19 @@ Batches::Batches(std::span<const std::int32_t> tokens, std::int64_t block_size, 
           "; use more --epochs, a smaller --budget or a longer text");
   require(unique > block_size, unique, " unique tokens hold no window of block size ", block_size,
           " and its target; use fewer --epochs, a larger --budget or a smaller --block-size");
-  length_ = static_cast<std::size_t>(unique);
-  const auto places = static_cast<std::uint64_t>(n - unique) + 1;
-  stretch_ = static_cast<std::size_t>(engine::Sequence(key_, kStretch).below(places));
+  const auto all = static_cast<std::size_t>(n), length = static_cast<std::size_t>(unique);
+  const std::size_t first =
+      length == all
+          ? 0
+          : static_cast<std::size_t>(engine::Sequence(key_, kStretch).below(tokens.size()));
+  if (first + length <= all) {
+    tokens_ = tokens.subspan(first, length);
+  } else {
+    joined_.assign(tokens.begin() + static_cast<std::ptrdiff_t>(first), tokens.end());
+    joined_.insert(joined_.end(), tokens.begin(),
+                   tokens.begin() + static_cast<std::ptrdiff_t>(first + length - all));
+    tokens_ = joined_;
+  }
   const std::int64_t windows = std::max<std::int64_t>(1, unique / block_size - 1);
   require(windows <= std::numeric_limits<std::uint32_t>::max(), unique,
           " unique tokens make more windows than 32 bits count; use more --epochs");
@@ -53,7 +62,7 @@ void Batches::shuffle(std::uint64_t epoch) {
   epoch_ = epoch;
   engine::Sequence random(key_, kOrder, epoch);
   const auto windows = static_cast<std::int64_t>(order_.size());
-  const std::int64_t offsets = static_cast<std::int64_t>(length_) - windows * block_;
+  const std::int64_t offsets = static_cast<std::int64_t>(tokens_.size()) - windows * block_;
   offset_ = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(offsets)));
   // Fisher-Yates from the identity, not from the last order: epochs don't depend on each other.
   std::iota(order_.begin(), order_.end(), 0u);
@@ -67,13 +76,13 @@ std::int64_t Batches::start(std::uint64_t step, std::int64_t row) {
     const engine::Block bits = engine::random_block(key_, kCrop, step, r);
     // 64 bits modulo n: uniform up to n/2^64, less than any run could show.
     return static_cast<std::int64_t>((bits[0] | std::uint64_t{bits[1]} << 32) %
-                                     (length_ - static_cast<std::uint64_t>(block_)));
+                                     (tokens_.size() - static_cast<std::uint64_t>(block_)));
   }
   const std::uint64_t number = step * static_cast<std::uint64_t>(batch_) + r;
   const std::uint64_t epoch = number / order_.size();
   if (epoch != epoch_) shuffle(epoch);
   const std::uint32_t window = order_[number % order_.size()];
-  return static_cast<std::int64_t>(stretch_) + offset_ + block_ * std::int64_t{window};
+  return offset_ + block_ * std::int64_t{window};
 }
 
 void Batches::fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows, std::int32_t* x,

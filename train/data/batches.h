@@ -16,12 +16,14 @@ inline constexpr std::int32_t kIgnore = -1;
 /// Training windows of T inputs, each with the T tokens behind them as targets.
 ///
 /// Without `unique_tokens`: crops at offsets uniform over the whole split, with replacement (as
-/// nanoGPT). With it, only a contiguous stretch of that many tokens (U) is ever shown, placed by
-/// the seed. An epoch then has W = max(1, floor(U/T) - 1) windows: it draws an offset o uniform
-/// over [0, U - W·T), cuts the windows [o + k·T, o + k·T + T] for k < W and visits each once, in an
-/// order drawn for that epoch. W fits behind every offset, so every epoch has W·T tokens, and the
-/// offsets reach from the first token to the last. Row r of step s is number s·B + r in this
-/// sequence; a batch may straddle epochs.
+/// nanoGPT). With it, only a contiguous stretch of that many tokens (U) is ever shown. The seed
+/// places its first token, whatever U is, so that a shorter stretch of the same seed is the
+/// beginning of a longer one; the split's end is followed by its beginning. The whole split is
+/// taken as it stands. An epoch has W = max(1, floor(U/T) - 1) windows: it draws an offset o
+/// uniform over [0, U - W·T), cuts the windows [o + k·T, o + k·T + T] for k < W and visits each
+/// once, in an order drawn for that epoch. W fits behind every offset, so every epoch has W·T
+/// tokens, and the offsets reach from the first token to the last. Row r of step s is number s·B +
+/// r in this sequence; a batch may straddle epochs.
 class Batches {
  public:
   /// `tokens` must outlive this. Errors: T or B < 1, fewer than T + 1 tokens, unique_tokens more
@@ -29,27 +31,30 @@ class Batches {
   Batches(std::span<const std::int32_t> tokens, std::int64_t block_size, std::int64_t batch,
           std::uint64_t seed, std::optional<std::int64_t> unique_tokens = std::nullopt);
 
+  Batches(Batches&&) = default;  // a copy would look into this one's memory
+  Batches& operator=(Batches&&) = default;
+
   /// Writes rows [first_row, first_row + rows) of the step's batch: x, y (rows,T). Allocates
   /// nothing. Not for concurrent calls: the epoch's order is cached.
   /// REQUIRES: 0 <= first_row, first_row + rows <= B.
   void fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows, std::int32_t* x,
             std::int32_t* y);
 
-  /// Where row `row` of `step` starts in the training split.
+  /// Where row `row` of `step` starts in reachable().
   std::int64_t start(std::uint64_t step, std::int64_t row);
 
-  /// The tokens training can reach: the stretch, or the whole split.
-  std::span<const std::int32_t> reachable() const { return tokens_.subspan(stretch_, length_); }
+  /// The tokens training can reach: the stretch, or the whole split. Valid as long as this is.
+  std::span<const std::int32_t> reachable() const { return tokens_; }
   /// W, or 0 for crops.
   std::int64_t windows_per_epoch() const { return static_cast<std::int64_t>(order_.size()); }
 
  private:
   void shuffle(std::uint64_t epoch);
 
+  std::vector<std::int32_t> joined_;  // a stretch that goes over the split's end
   std::span<const std::int32_t> tokens_;
   std::int64_t block_, batch_;
   engine::Key key_;
-  std::size_t stretch_ = 0, length_;
   std::uint64_t epoch_ = 0;  // whose order and offset are cached
   std::int64_t offset_ = 0;
   std::vector<std::uint32_t> order_;  // (W), empty for crops

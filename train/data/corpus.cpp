@@ -35,8 +35,40 @@ void require_readable_kind(const std::string& path) {
           path, "' is a device or socket; give a text file");
 }
 
-std::int64_t size(const std::vector<std::int32_t>& tokens) {
-  return static_cast<std::int64_t>(tokens.size());
+/// Error unless a split holds a window of block_size inputs and the target behind the last.
+void require_window(const Corpus& corpus, const std::vector<std::int32_t>& ids,
+                    std::int64_t block_size, std::string_view split, std::string_view source) {
+  // Not block_size + 1, which could overflow.
+  require(static_cast<std::int64_t>(ids.size()) > block_size, source, ": the ", split,
+          " split has ", ids.size(), " ", corpus.tokenizer, " tokens, block size ", block_size,
+          " needs at least ", block_size, " + 1; use a longer text or a smaller --block-size");
+}
+
+double bytes_per_token(const std::vector<std::int32_t>& ids, const Tokenizer& codec) {
+  std::size_t bytes = 0;
+  for (const std::int32_t id : ids) bytes += codec.pieces()[static_cast<std::size_t>(id)].size();
+  return static_cast<double>(bytes) / static_cast<double>(ids.size());
+}
+
+void require_different_files(const std::string& a, std::string_view a_is, const std::string& b,
+                             std::string_view b_is) {
+  std::error_code none;  // what is not there is refused when it is read
+  require(a.empty() || b.empty() || !fs::equivalent(a, b, none), b_is, " '", b,
+          "' is the same file as ", a_is, ": what is judged must not be what was ",
+          a_is == "val" ? "chosen on" : "trained on", "; give another file, or leave ", b_is,
+          " out to hold out the end of the text");
+}
+
+/// Cuts the last `share` of all `n` tokens off.
+std::vector<std::int32_t> cut(std::vector<std::int32_t>& ids, std::size_t n, double before,
+                              double share) {
+  const auto at = [&](double rest) {
+    return static_cast<std::size_t>(std::floor(static_cast<double>(n) * (1 - rest)));
+  };
+  const std::size_t begin = at(before + share);
+  std::vector<std::int32_t> out(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end());
+  ids.resize(begin);
+  return out;
 }
 
 }  // namespace
@@ -67,58 +99,60 @@ std::string read_text(const std::string& path, std::int64_t max_bytes) {
   return text;
 }
 
-void require_window(const Corpus& corpus, std::int64_t block_size, std::string_view train_source,
-                    std::string_view val_source) {
-  require(block_size >= 1, "block size ", block_size, ": a window needs at least 1 token");
-  const auto check = [&](std::int64_t tokens, std::string_view split, std::string_view source) {
-    // Not block_size + 1, which could overflow.
-    require(tokens > block_size, source, ": the ", split, " split has ", tokens, " ",
-            corpus.tokenizer, " tokens, block size ", block_size, " needs at least ", block_size,
-            " + 1; use a longer text or a smaller --block-size");
-  };
-  check(size(corpus.train), "training", train_source);
-  check(size(corpus.val), "validation", val_source);
-}
-
 std::string hash_corpus(const Corpus& corpus) {
   Hash hash;
   hash.add(corpus.tokenizer);
   for (const std::string& piece : corpus.codec.pieces()) hash.add(piece);
-  return hash.add(corpus.train).add(corpus.val).hex();
+  return hash.add(corpus.train).add(corpus.val.ids).add(corpus.test.ids).hex();
 }
 
-Corpus load_text(const std::string& text_path, const std::optional<std::string>& val_path,
-                 TokenizerKind kind, std::int64_t block_size, double val_fraction) {
-  require(val_path || (val_fraction > 0 && val_fraction < 1), "validation share ", val_fraction,
-          " is outside (0, 1); 0.1 holds out the last tenth");
-  const std::string text = read_text(text_path);
-  const std::string val_text = val_path ? read_text(*val_path) : std::string();
-  const std::array<Source, 2> sources{Source{text, text_path},
-                                      Source{val_text, val_path ? *val_path : text_path}};
+Corpus load_text(const TextSplits& splits, TokenizerKind kind, std::int64_t block_size) {
+  const double val_share = splits.val.empty() ? splits.val_fraction : 0;
+  const double test_share = splits.test.empty() ? splits.test_fraction : 0;
+  require(splits.val_fraction > 0 && splits.val_fraction < 1, "validation share ",
+          splits.val_fraction, " is outside (0, 1); 0.1 holds out a tenth");
+  require(test_share >= 0 && val_share + test_share < 1, "validation share ", val_share,
+          " and test share ", test_share,
+          " leave nothing to train on; give --val-fraction and --test-fraction below 1 in all");
+  require_different_files(splits.text, "text", splits.val, "val");
+  require_different_files(splits.text, "text", splits.test, "test");
+  require_different_files(splits.val, "val", splits.test, "test");
+  const auto text_of = [](const std::string& path) {
+    return path.empty() ? std::string() : read_text(path);
+  };
+  const std::array<std::string, 3> texts{read_text(splits.text), text_of(splits.val),
+                                         text_of(splits.test)};
+  const auto source_of = [&](const std::string& path) -> const std::string& {
+    return path.empty() ? splits.text : path;
+  };
+  const std::array<Source, 3> sources{Source{texts[0], splits.text},
+                                      Source{texts[1], source_of(splits.val)},
+                                      Source{texts[2], source_of(splits.test)}};
   Corpus corpus;
-  corpus.name = text_path;
+  corpus.name = splits.text;
   corpus.tokenizer = tokenizer_name(kind);
   try {
     corpus.codec = Tokenizer(kind, sources);
-    corpus.train = corpus.codec.encode(text, text_path);
-    if (val_path) {
-      corpus.val = corpus.codec.encode(val_text, *val_path);
-    } else {
-      const auto split = static_cast<std::ptrdiff_t>(
-          std::floor(static_cast<double>(corpus.train.size()) * (1 - val_fraction)));
-      corpus.val.assign(corpus.train.begin() + split, corpus.train.end());
-      corpus.train.resize(static_cast<std::size_t>(split));
-    }
+    corpus.train = corpus.codec.encode(texts[0], splits.text);
+    const std::size_t n = corpus.train.size();
+    if (test_share > 0) corpus.test.ids = cut(corpus.train, n, 0, test_share);
+    if (val_share > 0) corpus.val.ids = cut(corpus.train, n, test_share, val_share);
+    if (!splits.val.empty()) corpus.val.ids = corpus.codec.encode(texts[1], splits.val);
+    if (!splits.test.empty()) corpus.test.ids = corpus.codec.encode(texts[2], splits.test);
   } catch (const std::bad_alloc&) {
     throw Error(
-        concat("'", text_path, "' does not fit in memory as tokens; train on a part of it"));
+        concat("'", splits.text, "' does not fit in memory as tokens; train on a part of it"));
   }
   corpus.vocab = corpus.codec.vocab();
-  require_window(corpus, block_size, sources[0].name, sources[1].name);
-  std::size_t bytes = 0;
-  for (const std::int32_t id : corpus.val)
-    bytes += corpus.codec.pieces()[static_cast<std::size_t>(id)].size();
-  corpus.val_bytes_per_token = static_cast<double>(bytes) / static_cast<double>(corpus.val.size());
+  require_window(corpus, corpus.train, block_size, "training", splits.text);
+  require_window(corpus, corpus.val.ids, block_size, "validation", sources[1].name);
+  require(corpus.val.ids != corpus.test.ids, "validation and test (", sources[1].name, ", ",
+          sources[2].name, ") are the same text; give another one");
+  corpus.val.bytes_per_token = bytes_per_token(corpus.val.ids, corpus.codec);
+  if (!splits.test.empty() || test_share > 0) {
+    require_window(corpus, corpus.test.ids, block_size, "test", sources[2].name);
+    corpus.test.bytes_per_token = bytes_per_token(corpus.test.ids, corpus.codec);
+  }
   corpus.hash = hash_corpus(corpus);
   return corpus;
 }

@@ -1,4 +1,5 @@
-// What a model learns from and is judged by: token ids of a training and a validation split.
+// What a model learns from and is judged by: token ids of a training, a validation and a test
+// split. Whatever chooses (tuning, stopping, checkpoints) sees validation, verdicts are on test.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -10,16 +11,24 @@
 
 namespace train {
 
+/// A split that nothing is trained on.
+struct HeldOut {
+  std::vector<std::int32_t> ids;
+  double bytes_per_token = 1;  // nats / (this · ln 2) = bits per byte
+  // Known for the built-in corpus only, nats per token: the least any model can reach, and the
+  // least for one that sees a window of T tokens alone (see synthetic_filter.h).
+  std::optional<double> bayes_loss, bayes_loss_window;
+};
+
 struct Corpus {
   std::string name;        // the file's path, or the built-in generator's name
   std::string tokenizer;   // "byte" or "char"
   std::int64_t vocab = 0;  // V: every id is in [0, V)
-  std::vector<std::int32_t> train, val;
-  double val_bytes_per_token = 1;  // of the validation split: nats / (this · ln 2) = bits per byte
-  std::string hash;                // of tokenizer, vocabulary, both splits; not of the name
-  // Known for the built-in corpus only, nats per token of `val`: the least any model can reach, and
-  // the least for one that sees a window of T tokens alone (see synthetic_filter.h).
-  std::optional<double> bayes_loss, bayes_loss_window;
+  std::vector<std::int32_t> train;
+  HeldOut val, test;  // no test split: `test` has no ids
+  // Whether every seed has held-out texts of its own, which these are of one.
+  bool own_texts = false;
+  std::string hash;  // of tokenizer, vocabulary and splits, or of what generates them; no name
   Tokenizer codec;
 
   /// Prompts to ids; Error for a symbol the corpus lacks, with its offset.
@@ -33,19 +42,21 @@ struct Corpus {
 /// device, it cannot be read, is empty, or is larger than `max_bytes`.
 std::string read_text(const std::string& path, std::int64_t max_bytes = std::int64_t{1} << 31);
 
-/// A corpus from a text file. The vocabulary is that of training and validation text together.
-/// Without `val_path` the last `val_fraction` of the tokens is held out: the training split is the
-/// first floor(n·(1 − val_fraction)), as nanoGPT's data/shakespeare_char/prepare.py does.
-/// Errors: what read_text refuses, invalid UTF-8 (kChar), val_fraction outside (0, 1), fewer than
-/// block_size + 1 tokens in either split.
-Corpus load_text(const std::string& text_path, const std::optional<std::string>& val_path,
-                 TokenizerKind kind, std::int64_t block_size, double val_fraction = 0.1);
+/// Where the splits of a text come from. A path is a file of its own; a fraction is a share of the
+/// text's tokens, cut off its end: first training, then validation, then test.
+struct TextSplits {
+  std::string text, val, test;  // paths; empty: cut off the text
+  double val_fraction = 0.1, test_fraction = 0.1;
+};
 
-/// Error unless both splits hold a window of block_size inputs and the target behind the last.
-void require_window(const Corpus& corpus, std::int64_t block_size, std::string_view train_source,
-                    std::string_view val_source);
+/// A corpus from text files. The vocabulary is that of all splits together. Of n tokens training
+/// has the first floor(n·(1 − fractions)); with a test fraction of 0 that is the split of nanoGPT's
+/// data/shakespeare_char/prepare.py, and there is no test split.
+/// Errors: what read_text refuses, invalid UTF-8 (kChar), fractions that leave nothing to train on,
+/// the same file given as two splits, a split of fewer than block_size + 1 tokens.
+Corpus load_text(const TextSplits& splits, TokenizerKind kind, std::int64_t block_size);
 
-/// Corpus::hash: 32 hex digits (XXH3-128), the same on every machine.
+/// Corpus::hash of a text: 32 hex digits (XXH3-128), the same on every machine.
 std::string hash_corpus(const Corpus& corpus);
 
 }  // namespace train

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "engine/suggest.h"
@@ -42,14 +43,20 @@ class TokenExam final : public Exam {
  public:
   TokenExam(std::span<const std::int32_t> all, std::size_t most, std::int64_t time)
       : ids_(all.first(std::min(all.size(), most))), time_(time) {}
+  /// Of its own.
+  TokenExam(std::vector<std::int32_t> ids, std::int64_t time)
+      : own_(std::move(ids)), ids_(own_), time_(time) {}
   std::int64_t rows() const override { return eval_windows(ids_, time_); }
-  std::int64_t fill(std::int64_t first, std::int64_t rows,
-                    std::span<void* const> inputs) const override {
-    return fill_eval(ids_, time_, first, rows, ids(inputs[0]), ids(inputs[1]));
+  void fill(std::int64_t first, std::int64_t rows, std::span<void* const> inputs) const override {
+    fill_eval(ids_, time_, first, rows, ids(inputs[0]), ids(inputs[1]));
+  }
+  std::int64_t tokens(std::int64_t row) const override {
+    return std::clamp<std::int64_t>(tokens() - row * time_, 0, time_);
   }
   std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()) - 1; }
 
  private:
+  std::vector<std::int32_t> own_;
   std::span<const std::int32_t> ids_;
   std::int64_t time_;
 };
@@ -69,25 +76,38 @@ nlohmann::ordered_json piece_json(const std::string& piece) {
 
 DataSummary LanguageModelling::describe(const Settings& settings) const {
   const Corpus& c = corpus_;
-  const auto evaluated = static_cast<std::uint64_t>(exam(settings, Split::kVal)->tokens());
-  std::string text = fmt::format("Corpus {}: {} symbols, validated on {} tokens", c.name, c.vocab,
-                                 engine::grouped(evaluated));
-  if (evaluated + 1 < c.val.size())
-    text += fmt::format(" of {} (a subset)", engine::grouped(c.val.size()));
-  if (c.bayes_loss && c.bayes_loss_window)
-    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}", *c.bayes_loss,
-                        *c.bayes_loss_window);
+  const auto evaluated = [&](Split split) -> std::uint64_t {
+    const auto examined = exam(settings, split);
+    return examined ? static_cast<std::uint64_t>(examined->tokens()) : 0;
+  };
+  const std::uint64_t val = evaluated(Split::kVal), test = evaluated(Split::kTest);
+  const auto on = [](std::uint64_t tokens, const HeldOut& split) {
+    std::string text = engine::grouped(tokens) + " tokens";
+    if (tokens + 1 < split.ids.size())
+      text += fmt::format(" of {} (a subset)", engine::grouped(split.ids.size()));
+    return text;
+  };
+  std::string text =
+      fmt::format("Corpus {}: {} symbols, validated on {}", c.name, c.vocab, on(val, c.val));
+  text += test > 0 ? fmt::format(", tested on {}", on(test, c.test)) : ", no test split";
+  if (c.own_texts) text += ", texts of its own for every seed";
+  if (c.test.bayes_loss && c.test.bayes_loss_window)
+    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}{}", *c.test.bayes_loss,
+                        *c.test.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
   return {text,
           {{"name", c.name},
            {"tokenizer", c.tokenizer},
            {"vocab", c.vocab},
            {"train_tokens", c.train.size()},
-           {"val_tokens", c.val.size()},
-           {"val_tokens_evaluated", evaluated},
-           {"val_bytes_per_token", c.val_bytes_per_token},
+           {"val_tokens", c.val.ids.size()},
+           {"val_tokens_evaluated", val},
+           {"val_bytes_per_token", c.val.bytes_per_token},
+           {"test_tokens", c.test.ids.size()},
+           {"test_tokens_evaluated", test},
+           {"own_texts", c.own_texts},
            {"hash", c.hash},
-           {"bayes_loss", or_null(c.bayes_loss)},
-           {"bayes_loss_window", or_null(c.bayes_loss_window)}}};
+           {"bayes_loss", or_null(c.test.bayes_loss)},
+           {"bayes_loss_window", or_null(c.test.bayes_loss_window)}}};
 }
 
 nlohmann::ordered_json LanguageModelling::encoding() const {
@@ -97,7 +117,8 @@ nlohmann::ordered_json LanguageModelling::encoding() const {
 }
 
 std::size_t LanguageModelling::bytes() const {
-  return (corpus_.train.size() + corpus_.val.size()) * sizeof(std::int32_t);
+  return (corpus_.train.size() + corpus_.val.ids.size() + corpus_.test.ids.size()) *
+         sizeof(std::int32_t);
 }
 
 models::GptConfig LanguageModelling::model(const Settings& settings) const {
@@ -120,20 +141,30 @@ std::unique_ptr<Feed> LanguageModelling::feed(const Settings& settings) const {
 
 std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split split) const {
   const std::int64_t T = settings.block_size;
+  const auto most = static_cast<std::size_t>(settings.eval_tokens);
+  const auto held_out = [&](const HeldOut& of) {
+    return std::make_unique<TokenExam>(of.ids, most == 0 ? of.ids.size() : most + 1, T);
+  };
   switch (split) {
-    case Split::kTrainSubset:
-      return std::make_unique<TokenExam>(batches(corpus_, settings).reachable(), kTrainSubset, T);
     case Split::kVal:
+      return held_out(corpus_.val);
+    case Split::kTest:
+      return corpus_.test.ids.empty() ? nullptr : held_out(corpus_.test);
+    case Split::kTrainSubset:
       break;
   }
-  const auto most = static_cast<std::size_t>(settings.eval_tokens);
-  return std::make_unique<TokenExam>(corpus_.val, most == 0 ? corpus_.val.size() : most + 1, T);
+  const Batches all = batches(corpus_, settings);
+  const auto part = all.reachable().first(std::min(all.reachable().size(), kTrainSubset));
+  return std::make_unique<TokenExam>(std::vector(part.begin(), part.end()), T);
 }
 
 std::optional<double> LanguageModelling::constant(std::string_view name) const {
-  if (name == "bayes_loss") return corpus_.bayes_loss;
-  if (name == "bayes_loss_window") return corpus_.bayes_loss_window;
-  if (name == "val_bytes_per_token") return corpus_.val_bytes_per_token;
+  const HeldOut &val = corpus_.val, &test = corpus_.test;
+  if (name == "bayes_loss") return test.bayes_loss;
+  if (name == "bayes_loss_window") return test.bayes_loss_window;
+  if (name == "val_bytes_per_token") return val.bytes_per_token;
+  if (name == "test_bytes_per_token" && !test.ids.empty()) return test.bytes_per_token;
+  if (name == "uniform_loss") return std::log(static_cast<double>(corpus_.vocab));
   return {};
 }
 

@@ -25,9 +25,10 @@ class LanguageModelling : public Task {
   /// Batches (batches.h).
   std::unique_ptr<Feed> feed(const Settings& settings) const override;
   /// Windows of T that don't overlap, tail included: every token but the first counts once. Of the
-  /// validation split the first settings.eval_tokens (0: all), of what training can reach the first
-  /// 32768.
+  /// validation and the test split the first settings.eval_tokens (0: all), of what training can
+  /// reach the first 32768.
   std::unique_ptr<Exam> exam(const Settings& settings, Split split) const override;
+  bool own_exams() const override { return corpus_.own_texts; }
   std::optional<double> constant(std::string_view name) const override;
 
  private:

@@ -5,13 +5,14 @@
 
 namespace train {
 
-/// The text of settings.text, or where there is none the built-in corpus with
-/// fresh_tokens(settings) training tokens. Throws engine::Error.
+/// The text of settings.text, or where there is none the built-in corpus with texts of
+/// settings.seed and, where settings.language is "seeded", a language of it too. Throws
+/// engine::Error.
 Corpus load_corpus(const Settings& settings);
 
-/// Training tokens of the built-in corpus: settings.corpus_tokens, or where that is 0 enough that
-/// none is seen twice unless it is meant to be: what the budget reads, twice a stretch of unique
-/// tokens (so that seeds take different ones), at least 2^20.
+/// Training tokens of the built-in corpus: settings.unique_tokens, or where that is 0 enough for
+/// random crops to be fresh: twice what the whole budget reads (the same for every share of it),
+/// at least 2^20.
 std::int64_t fresh_tokens(const Settings& settings);
 
 }  // namespace train

@@ -15,7 +15,7 @@ Corpus random_corpus(const Settings& settings) {
       t = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(corpus.vocab)));
   };
   fill(corpus.train, static_cast<std::size_t>(16 * settings.block_size + 100'000));
-  fill(corpus.val, static_cast<std::size_t>(settings.block_size + 1));
+  fill(corpus.val.ids, static_cast<std::size_t>(settings.block_size + 1));
   corpus.hash = hash_corpus(corpus);
   return corpus;
 }

@@ -9,6 +9,7 @@
 #include "engine/error.h"
 #include "engine/rng.h"
 #include "train/data/synthetic_filter.h"
+#include "train/hash.h"
 
 namespace train {
 
@@ -167,8 +168,17 @@ std::string generate_text(const WordHmm& language, std::uint64_t corpus_seed,
   return text;
 }
 
-Corpus make_synthetic(std::uint64_t corpus_seed, std::int64_t train_tokens, std::int64_t val_tokens,
-                      std::int64_t block_size) {
+std::string language_hash(std::uint64_t corpus_seed) {
+  const WordHmm language = make_language(corpus_seed);
+  Hash hash;
+  for (const std::string& entry : language.entries) hash.add(entry);
+  for (const auto* weights : {&language.initial, &language.transition, &language.emission})
+    hash.add(std::as_bytes(std::span(*weights)));
+  // A piece of what is made of it: another generator would be other data.
+  return hash.add(generate_text(language, corpus_seed, "hash", 4096)).hex();
+}
+
+Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   const auto check = [&](std::int64_t tokens, std::string_view split) {
     require(tokens > block_size && block_size >= 1, "the built-in corpus: ", tokens, " ", split,
@@ -177,26 +187,33 @@ Corpus make_synthetic(std::uint64_t corpus_seed, std::int64_t train_tokens, std:
     require(tokens <= kMost, "the built-in corpus: ", tokens, " ", split,
             " tokens are more than it makes, ", kMost, "; use a smaller --budget");
   };
-  check(train_tokens, "training");
-  check(val_tokens, "validation");
+  check(choice.train_tokens, "training");
+  check(choice.val_tokens, "validation");
+  check(choice.test_tokens, "test");
 
-  const WordHmm language = make_language(corpus_seed);
+  const WordHmm language = make_language(choice.language);
   const std::string symbols = alphabet();
   const std::array<Source, 1> source{Source{symbols, "the built-in corpus"}};
-  const std::string val =
-      generate_text(language, corpus_seed, "val", static_cast<std::size_t>(val_tokens));
-
+  const auto text = [&](std::string_view split, std::int64_t length) {
+    return generate_text(language, choice.language, engine::concat(split, ".", choice.texts),
+                         static_cast<std::size_t>(length));
+  };
   Corpus corpus;
   corpus.name = "synthetic";
   corpus.tokenizer = tokenizer_name(TokenizerKind::kChar);
   corpus.codec = Tokenizer(TokenizerKind::kChar, source);
   corpus.vocab = corpus.codec.vocab();
-  corpus.train = corpus.codec.encode(
-      generate_text(language, corpus_seed, "train", static_cast<std::size_t>(train_tokens)));
-  corpus.val = corpus.codec.encode(val);
-  corpus.hash = hash_corpus(corpus);
-  corpus.bayes_loss = bayes_loss(language, val);
-  corpus.bayes_loss_window = bayes_loss_window(language, val, block_size);
+  corpus.own_texts = true;
+  corpus.train = corpus.codec.encode(text("train", choice.train_tokens));
+  const auto hold_out = [&](HeldOut& into, std::string_view split, std::int64_t length) {
+    const std::string held_out = text(split, length);
+    into.ids = corpus.codec.encode(held_out);
+    into.bayes_loss = bayes_loss(language, held_out);
+    into.bayes_loss_window = bayes_loss_window(language, held_out, block_size);
+  };
+  hold_out(corpus.val, "val", choice.val_tokens);
+  hold_out(corpus.test, "test", choice.test_tokens);
+  corpus.hash = language_hash(choice.language);
   return corpus;
 }
 

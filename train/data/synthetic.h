@@ -36,14 +36,24 @@ std::int64_t synthetic_vocabulary();
 WordHmm make_language(std::uint64_t corpus_seed);
 
 /// The first `length` characters of one of the language's endless texts: a longer one starts with
-/// the shorter one. `stream` ("train", "val") names the text.
+/// the shorter one. `stream` ("train.7", "val.7") names the text.
 std::string generate_text(const WordHmm& language, std::uint64_t corpus_seed,
                           std::string_view stream, std::size_t length);
 
-/// A corpus of `train_tokens` and `val_tokens` characters from two texts of the same language, with
-/// its Bayes losses (block_size: the window of the second). Asking for more training tokens changes
-/// nothing else. Errors: either split shorter than block_size + 1, or longer than 2^31 characters.
-Corpus make_synthetic(std::uint64_t corpus_seed, std::int64_t train_tokens, std::int64_t val_tokens,
-                      std::int64_t block_size);
+/// 32 hex digits of the language and of how its texts are made.
+std::string language_hash(std::uint64_t corpus_seed);
+
+/// Which corpus of the endlessly many: the language, and whose texts in it.
+struct SyntheticChoice {
+  std::uint64_t language = 1;  // of make_language()
+  std::uint64_t texts = 1;     // the run's seed: every seed has texts of its own
+  std::int64_t train_tokens = 1 << 20, val_tokens = 1 << 14, test_tokens = 1 << 15;
+};
+
+/// A corpus of three texts of one language, with the Bayes losses of those held out (block_size:
+/// the window of the second loss). More training tokens are the same text continued, and change
+/// nothing else. The hash is that of the language, not of the texts, which follow from the seed.
+/// Errors: a split shorter than block_size + 1, or longer than 2^31 characters.
+Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size);
 
 }  // namespace train
