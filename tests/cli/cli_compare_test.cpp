@@ -44,11 +44,6 @@ std::set<std::string> keys(const Json& object) {
   return out;
 }
 
-void expect_keys(const Json& json, const std::vector<std::string>& wanted) {
-  const auto has = keys(json);
-  for (const std::string& key : wanted) EXPECT_TRUE(has.contains(key)) << key << " in " << json;
-}
-
 TEST_F(CliCompare, TheDocumentHasTheSchema) {
   const Json j =
       json(kCompare + Words{"--seeds", "3", "--epochs", "1,4", "--arm", "none", "--arm",

@@ -40,7 +40,7 @@ TEST(StatsSimulation, IntervalCoversAndTestErrsAsTheySay) {
       const lab::Interval ci = lab::t_interval(x), wide = lab::t_interval(x, 0.01);
       covered += ci.lo <= 0.3 && 0.3 <= ci.hi;
       covered_wide += wide.lo <= 0.3 && 0.3 <= wide.hi;
-      false_alarms += lab::t_test({x.n, x.mean - 0.3, x.sd}) < 0.05;
+      false_alarms += lab::t_test(lab::Sample{x.n, x.mean - 0.3, x.sd}) < 0.05;
     }
     EXPECT_NEAR(covered, 0.95 * kTrials, 4 * rate_error(0.95, kTrials) * kTrials);
     EXPECT_NEAR(covered_wide, 0.99 * kTrials, 4 * rate_error(0.99, kTrials) * kTrials);
