@@ -11,49 +11,7 @@
 #include "train/task.h"
 
 namespace cli {
-
-// `isodrop compare`: arms at the same budget on paired seeds.
-int compare_command(int argc, const char* const* argv);
-
 namespace {
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "compare";
-    c.summary = "Train regimes at the same budget on paired seeds and say which pays.";
-    c.extras = {
-        {"arm", "[NAME:] SETTING=VALUE[,...]", "",
-         "an arm of the comparison, again for each; the first is what the others are held against; "
-         "'none' has no regularizer (default: none, dropout=0.1, dropout=0.2)",
-         true},
-        {"seeds", "N", "7", "paired seeds; more of them extend a comparison"},
-        {"epochs", "N[,N...]", "",
-         "how often the unique data is repeated within the budget, a table each (default: random "
-         "crops of the whole split; on the built-in corpus 1,256)"},
-        {"axis", "SETTING=VALUE[,VALUE...]", "", "a table for each value of any setting", true},
-        {"equivalent", "", "",
-         "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
-        {"margin", "NATS", "0.01", "differences within it count as none"},
-        {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
-        {"format", "FORMAT", "text", "of the result", false, {"text", "json", "csv", "md"}},
-    };
-    for (const Extra& flag : study_flags()) c.extras.push_back(flag);
-    // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
-    // built-in corpus within a thousand steps and seeds agree.
-    c.defaults = {{"preset", "tiny", "default"},
-                  {"budget", "1000steps", "default"},
-                  {"lr", "0.004", "default"}};
-    c.examples = {"isodrop compare",
-                  "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
-                  "isodrop compare --arm none --arm dropout=0.1 --arm \"small: n_embd=96\" "
-                  "--epochs 1,32",
-                  "isodrop compare --arm none --arm \"wd: weight_decay=0.3,dropout=0.1\" "
-                  "--equivalent --format md"};
-    return c;
-  }();
-  return kCommand;
-}
 
 /// "a,b" → {"a", "b"}; {} for "".
 std::vector<std::string> split_list(const std::string& text) {
@@ -128,11 +86,7 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
       });
 }
 
-}  // namespace
-
-int compare_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
+int compare(const Parsed& args) {
   lab::Study study;
   study.base = args.settings;
   std::vector<std::string> arms = args.all("arm");
@@ -146,6 +100,51 @@ int compare_command(int argc, const char* const* argv) {
   study.shares = args.has("equivalent") ? lab::share_levels({0.25, 0.5, 2}) : lab::share_levels({});
   study.margin = args.real("margin", 0, 1e3);
   return run_study(std::move(study), study_options(args));
+}
+
+}  // namespace
+
+// `isodrop compare`: arms at the same budget on paired seeds.
+Command compare_command() {
+  Command c;
+  c.summary = "Train regimes at the same budget on paired seeds and say which pays.";
+  c.extras = {
+      {"arm", "[NAME:] SETTING=VALUE[,...]", "",
+       "an arm of the comparison, again for each; the first is what the others are held against; "
+       "'none' has no regularizer (default: none, dropout=0.1, dropout=0.2)",
+       true},
+      {"seeds", "N", "7", "paired seeds; more of them extend a comparison"},
+      {"epochs", "N[,N...]", "",
+       "how often the unique data is repeated within the budget, a table each (default: random "
+       "crops of the whole split; on the built-in corpus 1,256)"},
+      {"axis", "SETTING=VALUE[,VALUE...]", "", "a table for each value of any setting", true},
+      {"equivalent", "", "",
+       "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
+      {"margin", "NATS", "0.01", "differences within it count as none", false, {}, {}, "plan"},
+      {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
+      {"format",
+       "FORMAT",
+       "text",
+       "of the result",
+       false,
+       {"text", "json", "csv", "md"},
+       {},
+       "plan"},
+  };
+  for (const Extra& flag : study_flags()) c.extras.push_back(flag);
+  // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
+  // built-in corpus within a thousand steps and seeds agree.
+  c.defaults = {{"preset", "tiny", "default"},
+                {"budget", "1000steps", "default"},
+                {"lr", "0.004", "default"}};
+  c.examples = {"isodrop compare",
+                "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
+                "isodrop compare --arm none --arm dropout=0.1 --arm \"small: n_embd=96\" "
+                "--epochs 1,32",
+                "isodrop compare --arm none --arm \"wd: weight_decay=0.3,dropout=0.1\" "
+                "--equivalent --format md"};
+  c.run = compare;
+  return c;
 }
 
 }  // namespace cli

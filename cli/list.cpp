@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
@@ -19,9 +20,6 @@
 #include "train/task.h"
 
 namespace cli {
-
-int list_command(int argc, const char* const* argv);
-
 namespace {
 
 std::string text(std::string_view view) { return std::string(view); }
@@ -149,22 +147,6 @@ std::vector<std::string_view> names() {
   return out;
 }
 
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "list";
-    static const std::string summary =
-        fmt::format("Show what there is to choose from: {}.", engine::join(names()));
-    c.summary = summary;
-    c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
-    c.settings = false;
-    c.argument = "WHAT";
-    c.examples = {"isodrop list regularizers", "isodrop list settings --format json"};
-    return c;
-  }();
-  return kCommand;
-}
-
 void print_text(const std::vector<ListEntry>& entries) {
   const bool bold = color(stdout);
   std::size_t width = 0, label_width = 0;
@@ -191,13 +173,7 @@ void print_json(const std::vector<ListEntry>& entries) {
   fmt::print("{}\n", out.dump(2));
 }
 
-}  // namespace
-
-std::span<const Listing> listings() { return kListings; }
-
-int list_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
+int list(const Parsed& args) {
   if (args.argument.empty())
     throw engine::Error(fmt::format("list what? Choose from {}", engine::join(names())));
   for (const Listing& listing : kListings) {
@@ -207,6 +183,21 @@ int list_command(int argc, const char* const* argv) {
   }
   throw engine::Error(fmt::format("no list {}; {}", engine::quote(args.argument),
                                   engine::suggest(args.argument, names())));
+}
+
+}  // namespace
+
+std::span<const Listing> listings() { return kListings; }
+
+Command list_command() {
+  Command c;
+  c.summary = fmt::format("Show what there is to choose from: {}.", engine::join(names()));
+  c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
+  c.settings = false;
+  c.argument = "WHAT";
+  c.examples = {"isodrop list regularizers", "isodrop list settings --format json"};
+  c.run = list;
+  return c;
 }
 
 }  // namespace cli

@@ -75,7 +75,7 @@ std::string see_help(const Command& command) {
 
 /// All flags, in the groups of the help.
 cxxopts::Options options_of(const Command& command) {
-  cxxopts::Options options(call(command), std::string(command.summary) + "\n");
+  cxxopts::Options options(call(command), command.summary + "\n");
   options.positional_help(std::string(command.argument));
   options.custom_help("[FLAGS]");
   options.allow_unrecognised_options();  // so that the error can say what was meant
@@ -170,10 +170,17 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
       assignments.push_back({std::string(row->name), value, flag});
     }
   }
-  for (const Extra& extra : command.extras)
-    if (!extra.only_with.empty() && out.has(extra.flag) && !out.has(extra.only_with))
-      throw Error(fmt::format("--{} {} does nothing without --{}; give that too, or leave it out",
-                              extra.flag, out.text(extra.flag), extra.only_with));
+  for (const Extra& extra : command.extras) {
+    if (!out.has(extra.flag)) continue;
+    const std::string given =
+        fmt::format("--{}{}", extra.flag, extra.hint.empty() ? "" : " " + out.text(extra.flag));
+    if (!extra.only_with.empty() && !out.has(extra.only_with))
+      throw Error(fmt::format("{} does nothing without --{}; give that too, or leave it out", given,
+                              extra.only_with));
+    if (!extra.not_with.empty() && out.has(extra.not_with))
+      throw Error(
+          fmt::format("{} does nothing with --{}; leave one of them out", given, extra.not_with));
+  }
   out.settings = train::resolve(out.settings, assignments);
   train::validate(out.settings);
   return out;

@@ -10,7 +10,6 @@
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
-#include "engine/parallel.h"
 #include "engine/suggest.h"
 #include "lab/report/dry_run_render.h"
 #include "lab/report/report.h"
@@ -35,14 +34,13 @@ lab::Jobs planned_jobs(const lab::StudyRuns& runs, const StudyOptions& options) 
 }
 
 /// One run in full, several by their share alone.
-std::string runs_text(std::size_t done, std::size_t count,
-                      std::span<const lab::RunningRun> running) {
-  if (running.size() == 1 && running[0].number == done + 1)
-    return fmt::format("run {}/{} · {} · {}", running[0].number, count, running[0].label,
+std::string runs_text(std::size_t done, std::size_t count, std::span<const lab::LiveRun> running) {
+  if (running.size() == 1 && running[0].order.number == done + 1)
+    return fmt::format("run {}/{} · {} · {}", done + 1, count, running[0].order.label,
                        progress_text(running[0].progress));
   std::string text = fmt::format("{}/{} done", done, count);
-  for (const lab::RunningRun& run : running)
-    text += fmt::format(" | {} · {:.0f} %", run.label, 100 * run.progress.fraction);
+  for (const lab::LiveRun& run : running)
+    text += fmt::format(" | {} · {:.0f} %", run.order.label, 100 * run.progress.fraction);
   return text;
 }
 
@@ -61,9 +59,9 @@ void make_runs(lab::StudyRuns& runs, const lab::StudyFolder& folder, const Study
   const lab::Jobs jobs = planned_jobs(runs, options);
   if (!jobs.note.empty()) line.note(jobs.note);
   std::size_t next = 1;  // seeds of the next table that a log gets
-  lab::StudyEvents events;
+  lab::RunEvents events;
   events.note = [&](const std::string& text) { line.note(text); };
-  events.finished = [&] {
+  events.done = [&](const lab::RunRecord&) {
     const lab::Report report = lab::make_report(runs, {}, 1, "");
     if (report.final) return;
     if (line.redraws()) return line.block(lab::render_live(report));
@@ -71,9 +69,9 @@ void make_runs(lab::StudyRuns& runs, const lab::StudyFolder& folder, const Study
     line.note(lab::render_live(report));
     next *= 2;
   };
-  events.progress = [&](std::size_t done, std::size_t count,
-                        std::span<const lab::RunningRun> running) {
-    if (line.due()) line.update(runs_text(done, count, running));
+  events.progress = [&](std::span<const lab::LiveRun> running) {
+    if (!line.due()) return;
+    line.update(runs_text(runs.count() - runs.missing().size(), runs.count(), running));
   };
   lab::Workers workers{lab::this_program(), jobs.count, jobs.threads};
   workers.other_builds = options.other_builds;
@@ -174,7 +172,8 @@ std::vector<Extra> study_flags(std::string_view only_with) {
        "what finishes first. The results are the same",
        false,
        {},
-       only_with},
+       only_with,
+       "plan"},
       store,
       {"plan",
        "DIR",
@@ -213,7 +212,6 @@ StudyOptions study_options(const Parsed& args) {
 }
 
 int run_study(lab::Study study, const StudyOptions& options) {
-  if (study.base.threads > 0) omp_set_num_threads(static_cast<int>(study.base.threads));
   lab::StudyRuns runs(std::move(study), lab::Store(options.store), options.other_builds,
                       options.out);
   print_notes(runs.study());

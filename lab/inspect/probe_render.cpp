@@ -15,7 +15,7 @@ namespace {
 using train::Json;
 using train::or_null;
 
-Json known(const std::optional<Estimate>& e) {
+Json known(const std::optional<MaskMean>& e) {
   return e ? Json{{"value", e->value}, {"se", e->se}} : Json(nullptr);
 }
 
@@ -52,13 +52,13 @@ Json to_json(const ProbeHead& head, const Probe& probe) {
           {"progress", probe.progress},  {"points", points}};
 }
 
-std::string number(const std::optional<double>& x) { return x ? fmt::format("{:.4g}", *x) : "–"; }
+std::string rounded(const std::optional<double>& x) { return x ? fmt::format("{:.4g}", *x) : "–"; }
 
 /// To the first digit of the standard error.
-std::string number(const std::optional<Estimate>& e) {
+std::string rounded(const std::optional<MaskMean>& e) {
   constexpr int kMost = 7;  // decimals that a table has room for
   if (!e) return "–";
-  if (e->se == 0) return number(std::optional(e->value));
+  if (e->se == 0) return rounded(std::optional(e->value));
   const int decimals = -static_cast<int>(std::floor(std::log10(e->se)));
   if (decimals > kMost) return fmt::format("{:.3g} ± {:.1g}", e->value, e->se);
   return fmt::format("{:.{}f} ± {:.{}f}", e->value, std::max(0, decimals), e->se,
@@ -71,10 +71,10 @@ Lines table(const Probe& probe) {
   for (const ProbePoint& p : probe.points) {
     std::vector<std::string> evaluation = {p.behind() ? "  → " + p.value : p.site, "eval"},
                              training = {"", "train"};
-    for (const auto& x : p.evaluation) evaluation.push_back(number(x));
-    for (const auto& e : p.training) training.push_back(number(e));
+    for (const auto& x : p.evaluation) evaluation.push_back(rounded(x));
+    for (const auto& e : p.training) training.push_back(rounded(e));
     evaluation.insert(evaluation.end(), {"", "", ""});
-    training.insert(training.end(), {number(p.variance_ratio), number(p.w1), p.acting});
+    training.insert(training.end(), {rounded(p.variance_ratio), rounded(p.w1), p.acting});
     lines.push_back(std::move(evaluation));
     lines.push_back(std::move(training));
   }
@@ -132,7 +132,7 @@ std::string csv(const Json& probe) {
   return out;
 }
 
-std::string_view line_style(const std::vector<std::string>&, bool heading) {
+std::string_view bold_heading(const std::vector<std::string>&, bool heading) {
   return heading ? kBold : "";
 }
 
@@ -148,7 +148,7 @@ std::string render(const ProbeHead& head, const Probe& probe, const std::string&
   for (const std::string& line : header(head, probe)) out += line + end;
   out += '\n';
   out += markdown ? markdown_table(table(probe))
-                  : text_table(table(probe), color ? line_style : nullptr);
+                  : text_table(table(probe), color ? bold_heading : nullptr);
   out += '\n';
   for (const std::string& line : footnotes(probe)) out += line + end;
   return out;

@@ -1,7 +1,6 @@
 #include "lab/study/dry_run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <tuple>
 
@@ -10,28 +9,26 @@
 #include "engine/quantile.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
+#include "train/step_timer.h"
 
 namespace lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr double kEfficiency = 0.5;    // of the FMA peak, where no step is timed
-constexpr double kForwardShare = 3;    // a step takes three times the FLOPs of its forward pass
-constexpr double kMostSeconds = 5;     // that timing one arm may take, by the same efficiency
-constexpr double kLeastSeconds = 0.3;  // for steps that are short and so noisy
-constexpr std::size_t kWarmUp = 2, kLeastSteps = 3;
+constexpr double kEfficiency = 0.5;     // of the FMA peak, where no step is timed
+constexpr double kForwardShare = 3;     // a step takes three times the FLOPs of its forward pass
+constexpr double kMostTiming = 5;       // that timing one arm may take, by the same efficiency
+constexpr double kLeastSeconds = 0.3;   // for steps that are short and so noisy
+constexpr std::size_t kLeastTimed = 3;  // steps
 
 /// Median and number of the steps timed.
-std::pair<double, std::size_t> time_steps(train::Trainer& trainer) {
+std::pair<double, std::size_t> time_steps(train::StepTimer timer) {
   std::vector<double> seconds;
   double sum = 0;
-  for (std::uint64_t i = 0; seconds.size() < kLeastSteps || sum < kLeastSeconds; ++i) {
-    const auto start = Clock::now();
-    trainer.step(i, train::timing_progress(i));
-    if (i < kWarmUp) continue;
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    sum += seconds.back();
+  while (seconds.size() < kLeastTimed || sum < kLeastSeconds) {
+    const double step = timer.step();
+    if (!timer.warm()) continue;
+    seconds.push_back(step);
+    sum += step;
   }
   return {engine::median(seconds), seconds.size()};
 }
@@ -54,11 +51,9 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
   e.steps = trainer.total_steps;
   const double evaluated = trainer.evaluated_tokens;
   double step_seconds = e.flops_per_step / (peak_gflops * 1e9 * kEfficiency);
-  const double timing = static_cast<double>(kWarmUp + kLeastSteps) * step_seconds;
-  if (timing <= kMostSeconds && fits_in(allocated(e.memory), available)) {
-    train::Trainer timed(std::move(trainer));
-    std::tie(step_seconds, e.timed_steps) = time_steps(timed);
-  }
+  const double timing = static_cast<double>(train::StepTimer::kWarmUp + kLeastTimed) * step_seconds;
+  if (timing <= kMostTiming && fits_in(allocated(e.memory), available))
+    std::tie(step_seconds, e.timed_steps) = time_steps(train::StepTimer(std::move(trainer)));
   const train::Budget budget = train::Budget::parse(settings.budget);
   const double steps = budget.fixed_steps() ? static_cast<double>(e.steps)
                                             : std::max(1.0, budget.amount / step_seconds);

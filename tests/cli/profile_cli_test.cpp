@@ -37,7 +37,7 @@ TEST(ProfileCli, MistakesLeaveNothing) {
       {{"--trace", "no/such/t.json"}, "no/such/t.json"},
       {{"--trace", "folder"}, "is a folder"},
       {{"--progress", "1.5"}, "--progress '1.5'"},
-      {{"--trace-events", "0"}, "trace-events"},
+      {{"--trace", "t.json", "--trace-events", "0"}, "--trace-events '0'"},
       {{"--arm", "none", "--arm", "dropout=0.1", "--arm", "dropout=0.2"}, "two arms"},
       {{"--arm", "drop=0.1"}, "dropout"},
       {{"--steps", "0"}, "--steps '0'"}};

@@ -16,16 +16,16 @@ lab::Probe made_up() {
   at.site = "h.3.mlp", at.acting = "dropout:0.1", at.layer = 3;
   at.values = 6144, at.sampled = 1000;
   at.evaluation = {0.5, 2.25, -0.125, 1.75};
-  at.training = {lab::Estimate{0.5123, 0.0021}, lab::Estimate{2.5, 0.01},
-                 lab::Estimate{-0.25, 1e-9}, lab::Estimate{12.5, 3.0}};
-  at.variance_ratio = lab::Estimate{1.1113, 0.0002};
-  at.w1 = lab::Estimate{0.0775, 0};
+  at.training = {lab::MaskMean{0.5123, 0.0021}, lab::MaskMean{2.5, 0.01},
+                 lab::MaskMean{-0.25, 1e-9}, lab::MaskMean{12.5, 3.0}};
+  at.variance_ratio = lab::MaskMean{1.1113, 0.0002};
+  at.w1 = lab::MaskMean{0.0775, 0};
   at.histogram = {-1, 3, {0.25, 0.75}, {0.5, 0.125}};
   lab::ProbePoint behind;
   behind.site = "emb", behind.value = "h.0.attn.c_attn";
   behind.values = behind.sampled = 7;
   behind.evaluation = {1, 0, std::nullopt, std::nullopt};
-  behind.training[0] = lab::Estimate{1, 0};
+  behind.training[0] = lab::MaskMean{1, 0};
   p.points = {at, behind};
   return p;
 }

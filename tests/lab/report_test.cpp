@@ -375,9 +375,8 @@ TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
   std::filesystem::remove(store.record_file(runs.id({0, 1, 0, 3})));
   runs = StudyRuns(study, store, true);
   std::string said;
-  StudyEvents events;
+  RunEvents events;
   events.note = [&](const std::string& line) { said += line + "\n"; };
-  events.finished = [] {};
   runs.make({"/bin/false", 1, 1}, events);
   const Report r = make_report(runs, {}, 1, "");
   EXPECT_TRUE(has(said, "going on: 14 of 15 runs are done")) << said;
