@@ -7,12 +7,14 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/output_file.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
 #include "lab/report/dry_run_render.h"
+#include "lab/report/html.h"
 #include "lab/report/report.h"
 #include "lab/runs/processes.h"
 #include "lab/study/folder.h"
@@ -54,6 +56,19 @@ bool even_seeds(const lab::Report& report, std::size_t seeds) {
   return true;
 }
 
+std::filesystem::path page_path(const lab::StudyFolder& folder, const StudyOptions& options) {
+  return options.html.empty() ? folder.path() / "report.html" : options.html;
+}
+
+/// The page so far. That it cannot be written is no reason to stop making runs.
+void write_page(const lab::Report& report, const std::filesystem::path& path, ProgressLine& line) {
+  try {
+    train::write_atomically(path, lab::render_html(report));
+  } catch (const engine::Error& e) {
+    line.note(fmt::format("no page for now: {}", e.what()));
+  }
+}
+
 void make_runs(lab::StudyRuns& runs, const lab::StudyFolder& folder, const StudyOptions& options,
                ProgressLine& line) {
   runs.check(options.jobs.value_or(1));
@@ -65,7 +80,8 @@ void make_runs(lab::StudyRuns& runs, const lab::StudyFolder& folder, const Study
   events.note = [&](const std::string& text) { line.note(text); };
   events.finished = [&] {
     const lab::Report report = lab::make_report(runs, {}, 1, "");
-    if (report.final) return;
+    if (report.final) return;  // report() has more to say
+    write_page(report, page_path(folder, options), line);
     if (line.redraws()) return line.block(lab::render_live(report));
     if (!even_seeds(report, next)) return;
     line.note(lab::render_live(report));
@@ -148,7 +164,10 @@ int report(const lab::StudyRuns& runs, const lab::StudyFolder& folder, const Stu
   const lab::Report report =
       lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string());
   folder.save("report.json", lab::to_json(report));
+  const std::filesystem::path page = page_path(folder, options);
+  train::write_atomically(page, lab::render_html(report));
   fmt::print("{}", lab::render(report, options.format, color(stdout)));
+  if (options.format == "text") fmt::print("Pictures: {}\n", page.string());
   return 0;
 }
 
@@ -176,6 +195,14 @@ std::vector<Extra> study_flags(std::string_view only_with) {
        {},
        only_with},
       store,
+      {"html",
+       "FILE",
+       "",
+       "the report as a page with pictures, written anew after every run (default: report.html in "
+       "the folder of the report)",
+       false,
+       {},
+       only_with},
       {"plan",
        "DIR",
        "",
@@ -200,6 +227,8 @@ StudyOptions study_options(const Parsed& args) {
   options.store = store_path(args);
   options.out = args.text("out");
   options.plan = args.text("plan");
+  options.html = args.text("html");
+  open_output(args, "html");  // refuses now what could not be written in the end
   options.other_builds = args.has("other-builds");
   engine::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
                   " with --dry-run: one writes specs, the other nothing; give one of them");

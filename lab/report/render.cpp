@@ -1,10 +1,9 @@
 // The report as text for a terminal, as Markdown and as CSV.
+#include "lab/report/render.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "lab/report/report.h"
-#include "lab/report/table.h"
 
 namespace lab {
 namespace {
@@ -59,6 +58,8 @@ bool known(const Report& report, std::string_view metric) {
   return false;
 }
 
+}  // namespace
+
 Lines cell_table(const Report& report, const CellReport& cell) {
   const bool bayes = known(report, "excess_window");
   const bool own_epochs = differ(cell, "epochs");
@@ -106,6 +107,8 @@ Lines cell_table(const Report& report, const CellReport& cell) {
   return lines;
 }
 
+namespace {
+
 /// FLOPs are those of the budget only where every arm spends the same.
 std::string budget_text(const Report& r) {
   std::vector<std::string> budgets;  // each once
@@ -125,7 +128,9 @@ std::string budget_text(const Report& r) {
   return text + ", ";
 }
 
-std::vector<std::string> header(const Report& r) {
+}  // namespace
+
+std::vector<std::string> report_header(const Report& r) {
   std::vector<std::string> lines = {fmt::format("{}{} paired {}; losses in nats per token",
                                                 budget_text(r), r.seeds,
                                                 r.seeds == 1 ? "seed" : "seeds")};
@@ -142,12 +147,10 @@ std::vector<std::string> header(const Report& r) {
         r.builds.size()));
     for (const Build& build : r.builds) lines.push_back("  " + to_string(build));
   }
-  if (!r.final)
-    lines.emplace_back("NOT FINAL: some runs are still to come, so there are no verdicts");
   return lines;
 }
 
-std::vector<std::string> footnotes(const Report& r) {
+std::vector<std::string> report_footnotes(const Report& r) {
   std::vector<std::string> lines = {
       "* lowest along the way: optimistic, since the validation split chose it.",
       "A seed varies initial weights, data order, masks and which stretch of the training split is "
@@ -171,6 +174,8 @@ std::vector<std::string> footnotes(const Report& r) {
   lines.push_back("Runs: " + r.store);
   return lines;
 }
+
+namespace {
 
 /// What a terminal shows a line in: the heading bold, verdicts in their colours.
 std::string_view line_style(const std::vector<std::string>& line, bool heading) {
@@ -211,17 +216,20 @@ std::string render(const Report& report, const std::string& format, bool color) 
   if (format == "json") return to_json(report).dump(2) + "\n";
   if (format == "csv") return csv(report);
   const bool markdown = format == "md";
+  const std::string end = markdown ? "  \n" : "\n";
   std::string out;
-  for (const std::string& line : header(report)) out += line + (markdown ? "  \n" : "\n");
+  for (const std::string& line : report_header(report)) out += line + end;
+  if (!report.final)
+    out += "NOT FINAL: some runs are still to come, so there are no verdicts" + end;
   for (const CellReport& cell : report.cells) {
     const Lines table = cell_table(report, cell);
     out += (markdown ? "\n**" : "\n") + cell.title + (markdown ? "**\n\n" : "\n");
     out += markdown ? markdown_table(table) : text_table(table, color ? line_style : nullptr);
   }
   out += "\n";
-  for (const std::string& line : footnotes(report)) {
+  for (const std::string& line : report_footnotes(report)) {
     if (markdown && line[0] == '*') out += '\\';  // a footnote's mark, no bullet
-    out += line + (markdown ? "  \n" : "\n");
+    out += line + end;
   }
   return out;
 }

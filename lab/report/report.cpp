@@ -73,12 +73,40 @@ std::optional<ComputeEquivalent> equivalent(const StudyRuns& runs, std::size_t c
   return loss ? compute_equivalent(curve, *loss) : std::nullopt;
 }
 
+/// Nothing where the log is not that of the record: it was lost, or made by another build since.
+std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
+  if (!record.ok()) return {};
+  std::vector<CurvePoint> points = read_curve(store.folder(record.id) / "metrics.jsonl");
+  if (points.empty() || points.back().val_loss != record.value("val_loss")) return {};
+  return points;
+}
+
+std::vector<ShareLosses> losses_by_share(const StudyRuns& runs, std::size_t cell) {
+  const std::vector<Level>& shares = runs.study().shares;
+  if (shares.size() < 2) return {};
+  std::vector<ShareLosses> out;
+  for (std::size_t share = 0; share < shares.size(); ++share) {
+    ShareLosses& at = out.emplace_back();
+    if (share > 0) at.share = with(train::Settings{}, shares[share]).budget_share;
+    for (const RunRecord* r : runs_at(runs, cell, 0, share).there)
+      if (const auto loss = r->ok() ? r->value("val_loss") : std::nullopt)
+        at.losses[r->seed] = *loss;
+  }
+  std::sort(out.begin(), out.end(),
+            [](const ShareLosses& a, const ShareLosses& b) { return a.share < b.share; });
+  return out;
+}
+
 ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, const Runs& at) {
   ArmReport out;
   out.name = runs.study().arms[arm].name;
   out.set = runs.study().arms[arm].set;
   out.budget = train::run_budget(settings_at(runs.study(), {cell, arm, 0, 0})).to_string();
-  for (const RunRecord* r : at.there) out.runs.push_back(*r);
+  for (const RunRecord* r : at.there) {
+    out.runs.push_back(*r);
+    std::vector<CurvePoint> curve = curve_of(runs.store(), *r);
+    if (!curve.empty()) out.curves.push_back({r->seed, std::move(curve)});
+  }
   out.missing = at.missing;
   out.diverged = at.count(Status::kDiverged);
   out.failed = at.count(Status::kFailed);
@@ -121,6 +149,7 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
     out.epochs = level.epochs;
     const std::int64_t unique = with(study.base, level).unique_tokens;
     if (unique > 0) out.unique_tokens = unique;
+    out.shares = losses_by_share(runs, cell);
     const Runs first = runs_at(runs, cell, 0, 0);
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
       const Runs at = runs_at(runs, cell, arm, 0);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/runs/curve.h"
 #include "lab/stats/equivalent.h"
 #include "lab/study/speed.h"
 #include "lab/study/study_runs.h"
@@ -18,11 +19,25 @@ struct Spread {
   std::optional<double> mean, sd;
 };
 
+/// How a run of the whole budget went.
+struct RunCurve {
+  std::uint64_t seed = 0;
+  std::vector<CurvePoint> points;
+};
+
+/// What the first arm ends at with another share of the budget: losses by seed, of the runs that
+/// are ok.
+struct ShareLosses {
+  double share = 1;
+  std::map<std::uint64_t, double> losses;
+};
+
 struct ArmReport {
   std::string name;
   Assignments set;
   std::string budget;                  // what it may spend, "500steps"
   std::vector<RunRecord> runs;         // of the whole budget, one a seed that is done or failed
+  std::vector<RunCurve> curves;        // of those that are ok and whose log is still there
   std::vector<std::uint64_t> missing;  // seeds that are not done yet
   std::map<std::string, Spread, std::less<>> metrics;  // of the runs that are ok, by name
   int diverged = 0, failed = 0;
@@ -37,6 +52,7 @@ struct CellReport {
   std::int64_t epochs = 0;
   std::optional<std::int64_t> unique_tokens;
   std::vector<ArmReport> arms;
+  std::vector<ShareLosses> shares;  // of the first arm, ascending; empty where it has one alone
 };
 
 struct Report {
