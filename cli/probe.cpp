@@ -4,10 +4,12 @@
 #include <optional>
 
 #include "cli/options.h"
+#include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
+#include "lab/inspect/probe_html.h"
 #include "lab/inspect/probe_render.h"
 #include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
@@ -36,6 +38,7 @@ const Command& command() {
          "share of the budget spent, of which scheduled rates are a function (default: 1 with "
          "RUN's weights, 0 with initial ones)"},
         {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
+        {"html", "FILE", "", "write a page with pictures, the moments hook by hook"},
     };
     c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
                  "min_lr", "warmup",        "weight_decay",    "beta1",
@@ -106,6 +109,7 @@ int probe_command(int argc, const char* const* argv) {
   // The same file must still be the same text; another one must at least be encoded alike.
   if (run)
     args.given.contains("text") ? require_same_encoding(*run, task) : require_same_data(*run, task);
+  const auto page = open_output(args, "html");
   ProgressLine line;
   const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
                                               options, [&](std::int64_t done, std::int64_t of) {
@@ -118,6 +122,7 @@ int probe_command(int argc, const char* const* argv) {
       run ? args.argument : fmt::format("{}, initial weights", settings.preset),
       regularizers_text(settings), settings.text.empty() ? "the built-in corpus" : corpus.name,
       settings.seed};
+  if (page) finish(*page, lab::render_html(head, probe));
   fmt::print("{}", lab::render(head, probe, args.text("format"), color(stdout)));
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
+#include "lab/inspect/profile_html.h"
 #include "lab/inspect/profile_render.h"
 #include "lab/runs/build.h"
 #include "train/data/language_modelling.h"
@@ -41,6 +42,7 @@ const Command& command() {
         {"trace-events", "N", "20000",
          "events a trace may hold: a few hundred a step, the rest is left out"},
         {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
+        {"html", "FILE", "", "write a page with the roofline and a bar for every row"},
     };
     c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
     c.examples = {"isodrop profile --preset nano",
@@ -75,7 +77,7 @@ int profile_command(int argc, const char* const* argv) {
   const auto cap = static_cast<std::size_t>(args.integer("trace-events", 100, 1'000'000));
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
-  const auto trace = open_output(args, "trace");
+  const auto trace = open_output(args, "trace"), page = open_output(args, "html");
   const train::LanguageModelling corpus(settings.text.empty() ? train::random_corpus(settings)
                                                               : train::load_corpus(settings));
   for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);
@@ -87,6 +89,7 @@ int profile_command(int argc, const char* const* argv) {
       fmt::format("{}, B {}, T {}", settings.preset, settings.batch, settings.block_size),
       std::ssize(profile.arms[0].samples), lab::environment(settings.threads)};
   if (trace) finish(*trace, lab::trace_json(profile));
+  if (page) finish(*page, lab::render_html(head, profile, tables));
   if (args.text("format") == "json") {
     fmt::print("{}\n", lab::to_json(head, profile, tables).dump(2));
     return 0;

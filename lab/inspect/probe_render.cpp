@@ -65,7 +65,9 @@ std::string number(const std::optional<Estimate>& e) {
                      std::max(0, decimals));
 }
 
-Lines table(const Probe& probe) {
+}  // namespace
+
+Lines probe_table(const Probe& probe) {
   Lines lines = {{"value", "mode", "mean", "variance", "skewness", "kurtosis", "variance ratio",
                   "W1", "acting"}};
   for (const ProbePoint& p : probe.points) {
@@ -81,7 +83,7 @@ Lines table(const Probe& probe) {
   return lines;
 }
 
-std::vector<std::string> header(const ProbeHead& head, const Probe& probe) {
+std::vector<std::string> probe_header(const ProbeHead& head, const Probe& probe) {
   return {fmt::format("{}; {}", head.model, head.regularizers),
           fmt::format("{} tokens of {} ({} × {} windows of {}), the same in both modes; "
                       "{} masks, seed {}; rates as at {:g} of the budget",
@@ -89,7 +91,7 @@ std::vector<std::string> header(const ProbeHead& head, const Probe& probe) {
                       probe.rows, probe.time, probe.masks, head.seed, probe.progress)};
 }
 
-std::vector<std::string> footnotes(const Probe& probe) {
+std::vector<std::string> probe_footnotes(const Probe& probe) {
   std::vector<std::string> lines = {
       "A row is what a hook returns; → the product behind it, before any activation. attn_weights: "
       "of the keys a query may see.",
@@ -107,6 +109,8 @@ std::vector<std::string> footnotes(const Probe& probe) {
         sampled);
   return lines;
 }
+
+namespace {
 
 std::string csv(const Json& probe) {
   std::string out = "site,value,layer,acting,values,sampled";
@@ -145,12 +149,12 @@ std::string render(const ProbeHead& head, const Probe& probe, const std::string&
   const bool markdown = format == "md";
   const char* end = markdown ? "  \n" : "\n";
   std::string out;
-  for (const std::string& line : header(head, probe)) out += line + end;
+  for (const std::string& line : probe_header(head, probe)) out += line + end;
   out += '\n';
-  out += markdown ? markdown_table(table(probe))
-                  : text_table(table(probe), color ? line_style : nullptr);
+  out += markdown ? markdown_table(probe_table(probe))
+                  : text_table(probe_table(probe), color ? line_style : nullptr);
   out += '\n';
-  for (const std::string& line : footnotes(probe)) out += line + end;
+  for (const std::string& line : probe_footnotes(probe)) out += line + end;
   return out;
 }
 

@@ -112,32 +112,40 @@ std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& ta
 
 }  // namespace
 
+std::vector<std::string> profile_header(const ProfileHead& head, const Profile& profile) {
+  const Roof& roof = profile.roof;
+  return {
+      fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads", head.what,
+                  profile.progress, head.environment["cpu"].get<std::string>(),
+                  head.environment["isa"].get<std::string>(), head.environment["threads"].dump()),
+      fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind "
+                  "at {:.1f} FLOP/B",
+                  roof.gflops, roof.gbps, roof.gflops / roof.gbps)};
+}
+
+std::string profile_footnote(const ProfileHead& head) {
+  return fmt::format(
+      "Times are means over the middle half of {} steps, so that they add up; quartiles are over "
+      "all of\nthem. Of roof: the least time at the measured peaks, all bytes from memory, over "
+      "the "
+      "time taken;\nabove 100 % where the caches, which are faster, held the data.",
+      head.steps);
+}
+
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
-  const Roof& roof = profile.roof;
-  std::string out =
-      fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads\n", head.what,
-                  profile.progress, head.environment["cpu"].get<std::string>(),
-                  head.environment["isa"].get<std::string>(), head.environment["threads"].dump());
-  out += fmt::format(
-      "measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind at {:.1f} "
-      "FLOP/B\n",
-      roof.gflops, roof.gbps, roof.gflops / roof.gbps);
+  std::string out;
+  for (const std::string& line : profile_header(head, profile)) out += line + "\n";
   const std::size_t width = name_width(tables);
   for (const ProfileTable& t : tables) {
-    out +=
-        fmt::format("\n{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s = {:.0f} % of peak\n",
-                    t.arm, t.plain_ms, t.tokens_per_second, t.gflops, 100 * t.gflops / roof.gflops);
+    out += fmt::format(
+        "\n{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s = {:.0f} % of peak\n", t.arm,
+        t.plain_ms, t.tokens_per_second, t.gflops, 100 * t.gflops / profile.roof.gflops);
     out += table_text(t, width);
     out += fmt::format("what profiling costs: {}\n", percent(t.overhead));
   }
   if (tables.size() == 2) out += tax_text(profile, tables, width);
-  out += fmt::format(
-      "\nTimes are means over the middle half of {} steps, so that they add up; quartiles are over "
-      "all of\nthem. Of roof: the least time at the measured peaks, all bytes from memory, over "
-      "the "
-      "time taken;\nabove 100 % where the caches, which are faster, held the data.\n",
-      head.steps);
+  out += "\n" + profile_footnote(head) + "\n";
   return out;
 }
 

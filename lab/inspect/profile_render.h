@@ -28,6 +28,10 @@ std::string render_text(const ProfileHead& head, const Profile& profile,
 nlohmann::ordered_json to_json(const ProfileHead& head, const Profile& profile,
                                const std::vector<ProfileTable>& tables);
 
+// What text and page have in common.
+std::vector<std::string> profile_header(const ProfileHead& head, const Profile& profile);
+std::string profile_footnote(const ProfileHead& head);
+
 /// Events of a trace that only name an arm.
 inline constexpr std::size_t kTraceNames = 2;
 

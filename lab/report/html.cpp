@@ -126,7 +126,7 @@ std::string render_html(const Report& report) {
   for (const CellReport& cell : report.cells)
     page.sections.push_back({cell.title, cell_table(report, cell), cell_pictures(report, cell)});
   if (std::vector<Picture> all = report_pictures(report); !all.empty())
-    page.sections.push_back({"All tables together", {}, std::move(all)});
+    page.sections.push_back({"Across the tables", {}, std::move(all)});
   page.footnotes = report_footnotes(report);
   page.csv = render(report, "csv", false);
   return to_html(page);

@@ -70,11 +70,13 @@ function addTable(parent, lines, title) {
   box.setAttribute('role', 'region');
   box.setAttribute('aria-label', 'Table: ' + title);
   const table = add(box, 'table'), head = add(add(table, 'thead'), 'tr'), body = add(table, 'tbody');
-  for (const name of lines[0]) add(head, 'th', name, {scope: 'col'});
+  // Columns of words to the left, of numbers to the right.
+  const words = lines[0].map((_, i) => lines.slice(1).some(line => /^[a-z→]/i.test(line[i])) ? 'words ' : '');
+  lines[0].forEach((name, i) => add(head, 'th', name, {scope: 'col', className: words[i]}));
   for (const line of lines.slice(1)) {
     const row = add(body, 'tr');
-    line.forEach((text, i) => i === 0 ? add(row, 'th', text, {scope: 'row', title: text})
-                                      : add(row, 'td', text, {className: kVerdicts[text] ?? ''}));
+    line.forEach((text, i) => i === 0 ? add(row, 'th', text, {scope: 'row', title: text, className: 'words'})
+                                      : add(row, 'td', text, {className: words[i] + (kVerdicts[text] ?? '')}));
   }
 }
 

@@ -62,7 +62,7 @@ function datasetsOf(picture, series, index) {
               data: marks.map(m => point(m, m.lo === null || m.hi === null ? null : [m.lo, m.hi]))});
   const line = series.drawn === 'line', many = line && marks.length > 12;
   out.push({...common, type: 'line', leads: true, showLine: line, borderDash: series.dashed ? [6, 4] : [],
-            borderWidth: series.quiet ? 1 : 2, pointStyle: kShapes[series.colour % kShapes.length],
+            borderWidth: series.quiet ? 1 : 2, pointStyle: many ? 'line' : kShapes[series.colour % kShapes.length],
             pointRadius: many ? 0 : series.quiet ? 2.5 : line ? 3.5 : 5, pointHoverRadius: 6, pointHitRadius: 8,
             backgroundColor: series.quiet ? colour + '80' : colour,
             borderColor: series.quiet ? colour + '90' : colour, spanGaps: false,
@@ -84,8 +84,13 @@ function scaleOf(axis, isPlaces, picture, narrow) {
   const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
                  title: {display: axis.label !== '', text: axis.label, color: css('soft')},
                  ticks: {color: css('soft')}};
+  if (axis.log)  // a name for every power of ten
+    scale.ticks.callback = value => (Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6) ? number(value) : '');
   if (!isPlaces) {
+    scale.beginAtZero = picture.series.some(series => series.drawn === 'bars');
     scale.grace = '4%';
+    scale.suggestedMin = picture.shade?.from ?? picture.rule ?? undefined;
+    scale.suggestedMax = picture.shade?.to ?? picture.rule ?? undefined;
     return scale;
   }
   scale.reverse = picture.horizontal;
@@ -138,8 +143,16 @@ function toggle(chart, index, visible) {
   chart.update();
 }
 
+/** An entry for every series, dashed where its line is. */
+function legendItems(chart) {
+  return Chart.defaults.plugins.legend.labels.generateLabels(chart)
+    .filter(item => chart.data.datasets[item.datasetIndex].leads)
+    .map(item => ({...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash}));
+}
+
 function heightOf(picture) {
-  return picture.horizontal ? 110 + 46 * Math.max(1, picture.at.ticks.length) : 340;
+  const rows = picture.at.ticks.length;
+  return picture.horizontal ? 140 + (rows > 6 ? 32 : 46) * Math.max(1, rows) : 340;
 }
 
 /** Draws into a canvas. REQUIRES: the canvas is in the document. */
@@ -168,7 +181,8 @@ function draw(canvas, picture) {
         legend: {
           display: one, position: 'bottom',
           labels: {color: css('ink'), usePointStyle: true, boxWidth: 9, boxHeight: 9,
-                   filter: (item, data) => data.datasets[item.datasetIndex].leads},
+                   pointStyleWidth: datasets.some(dataset => dataset.pointStyle === 'line') ? 24 : undefined,
+                   generateLabels: chart => legendItems(chart)},
           onClick: (event, item, legend) =>
             toggle(legend.chart, legend.chart.data.datasets[item.datasetIndex].series, item.hidden),
         },
