@@ -5,6 +5,9 @@
 
 #include <sstream>
 
+#include "lab/inspect/probe_html.h"
+#include "tests/page_data.h"
+
 namespace {
 
 using nlohmann::json;
@@ -144,6 +147,32 @@ TEST(ProbeRender, Json) {
          {"histogram",
           {{"lo", 0}, {"hi", 0}, {"evaluation", json::array()}, {"training", json::array()}}}}}}};
   EXPECT_EQ(json::parse(rendered("json")), expected) << rendered("json");
+}
+
+TEST(ProbeRender, ThePageHasTheTableAndEveryFigure) {
+  const json page = tests::page_data(lab::render_html(kHead, made_up()));
+  EXPECT_EQ(page["facts"][0], kHeading);
+  EXPECT_EQ(page["facts"][1], kData);
+  EXPECT_EQ(page["answer"],
+            "Between training and evaluation the variance differs most at h.3.mlp: 1.1113 × in "
+            "training.");
+  EXPECT_EQ(page["sections"][1]["table"], json(lab::probe_table(made_up())));
+  EXPECT_EQ(page["csv"], rendered("csv"));
+  const json ratio = tests::picture_of(page, 0, "variance-ratio");
+  EXPECT_EQ(ratio["rule"], 1);
+  EXPECT_EQ(ratio["at"]["ticks"], (json::array({{0.0, "h.3.mlp"}, {1.0, "→ h.0.attn.c_attn"}})));
+  ASSERT_EQ(ratio["series"].size(), 1U) << "unknown behind it";
+  const json& mark = ratio["series"][0]["marks"][0];
+  EXPECT_EQ(mark[1], 1.1113);
+  EXPECT_NEAR(mark[2].get<double>(), 1.1111, 1e-12);
+  EXPECT_NEAR(mark[3].get<double>(), 1.1115, 1e-12);
+  EXPECT_EQ(mark[4], (json{"± 0.0002", "dropout:0.1"}));
+  const json variance = tests::picture_of(page, 0, "variance");
+  EXPECT_EQ(variance["series"][0]["marks"][0][1], 2.25);
+  EXPECT_EQ(variance["series"][1]["marks"][0][1], 2.5);
+  EXPECT_EQ(variance["series"][1]["marks"][0][4][0], "h.3.mlp");
+  EXPECT_EQ(tests::picture_of(page, 0, "kurtosis")["series"][0]["marks"].size(), 1U)
+      << "what is not known has no mark";
 }
 
 }  // namespace

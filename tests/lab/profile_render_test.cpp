@@ -6,7 +6,9 @@
 #include <cmath>
 #include <sstream>
 
+#include "lab/inspect/profile_html.h"
 #include "tests/lab/four_steps.h"
+#include "tests/page_data.h"
 
 namespace lab {
 namespace {
@@ -205,6 +207,48 @@ TEST(ProfileRender, TraceOfEverySlice) {
                          slice("optimizer", "step", 0.503, 0.004),
                          slice("step", "step", 0.5, 0.007)};
   EXPECT_EQ(trace["traceEvents"], expected) << trace["traceEvents"].dump(1);
+}
+
+TEST(ProfileRender, ThePageOfOneArmStacksItsPasses) {
+  const MadeUp m;
+  const json page = tests::page_data(render_html(kHead, m.profile, m.first()));
+  EXPECT_EQ(page["answer"],
+            "A step of a takes 20.000 ms, 2 % of the FMA peak; most of it, 50 %, is matmul.");
+  const json& table = page["sections"][1]["table"];
+  EXPECT_EQ(table[1], (json{"matmul", "4", "5.000", "7.500", "12.500", "8.750 to 31.250", "50.0 %",
+                            "0.96", "0.0048", "200", "1 %"}));
+  EXPECT_EQ(table[3],
+            (json{"data", "2", "–", "–", "2.000", "1.000 to 1.500", "8.0 %", "–", "–", "–", "–"}));
+  const json bars = tests::picture_of(page, 0, "bars");
+  EXPECT_EQ(bars["at"]["ticks"][0], (json::array({0.0, "matmul"})));
+  ASSERT_EQ(bars["series"].size(), 3U);
+  EXPECT_EQ(bars["series"][0]["marks"][0][1], 5);
+  EXPECT_NEAR(bars["series"][1]["marks"][0][1].get<double>(), 7.5, 1e-12);
+  EXPECT_EQ(bars["series"][1]["stack"], "step");
+  EXPECT_EQ(bars["series"][2]["marks"].size(), 3U) << "optimizer, data, untracked";
+}
+
+TEST(ProfileRender, ThePageHasTheRooflineAndTwoArmsBesideEachOther) {
+  const MadeUp m;
+  const json page = tests::page_data(render_html(kHead, m.profile, m.tables));
+  const json bars = tests::picture_of(page, 0, "bars");
+  ASSERT_EQ(bars["series"].size(), 2U);
+  EXPECT_EQ(bars["series"][0]["marks"][0][1], 12.5);
+  EXPECT_EQ(bars["series"][1]["marks"][0][1], 14);
+  EXPECT_EQ(bars["at"]["ticks"].size(), 5U) << "a row of one arm alone, too";
+  const json roofline = tests::picture_of(page, 0, "roofline");
+  EXPECT_TRUE(roofline["at"]["log"].get<bool>());
+  const json& roof = roofline["series"][0]["marks"];
+  ASSERT_EQ(roof.size(), 3U);
+  EXPECT_EQ(roof[1][0], 10) << "where both bind";
+  EXPECT_EQ(roof[1][1], 100);
+  EXPECT_NEAR(roof[0][1].get<double>(), 10 * roof[0][0].get<double>(), 1e-9);
+  EXPECT_EQ(roof[2][1], 100);
+  const ProfilePart& forward = m.tables[0].rows[0].forward;
+  const json& point = roofline["series"][1]["marks"][0];
+  EXPECT_NEAR(point[0].get<double>(), *forward.intensity(), 1e-9);
+  EXPECT_NEAR(point[1].get<double>(), *forward.gflops(), 1e-9);
+  EXPECT_EQ(point[4][0], "matmul");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "lab/study/arm.h"
+#include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 
@@ -454,6 +455,46 @@ TEST_F(ReportTest, WhatAnArmIsWorthComesFromTheBaselinesCurve) {
   // A curve with a hole says nothing.
   put(0, 0, 1, {9}, [](RunRecord& x) { x.status = Status::kDiverged; });
   EXPECT_FALSE(report().cells[0].arms[1].equivalent);
+}
+
+TEST_F(ReportTest, SharesHaveTheBaselinesLossesBySeed) {
+  EXPECT_TRUE(report().cells[0].shares.empty()) << "one budget alone";
+  study.shares = share_levels({0.5, 2});
+  put_all();
+  put(0, 0, 1, {2.5, 2.75});
+  put(0, 0, 2, {1.5}, [](RunRecord& r) {
+    r.status = Status::kDiverged;
+    r.values = {{"diverged_at", 7}};
+  });
+  const auto shares = report().cells[0].shares;
+  ASSERT_EQ(shares.size(), 3U);
+  EXPECT_EQ(shares[0].share, 0.5);
+  EXPECT_EQ(shares[0].losses, (std::map<std::uint64_t, double>{{1, 2.5}, {2, 2.75}}));
+  EXPECT_EQ(shares[1].share, 1);
+  EXPECT_EQ(shares[1].losses.at(3), 2.2);
+  EXPECT_EQ(shares[2].share, 2);
+  EXPECT_TRUE(shares[2].losses.empty());
+}
+
+TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
+  put_all();
+  const StudyRuns runs(study, store, true);
+  const auto log = [&](std::uint64_t seed, const std::string& text) {
+    folder.write("runs/" + runs.id({0, 0, 0, seed}) + "/metrics.jsonl", text);
+  };
+  const std::string first = R"({"step":1,"flops":1e9,"train_loss":3.5,"val_loss":null})";
+  log(1, first + "\n" + R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":2.0})");
+  log(2, R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":2.0})");  // the record says 2.1
+  const Report r = report();
+  ASSERT_EQ(r.cells[0].arms[0].curves.size(), 1U);
+  const RunCurve& curve = r.cells[0].arms[0].curves[0];
+  EXPECT_EQ(curve.seed, 1U);
+  ASSERT_EQ(curve.points.size(), 2U);
+  EXPECT_FALSE(curve.points[0].val_loss);
+  EXPECT_EQ(curve.points[1].flops, 2e9);
+  EXPECT_TRUE(r.cells[0].arms[1].curves.empty()) << "no log, no curve";
+  log(3, "{");
+  EXPECT_ERROR(report(), "metrics.jsonl, line 1");
 }
 
 TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {

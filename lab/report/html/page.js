@@ -51,13 +51,17 @@ function csvOf(picture) {
   return rows.map(row => row.map(csvField).join(',') + '\r\n').join('');
 }
 
-/** With the title, which on the page stands above the canvas. */
+/** With the title, which on the page stands above the canvas, and fine enough for a slide. */
 function pngOf(chart) {
-  chart.options.plugins.title.display = true;
-  chart.update('none');
+  const change = (title, pixels) => {
+    chart.options.plugins.title.display = title;
+    chart.options.devicePixelRatio = pixels;
+    chart.resize();
+    chart.update('none');
+  };
+  change(true, Math.max(2, window.devicePixelRatio));
   const url = chart.toBase64Image('image/png');
-  chart.options.plugins.title.display = false;
-  chart.update('none');
+  change(false, undefined);
   return url;
 }
 
@@ -151,7 +155,13 @@ function start() {
   const wanted = ['light', 'dark'].find(name => location.search.includes(name)) ?? null;
   theme(wanted);
   kSystem.addEventListener('change', () => { if (chosen === null) theme(null); });
-  window.addEventListener('beforeprint', () => show('light'));  // ink on paper
+  window.addEventListener('beforeprint', () => {  // ink on paper, as fine as that, two beside each other
+    show('light');
+    for (const {chart, picture} of charts) {
+      chart.options.devicePixelRatio = 3;
+      chart.resize(440, picture.horizontal ? heightOf(picture) : 300);
+    }
+  });
   window.addEventListener('afterprint', () => theme(chosen));
   if (location.search.includes('selftest')) selftest();
 }

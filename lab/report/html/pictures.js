@@ -147,7 +147,7 @@ function toggle(chart, index, visible) {
 function legendItems(chart) {
   return Chart.defaults.plugins.legend.labels.generateLabels(chart)
     .filter(item => chart.data.datasets[item.datasetIndex].leads)
-    .map(item => ({...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash}));
+    .map(item => (item.pointStyle === 'line' ? {...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash} : item));
 }
 
 function heightOf(picture) {
