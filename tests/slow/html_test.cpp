@@ -2,6 +2,7 @@
 // says what it found in the document. Skipped where Chromium is not installed.
 #include <gtest/gtest.h>
 
+#include "lab/report/html/page.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/page_data.h"
 #include "tests/train/small_corpus.h"
@@ -104,19 +105,11 @@ class HtmlInChromium : public testing::Test {
 
 TEST_F(HtmlInChromium, AComparison) {
   const Words args = {
-      "compare",  "--text",
-      "text.txt", "--preset",
-      "tiny",     "--n-embd",
-      "16",       "--batch",
-      "4",        "--block-size",
-      "16",       "--budget",
-      "40steps",  "--seeds",
-      "3",        "--epochs",
-      "1,4",      "--equivalent",
-      "--out",    "cmp",
-      "--arm",    "none",
-      "--arm",    "<script>throw 1</script>: dropout=0.1",
-      "--arm",    "b: dropout=0.3"};
+      "compare", "--text",        "text.txt", "--preset",     "tiny",  "--n-embd",
+      "16",      "--batch",       "4",        "--block-size", "16",    "--budget",
+      "40steps", "--seeds",       "3",        "--epochs",     "1,4",   "--equivalent",
+      "--out",   "cmp",           "--arm",    "none",         "--arm", "a: dropout=0.1",
+      "--arm",   "b: dropout=0.3"};
   const Result result = isodrop(args, folder.path());
   ASSERT_EQ(result.code, 0) << describe(args, result);
   const Json data = page_data(folder.read("cmp/report.html"));
@@ -145,6 +138,21 @@ TEST_F(HtmlInChromium, AProbeAndAProfile) {
                 .code,
             0);
   expect_whole("two.html", "&dark", "dark");
+}
+
+// Markup wherever text may stand: shown, never obeyed.
+TEST_F(HtmlInChromium, UntrustedText) {
+  const std::string evil =
+      "</script><script>throw 1</script><img src=x onerror=\"throw 2\"><!--'\"&lt;";
+  lab::Picture picture{evil, evil, evil, {evil, false, {{0, evil}}}, {evil}};
+  picture.series = {{evil}, {evil}};
+  for (lab::Series& series : picture.series) series.marks = {{0, 1, 0.5, 2, {evil}}, {0, 2}};
+  const std::vector<std::string> line = {evil, evil};
+  const lab::Page page{evil,   evil, {evil, evil}, {evil}, {{evil, {line, line}, {picture}}},
+                       {evil}, evil};
+  folder.write("evil.html", lab::to_html(page));
+  expect_whole("evil.html", "&light", "light");
+  EXPECT_EQ(selftest("evil.html", "")["text"].get<std::string>().find(evil), 0U) << "as it is";
 }
 
 }  // namespace

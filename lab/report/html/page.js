@@ -203,6 +203,7 @@ function selftest() {
     problems.push(String(error));
   }
   const result = {problems, pictures, theme: document.documentElement.dataset.theme,
-                  tables: document.querySelectorAll('tbody tr').length, scripts: document.scripts.length};
+                  tables: document.querySelectorAll('tbody tr').length,
+                  text: document.querySelector('h1').textContent, scripts: document.scripts.length};
   add(document.body, 'pre', JSON.stringify(result), {id: 'selftest'});
 }
