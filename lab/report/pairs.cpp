@@ -11,7 +11,7 @@ std::vector<PairOfRuns> pairs(const CellReport& cell, const ArmReport& arm) {
   for (const RunRecord& a : arm.runs)
     for (const RunRecord& b : cell.arms.front().runs) {
       if (a.seed != b.seed || !a.ok() || !b.ok()) continue;
-      const auto mine = a.value("val_loss"), theirs = b.value("val_loss");
+      const auto mine = a.value(kJudged), theirs = b.value(kJudged);
       if (mine && theirs) out.push_back({a.seed, *theirs, *mine});
     }
   return out;
@@ -45,8 +45,6 @@ std::string difference_caption(const Report& report) {
   if (report.final) text += fmt::format(" Bars: {:.6g} % intervals.", 100 * ci_level(report.rules));
   return text;
 }
-
-std::string report_loss_label(const Report&) { return "validation loss (nats per token)"; }
 
 std::vector<std::string> seed_lines(const std::vector<std::pair<std::uint64_t, double>>& values) {
   constexpr std::size_t kInALine = 4, kMost = 16;

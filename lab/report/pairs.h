@@ -4,12 +4,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lab/report/html/page.h"
 #include "lab/report/report.h"
 
 namespace lab {
+
+/// The figure that is compared, and how an axis calls it.
+inline constexpr std::string_view kJudged = "val_loss",
+                                  kJudgedLabel = "validation loss (nats per token)";
 
 /// The same seed with the first arm and with another one.
 struct PairOfRuns {
@@ -27,8 +32,6 @@ std::optional<Mark> difference_mark(const CellReport& cell, const ArmReport& arm
 
 /// What the interval and the shade are.
 std::string difference_caption(const Report& report);
-/// Of an axis of losses that are judged.
-std::string report_loss_label(const Report& report);
 
 /// "seed 1: 0.9079", so many in a line; nothing for more seeds than a pointer's box has room for.
 std::vector<std::string> seed_lines(const std::vector<std::pair<std::uint64_t, double>>& values);

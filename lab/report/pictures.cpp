@@ -86,7 +86,7 @@ std::optional<Picture> forest_picture(const Report& report, const CellReport& ce
   return p;
 }
 
-std::optional<Picture> slopes_picture(const Report& report, const CellReport& cell) {
+std::optional<Picture> slopes_picture(const Report&, const CellReport& cell) {
   constexpr double kApart = 2.5;  // of two pairs; the two ends of one: 1
   const std::string& first = cell.arms.front().name;
   Picture p{"slopes", fmt::format("Seed by seed, from {} to each arm", first)};
@@ -94,7 +94,7 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
       "A line is a seed: its validation loss at the end with {} and with the arm. Lines that fall "
       "are seeds in which the arm is better.",
       first);
-  p.value.label = report_loss_label(report);
+  p.value.label = kJudgedLabel;
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
     const double at = kApart * static_cast<double>(arm - 1);
     p.at.ticks.emplace_back(at, first);

@@ -77,7 +77,10 @@ std::optional<ComputeEquivalent> equivalent(const StudyRuns& runs, std::size_t c
 std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
   if (!record.ok()) return {};
   std::vector<CurvePoint> points = read_curve(store.folder(record.id) / "metrics.jsonl");
-  if (points.empty() || points.back().val_loss != record.value("val_loss")) return {};
+  std::optional<double> lowest;
+  for (const CurvePoint& p : points)
+    if (p.val_loss && (!lowest || *p.val_loss < *lowest)) lowest = p.val_loss;
+  if (lowest != record.value("best_val_loss")) points.clear();
   return points;
 }
 

@@ -483,13 +483,14 @@ TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
     folder.write("runs/" + runs.id({0, 0, 0, seed}) + "/metrics.jsonl", text);
   };
   const std::string first = R"({"step":1,"flops":1e9,"train_loss":3.5,"val_loss":null})";
-  log(1, first + "\n" + R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":2.0})");
-  log(2, R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":2.0})");  // the record says 2.1
+  log(1, first + "\n" + R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":1.75})" + "\n" +
+             R"({"step":3,"flops":3e9,"train_loss":2.5,"val_loss":2.0})");
+  log(2, R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":2.1})");  // the record's best is 1.85
   const Report r = report();
   ASSERT_EQ(r.cells[0].arms[0].curves.size(), 1U);
   const RunCurve& curve = r.cells[0].arms[0].curves[0];
   EXPECT_EQ(curve.seed, 1U);
-  ASSERT_EQ(curve.points.size(), 2U);
+  ASSERT_EQ(curve.points.size(), 3U);
   EXPECT_FALSE(curve.points[0].val_loss);
   EXPECT_EQ(curve.points[1].flops, 2e9);
   EXPECT_TRUE(r.cells[0].arms[1].curves.empty()) << "no log, no curve";

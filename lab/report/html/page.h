@@ -16,7 +16,7 @@
 namespace lab {
 
 struct PlotAxis {
-  std::string label;  // with the unit
+  std::string label = {};  // with the unit
   bool log = false;
   std::vector<std::pair<double, std::string>> ticks = {};  // only these, by name; empty: numbers
 };
@@ -50,10 +50,10 @@ struct Shade {
 };
 
 struct Picture {
-  std::string id;       // in names of files: "forest"
-  std::string title;    // what it shows
-  std::string caption;  // how to read it
-  PlotAxis at, value;
+  std::string id;            // in names of files: "forest"
+  std::string title;         // what it shows
+  std::string caption = {};  // how to read it
+  PlotAxis at = {}, value = {};
   bool horizontal = false;  // places stand below each other, values run to the right
   std::optional<Shade> shade = {};
   std::optional<double> rule = {};  // a line at this value
