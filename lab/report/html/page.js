@@ -110,7 +110,11 @@ function build(page, root) {
     const box = add(root, 'div', null, {className: 'missing'});
     box.setAttribute('role', 'status');
     add(box, 'strong', page.missing[0]);
-    if (page.missing.length > 1) list(box, page.missing.slice(1));
+    if (page.missing.length > 1) {
+      const details = add(box, 'details', null, {open: page.missing.length < 8});
+      add(details, 'summary', 'which');
+      list(details, page.missing.slice(1));
+    }
   }
   add(root, 'p', page.answer, {className: 'answer'});
   list(root, page.facts, 'facts');
