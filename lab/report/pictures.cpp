@@ -64,7 +64,7 @@ std::vector<Picture> report_pictures(const Report& report) {
 std::optional<Picture> forest_picture(const Report& report, const CellReport& cell) {
   Picture p{"forest", fmt::format("Difference to {}", cell.arms.front().name)};
   p.caption = difference_caption(report) + " Small points: single seeds.";
-  p.value.label = "difference (nats per token; left of 0 is better)";
+  p.value.label = "nats per token (left of 0: better)";
   p.horizontal = true;
   p.shade = {-report.rules.margin, report.rules.margin};
   p.rule = 0;
@@ -119,7 +119,7 @@ std::optional<Picture> cells_picture(const Report& report) {
                                  report.cells.front().arms.front().name)};
   p.caption = difference_caption(report);
   p.at = cell_axis(report);
-  p.value.label = "difference (nats per token; below 0 is better)";
+  p.value.label = "nats per token (below 0: better)";
   p.shade = {-report.rules.margin, report.rules.margin};
   p.rule = 0;
   const std::size_t arms = report.cells.front().arms.size();

@@ -249,6 +249,10 @@ TEST(ProfileRender, ThePageHasTheRooflineAndTwoArmsBesideEachOther) {
   EXPECT_NEAR(point[0].get<double>(), *forward.intensity(), 1e-9);
   EXPECT_NEAR(point[1].get<double>(), *forward.gflops(), 1e-9);
   EXPECT_EQ(point[4][0], "matmul");
+  const ProfilePart& backward = m.tables[0].rows[0].backward;
+  EXPECT_EQ(roofline["series"][2]["name"], "a, backward");
+  EXPECT_NEAR(roofline["series"][2]["marks"][0][0].get<double>(), *backward.intensity(), 1e-9);
+  EXPECT_NEAR(roofline["series"][2]["marks"][0][1].get<double>(), *backward.gflops(), 1e-9);
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ class HtmlInChromium : public testing::Test {
         }
         EXPECT_EQ(is["marks"], Json(wanted)) << "in the area of the picture";
         EXPECT_EQ(is["entries"], picture["series"].size()) << "of the legend";
-        EXPECT_GE(is["hover"].size(), 2U);
+        ASSERT_GE(is["hover"].size(), 2U);
         EXPECT_EQ(is["hover"][0], picture["series"][0]["name"]);
         EXPECT_GE(is["before"], 1);
         EXPECT_EQ(is["off"], 0) << "the legend switches";

@@ -161,9 +161,10 @@ function start() {
   kSystem.addEventListener('change', () => { if (chosen === null) theme(null); });
   window.addEventListener('beforeprint', () => {  // ink on paper, as fine as that, two beside each other
     show('light');
-    for (const {chart, picture} of charts) {
+    for (const {chart, picture, canvas} of charts) {
+      const wide = canvas.closest('figure').matches(':last-child:nth-child(odd)');  // as in report.css
       chart.options.devicePixelRatio = 3;
-      chart.resize(440, picture.horizontal ? heightOf(picture) : 300);
+      chart.resize(wide ? 880 : 440, picture.horizontal ? heightOf(picture) : 300);
     }
   });
   window.addEventListener('afterprint', () => theme(chosen));

@@ -82,7 +82,7 @@ function wrapped(text, width) {
 
 function scaleOf(axis, isPlaces, picture, narrow) {
   const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
-                 title: {display: axis.label !== '', text: wrapped(axis.label, narrow ? 34 : 50), color: css('soft')},
+                 title: {display: axis.label !== '', text: wrapped(axis.label, narrow || !isPlaces && !picture.horizontal ? 34 : 50), color: css('soft')},
                  ticks: {color: css('soft')}};
   if (axis.log)  // a name for every power of ten
     scale.ticks.callback = value => (Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6) ? number(value) : '');
