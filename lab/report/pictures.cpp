@@ -97,8 +97,7 @@ std::optional<Picture> slopes_picture(const Report&, const CellReport& cell) {
   p.value.label = kJudgedLabel;
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
     const double at = kApart * static_cast<double>(arm - 1);
-    p.at.ticks.emplace_back(at, first);
-    p.at.ticks.emplace_back(at + 1, cell.arms[arm].name);
+    p.at.ticks.emplace_back(at + 0.5, first + " → " + cell.arms[arm].name);
     Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
     for (const PairOfRuns& pair : pairs(cell, cell.arms[arm])) {
       const std::vector<std::string> note = {fmt::format(

@@ -207,6 +207,7 @@ TEST(Html, ASlopeForEverySeedThatBothHave) {
   EXPECT_EQ(marks[0][1], 2.0);
   EXPECT_EQ(marks[1][1], 1.5);
   EXPECT_TRUE(marks[2][1].is_null());
+  EXPECT_EQ(slopes["at"]["ticks"], (nlohmann::json::array({{0.5, "none → b"}})));
   EXPECT_EQ(marks[3][1], 3.0);
   EXPECT_EQ(marks[4][4][0], "seed 3: 3.0000 → 2.7500 (-0.2500)");
   EXPECT_LT(marks[0][0], marks[1][0]);

@@ -75,7 +75,9 @@ function addTable(parent, lines, title) {
   box.setAttribute('aria-label', 'Table: ' + title);
   const table = add(box, 'table'), head = add(add(table, 'thead'), 'tr'), body = add(table, 'tbody');
   // Columns of words to the left, of numbers to the right.
-  const words = lines[0].map((_, i) => lines.slice(1).some(line => /^[a-z→]/i.test(line[i])) ? 'words ' : '');
+  const any = (i, is) => lines.slice(1).some(line => is(line[i]));
+  const words = lines[0].map((_, i) => (any(i, text => /^[a-z→]/i.test(text)) ? 'words ' : '') +
+                                       (any(i, text => text.length > 20) ? 'long ' : ''));
   lines[0].forEach((name, i) => add(head, 'th', name, {scope: 'col', className: words[i]}));
   for (const line of lines.slice(1)) {
     const row = add(body, 'tr');
@@ -116,7 +118,7 @@ function build(page, root) {
       list(details, page.missing.slice(1));
     }
   }
-  add(root, 'p', page.answer, {className: 'answer'});
+  add(root, 'p', page.answer, {className: page.answer.length > 240 ? 'answer long' : 'answer'});
   list(root, page.facts, 'facts');
   page.sections.forEach((section, i) => {
     if (section.title) add(root, 'h2', section.title);
