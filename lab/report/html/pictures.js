@@ -83,7 +83,8 @@ function wrapped(text, width) {
 
 function scaleOf(axis, isPlaces, picture, narrow) {
   const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
-                 title: {display: axis.label !== '', text: wrapped(axis.label, narrow || !isPlaces && !picture.horizontal ? 34 : 50), color: css('soft')},
+                 title: {display: axis.label !== '', color: css('soft'),
+                         text: wrapped(axis.label, narrow || !isPlaces && !picture.horizontal ? 34 : 50)},
                  ticks: {color: css('soft')}};
   if (axis.log)  // a name for every power of ten
     scale.ticks.callback = value => (Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6) ? number(value) : '');
@@ -97,7 +98,8 @@ function scaleOf(axis, isPlaces, picture, narrow) {
   scale.reverse = picture.horizontal;
   if (axis.ticks.length === 0) return scale;
   const places = axis.ticks.map(tick => tick[0]).sort((a, b) => a - b);
-  const room = 0.5 * Math.min(...places.slice(1).map((place, i) => place - places[i]), places.length > 1 ? Infinity : 1);
+  const gaps = places.slice(1).map((place, i) => place - places[i]);
+  const room = gaps.length > 0 ? 0.5 * Math.min(...gaps) : 0.5;
   scale.min = places[0] - room;
   scale.max = places[places.length - 1] + room;
   scale.grid.display = false;
@@ -148,7 +150,7 @@ function toggle(chart, index, visible) {
 function legendItems(chart) {
   return Chart.defaults.plugins.legend.labels.generateLabels(chart)
     .filter(item => chart.data.datasets[item.datasetIndex].leads)
-    .map(item => (item.pointStyle === 'line' ? {...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash} : item));
+    .map(item => ({...item, lineDash: item.pointStyle === 'line' ? chart.data.datasets[item.datasetIndex].borderDash : []}));
 }
 
 function heightOf(picture) {
