@@ -36,6 +36,7 @@ const Command& command() {
          "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
         {"margin", "NATS", "0.01", "differences within it count as none"},
         {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
+        tuning_flag(),
         {"format", "FORMAT", "text", "of the result", false, {"text", "json", "csv", "md"}},
     };
     for (const Extra& flag : study_flags()) c.extras.push_back(flag);
@@ -133,6 +134,7 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
 int compare_command(int argc, const char* const* argv) {
   const Parsed args = parse(command(), argc, argv);
   if (args.help) return show_help(command());
+  heed_tuning(args);
   lab::Study study;
   study.base = args.settings;
   std::vector<std::string> arms = args.all("arm");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cxxopts.hpp>
 #include <stdexcept>
 
@@ -248,6 +249,21 @@ Extra store_flag() {
 
 std::filesystem::path store_path(const Parsed& args) {
   return args.has("store") ? std::filesystem::path(args.text("store")) : lab::default_store();
+}
+
+Extra tuning_flag() {
+  return {"tuning",
+          "on|off",
+          "",
+          "take the fastest of the ways to a product that give the same bits, timed here and "
+          "remembered; off: time and recall nothing (default: on, or what $ISODROP_TUNING says)",
+          false,
+          {"on", "off"}};
+}
+
+void heed_tuning(const Parsed& args) {
+  if (args.has("tuning") && setenv("ISODROP_TUNING", args.text("tuning").c_str(), 1) != 0)
+    throw Error("--tuning " + args.text("tuning") + ": the environment takes no more variables");
 }
 
 }  // namespace cli

@@ -40,6 +40,7 @@ const Command& command() {
          "write the first steps as Chrome trace events, for ui.perfetto.dev or chrome://tracing"},
         {"trace-events", "N", "20000",
          "events a trace may hold: a few hundred a step, the rest is left out"},
+        tuning_flag(),
         {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
     };
     c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
@@ -61,6 +62,7 @@ lab::By parse_by(const std::string& text) {
 int profile_command(int argc, const char* const* argv) {
   Parsed args = parse(command(), argc, argv);
   if (args.help) return show_help(command());
+  heed_tuning(args);
   train::Settings& settings = args.settings;
   settings.budget = "1000000steps";  // what a step costs does not hang on it
   if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));

@@ -40,6 +40,7 @@ const Command& command() {
          "threads; 0 is as many as there are cores (default: as the spec says)"},
         {"keep-weights", "", "", "keep the final weights beside the record"},
         {"other-builds", "", "", "take a record that another build of isodrop has made"},
+        tuning_flag(),
         {"trial", "", "", "make nothing: train for as long as somebody listens, and say how fast"},
         {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
     };
@@ -76,6 +77,7 @@ void say(const lab::Json& json) {
 int run_command(int argc, const char* const* argv) {
   const Parsed args = parse(command(), argc, argv);
   if (args.help) return show_help(command());
+  heed_tuning(args);
   engine::require(!args.argument.empty(),
                   "run what? Give a spec; 'isodrop compare … --plan DIR' writes them");
   lab::RunSpec spec = lab::spec_from_json(train::read_json(args.argument), args.argument);

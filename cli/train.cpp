@@ -36,6 +36,7 @@ const Command& command() {
         {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}},
         {"compare", "", "",
          "train with and without the regularizers at the same budget and print the paired answer"},
+        tuning_flag(),
         {"seeds", "N", "7", "of --compare: paired seeds", false, {}, "compare"},
     };
     for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
@@ -132,6 +133,7 @@ int train_one(const Parsed& args) {
 int train_command(int argc, const char* const* argv) {
   const Parsed args = parse(command(), argc, argv);
   if (args.help) return show_help(command());
+  heed_tuning(args);
   return args.has("compare") ? compare(args) : train_one(args);
 }
 

@@ -75,10 +75,10 @@ ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
   for (const engine::Node& n : plan.tape().nodes())
     p.nodes.push_back({n.name, std::string(n.op->name()), n.segment});
   for (const engine::Event& e : plan.events()) {
-    const bool backward = e.kind == engine::Event::Kind::kBackward;
+    const auto pass =
+        e.kind == engine::Event::Kind::kBackward ? engine::Pass::kBackward : engine::Pass::kForward;
     const engine::Op& op = *plan.tape().nodes()[static_cast<std::size_t>(e.node)].op;
-    p.events.push_back(
-        {e.node, e.kind, op.cost(backward ? engine::Pass::kBackward : engine::Pass::kForward)});
+    p.events.push_back({e.node, e.kind, op.cost(pass), op.describe(pass)});
   }
   return p;
 }

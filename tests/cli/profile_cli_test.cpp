@@ -11,9 +11,9 @@ const Words kTiny = {"--preset", "tiny", "--n-embd", "32", "--batch", "4"};
 
 TEST(ProfileCli, WritesATraceAndAddsUp) {
   const TempFolder folder;
-  const Words args = Words{"profile",     "--steps",        "4",   "--format", "json", "--trace",
-                           "t.json",      "--trace-events", "120", "--arm",    "none", "--arm",
-                           "dropout=0.1", "--progress",     "0.25"} +
+  const Words args = Words{"profile",     "--steps",        "4",    "--format", "json", "--trace",
+                           "t.json",      "--trace-events", "120",  "--arm",    "none", "--arm",
+                           "dropout=0.1", "--progress",     "0.25", "--tuning", "off"} +
                      kTiny;
   const Result result = isodrop(args, folder.path());
   const nlohmann::json json = json_of(args, result);
@@ -22,6 +22,13 @@ TEST(ProfileCli, WritesATraceAndAddsUp) {
     double sum = 0;
     for (const auto& row : arm["rows"]) sum += row["ms"].get<double>();
     EXPECT_NEAR(sum / arm["step_ms"].get<double>(), 1, 0.02);
+    // c_attn, attn.c_proj, c_fc and mlp.c_proj forward, and the head with its loss.
+    EXPECT_GE(arm["how"].size(), 2 * 4 + 1);
+    for (const auto& how : arm["how"]) {
+      EXPECT_NE(how["how"].get<std::string>().find(", partition"), std::string::npos) << how;
+      EXPECT_GT(how["gflops"].get<double>(), 0) << how;
+      EXPECT_GT(how["of_peak"].get<double>(), 0) << how;
+    }
   }
   EXPECT_LE(nlohmann::json::parse(folder.read("t.json"))["traceEvents"].size(), 120U);
   EXPECT_EQ(json["progress"], 0.25);

@@ -81,6 +81,8 @@ TEST(ProfileRender, TextOfOneArm) {
       "data 2 - - 2.000 1.000-1.500 8.0 % - - - -",
       "untracked - - - 6.500 4.250-9.750 26.0 % - - - -",
       "step 25.000 17.500-47.500",
+      "pass calls ms GF/s of peak how",
+      "head forward 2 5.000 0.80 1 % jit, packed",
       "what profiling costs: +25.00 %",
       "Times are means over the middle half of 4 steps, so that they add up; quartiles are over "
       "all "
@@ -106,7 +108,7 @@ TEST(ProfileRender, TextOfWhatTheSecondArmTakesLonger) {
   const std::size_t from = text.find("what b takes"), to = text.find("\n\nTimes are");
   ASSERT_NE(to, std::string::npos);
   EXPECT_EQ(lines_of(text.substr(from, to - from)), expected);
-  EXPECT_EQ(lines_of(text).size(), 13 + 9 + 8);
+  EXPECT_EQ(lines_of(text).size(), 15 + 11 + 8);
 }
 
 TEST(ProfileRender, JsonOfEveryFigure) {
@@ -148,7 +150,15 @@ TEST(ProfileRender, JsonOfEveryFigure) {
            row("optimizer", part(1, 4, 1e6, 4e5, 0.25, 0.1, 2.5, 0.01), 3.5, 4, 0.16, null, null),
            row("data", part(2, 2, 0, 0, null, null, null, null), 1, 1.5, 0.08, null, null),
            row("untracked", part(0, 6.5, 0, 0, null, null, null, null), 4.25, 9.75, 0.26, null,
-               null)}}}}},
+               null)}},
+         {"how",
+          {{{"name", "head"},
+            {"pass", "forward"},
+            {"how", "jit, packed"},
+            {"calls", 2},
+            {"ms", 5},
+            {"gflops", 0.8},
+            {"of_peak", 0.008}}}}}}},
       {"tax", null}};
   expect_near(to_json(kHead, m.profile, m.first()), expected, "");
   const json tax = to_json(kHead, m.profile, m.tables)["tax"];

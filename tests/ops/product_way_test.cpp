@@ -82,7 +82,7 @@ TEST(ProductWay, MeasuringTakesFromTheTime) {
 TEST(ProductWay, EachWayComputesTheProduct) {
   const MatmulSpec spec = products(200, 48, 80)[0];
   const ops::Operands operands(spec);
-  for (const Way way : {Way::kPartition, Way::kWhole, Way::kPacked}) {
+  for (const Way way : {Way::kPartition, Way::kWhole, Way::kPacked, Way::kFine}) {
     if (way == Way::kPacked && !ops::can_pack(spec)) continue;
     ops::Gemm gemm(spec, way);
     gemm.build(true, true);
