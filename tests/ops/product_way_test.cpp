@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -44,6 +45,21 @@ std::string text(const MatmulSpec& s) {
 TEST(ProductWay, ThePartitionHasTheSameBitsForAnyNumberOfThreads) {
   for (const MatmulSpec& s : shapes())
     EXPECT_TRUE(ops::has_partition_bits(s, Way::kPartition)) << text(s);
+}
+
+// So that a machine of many cores may take them where whole products have other bits.
+TEST(ProductWay, WeightGradientsHaveTheSameBitsInMoreBlocks) {
+  for (const MatmulSpec& s : shapes())
+    if (s.a_col != 1) EXPECT_TRUE(ops::has_partition_bits(s, Way::kFine)) << text(s);
+}
+
+TEST(ProductWay, MoreBlocksAreForMoreThreadsThanThePartitionHasBlocks) {
+  const MatmulSpec s = shapes()[0];
+  for (const int threads : {1, 8, 9, 64}) {
+    const auto ways = ops::ways_for(s, threads);
+    EXPECT_EQ(ways.front(), Way::kPartition);
+    EXPECT_EQ(std::count(ways.begin(), ways.end(), Way::kFine), threads > 8 ? 1 : 0) << threads;
+  }
 }
 
 TEST(ProductWay, TheOneThatIsChosenHasThePartitionsBits) {
