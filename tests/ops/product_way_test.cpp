@@ -125,6 +125,19 @@ TEST(ProductWay, EachWayComputesTheProduct) {
   }
 }
 
+TEST(ProductWay, APassIsDescribedByEachOfItsProductsWhereTheyDiffer) {
+  const MatmulSpec spec = products(200, 48, 80)[0];
+  ops::Gemm cut(spec, Way::kPartition), whole(spec, Way::kWhole), unbuilt(spec, Way::kWhole);
+  cut.build(true, false);
+  whole.build(true, false);
+  const auto text = [](const std::vector<ops::NamedGemm>& all) { return ops::describe(all); };
+  EXPECT_TRUE(cut.describe().ends_with(", partition"));
+  EXPECT_EQ(unbuilt.describe(), "");
+  EXPECT_EQ(text({{"dx", &cut}, {"dw", &whole}}),
+            "dx " + cut.describe() + "; dw " + whole.describe());
+  EXPECT_EQ(text({{"dx", &cut}, {"dw", &cut}, {"dz", &unbuilt}}), cut.describe());
+}
+
 TEST(Tuning, TheLastWordForTheVeryKeyCounts) {
   const tests::TempFolder folder;
   const engine::Tuning tuning(folder.path() / "a" / "tuning.tsv");
