@@ -78,7 +78,7 @@ double Product::flops() const {
 }
 
 const char* name_of(Side side) {
-  constexpr std::array kNames = {"whole", "packed", "partition", "OpenBLAS"};
+  constexpr std::array kNames = {"whole", "packed", "partition", "fine", "OpenBLAS"};
   return kNames[static_cast<std::size_t>(side)];
 }
 
@@ -109,19 +109,21 @@ std::vector<Product> products_of(const engine::Tape& tape, std::int64_t micro_st
 }
 
 struct ProductTimer::Timed {
-  explicit Timed(const ops::MatmulSpec& s) : spec(s), whole(s), partition(s, ops::Way::kPartition) {
+  explicit Timed(const ops::MatmulSpec& s)
+      : spec(s), whole(s), partition(s, ops::Way::kPartition), fine(s, ops::Way::kFine) {
     partition.build(true, false);
+    fine.build(true, false);
     ops::MatmulSpec in_own_layout = s;
     in_own_layout.packed = true;
     packed.emplace(in_own_layout);
     packed_bytes = ops::Matmul::packed_bytes(in_own_layout);
     scratch_bytes = std::max({ops::Matmul::scratch_bytes(s), partition.scratch_bytes(),
-                              ops::Matmul::scratch_bytes(in_own_layout)});
+                              fine.scratch_bytes(), ops::Matmul::scratch_bytes(in_own_layout)});
   }
   ops::MatmulSpec spec;
   ops::Matmul whole;
   std::optional<ops::Matmul> packed;
-  ops::Gemm partition;
+  ops::Gemm partition, fine;
   std::size_t packed_bytes = 0, scratch_bytes = 0;
   std::array<std::vector<double>, kSides> ms;
   std::vector<double> packing_ms;
@@ -159,6 +161,8 @@ void ProductTimer::run(Timed& t, Side side) {
                            scratch_.data());
     case Side::kPartition:
       return t.partition.run(a, b, nullptr, c, scratch_.data(), false);
+    case Side::kFine:
+      return t.fine.run(a, b, nullptr, c, scratch_.data(), false);
     case Side::kOpenBlas:
       break;
   }

@@ -24,8 +24,8 @@ struct Product {
 std::vector<Product> products_of(const engine::Tape& tape, std::int64_t micro_steps);
 
 /// The implementations.
-enum class Side { kWhole, kPacked, kPartition, kOpenBlas };
-inline constexpr int kSides = 4;
+enum class Side { kWhole, kPacked, kPartition, kFine, kOpenBlas };
+inline constexpr int kSides = 5;
 const char* name_of(Side side);
 /// False for OpenBLAS where the build did not find it.
 bool available(Side side);

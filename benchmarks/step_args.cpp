@@ -20,7 +20,7 @@ cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv) 
     parsed.help = true;
   }
   parsed.settings.budget = "1000000steps";
-  if (parsed.settings.threads > 0) omp_set_num_threads(static_cast<int>(parsed.settings.threads));
+  engine::use_threads(parsed.settings.threads);
   return parsed;
 }
 

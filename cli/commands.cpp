@@ -1,13 +1,16 @@
 #include "cli/commands.h"
 
+#include "engine/parallel.h"
+
 namespace cli {
 
-int compare_command(int argc, const char* const* argv);
-int list_command(int argc, const char* const* argv);
-int probe_command(int argc, const char* const* argv);
-int profile_command(int argc, const char* const* argv);
-int run_command(int argc, const char* const* argv);
-int train_command(int argc, const char* const* argv);
+Command compare_command();
+Command list_command();
+Command probe_command();
+Command profile_command();
+Command run_command();
+Command train_command();
+Command verify_command();
 
 std::span<const CommandEntry> commands() {
   static constexpr CommandEntry kCommands[] = {
@@ -19,8 +22,19 @@ std::span<const CommandEntry> commands() {
       {"profile", "show where the time of a training step goes", profile_command},
       {"run", "make one run of a comparison from its spec", run_command},
       {"train", "train one model and write its weights", train_command},
+      {"verify", "make runs of a comparison again and say whether the same comes of them",
+       verify_command},
   };
   return kCommands;
+}
+
+int run(const CommandEntry& entry, int argc, const char* const* argv) {
+  Command command = entry.make();
+  command.name = entry.name;
+  const Parsed args = parse(command, argc, argv);
+  if (args.help) return show_help(command);
+  engine::use_threads(args.settings.threads);
+  return command.run(args);
 }
 
 }  // namespace cli

@@ -4,13 +4,19 @@
 #include <span>
 #include <string_view>
 
+#include "cli/options.h"
+
 namespace cli {
 
 struct CommandEntry {
   std::string_view name, summary;
-  int (*run)(int argc, const char* const* argv);  // exit code; throws engine::Error for bad input
+  Command (*make)();
 };
 
 std::span<const CommandEntry> commands();
+
+/// Reads argv[1..], shows the help or runs the command, with the threads that its settings ask for.
+/// Exit code; throws engine::Error for bad input.
+int run(const CommandEntry& entry, int argc, const char* const* argv);
 
 }  // namespace cli

@@ -7,53 +7,12 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
-#include "lab/study/arm.h"
+#include "lab/study/rivals.h"
+#include "lab/study/tuning.h"
 #include "train/task.h"
 
 namespace cli {
-
-// `isodrop compare`: arms at the same budget on paired seeds.
-int compare_command(int argc, const char* const* argv);
-
 namespace {
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "compare";
-    c.summary = "Train regimes at the same budget on paired seeds and say which pays.";
-    c.extras = {
-        {"arm", "[NAME:] SETTING=VALUE[,...]", "",
-         "an arm of the comparison, again for each; the first is what the others are held against; "
-         "'none' has no regularizer (default: none, dropout=0.1, dropout=0.2)",
-         true},
-        {"seeds", "N", "7", "paired seeds; more of them extend a comparison"},
-        {"epochs", "N[,N...]", "",
-         "how often the unique data is repeated within the budget, a table each (default: random "
-         "crops of the whole split; on the built-in corpus 1,256)"},
-        {"axis", "SETTING=VALUE[,VALUE...]", "", "a table for each value of any setting", true},
-        {"equivalent", "", "",
-         "also train the first arm at 1/4, 1/2 and 2 x the budget, to say what each arm is worth"},
-        {"margin", "NATS", "0.01", "differences within it count as none"},
-        {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
-        {"format", "FORMAT", "text", "of the result", false, {"text", "json", "csv", "md"}},
-    };
-    for (const Extra& flag : study_flags()) c.extras.push_back(flag);
-    // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
-    // built-in corpus within a thousand steps and seeds agree.
-    c.defaults = {{"preset", "tiny", "default"},
-                  {"budget", "1000steps", "default"},
-                  {"lr", "0.004", "default"}};
-    c.examples = {"isodrop compare",
-                  "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
-                  "isodrop compare --arm none --arm dropout=0.1 --arm \"small: n_embd=96\" "
-                  "--epochs 1,32",
-                  "isodrop compare --arm none --arm \"wd: weight_decay=0.3,dropout=0.1\" "
-                  "--equivalent --format md"};
-    return c;
-  }();
-  return kCommand;
-}
 
 /// "a,b" → {"a", "b"}; {} for "".
 std::vector<std::string> split_list(const std::string& text) {
@@ -85,7 +44,7 @@ std::vector<lab::Level> parse_axis(const std::string& text, train::Budget::Kind 
   engine::require(equals != std::string::npos && equals > 0, "--axis ", engine::quote(text),
                   ": give SETTING=VALUE[,VALUE...], such as n_embd=64,128");
   const std::string setting = text.substr(0, equals), source = "--axis " + engine::quote(text);
-  for (const char* fixed : {"seed", "preset", "text", "val", "threads", "recompute"})
+  for (const char* fixed : {"seed", "preset", "text", "val", "test", "threads", "recompute"})
     engine::require(setting != fixed, source, ": ", fixed,
                     " is the same for the whole comparison; choose another setting");
   std::vector<lab::Level> levels;
@@ -128,24 +87,144 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
       });
 }
 
-}  // namespace
+/// The whole budget and the other shares that are asked for.
+std::vector<lab::Level> shares_of(const Parsed& args) {
+  engine::require(
+      !args.has("shares") || !args.has("equivalent"),
+      "--shares with --equivalent: shares train every arm at each of them and say what it "
+      "is worth, too; leave out --equivalent");
+  // Five points, so that a bend of the curve shows.
+  if (args.has("equivalent")) return lab::share_levels({0.125, 0.25, 0.5, 2});
+  std::vector<double> others;
+  bool whole = false;
+  for (const std::string& item : split_list(args.text("shares"))) {
+    double share = 0;
+    engine::require(train::parse_number(item, share) == std::errc{} && share > 0 && share <= 1024,
+                    "--shares ", engine::quote(args.text("shares")), ": ", engine::quote(item),
+                    " is no share in (0, 1024]; give some, as in 0.25,0.5,1,2");
+    engine::require(
+        std::find(others.begin(), others.end(), share) == others.end() && (share != 1 || !whole),
+        "--shares: ", item, " is given twice; give it once");
+    if (share == 1)
+      whole = true;
+    else
+      others.push_back(share);
+  }
+  engine::require(!args.has("shares") || (whole && !others.empty()), "--shares ",
+                  engine::quote(args.text("shares")),
+                  ": 1, the whole budget, and at least one other are needed, as in 0.25,0.5,1,2");
+  return lab::share_levels(others);
+}
 
-int compare_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
+/// "SETTING=V1,V2"
+lab::Alternatives parse_tune(const std::string& text, const lab::Grid& before) {
+  const std::size_t equals = text.find('=');
+  const std::string source = "--tune " + engine::quote(text);
+  engine::require(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), source,
+                  ": give SETTING=V1,V2[,...], such as lr=1e-3,3e-3");
+  auto of = lab::parse_alternatives(text.substr(0, equals), text.substr(equals + 1), ',', source);
+  for (const lab::Alternatives& other : before)
+    engine::require(other.setting != of.setting, source, ": ", of.setting,
+                    " is tuned twice; give all of its values in one --tune");
+  return of;
+}
+
+int compare(const Parsed& args) {
+  heed_tuning(args);
   lab::Study study;
   study.base = args.settings;
   std::vector<std::string> arms = args.all("arm");
-  if (arms.empty()) arms = {"none", "dropout=0.1", "dropout=0.2"};
-  engine::require(arms.size() >= 2, "--arm ", arms[0],
+  engine::require(arms.empty() || !args.has("rivals"), "--rivals with --arm: it names the arms");
+  if (args.has("rivals"))
+    for (const lab::Rival& rival : lab::rivals()) arms.emplace_back(rival.name);
+  engine::require(arms.size() != 1, "--arm ", arms.empty() ? "" : arms[0],
                   ": one arm alone has nothing to be held against; give another --arm");
-  for (const lab::Arm& arm : lab::parse_arms(arms, study.base))
-    study.arms.push_back({arm.name, arm.overrides});
+  study.arms = arms.empty() ? lab::default_arms(study.base) : lab::arm_levels(arms, study.base);
   study.seeds = args.integer("seeds", 1, 10'000);
+  study.min_seeds = static_cast<int>(args.integer("min-seeds", 2, 10'000));
   study.cells = cells_of(args, study.arms.front());
-  study.shares = args.has("equivalent") ? lab::share_levels({0.25, 0.5, 2}) : lab::share_levels({});
-  study.margin = args.real("margin", 0, 1e3);
+  study.shares = shares_of(args);
+  study.all_at_shares = args.has("shares");
+  if (args.has("margin")) study.margin = args.real("margin", 0, 1e3);
+  for (const std::string& text : args.all("tune"))
+    study.tune.push_back(parse_tune(text, study.tune));
+  study.trials = args.has("trials") ? args.integer("trials", 1, 10'000) : 0;
+  if (args.has("rivals") && !args.has("trials")) study.trials = lab::kRivalTrials;
+  // Without arms of one's own the answer shall be there in minutes.
+  study.tuning_seeds = arms.empty() && !args.has("tuning-seeds") && !args.has("tune")
+                           ? 1
+                           : args.integer("tuning-seeds", 1, 10'000);
+  for (const char* flag : {"trials", "tuning-seeds"})
+    engine::require(!args.has(flag) || lab::tunes(study), "--", flag,
+                    ": nothing is tuned; give --tune SETTING=V1,V2 or an arm as in lr=1e-3|3e-3");
   return run_study(std::move(study), study_options(args));
+}
+
+}  // namespace
+
+// `isodrop compare`: arms at the same budget on paired seeds.
+Command compare_command() {
+  Command c;
+  c.summary = "Train regimes at the same budget on paired seeds and say which pays.";
+  c.extras = {
+      {"arm", "[NAME:] SETTING=VALUE[,...]", "",
+       "an arm of the comparison, again for each; the first is what the others are held against; "
+       "'none' has no regularizer; SETTING=V1|V2|... is tuned; or a rival's name, as 'isodrop list "
+       "rivals' has them (default: none with its share of the budget tuned, dropout with its rate)",
+       true},
+      {"rivals", "", "", "the arms are all rivals, each at its best"},
+      {"tune", "SETTING=V1,V2[,...]", "",
+       "choose the best value for every arm that does not set it, by validation loss on seeds of "
+       "its own, before anything is judged",
+       true},
+      {"trials", "N", "", "choices of an arm, drawn at random where its grid has more"},
+      {"tuning-seeds", "N", "2", "seeds of a choice; arms with fewer choices get more of them (1 for the default arms)"},
+      {"seeds", "N", "8", "paired seeds; more of them extend a comparison"},
+      {"min-seeds", "N", "8", "with fewer nothing is told", false, {}, {}, "plan"},
+      {"epochs", "N[,N...]", "",
+       "how often the unique data is repeated within the budget, a table each (default: random "
+       "crops of the whole split; on the built-in corpus 1,256)"},
+      {"axis", "SETTING=VALUE[,VALUE...]", "", "a table for each value of any setting", true},
+      {"equivalent", "", "",
+       "also train the first arm at 1/8, 1/4, 1/2 and 2 x the budget, to say what each arm is "
+       "worth"},
+      {"shares", "A,B[,...]", "",
+       "train every arm at these shares of the budget, to say who gains with compute"},
+      {"margin",
+       "NATS",
+       "",
+       "differences within it count as none (default: as much as another seed changes the first "
+       "arm)",
+       false,
+       {},
+       {},
+       "plan"},
+      {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
+      tuning_flag(),
+      {"format",
+       "FORMAT",
+       "text",
+       "of the result",
+       false,
+       {"text", "json", "csv", "md"},
+       {},
+       "plan"},
+  };
+  for (const Extra& flag : study_flags()) c.extras.push_back(flag);
+  // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
+  // built-in corpus within a thousand steps and seeds agree.
+  c.defaults = {
+      {"preset", "tiny", "default"}, {"budget", "1000steps", "default"}, {"lr", "0.004", "default"}};
+  c.examples = {"isodrop compare",
+                "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
+                "isodrop compare --rivals --text book.txt",
+                "isodrop compare --arm none --arm \"dropout=0.1|0.2\" --tune lr=1e-3,3e-3",
+                "isodrop compare --arm none --arm dropout=0.1 --arm \"small: n_embd=96\" "
+                "--epochs 1,32",
+                "isodrop compare --arm none --arm \"wd: weight_decay=0.3,dropout=0.1\" "
+                "--equivalent --format md"};
+  c.run = compare;
+  return c;
 }
 
 }  // namespace cli

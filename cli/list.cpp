@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "lab/runs/metrics.h"
+#include "lab/study/rivals.h"
 #include "models/init_table.h"
 #include "models/norm_table.h"
 #include "models/rate_schedule.h"
@@ -19,9 +21,6 @@
 #include "train/task.h"
 
 namespace cli {
-
-int list_command(int argc, const char* const* argv);
-
 namespace {
 
 std::string text(std::string_view view) { return std::string(view); }
@@ -117,6 +116,13 @@ std::vector<ListEntry> tasks() {
   return out;
 }
 
+std::vector<ListEntry> rivals() {
+  std::vector<ListEntry> out;
+  for (const lab::Rival& row : lab::rivals())
+    out.push_back({text(row.name), text(row.help), {{"arm", row.arm(train::Settings{})}}});
+  return out;
+}
+
 std::vector<ListEntry> metrics() {
   std::vector<ListEntry> out;
   for (const lab::Metric& row : lab::metrics())
@@ -138,6 +144,7 @@ constexpr Listing kListings[] = {
     {"activations", "what activation= takes, in the MLP's hidden layer", activations},
     {"inits", "what init= takes: how the weights of linear layers start", inits},
     {"tasks", "what task= takes: what is learned", tasks},
+    {"rivals", "arms that --arm takes by name, each with what is tuned in it", rivals},
     {"metrics", "what is measured of a run, by its names in records, JSON and CSV", metrics},
     {"presets", "sizes, batch and learning rate at once", presets},
     {"settings", "every setting of a run, as flag, in arms and in config.json", settings},
@@ -147,22 +154,6 @@ std::vector<std::string_view> names() {
   std::vector<std::string_view> out;
   for (const Listing& listing : kListings) out.push_back(listing.name);
   return out;
-}
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "list";
-    static const std::string summary =
-        fmt::format("Show what there is to choose from: {}.", engine::join(names()));
-    c.summary = summary;
-    c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
-    c.settings = false;
-    c.argument = "WHAT";
-    c.examples = {"isodrop list regularizers", "isodrop list settings --format json"};
-    return c;
-  }();
-  return kCommand;
 }
 
 void print_text(const std::vector<ListEntry>& entries) {
@@ -191,13 +182,7 @@ void print_json(const std::vector<ListEntry>& entries) {
   fmt::print("{}\n", out.dump(2));
 }
 
-}  // namespace
-
-std::span<const Listing> listings() { return kListings; }
-
-int list_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
+int list(const Parsed& args) {
   if (args.argument.empty())
     throw engine::Error(fmt::format("list what? Choose from {}", engine::join(names())));
   for (const Listing& listing : kListings) {
@@ -207,6 +192,21 @@ int list_command(int argc, const char* const* argv) {
   }
   throw engine::Error(fmt::format("no list {}; {}", engine::quote(args.argument),
                                   engine::suggest(args.argument, names())));
+}
+
+}  // namespace
+
+std::span<const Listing> listings() { return kListings; }
+
+Command list_command() {
+  Command c;
+  c.summary = fmt::format("Show what there is to choose from: {}.", engine::join(names()));
+  c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
+  c.settings = false;
+  c.argument = "WHAT";
+  c.examples = {"isodrop list regularizers", "isodrop list settings --format json"};
+  c.run = list;
+  return c;
 }
 
 }  // namespace cli

@@ -48,7 +48,7 @@ int dispatch(int argc, const char* const* argv) {
   }
   std::vector<std::string_view> names;
   for (const cli::CommandEntry& command : cli::commands()) {
-    if (command.name == name) return command.run(argc - 1, argv + 1);
+    if (command.name == name) return cli::run(command, argc - 1, argv + 1);
     names.push_back(command.name);
   }
   throw engine::Error(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cxxopts.hpp>
 #include <stdexcept>
 
@@ -75,7 +76,7 @@ std::string see_help(const Command& command) {
 
 /// All flags, in the groups of the help.
 cxxopts::Options options_of(const Command& command) {
-  cxxopts::Options options(call(command), std::string(command.summary) + "\n");
+  cxxopts::Options options(call(command), command.summary + "\n");
   options.positional_help(std::string(command.argument));
   options.custom_help("[FLAGS]");
   options.allow_unrecognised_options();  // so that the error can say what was meant
@@ -170,10 +171,17 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
       assignments.push_back({std::string(row->name), value, flag});
     }
   }
-  for (const Extra& extra : command.extras)
-    if (!extra.only_with.empty() && out.has(extra.flag) && !out.has(extra.only_with))
-      throw Error(fmt::format("--{} {} does nothing without --{}; give that too, or leave it out",
-                              extra.flag, out.text(extra.flag), extra.only_with));
+  for (const Extra& extra : command.extras) {
+    if (!out.has(extra.flag)) continue;
+    const std::string given =
+        fmt::format("--{}{}", extra.flag, extra.hint.empty() ? "" : " " + out.text(extra.flag));
+    if (!extra.only_with.empty() && !out.has(extra.only_with))
+      throw Error(fmt::format("{} does nothing without --{}; give that too, or leave it out", given,
+                              extra.only_with));
+    if (!extra.not_with.empty() && out.has(extra.not_with))
+      throw Error(
+          fmt::format("{} does nothing with --{}; leave one of them out", given, extra.not_with));
+  }
   out.settings = train::resolve(out.settings, assignments);
   train::validate(out.settings);
   return out;
@@ -248,6 +256,23 @@ Extra store_flag() {
 
 std::filesystem::path store_path(const Parsed& args) {
   return args.has("store") ? std::filesystem::path(args.text("store")) : lab::default_store();
+}
+
+Extra tuning_flag() {
+  return {"product-tuning",
+          "on|off",
+          "",
+          "take the fastest of the ways to a product that give the same bits, timed here and "
+          "remembered; off: time and recall nothing (default: on, or what $ISODROP_TUNING says)",
+          false,
+          {"on", "off"}};
+}
+
+void heed_tuning(const Parsed& args) {
+  if (args.has("product-tuning") &&
+      setenv("ISODROP_TUNING", args.text("product-tuning").c_str(), 1) != 0)
+    throw Error("--product-tuning " + args.text("product-tuning") +
+                ": the environment takes no more variables");
 }
 
 }  // namespace cli

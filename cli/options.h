@@ -22,10 +22,14 @@ struct Extra {
   bool repeatable = false;
   std::vector<std::string_view> choices = {};  // the only values; empty: any
   std::string_view only_with = {};             // the flag without which this one does nothing
+  std::string_view not_with = {};              // the flag beside which it does nothing
 };
 
+class Parsed;
+
 struct Command {
-  std::string_view name, summary;
+  std::string_view name;
+  std::string summary;
   std::vector<Extra> extras = {};
   bool settings = true;                        // takes the settings' flags
   std::vector<std::string_view> without = {};  // but not these
@@ -33,7 +37,8 @@ struct Command {
   std::vector<train::Assignment> defaults = {};
   std::string_view argument = {};  // hint of its one argument without a flag; empty: takes none
   std::vector<std::string_view> examples = {};
-  std::string call = {};  // how it is called; empty: "isodrop NAME"
+  std::string call = {};                     // how it is called; empty: "isodrop NAME"
+  int (*run)(const Parsed& args) = nullptr;  // exit code; throws engine::Error for bad input
 };
 
 /// What to type for the command: "isodrop train".
@@ -80,5 +85,10 @@ int show_help(const Command& command);
 /// --store, where the runs are.
 Extra store_flag();
 std::filesystem::path store_path(const Parsed& args);
+
+/// --tuning, whether ways to a product are timed; and its word put into the environment, where
+/// plans and the processes that this one starts look for it.
+Extra tuning_flag();
+void heed_tuning(const Parsed& args);
 
 }  // namespace cli

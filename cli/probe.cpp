@@ -3,51 +3,21 @@
 #include <algorithm>
 #include <optional>
 
+#include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "engine/suggest.h"
+#include "lab/inspect/probe_html.h"
 #include "lab/inspect/probe_render.h"
 #include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
 #include "train/run_files.h"
 
 namespace cli {
-
-int probe_command(int argc, const char* const* argv);
-
 namespace {
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "probe";
-    c.summary =
-        "Run a model in training and in evaluation mode on the same batches and show, hook by "
-        "hook, what its regularizers do to the activations: moments, variance ratio, distance. RUN "
-        "is a folder of 'isodrop train': its weights and settings, which flags of data, run and "
-        "regularizers override. Without it, a model with initial weights.";
-    c.argument = "[RUN]";
-    c.extras = {
-        {"masks", "N", "32", "how often the same batches are run with other masks"},
-        {"tokens", "N", "4096", "of the training split, at least so many: batches are whole"},
-        {"progress", "SHARE", "",
-         "share of the budget spent, of which scheduled rates are a function (default: 1 with "
-         "RUN's weights, 0 with initial ones)"},
-        {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
-    };
-    c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
-                 "min_lr", "warmup",        "weight_decay",    "beta1",
-                 "beta2",  "grad_clip",     "recalibrate_norm"};
-    c.examples = {"isodrop probe out/train --format md",
-                  "isodrop probe out/train --dropout 0 --reg alpha_dropout:0.1@mlp_hidden",
-                  "isodrop probe --preset nano --reg dropout:0.2~early:0.5 --progress 0.25",
-                  "isodrop probe --preset tiny --dropout 0.1 --format json"};
-    return c;
-  }();
-  return kCommand;
-}
 
 /// The run's settings with the given flags on top.
 train::Settings with_flags(train::Settings settings, const Parsed& args) {
@@ -82,15 +52,11 @@ void note_silence(const train::Settings& settings, const lab::Probe& probe) {
              probe.progress);
 }
 
-}  // namespace
-
-int probe_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
+int probe(const Parsed& args) {
   std::optional<train::SavedRun> run;
   if (!args.argument.empty()) run = train::read_run(args.argument);
   const train::Settings settings = run ? with_flags(run->settings, args) : args.settings;
-  if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
+  engine::use_threads(settings.threads);
   lab::ProbeOptions options;
   options.masks = args.integer("masks", 2, 100'000);
   options.tokens = args.integer("tokens", 1, 1'000'000'000);
@@ -106,6 +72,7 @@ int probe_command(int argc, const char* const* argv) {
   // The same file must still be the same text; another one must at least be encoded alike.
   if (run)
     args.given.contains("text") ? require_same_encoding(*run, task) : require_same_data(*run, task);
+  const auto page = open_output(args, "html");
   ProgressLine line;
   const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
                                               options, [&](std::int64_t done, std::int64_t of) {
@@ -118,8 +85,39 @@ int probe_command(int argc, const char* const* argv) {
       run ? args.argument : fmt::format("{}, initial weights", settings.preset),
       regularizers_text(settings), settings.text.empty() ? "the built-in corpus" : corpus.name,
       settings.seed};
+  if (page) finish(*page, lab::render_html(head, probe));
   fmt::print("{}", lab::render(head, probe, args.text("format"), color(stdout)));
   return 0;
+}
+
+}  // namespace
+
+Command probe_command() {
+  Command c;
+  c.summary =
+      "Run a model in training and in evaluation mode on the same batches and show, hook by "
+      "hook, what its regularizers do to the activations: moments, variance ratio, distance. RUN "
+      "is a folder of 'isodrop train': its weights and settings, which flags of data, run and "
+      "regularizers override. Without it, a model with initial weights.";
+  c.argument = "[RUN]";
+  c.extras = {
+      {"masks", "N", "32", "how often the same batches are run with other masks"},
+      {"tokens", "N", "4096", "of the training split, at least so many: batches are whole"},
+      {"progress", "SHARE", "",
+       "share of the budget spent, of which scheduled rates are a function (default: 1 with "
+       "RUN's weights, 0 with initial ones)"},
+      {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
+      {"html", "FILE", "", "write a page with pictures, the moments hook by hook"},
+  };
+  c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
+               "min_lr", "warmup",        "weight_decay",    "beta1",
+               "beta2",  "grad_clip",     "recalibrate_norm"};
+  c.examples = {"isodrop probe out/train --format md",
+                "isodrop probe out/train --dropout 0 --reg alpha_dropout:0.1@mlp_hidden",
+                "isodrop probe --preset nano --reg dropout:0.2~early:0.5 --progress 0.25",
+                "isodrop probe --preset tiny --dropout 0.1 --format json"};
+  c.run = probe;
+  return c;
 }
 
 }  // namespace cli

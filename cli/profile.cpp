@@ -1,11 +1,12 @@
 #include <fmt/format.h>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
-#include "engine/parallel.h"
 #include "engine/suggest.h"
+#include "lab/inspect/profile_html.h"
 #include "lab/inspect/profile_render.h"
 #include "lab/runs/build.h"
 #include "train/data/language_modelling.h"
@@ -14,60 +15,23 @@
 #include "train/trainer.h"
 
 namespace cli {
-
-int profile_command(int argc, const char* const* argv);
-
 namespace {
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "profile";
-    c.summary =
-        "Show where the time of a training step goes, and how near each op comes to what this "
-        "machine can do.";
-    c.extras = {
-        {"arm", "[NAME:] SETTING=VALUE[,...]", "",
-         "what to profile, as in compare; two of them stand side by side, with what the second "
-         "takes longer (default: the settings as given)",
-         true},
-        {"by", "ROWS", "op", "what a row is", false, {"op", "layer", "node"}},
-        {"steps", "N", "101", "most steps to time"},
-        {"progress", "SHARE", "0.5",
-         "share of the budget spent, of which scheduled rates are a function"},
-        {"seconds", "S", "10", "stop timing after so long, but not before 3 steps"},
-        {"trace", "FILE", "",
-         "write the first steps as Chrome trace events, for ui.perfetto.dev or chrome://tracing"},
-        {"trace-events", "N", "20000",
-         "events a trace may hold: a few hundred a step, the rest is left out"},
-        {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
-    };
-    c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
-    c.examples = {"isodrop profile --preset nano",
-                  "isodrop profile --preset char --batch 8 --arm none --arm dropout=0.1",
-                  "isodrop profile --preset gpt2 --batch 1 --by layer",
-                  "isodrop profile --preset nano --trace trace.json --format json"};
-    return c;
-  }();
-  return kCommand;
-}
 
 lab::By parse_by(const std::string& text) {
   return text == "layer" ? lab::By::kLayer : text == "node" ? lab::By::kNode : lab::By::kOp;
 }
 
-}  // namespace
-
-int profile_command(int argc, const char* const* argv) {
-  Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
-  train::Settings& settings = args.settings;
+int profile(const Parsed& args) {
+  heed_tuning(args);
+  train::Settings settings = args.settings;
   settings.budget = "1000000steps";  // what a step costs does not hang on it
-  if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   std::vector<lab::Arm> arms = lab::parse_arms(args.all("arm"), settings);
   engine::require(arms.size() <= 2, "--arm ", args.all("arm").back(),
                   ": a profile holds two arms side by side at most; leave out one");
-  if (arms.empty()) arms.push_back({settings.preset, {}, settings});
+  for (const lab::Arm& arm : arms)
+    engine::require(arm.grid.empty(), "--arm ", engine::quote(arm.name),
+                    ": a profile tunes nothing; give one value of ", arm.grid[0].setting);
+  if (arms.empty()) arms.push_back({settings.preset, {}, settings, {}});
   lab::ProfileOptions options;
   options.steps = args.integer("steps", 1, 5000);
   options.progress = args.real("progress", 0, 1);
@@ -75,7 +39,7 @@ int profile_command(int argc, const char* const* argv) {
   const auto cap = static_cast<std::size_t>(args.integer("trace-events", 100, 1'000'000));
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
-  const auto trace = open_output(args, "trace");
+  const auto trace = open_output(args, "trace"), page = open_output(args, "html");
   const train::LanguageModelling corpus(settings.text.empty() ? train::random_corpus(settings)
                                                               : train::load_corpus(settings));
   for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);
@@ -87,6 +51,7 @@ int profile_command(int argc, const char* const* argv) {
       fmt::format("{}, B {}, T {}", settings.preset, settings.batch, settings.block_size),
       std::ssize(profile.arms[0].samples), lab::environment(settings.threads)};
   if (trace) finish(*trace, lab::trace_json(profile));
+  if (page) finish(*page, lab::render_html(head, profile, tables));
   if (args.text("format") == "json") {
     fmt::print("{}\n", lab::to_json(head, profile, tables).dump(2));
     return 0;
@@ -95,6 +60,45 @@ int profile_command(int argc, const char* const* argv) {
   if (trace)
     fmt::print("trace of the first steps, at most {} events: {}\n", cap, args.text("trace"));
   return 0;
+}
+
+}  // namespace
+
+Command profile_command() {
+  Command c;
+  c.summary =
+      "Show where the time of a training step goes, and how near each op comes to what this "
+      "machine can do.";
+  c.extras = {
+      {"arm", "[NAME:] SETTING=VALUE[,...]", "",
+       "what to profile, as in compare; two of them stand side by side, with what the second "
+       "takes longer (default: the settings as given)",
+       true},
+      {"by", "ROWS", "op", "what a row is", false, {"op", "layer", "node"}},
+      {"steps", "N", "101", "most steps to time"},
+      {"progress", "SHARE", "0.5",
+       "share of the budget spent, of which scheduled rates are a function"},
+      {"seconds", "S", "10", "stop timing after so long, but not before 3 steps"},
+      {"trace", "FILE", "",
+       "write the first steps as Chrome trace events, for ui.perfetto.dev or chrome://tracing"},
+      {"trace-events",
+       "N",
+       "20000",
+       "events a trace may hold: a few hundred a step, the rest is left out",
+       false,
+       {},
+       "trace"},
+      tuning_flag(),
+      {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
+      {"html", "FILE", "", "write a page with the roofline and a bar for every row"},
+  };
+  c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
+  c.examples = {"isodrop profile --preset nano",
+                "isodrop profile --preset char --batch 8 --arm none --arm dropout=0.1",
+                "isodrop profile --preset gpt2 --batch 1 --by layer",
+                "isodrop profile --preset nano --trace trace.json --format json"};
+  c.run = profile;
+  return c;
 }
 
 }  // namespace cli

@@ -1,54 +1,24 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdio>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/stopwatch.h"
 #include "engine/suggest.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
 #include "train/files.h"
-#include "train/trainer.h"
+#include "train/step_timer.h"
 
 namespace cli {
-
-// `isodrop run`: the only way a run is made; studies start it, and so may any scheduler.
-int run_command(int argc, const char* const* argv);
-
 namespace {
 
 constexpr double kTellEvery = 0.02;  // seconds; more often would disturb what is timed
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "run";
-    c.summary =
-        "Make one run from its spec, whole or not at all; at once where it is there already. Exit "
-        "code 0: it is there now; 3: it diverged, which is recorded; 75: another process is making "
-        "it (--no-wait); 2: not a spec, or not one for this program.";
-    c.settings = false;
-    c.argument = "SPEC.json";
-    c.extras = {
-        store_flag(),
-        {"no-wait", "", "", "do not wait for another process that is making it"},
-        {"threads", "N", "",
-         "threads; 0 is as many as there are cores (default: as the spec says)"},
-        {"keep-weights", "", "", "keep the final weights beside the record"},
-        {"other-builds", "", "", "take a record that another build of isodrop has made"},
-        {"trial", "", "", "make nothing: train for as long as somebody listens, and say how fast"},
-        {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
-    };
-    c.examples = {"isodrop compare --seeds 8 --plan specs",
-                  "isodrop run specs/0123456789abcdef0123456789abcdef.json"};
-    return c;
-  }();
-  return kCommand;
-}
 
 void say(const lab::Json& json) {
   fmt::print("{}\n", json.dump());
@@ -58,29 +28,25 @@ void say(const lab::Json& json) {
 
 /// Steps until standard output is closed; says how many were done when.
 [[noreturn]] void trial(const lab::RunSpec& spec) {
-  using Clock = std::chrono::steady_clock;
   const std::unique_ptr<train::Task> task = lab::load_checked(spec);
-  train::Trainer trainer(spec.settings, *task);
+  train::StepTimer timer(spec.settings, *task);
   double told = 0;
-  for (std::uint64_t i = 0;; ++i) {
-    trainer.step(i, train::timing_progress(i));
-    const double now = std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+  for (;;) {
+    timer.step();
+    const double now = engine::monotonic_seconds();
     if (now - told < kTellEvery) continue;
     told = now;
-    say({{"event", lab::event::kTrial}, {"at", now}, {"steps", i + 1}});
+    say({{"event", lab::event::kTrial}, {"at", now}, {"steps", timer.steps()}});
   }
 }
 
-}  // namespace
-
-int run_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
+int run(const Parsed& args) {
+  heed_tuning(args);
   engine::require(!args.argument.empty(),
                   "run what? Give a spec; 'isodrop compare … --plan DIR' writes them");
   lab::RunSpec spec = lab::spec_from_json(train::read_json(args.argument), args.argument);
   if (args.has("threads")) spec.settings.threads = args.integer("threads", 0, 4096);
-  if (spec.settings.threads > 0) omp_set_num_threads(static_cast<int>(spec.settings.threads));
+  engine::use_threads(spec.settings.threads);
   if (args.has("trial")) trial(spec);
 
   const bool json = args.text("format") == "json";
@@ -116,7 +82,36 @@ int run_command(int argc, const char* const* argv) {
                made.how == lab::Made::How::kMade ? "made" : "was there",
                lab::to_string(made.record.status),
                lab::text(lab::metric("val_loss"), made.record.value("val_loss")));
-  return made.record.ok() ? 0 : lab::kRunDiverged;
+  return made.record.status == lab::Status::kDiverged ? lab::kRunDiverged : 0;
+}
+
+}  // namespace
+
+// `isodrop run`: the only way a run is made; studies start it, and so may any scheduler.
+Command run_command() {
+  Command c;
+  c.summary =
+      "Make one run from its spec, whole or not at all; at once where it is there already. Exit "
+      "code 0: it is there now; 3: it diverged, which is recorded; 75: another process is making "
+      "it (--no-wait); 2: not a spec, or not one for this program.";
+  c.settings = false;
+  c.argument = "SPEC.json";
+  c.extras = {
+      store_flag(),
+      {"no-wait", "", "", "do not wait for another process that is making it"},
+      {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the spec says)"},
+      {"keep-weights", "", "", "keep the final weights beside the record"},
+      {"other-builds", "", "", "take a record that another build of isodrop has made"},
+      {"trial", "", "", "make nothing: train for as long as somebody listens, and say how fast"},
+      tuning_flag(),
+      {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
+  };
+  for (Extra& extra : c.extras)
+    if (extra.flag != "trial" && extra.flag != "threads") extra.not_with = "trial";
+  c.examples = {"isodrop compare --seeds 8 --plan specs",
+                "isodrop run specs/0123456789abcdef0123456789abcdef.json"};
+  c.run = run;
+  return c;
 }
 
 }  // namespace cli

@@ -7,17 +7,20 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/output_file.h"
 #include "cli/show.h"
+#include "cli/study_progress.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
-#include "engine/parallel.h"
 #include "engine/suggest.h"
 #include "lab/report/dry_run_render.h"
+#include "lab/report/html.h"
 #include "lab/report/report.h"
 #include "lab/runs/processes.h"
 #include "lab/study/folder.h"
 #include "lab/study/jobs.h"
 #include "lab/study/looks.h"
+#include "lab/study/tuning.h"
 #include "train/files.h"
 
 namespace cli {
@@ -25,64 +28,56 @@ namespace {
 
 constexpr int kNoRun = 1;  // exit code
 
-/// As many as were asked for, with the speedup that a dry run wants, or what auto finds.
-lab::Jobs planned_jobs(const lab::StudyRuns& runs, const StudyOptions& options) {
-  const std::string program = lab::this_program();
-  if (!options.jobs) return lab::measured_jobs(runs, program);
-  lab::Jobs jobs = lab::given_jobs(*options.jobs, runs.study().base);
-  if (options.dry) jobs.speedup = lab::measured_speedup(runs, jobs, program);
-  return jobs;
+std::filesystem::path page_path(const lab::StudyFolder& folder, const StudyOptions& options) {
+  return options.html.empty() ? folder.path() / "report.html" : options.html;
 }
 
-/// One run in full, several by their share alone.
-std::string runs_text(std::size_t done, std::size_t count,
-                      std::span<const lab::RunningRun> running) {
-  if (running.size() == 1 && running[0].number == done + 1)
-    return fmt::format("run {}/{} · {} · {}", running[0].number, count, running[0].label,
-                       progress_text(running[0].progress));
-  std::string text = fmt::format("{}/{} done", done, count);
-  for (const lab::RunningRun& run : running)
-    text += fmt::format(" | {} · {:.0f} %", run.label, 100 * run.progress.fraction);
-  return text;
+constexpr const char* kChoices = "tuning.json";
+
+/// The choices that were written down; nothing before.
+std::vector<lab::Tuned> frozen(const lab::StudyFolder& folder, const lab::StudyRuns& runs) {
+  const lab::Json json = folder.load(kChoices);
+  if (json.is_null()) return {};
+  return lab::tuned_from_json(json, runs.study(), runs.identity(),
+                              (folder.path() / kChoices).string());
 }
 
-/// Whether every arm of every cell has as many seeds as this, and none has more.
-bool even_seeds(const lab::Report& report, std::size_t seeds) {
-  for (const lab::CellReport& cell : report.cells)
-    for (const lab::ArmReport& arm : cell.arms)
-      if (arm.runs.size() != seeds) return false;
-  return true;
+lab::StudyRuns tuning_runs(const lab::TuningStudy& tuning, const StudyOptions& options) {
+  return {tuning.study, lab::Store(options.store), options.other_builds, options.out};
 }
 
-void make_runs(lab::StudyRuns& runs, const lab::StudyFolder& folder, const StudyOptions& options,
-               ProgressLine& line) {
-  runs.check(options.jobs.value_or(1));
-  folder.create();
-  const lab::Jobs jobs = planned_jobs(runs, options);
-  if (!jobs.note.empty()) line.note(jobs.note);
-  std::size_t next = 1;  // seeds of the next table that a log gets
-  lab::StudyEvents events;
-  events.note = [&](const std::string& text) { line.note(text); };
-  events.finished = [&] {
-    const lab::Report report = lab::make_report(runs, {}, 1, "");
-    if (report.final) return;
-    if (line.redraws()) return line.block(lab::render_live(report));
-    if (!even_seeds(report, next)) return;
-    line.note(lab::render_live(report));
-    next *= 2;
-  };
-  events.progress = [&](std::size_t done, std::size_t count,
-                        std::span<const lab::RunningRun> running) {
-    if (line.due()) line.update(runs_text(done, count, running));
-  };
-  lab::Workers workers{lab::this_program(), jobs.count, jobs.threads};
-  workers.other_builds = options.other_builds;
-  runs.make(workers, events);
-  line.block("");
+/// Tunes until no edge is left to move, and writes the choice down.
+std::vector<lab::Tuned> tune(const lab::StudyRuns& judged, const lab::StudyFolder& folder,
+                             const StudyOptions& options, Workload& work, ProgressLine& line) {
+  std::vector<lab::Tuned> tuned;
+  while (true) {
+    const lab::TuningStudy tuning = lab::tuning_study(judged.study(), tuned);
+    lab::StudyRuns runs = tuning_runs(tuning, options);
+    std::size_t next = 1;
+    if (!runs.missing().empty())
+      make_runs(runs, options, "tuning", work, line,
+                [&] { show_tuning(lab::make_report(runs, {}, 1, ""), line, next); });
+    tuned = lab::choose(judged.study(), tuning, runs);
+    if (std::all_of(tuned.begin(), tuned.end(), [&](const lab::Tuned& of) {
+          return lab::beyond_the_edge(judged.study(), of).empty();
+        }))
+      break;
+  }
+  folder.save(kChoices, lab::to_json(tuned, judged.study(), judged.identity()));
+  for (const lab::Tuned& of : tuned) {
+    std::string set;
+    for (const auto& [name, value] : of.set()) set += " " + name + "=" + value;
+    const lab::Study& study = judged.study();
+    line.note(fmt::format("chosen for {}{}:{}{}", study.arms[of.arm].name,
+                          study.cells[of.cell].name.empty() ? "" : " in " + study.cells[of.cell].name,
+                          set, of.edge ? " (at the edge of its grid)" : ""));
+  }
+  return tuned;
 }
 
 /// Writes the specs of the missing runs into a folder, for whatever makes them. Exit code.
-int write_plan(const lab::StudyRuns& runs, const std::filesystem::path& folder) {
+int write_plan(const lab::StudyRuns& runs, const std::filesystem::path& folder,
+               const std::string& note) {
   train::make_folder(folder);
   const std::vector<lab::Point> missing = runs.missing();
   for (const lab::Point& point : missing) {
@@ -90,8 +85,8 @@ int write_plan(const lab::StudyRuns& runs, const std::filesystem::path& folder) 
     train::write_json(folder / (id + ".json"), lab::to_json(runs.spec(id)));
   }
   fmt::print(
-      "{} of {} runs are missing; their specs are in {}; 'isodrop run SPEC.json' makes one\n",
-      missing.size(), runs.count(), folder.string());
+      "{}{} of {} runs are missing; their specs are in {}; 'isodrop run SPEC.json' makes one\n",
+      note, missing.size(), runs.count(), folder.string());
   return 0;
 }
 
@@ -148,7 +143,10 @@ int report(const lab::StudyRuns& runs, const lab::StudyFolder& folder, const Stu
   const lab::Report report =
       lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string());
   folder.save("report.json", lab::to_json(report));
-  fmt::print("{}", lab::render(report, options.format, color(stdout)));
+  const std::filesystem::path page = page_path(folder, options);
+  train::write_atomically(page, lab::render_html(report));
+  fmt::print("{}", lab::render(report, options.format, color(stdout), table_width(stdout)));
+  if (options.format == "text") fmt::print("Pictures: {}\n", page.string());
   return 0;
 }
 
@@ -174,8 +172,17 @@ std::vector<Extra> study_flags(std::string_view only_with) {
        "what finishes first. The results are the same",
        false,
        {},
-       only_with},
+       only_with,
+       "plan"},
       store,
+      {"html",
+       "FILE",
+       "",
+       "the report as a page with pictures, written anew after every run (default: report.html in "
+       "the folder of the report)",
+       false,
+       {},
+       only_with},
       {"plan",
        "DIR",
        "",
@@ -200,6 +207,8 @@ StudyOptions study_options(const Parsed& args) {
   options.store = store_path(args);
   options.out = args.text("out");
   options.plan = args.text("plan");
+  options.html = args.text("html");
+  open_output(args, "html");  // refuses now what could not be written in the end
   options.other_builds = args.has("other-builds");
   engine::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
                   " with --dry-run: one writes specs, the other nothing; give one of them");
@@ -213,22 +222,58 @@ StudyOptions study_options(const Parsed& args) {
 }
 
 int run_study(lab::Study study, const StudyOptions& options) {
-  if (study.base.threads > 0) omp_set_num_threads(static_cast<int>(study.base.threads));
-  lab::StudyRuns runs(std::move(study), lab::Store(options.store), options.other_builds,
+  const bool tuned = lab::tunes(study);
+  if (tuned) lab::validate(lab::tuning_study(study).study);
+  lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds,
                       options.out);
   print_notes(runs.study());
   const lab::StudyFolder folder(options.out, runs.identity());
-  if (!options.plan.empty()) return write_plan(runs, options.plan);
+  if (tuned) {
+    study.tuned = frozen(folder, runs);
+    if (!study.tuned.empty())
+      runs = lab::StudyRuns(study, lab::Store(options.store), options.other_builds, options.out);
+  }
+  const bool to_tune = tuned && study.tuned.empty();
+  if (!options.plan.empty()) {
+    if (!to_tune) return write_plan(runs, options.plan, "");
+    const lab::TuningStudy tuning = lab::tuning_study(study);
+    const lab::StudyRuns first = tuning_runs(tuning, options);
+    if (!first.missing().empty())
+      return write_plan(first, options.plan,
+                        "tuning comes first; when they are made, the same command writes the rest. ");
+  }
   ProgressLine line;
   try {
-    if (options.dry)
-      return show_dry_run(lab::dry_run(runs, planned_jobs(runs, options)), options.format);
+    if (options.dry) {
+      const lab::Jobs jobs = planned_jobs(runs, options);
+      if (!to_tune) return show_dry_run(lab::dry_run(runs, jobs), options.format);
+      const lab::TuningStudy tuning = lab::tuning_study(study);
+      const lab::StudyRuns first = tuning_runs(tuning, options);
+      first.check(0);
+      return show_dry_run(lab::dry_run(runs, jobs, &tuning, &first), options.format);
+    }
     if (runs.outdated() > 0)
       line.note(
           fmt::format("{} runs in {} were made by another build and are made again; "
                       "--other-builds takes them as they are",
                       runs.outdated(), options.store.string()));
-    if (!runs.missing().empty()) make_runs(runs, folder, options, line);
+    double total = budgets_of(runs, !to_tune);
+    if (to_tune) total += budgets_of(tuning_runs(lab::tuning_study(study), options));
+    Workload work(total);
+    if (to_tune || !runs.missing().empty()) {
+      runs.check(options.jobs.value_or(1));
+      folder.create();
+    }
+    if (to_tune) {
+      study.tuned = tune(runs, folder, options, work, line);
+      runs = lab::StudyRuns(study, lab::Store(options.store), options.other_builds, options.out);
+      if (!options.plan.empty()) return write_plan(runs, options.plan, "");
+    }
+    std::size_t next = 1;  // seeds of the next table that a log gets
+    if (!runs.missing().empty())
+      make_runs(runs, options, "", work, line, [&] {
+        show_live(lab::make_report(runs, {}, 1, ""), page_path(folder, options), line, next);
+      });
     folder.create();  // where others have made the runs
   } catch (const lab::Interrupted& e) {
     line.finish();

@@ -17,11 +17,13 @@ struct StudyOptions {
   bool dry = false;                  // say what it will take, and train nothing
   std::filesystem::path store;
   std::filesystem::path out;   // folder of the study; empty: named after it
+  std::filesystem::path html;  // where the page goes; empty: report.html in that folder
   std::filesystem::path plan;  // write the missing specs there and make none; empty: make them
   bool other_builds = false;
 };
 
-/// The flags that are read by study_options(): --jobs, --store, --plan, --other-builds, --dry-run.
+/// The flags that are read by study_options(): --jobs, --store, --html, --plan, --other-builds,
+/// --dry-run.
 /// `only_with`: a flag without which they do nothing.
 std::vector<Extra> study_flags(std::string_view only_with = {});
 /// Throws engine::Error.

@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <utility>
+
+#include "engine/stopwatch.h"
 
 namespace cli {
 namespace {
@@ -19,10 +20,6 @@ winsize terminal_size(std::FILE* out) {
   if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
   if (size.ws_row == 0) size.ws_row = 24;
   return size;
-}
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 void write(std::FILE* out, std::string_view text) { std::fwrite(text.data(), 1, text.size(), out); }
@@ -43,6 +40,10 @@ std::size_t columns(std::FILE* out) {
   return std::clamp<std::size_t>(terminal_size(out).ws_col, 80, 100);
 }
 
+std::size_t table_width(std::FILE* out) {
+  return isatty(fileno(out)) == 1 ? std::max<std::size_t>(terminal_size(out).ws_col, 40) : 0;
+}
+
 std::string_view clip(std::string_view text, std::size_t width) {
   std::size_t characters = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -53,7 +54,7 @@ std::string_view clip(std::string_view text, std::size_t width) {
 }
 
 ProgressLine::ProgressLine(std::FILE* out)
-    : ProgressLine(out, cli::interactive(out), terminal_size(out).ws_col, now,
+    : ProgressLine(out, cli::interactive(out), terminal_size(out).ws_col, engine::monotonic_seconds,
                    terminal_size(out).ws_row) {}
 
 ProgressLine::ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock,

@@ -18,6 +18,9 @@ bool color(std::FILE* out);
 /// Width for running text: the terminal's, within 80 and 100.
 std::size_t columns(std::FILE* out);
 
+/// What a table may take: the terminal's width; 0, any, where it is none.
+std::size_t table_width(std::FILE* out);
+
 /// The first `width` characters (code points) of UTF-8 text.
 std::string_view clip(std::string_view text, std::size_t width);
 

@@ -2,11 +2,11 @@
 
 #include <filesystem>
 
+#include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/show.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
-#include "engine/parallel.h"
 #include "lab/runs/make.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
@@ -18,33 +18,9 @@
 #include "train/task.h"
 
 namespace cli {
-
-// `isodrop train`: one model, or with --compare the trainer's switch between with and without.
-int train_command(int argc, const char* const* argv);
-
 namespace {
 
 constexpr int kDiverged = 3;
-
-const Command& command() {
-  static const Command kCommand = [] {
-    Command c;
-    c.name = "train";
-    c.summary = "Train one model, write its weights, print a summary.";
-    c.extras = {
-        {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
-        {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}},
-        {"compare", "", "",
-         "train with and without the regularizers at the same budget and print the paired answer"},
-        {"seeds", "N", "7", "of --compare: paired seeds", false, {}, "compare"},
-    };
-    for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
-    c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
-                  "isodrop train --text book.txt --dropout 0.1 --compare"};
-    return c;
-  }();
-  return kCommand;
-}
 
 void print_text(const lab::RunRecord& record, const train::Task& task, const std::string& weights) {
   const auto number = [&](const char* name) {
@@ -66,7 +42,7 @@ void print_text(const lab::RunRecord& record, const train::Task& task, const std
 }
 
 /// The same study as `isodrop compare --arm none --arm "as given"`, at the run's budget.
-int compare(const Parsed& args) {
+int with_and_without(const Parsed& args) {
   lab::Study study;
   study.base = args.settings;
   const lab::Arm without = lab::parse_arm("none", study.base);
@@ -84,7 +60,6 @@ int compare(const Parsed& args) {
 
 int train_one(const Parsed& args) {
   const train::Settings& settings = args.settings;
-  if (settings.threads > 0) omp_set_num_threads(static_cast<int>(settings.threads));
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
   const std::unique_ptr<train::Task> task = train::load_task(settings);
@@ -127,12 +102,30 @@ int train_one(const Parsed& args) {
   return 0;
 }
 
+int train(const Parsed& args) {
+  heed_tuning(args);
+  return args.has("compare") ? with_and_without(args) : train_one(args);
+}
+
 }  // namespace
 
-int train_command(int argc, const char* const* argv) {
-  const Parsed args = parse(command(), argc, argv);
-  if (args.help) return show_help(command());
-  return args.has("compare") ? compare(args) : train_one(args);
+// `isodrop train`: one model, or with --compare the trainer's switch between with and without.
+Command train_command() {
+  Command c;
+  c.summary = "Train one model, write its weights, print a summary.";
+  c.extras = {
+      {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
+      tuning_flag(),
+      {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
+      {"compare", "", "",
+       "train with and without the regularizers at the same budget and print the paired answer"},
+      {"seeds", "N", "8", "of --compare: paired seeds", false, {}, "compare"},
+  };
+  for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
+  c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
+                "isodrop train --text book.txt --dropout 0.1 --compare"};
+  c.run = train;
+  return c;
 }
 
 }  // namespace cli

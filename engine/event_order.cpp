@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "engine/plan_internal.h"
+
 namespace engine {
 namespace {
-
-std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 /// Values that depend on a trainable parameter.
 std::vector<bool> wanted(const Tape& tape) {

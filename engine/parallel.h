@@ -34,6 +34,11 @@ class Thrown {
   std::exception_ptr what_;
 };
 
+/// The number of threads from now on; 0: as it is.
+inline void use_threads(std::int64_t n) {
+  if (n > 0) omp_set_num_threads(static_cast<int>(n));
+}
+
 /// Chunks that cover n elements.
 constexpr std::int64_t chunks(std::int64_t n, std::int64_t size) { return (n + size - 1) / size; }
 

@@ -1,4 +1,4 @@
-// What a plan is made of; for plan.cpp and plan_build.cpp alone.
+// What a plan is made of; for plan.cpp, plan_build.cpp and event_order.cpp alone.
 #pragma once
 #include <algorithm>
 #include <vector>

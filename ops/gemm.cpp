@@ -10,7 +10,6 @@ namespace ops {
 namespace {
 
 constexpr double kBlockFlops = 4e6;  // less is not worth a thread
-constexpr std::int64_t kBlocks = 8;  // enough to balance a few threads
 constexpr std::int64_t kLeast = 64;  // rows and columns: below, oneDNN's kernels run dry
 
 /// Size of the parts when n is cut into about `parts`: a multiple of 16, at least kLeast, and none
@@ -45,15 +44,23 @@ Blocks choose(std::int64_t m, std::int64_t n, std::int64_t wanted) {
 
 Gemm::Gemm(const MatmulSpec& spec, std::optional<Way> way)
     : spec_(spec), way_(way), threads_(engine::max_threads()) {
-  const auto wanted = static_cast<std::int64_t>(
-      std::clamp(flops() / kBlockFlops, 1.0, static_cast<double>(kBlocks)));
-  const Blocks blocks = choose(spec.m, spec.n, wanted);
+  const std::vector<Way> ways = way ? std::vector{*way} : ways_for(spec, threads_);
+  for (const Way each : ways) scratch_ = std::max(scratch_, scratch_of(each));
+}
+
+bool Gemm::in_blocks() const { return *way_ == Way::kPartition || *way_ == Way::kFine; }
+
+void Gemm::cut_for(Way way) {
+  const auto most = static_cast<double>(way == Way::kFine ? kFineBlocks : kBlocks);
+  const auto wanted = static_cast<std::int64_t>(std::clamp(flops() / kBlockFlops, 1.0, most));
+  const Blocks blocks = choose(spec_.m, spec_.n, wanted);
   block_m_ = blocks.m;
   block_n_ = blocks.n;
+  block_scratch_ = 0;
   for (const bool lower : {false, true}) {
     for (const bool right : {false, true}) {
-      const std::int64_t m = lower ? spec.m % block_m_ : block_m_;
-      const std::int64_t n = right ? spec.n % block_n_ : block_n_;
+      const std::int64_t m = lower ? spec_.m % block_m_ : block_m_;
+      const std::int64_t n = right ? spec_.n % block_n_ : block_n_;
       for (const bool sum : {false, true}) {
         MatmulSpec s = block(m, n);
         s.accumulate = sum;
@@ -62,12 +69,6 @@ Gemm::Gemm(const MatmulSpec& spec, std::optional<Way> way)
     }
   }
   block_scratch_ = engine::align_up(block_scratch_);
-  if (way_) {
-    scratch_ = scratch_of(*way_);
-    return;
-  }
-  for (const Way each : {Way::kPartition, Way::kWhole, Way::kPacked})
-    if (each != Way::kPacked || can_pack(spec_)) scratch_ = std::max(scratch_, scratch_of(each));
 }
 
 MatmulSpec Gemm::block(std::int64_t m, std::int64_t n) const {
@@ -86,8 +87,11 @@ MatmulSpec Gemm::whole(Way way, bool add) const {
   return s;
 }
 
-std::size_t Gemm::scratch_of(Way way) const {
-  if (way == Way::kPartition) return block_scratch_ * static_cast<std::size_t>(threads_);
+std::size_t Gemm::scratch_of(Way way) {
+  if (way == Way::kPartition || way == Way::kFine) {
+    cut_for(way);
+    return block_scratch_ * static_cast<std::size_t>(threads_);
+  }
   const std::size_t packed =
       way == Way::kPacked ? engine::align_up(Matmul::packed_bytes(whole(way, false))) : 0;
   return packed + std::max(Matmul::scratch_bytes(whole(way, false)),
@@ -101,10 +105,11 @@ void Gemm::build(bool assign, bool add, engine::Tuning& tuning) {
 
 void Gemm::build(bool assign, bool add) {
   engine::require(way_.has_value(), "[gemm] build: no way was chosen");
+  if (in_blocks()) cut_for(*way_);
   if (*way_ == Way::kPacked) packed_ = engine::align_up(Matmul::packed_bytes(whole(*way_, false)));
   for (const bool sum : {false, true}) {
     if (!(sum ? add : assign)) continue;
-    if (*way_ != Way::kPartition) {
+    if (!in_blocks()) {
       if (!primitives_[sum][0][0]) primitives_[sum][0][0].emplace(whole(*way_, sum));
       continue;
     }
@@ -126,7 +131,7 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
                bool add) const {
   engine::require(primitives_[add][0][0].has_value(), "[gemm] run: C ", add ? "+= AB" : "= AB",
                   " was not built");
-  if (*way_ == Way::kPartition) return run_blocks(a, b, bias, c, scratch, add);
+  if (in_blocks()) return run_blocks(a, b, bias, c, scratch, add);
   // The scratch was made for as many threads as there were.
   const int now = engine::max_threads();
   if (now != threads_) omp_set_num_threads(threads_);
@@ -179,6 +184,19 @@ double Gemm::bytes() const {
   const auto m = static_cast<double>(spec_.m), n = static_cast<double>(spec_.n),
              k = static_cast<double>(spec_.k);
   return 4 * (m * k + k * n + m * n);
+}
+
+std::string describe(std::span<const NamedGemm> products) {
+  std::string all, first;
+  bool alike = true;
+  for (const NamedGemm& p : products) {
+    const std::string how = p.gemm->describe();
+    if (how.empty()) continue;
+    if (first.empty()) first = how;
+    alike = alike && how == first;
+    all += engine::concat(all.empty() ? "" : "; ", p.name, " ", how);
+  }
+  return alike ? first : all;
 }
 
 }  // namespace ops

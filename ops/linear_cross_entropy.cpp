@@ -61,7 +61,9 @@ class LinearCrossEntropyOp final : public engine::Op {
   }
 
   std::string describe(Pass pass) const override {
-    return pass == Pass::kForward ? whole_->forward.describe() : whole_->dw.describe();
+    if (pass == Pass::kForward) return whole_->forward.describe();
+    return ops::describe(std::array{NamedGemm{"logits", &whole_->forward},
+                                    NamedGemm{"dx", &whole_->dx}, NamedGemm{"dw", &whole_->dw}});
   }
 
   // loss[w] = mean over the window's counted rows of lse − logit[target], logits = x · wᵀ

@@ -1,3 +1,4 @@
+#include <array>
 #include <optional>
 
 #include "ops/gemm.h"
@@ -88,8 +89,7 @@ class MatmulOp final : public engine::Op {
 
   std::string describe(Pass pass) const override {
     if (pass == Pass::kForward) return forward_->describe();
-    const std::string dx = dx_->describe(), dw = dw_->describe();
-    return dx.empty() || dw.empty() || dx == dw ? (dx.empty() ? dw : dx) : dx + "; " + dw;
+    return ops::describe(std::array{NamedGemm{"dx", &*dx_}, NamedGemm{"dw", &*dw_}});
   }
 
   void forward(const Frame& f) const override {

@@ -90,8 +90,7 @@ std::string key_of(const MatmulSpec& s) {
 
 /// The ways from the fastest on, without those that are not worth it.
 std::vector<Way> by_time(const MatmulSpec& spec, const Operands& operands) {
-  std::vector<Way> ways = {Way::kPartition, Way::kWhole};
-  if (can_pack(spec)) ways.push_back(Way::kPacked);
+  const std::vector<Way> ways = ways_for(spec, omp_get_max_threads());
   std::vector<Trial> trials;
   trials.reserve(ways.size());
   for (const Way way : ways) trials.emplace_back(spec, way, operands);
@@ -124,6 +123,13 @@ bool can_pack(const MatmulSpec& spec) {
   return bytes > 0 && bytes <= kMostPacked;
 }
 
+std::vector<Way> ways_for(const MatmulSpec& spec, int threads) {
+  std::vector<Way> ways = {Way::kPartition, Way::kWhole};
+  if (can_pack(spec)) ways.push_back(Way::kPacked);
+  if (threads > kBlocks) ways.push_back(Way::kFine);
+  return ways;
+}
+
 bool has_partition_bits(const MatmulSpec& spec, Way way) {
   return has_bits(spec, way, Operands(spec));
 }
@@ -131,10 +137,8 @@ bool has_partition_bits(const MatmulSpec& spec, Way way) {
 Way choose_way(const MatmulSpec& spec, engine::Tuning& tuning) {
   const std::string key = key_of(spec);
   if (const auto word = tuning.recall(key))
-    for (std::size_t i = 0; i < kWayNames.size(); ++i)
-      if (*word == kWayNames[i] &&
-          (Way{static_cast<std::uint8_t>(i)} != Way::kPacked || can_pack(spec)))
-        return Way{static_cast<std::uint8_t>(i)};
+    for (const Way way : ways_for(spec, omp_get_max_threads()))
+      if (*word == kWayNames[static_cast<std::size_t>(way)]) return way;
   if (!tuning.may_measure()) return Way::kPartition;
   const auto start = Clock::now();
   Way chosen = Way::kPartition;

@@ -4,23 +4,29 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "engine/tuning.h"
 #include "ops/onednn.h"
 
 namespace ops {
 
-/// kPartition defines the bits: blocks cut by shape alone, each single-threaded, so that they are
-/// the same for any number of threads. The others are oneDNN's own threading over the whole
+/// kPartition defines the bits: at most kBlocks blocks cut by shape alone, each single-threaded, so
+/// that they are the same for any number of threads. kFine is the same in up to kFineBlocks, a way
+/// where there are more threads than kBlocks. The others are oneDNN's own threading over the whole
 /// product, with B as it is or in oneDNN's own layout, brought there once a call.
-enum class Way : std::uint8_t { kPartition, kWhole, kPacked };
-inline constexpr std::array<std::string_view, 3> kWayNames = {"partition", "whole", "packed"};
+enum class Way : std::uint8_t { kPartition, kWhole, kPacked, kFine };
+inline constexpr std::array<std::string_view, 4> kWayNames = {"partition", "whole", "packed",
+                                                              "fine"};
+inline constexpr int kBlocks = 8, kFineBlocks = 64;
 
 /// B in oneDNN's own layout may take so many bytes.
 inline constexpr std::size_t kMostPacked = std::size_t{16} << 20;
 /// Whether kPacked is a way for this product: B is a weight matrix (A is not transposed), packing
 /// changes its layout, and it is not too large.
 bool can_pack(const MatmulSpec& spec);
+/// The ways that may be taken for this product on so many threads, the partition first.
+std::vector<Way> ways_for(const MatmulSpec& spec, int threads);
 
 /// Thread counts on which a way must give the partition's bits.
 inline constexpr std::array kTriedThreads = {1, 2, 3, 4, 8, 16};

@@ -8,15 +8,20 @@
 
 namespace tests {
 
-/// The message of the engine::Error that `f` throws; empty where it throws none.
+/// The message of the engine::Error that `f` throws, one line; empty where it throws none.
 template <class F>
 std::string error_of(const F& f) {
   try {
     f();
   } catch (const engine::Error& e) {
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();
     return e.what();
   }
   return {};
+}
+
+inline void expect_has(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), text.npos) << "no \"" << part << "\" in: " << text;
 }
 
 }  // namespace tests

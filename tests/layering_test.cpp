@@ -51,8 +51,9 @@ const std::vector<Inner>& inner_rooms() {
       {"lab/stats", {}},
       {"lab/runs", {}},
       {"lab/study", {"lab/runs", "lab/stats"}},
-      {"lab/inspect", {"lab/runs", "lab/stats", "lab/study", "lab/report"}},
-      {"lab/report", {"lab/runs", "lab/stats", "lab/study"}},
+      {"lab/inspect", {"lab/runs", "lab/stats", "lab/study", "lab/report", "lab/report/html"}},
+      {"lab/report", {"lab/runs", "lab/stats", "lab/study", "lab/report/html"}},
+      {"lab/report/html", {}},
   };
   return rooms;
 }

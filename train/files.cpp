@@ -136,9 +136,8 @@ LineFile::~LineFile() {
   if (file_ != nullptr) std::fclose(file_);
 }
 
-void LineFile::write(std::string_view line) {
-  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() ||
-      std::fputc('\n', file_) == EOF || std::fflush(file_) != 0)
+void LineFile::write(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0)
     fail_with_errno(path_, "cannot write");
 }
 

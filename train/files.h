@@ -45,14 +45,14 @@ nlohmann::ordered_json read_json(const std::filesystem::path& path);
 /// and cannot be written to.
 void make_folder(const std::filesystem::path& path);
 
-/// A file that grows line by line, each flushed as it comes. Throws as AtomicFile does.
+/// A file that grows with every write, flushed as it comes. Throws as AtomicFile does.
 class LineFile {
  public:
   explicit LineFile(const std::filesystem::path& path);
   ~LineFile();
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
-  void write(std::string_view line);
+  void write(std::string_view text);
 
  private:
   std::filesystem::path path_;

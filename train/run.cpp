@@ -1,16 +1,12 @@
 #include "train/run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+
+#include "engine/stopwatch.h"
 
 namespace train {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 constexpr double kReportSeconds = 1;
 constexpr double kLate = 0.1;  // share of the budget at its end
@@ -28,9 +24,9 @@ bool evaluation_due(const Trainer& trainer, TrainState& s) {
 
 /// Evaluates and keeps what came of it. False: the loss is not finite.
 bool evaluate(Trainer& trainer, TrainState& s) {
-  const auto start = Clock::now();
+  const engine::Stopwatch start;
   const double val = trainer.evaluate().loss;
-  s.eval_seconds += since(start);
+  s.eval_seconds += start.seconds();
   if (!std::isfinite(val)) return false;
   s.val_loss = val;
   if (s.best_val_loss && *s.best_val_loss <= val) return true;
@@ -42,7 +38,7 @@ bool evaluate(Trainer& trainer, TrainState& s) {
 /// What is known of the weights that are the result.
 void examine(Trainer& trainer, RunResult& result) {
   TrainState& s = trainer.state();
-  const auto start = Clock::now();
+  const engine::Stopwatch start;
   if (!s.best_weights.empty()) trainer.restore_weights();
   result.train_loss = trainer.evaluate(Split::kTrainSubset).loss;
   Examined val = trainer.evaluate(Split::kVal);
@@ -53,7 +49,7 @@ void examine(Trainer& trainer, RunResult& result) {
     result.test_loss = test.loss;
     result.test_windows = std::move(test.windows);
   }
-  s.eval_seconds += since(start);
+  s.eval_seconds += start.seconds();
 }
 
 }  // namespace

@@ -25,12 +25,6 @@ struct RunResult {
   double eval_seconds = 0, setup_seconds = 0;
 };
 
-/// Where in the budget a step stands that is made only to time it: eight in a row go through the
-/// schedules, so that what is off for half of the budget counts half.
-inline double timing_progress(std::uint64_t step) {
-  return (static_cast<double>(step % 8) + 0.5) / 8;
-}
-
 /// Trains until the budget is spent, from wherever the trainer's state is, telling `sinks` about
 /// every evaluation and, in between, at least once a second.
 RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {});

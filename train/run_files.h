@@ -34,7 +34,7 @@ class RunFiles {
  private:
   std::filesystem::path folder_;
   std::string id_;
-  JsonLines metrics_;
+  JsonLines<LineFile> metrics_;
 };
 
 /// Of which data the weights are.

@@ -1,9 +1,9 @@
 #include "train/run_plan.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "engine/buffer.h"
+#include "engine/stopwatch.h"
 #include "train/optimizer.h"
 
 namespace train {
@@ -42,7 +42,7 @@ void check_run(const Settings& settings, const Task& task) {
 
 RunPlan::RunPlan(const Settings& s, const Task& task)
     : settings(s), config(task.model(s)), budget(run_budget(s)), feed(task.feed(s)) {
-  const auto start = std::chrono::steady_clock::now();
+  const engine::Stopwatch start;
   total_steps = steps_of(s, config, *feed);
   tokens_per_step = step_tokens(s);
   flops_per_step = tokens_per_step * models::flops_per_token(config);
@@ -69,7 +69,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0})};
   memory.corpus = task.bytes();
-  seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds = start.seconds();
 }
 
 Spent RunPlan::spent(std::int64_t steps, double took) const {

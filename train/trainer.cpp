@@ -1,18 +1,13 @@
 #include "train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
+#include "engine/stopwatch.h"
 #include "train/learning_rate.h"
 
 namespace train {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 RunPlan checked_plan(const Settings& settings, const Task& task) {
   check_run(settings, task);
@@ -25,7 +20,7 @@ Trainer::Trainer(const Settings& settings, const Task& task)
     : Trainer(checked_plan(settings, task)) {}
 
 Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
-  const auto start = Clock::now();
+  const engine::Stopwatch start;
   const Settings& s = planned_.settings;
   engine::require_memory(static_cast<double>(planned_.memory.allocated()), "this model and batch");
   state_.params = std::move(planned_.params);
@@ -45,7 +40,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   if (planned_.recalibration) planned_.recalibration->allocate(arena);
   this->plan().set_loss_scale(1.0F / static_cast<float>(s.grad_accum));
   this->plan().prepare();
-  setup_seconds_ = planned_.seconds + since(start);
+  setup_seconds_ = planned_.seconds + start.seconds();
 }
 
 void Trainer::observe(StepObserver* observer) {
@@ -56,9 +51,9 @@ void Trainer::observe(StepObserver* observer) {
 template <class F>
 void Trainer::observed(StepObserver::Phase phase, const F& work) {
   if (observer_ == nullptr) return work();
-  const auto start = Clock::now();
+  const engine::Stopwatch start;
   work();
-  observer_->phase(phase, since(start));
+  observer_->phase(phase, start.seconds());
 }
 
 double Trainer::gradients(std::uint64_t index, double progress) {
@@ -97,7 +92,7 @@ double Trainer::step(std::uint64_t index, double progress) {
 
 double Trainer::advance() {
   TrainState& s = state_;
-  const auto start = Clock::now();
+  const engine::Stopwatch start;
   const auto index = static_cast<std::uint64_t>(s.step);
   double loss = 0;
   if (total_steps() > 0) {
@@ -109,11 +104,11 @@ double Trainer::advance() {
     // a learning rate above 0.
     loss = gradients(index, planned_.budget.fraction_spent(s.spent));
     Spent now = s.spent;
-    now.seconds += since(start);
+    now.seconds += start.seconds();
     update(planned_.budget.fraction_spent(now));
   }
   ++s.step;
-  s.spent = planned_.spent(s.step, s.spent.seconds + since(start));
+  s.spent = planned_.spent(s.step, s.spent.seconds + start.seconds());
   s.loss_sum += loss;
   ++s.loss_count;
   return loss;
@@ -156,13 +151,14 @@ void Trainer::restore_weights() {
 
 Spent Trainer::recalibrate() {
   if (!planned_.recalibration) return {};
-  const auto start = Clock::now();
+  const engine::Stopwatch start;
   planned_.recalibration->run(*planned_.feed, state_.progress);
   const models::GptConfig& c = planned_.config;
   const double tokens = static_cast<double>(planned_.recalibration->rows() * c.block_size);
   // A forward pass is a third of a step's (2N + 4LCT of 6N + 12LCT), and there is one.
   const double flops = tokens * models::flops_per_token(c) / (3.0 * passes(c.regularizers));
-  return {Recalibration::kBatches, tokens, flops, since(start), tokens / planned_.tokens_per_epoch};
+  return {Recalibration::kBatches, tokens, flops, start.seconds(),
+          tokens / planned_.tokens_per_epoch};
 }
 
 }  // namespace train

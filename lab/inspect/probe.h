@@ -23,7 +23,7 @@ struct ProbeOptions {
 };
 
 /// A mean over masks with its standard error, sd/√masks.
-struct Estimate {
+struct MaskMean {
   double value = 0, se = 0;
 };
 
@@ -51,9 +51,9 @@ struct ProbePoint {
   int layer = -1;
   std::uint64_t values = 0, sampled = 0;  // in one mode under one mask; of these W1 takes
   std::array<std::optional<double>, 4> evaluation;
-  std::array<std::optional<Estimate>, 4> training;
-  std::optional<Estimate> variance_ratio;  // training / evaluation
-  std::optional<Estimate> w1;  // between the modes, in standard deviations of evaluation
+  std::array<std::optional<MaskMean>, 4> training;
+  std::optional<MaskMean> variance_ratio;  // training / evaluation
+  std::optional<MaskMean> w1;  // between the modes, in standard deviations of evaluation
   ProbeHistogram histogram;
 
   bool behind() const { return !value.empty(); }

@@ -17,10 +17,10 @@ std::array<std::optional<double>, 4> statistics(const Moments& m) {
   return {m.mean(), m.variance(), m.skewness(), m.kurtosis()};
 }
 
-std::optional<Estimate> estimate(const std::vector<double>& values) {
+std::optional<MaskMean> estimate(const std::vector<double>& values) {
   const auto sample = summarize(values);
   if (!sample) return std::nullopt;
-  return Estimate{sample->mean, sample->sd / std::sqrt(static_cast<double>(sample->n))};
+  return MaskMean{sample->mean, sample->sd / std::sqrt(static_cast<double>(sample->n))};
 }
 
 /// Range of the middle of two sorted samples together.

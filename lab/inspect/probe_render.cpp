@@ -15,7 +15,7 @@ namespace {
 using train::Json;
 using train::or_null;
 
-Json known(const std::optional<Estimate>& e) {
+Json known(const std::optional<MaskMean>& e) {
   return e ? Json{{"value", e->value}, {"se", e->se}} : Json(nullptr);
 }
 
@@ -52,36 +52,38 @@ Json to_json(const ProbeHead& head, const Probe& probe) {
           {"progress", probe.progress},  {"points", points}};
 }
 
-std::string number(const std::optional<double>& x) { return x ? fmt::format("{:.4g}", *x) : "–"; }
+std::string rounded(const std::optional<double>& x) { return x ? fmt::format("{:.4g}", *x) : "–"; }
 
 /// To the first digit of the standard error.
-std::string number(const std::optional<Estimate>& e) {
+std::string rounded(const std::optional<MaskMean>& e) {
   constexpr int kMost = 7;  // decimals that a table has room for
   if (!e) return "–";
-  if (e->se == 0) return number(std::optional(e->value));
+  if (e->se == 0) return rounded(std::optional(e->value));
   const int decimals = -static_cast<int>(std::floor(std::log10(e->se)));
   if (decimals > kMost) return fmt::format("{:.3g} ± {:.1g}", e->value, e->se);
   return fmt::format("{:.{}f} ± {:.{}f}", e->value, std::max(0, decimals), e->se,
                      std::max(0, decimals));
 }
 
-Lines table(const Probe& probe) {
+}  // namespace
+
+Lines probe_table(const Probe& probe) {
   Lines lines = {{"value", "mode", "mean", "variance", "skewness", "kurtosis", "variance ratio",
                   "W1", "acting"}};
   for (const ProbePoint& p : probe.points) {
     std::vector<std::string> evaluation = {p.behind() ? "  → " + p.value : p.site, "eval"},
                              training = {"", "train"};
-    for (const auto& x : p.evaluation) evaluation.push_back(number(x));
-    for (const auto& e : p.training) training.push_back(number(e));
+    for (const auto& x : p.evaluation) evaluation.push_back(rounded(x));
+    for (const auto& e : p.training) training.push_back(rounded(e));
     evaluation.insert(evaluation.end(), {"", "", ""});
-    training.insert(training.end(), {number(p.variance_ratio), number(p.w1), p.acting});
+    training.insert(training.end(), {rounded(p.variance_ratio), rounded(p.w1), p.acting});
     lines.push_back(std::move(evaluation));
     lines.push_back(std::move(training));
   }
   return lines;
 }
 
-std::vector<std::string> header(const ProbeHead& head, const Probe& probe) {
+std::vector<std::string> probe_header(const ProbeHead& head, const Probe& probe) {
   return {fmt::format("{}; {}", head.model, head.regularizers),
           fmt::format("{} tokens of {} ({} × {} windows of {}), the same in both modes; "
                       "{} masks, seed {}; rates as at {:g} of the budget",
@@ -89,7 +91,7 @@ std::vector<std::string> header(const ProbeHead& head, const Probe& probe) {
                       probe.rows, probe.time, probe.masks, head.seed, probe.progress)};
 }
 
-std::vector<std::string> footnotes(const Probe& probe) {
+std::vector<std::string> probe_footnotes(const Probe& probe) {
   std::vector<std::string> lines = {
       "A row is what a hook returns; → the product behind it, before any activation. attn_weights: "
       "of the keys a query may see.",
@@ -107,6 +109,8 @@ std::vector<std::string> footnotes(const Probe& probe) {
         sampled);
   return lines;
 }
+
+namespace {
 
 std::string csv(const Json& probe) {
   std::string out = "site,value,layer,acting,values,sampled";
@@ -132,7 +136,7 @@ std::string csv(const Json& probe) {
   return out;
 }
 
-std::string_view line_style(const std::vector<std::string>&, bool heading) {
+std::string_view bold_heading(const std::vector<std::string>&, bool heading) {
   return heading ? kBold : "";
 }
 
@@ -145,12 +149,12 @@ std::string render(const ProbeHead& head, const Probe& probe, const std::string&
   const bool markdown = format == "md";
   const char* end = markdown ? "  \n" : "\n";
   std::string out;
-  for (const std::string& line : header(head, probe)) out += line + end;
+  for (const std::string& line : probe_header(head, probe)) out += line + end;
   out += '\n';
-  out += markdown ? markdown_table(table(probe))
-                  : text_table(table(probe), color ? line_style : nullptr);
+  out += markdown ? markdown_table(probe_table(probe))
+                  : text_table(probe_table(probe), color ? bold_heading : nullptr);
   out += '\n';
-  for (const std::string& line : footnotes(probe)) out += line + end;
+  for (const std::string& line : probe_footnotes(probe)) out += line + end;
   return out;
 }
 

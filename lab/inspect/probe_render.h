@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lab/inspect/probe.h"
+#include "lab/report/table.h"
 
 namespace lab {
 
@@ -24,5 +25,10 @@ struct ProbeHead {
 /// is null. CSV: a line for every point, without the histograms.
 std::string render(const ProbeHead& head, const Probe& probe, const std::string& format,
                    bool color);
+
+// What its formats have in common.
+std::vector<std::string> probe_header(const ProbeHead& head, const Probe& probe);
+Lines probe_table(const Probe& probe);
+std::vector<std::string> probe_footnotes(const Probe& probe);
 
 }  // namespace lab

@@ -2,28 +2,20 @@
 #include "lab/inspect/profile.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 #include "ops/peak.h"
-#include "train/trainer.h"
+#include "train/step_timer.h"
 
 namespace lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr int kWarmUp = 2;
 constexpr std::int64_t kMinRounds = 3;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Adds up what a step's parts take, and keeps the first of them one by one for a trace.
 class StepTimes final : public train::StepObserver {
  public:
-  StepTimes(std::size_t events, std::size_t trace_events, Clock::time_point zero)
+  StepTimes(std::size_t events, std::size_t trace_events, engine::Stopwatch zero)
       : most_(trace_events), zero_(zero) {
     now_.events.resize(events);
     trace_.reserve(trace_events);
@@ -55,13 +47,13 @@ class StepTimes final : public train::StepObserver {
 
  private:
   void slice(int event, double seconds) {
-    if (trace_.size() < most_) trace_.push_back({event, since(zero_) - seconds, seconds});
+    if (trace_.size() < most_) trace_.push_back({event, zero_.seconds() - seconds, seconds});
   }
 
   StepSample now_;
   std::vector<TraceSlice> trace_;
   std::size_t most_;
-  Clock::time_point zero_;
+  engine::Stopwatch zero_;
 };
 
 ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
@@ -75,10 +67,10 @@ ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
   for (const engine::Node& n : plan.tape().nodes())
     p.nodes.push_back({n.name, std::string(n.op->name()), n.segment});
   for (const engine::Event& e : plan.events()) {
-    const bool backward = e.kind == engine::Event::Kind::kBackward;
+    const auto pass =
+        e.kind == engine::Event::Kind::kBackward ? engine::Pass::kBackward : engine::Pass::kForward;
     const engine::Op& op = *plan.tape().nodes()[static_cast<std::size_t>(e.node)].op;
-    p.events.push_back(
-        {e.node, e.kind, op.cost(backward ? engine::Pass::kBackward : engine::Pass::kForward)});
+    p.events.push_back({e.node, e.kind, op.cost(pass), op.describe(pass)});
   }
   return p;
 }
@@ -87,25 +79,25 @@ ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
 class Subject {
  public:
   Subject(const Arm& arm, const train::Task& corpus, const ProfileOptions& options,
-          std::size_t trace_events, Clock::time_point zero)
+          std::size_t trace_events, engine::Stopwatch zero)
       : progress_(options.progress),
-        trainer_(arm.settings, corpus),
-        profile_(describe(arm, trainer_)),
+        timer_(arm.settings, corpus),
+        profile_(describe(arm, timer_.trainer())),
         times_(profile_.events.size(), trace_events, zero) {}
 
   double step() {
-    const auto start = Clock::now();
-    profile_.loss = trainer_.step(index_++, progress_);
-    return since(start);
+    const double seconds = timer_.step(progress_);
+    profile_.loss = timer_.loss();
+    return seconds;
   }
 
   void plain_step() { profile_.plain.push_back(step()); }
 
   void observed_step() {
-    trainer_.observe(&times_);
+    timer_.trainer().observe(&times_);
     times_.begin();
     profile_.samples.push_back(times_.end(step()));
-    trainer_.observe(nullptr);
+    timer_.trainer().observe(nullptr);
   }
 
   ArmProfile take() {
@@ -115,8 +107,7 @@ class Subject {
 
  private:
   double progress_;
-  train::Trainer trainer_;
-  std::uint64_t index_ = 0;
+  train::StepTimer timer_;
   ArmProfile profile_;
   StepTimes times_;
 };
@@ -131,17 +122,17 @@ Profile measure_profile(const std::vector<Arm>& arms, const train::Task& corpus,
                         const ProfileOptions& options) {
   Profile result;
   result.progress = options.progress;
-  const auto zero = Clock::now();
+  const engine::Stopwatch zero;
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const Arm& arm : arms)
     subjects.push_back(
         std::make_unique<Subject>(arm, corpus, options, options.trace_events / arms.size(), zero));
   result.roof = {ops::fma_peak_gflops(), ops::memory_gbps()};
-  for (int i = 0; i < kWarmUp; ++i)
+  for (int i = 0; i < train::StepTimer::kWarmUp; ++i)
     for (auto& s : subjects) s->step();
-  const auto start = Clock::now();
+  const engine::Stopwatch watch;
   for (std::int64_t round = 0; round < options.steps; ++round) {
-    if (round >= kMinRounds && since(start) > options.seconds) break;
+    if (round >= kMinRounds && watch.seconds() > options.seconds) break;
     // Who goes first alternates, so that a machine that slows down favours neither.
     for (auto& s : subjects) {
       if (round % 2 == 0) s->plain_step();

@@ -46,6 +46,7 @@ struct ArmProfile {
     int node = 0;
     engine::Event::Kind kind = engine::Event::Kind::kForward;
     engine::Cost cost;
+    std::string how = {};  // Op::describe()
   };
   std::string name;
   std::vector<Node> nodes;

@@ -36,7 +36,15 @@ Json row_json(const ProfileRow& r) {
   return json;
 }
 
+Json how_json(const HowRow& r) {
+  return {{"name", r.name},        {"pass", r.pass},  {"how", r.how},
+          {"calls", r.part.calls}, {"ms", r.part.ms}, {"gflops", or_null(r.part.gflops())},
+          {"of_peak", r.of_peak}};
+}
+
 Json table_json(const ProfileTable& t) {
+  Json how = Json::array();
+  for (const HowRow& r : t.how) how.push_back(how_json(r));
   Json rows = Json::array();
   for (const ProfileRow& r : t.rows) rows.push_back(row_json(r));
   return {{"name", t.arm},
@@ -46,7 +54,8 @@ Json table_json(const ProfileTable& t) {
           {"overhead", {{"ratio", t.overhead.ratio}, {"ci95", known(t.overhead.ci95)}}},
           {"tokens_per_second", t.tokens_per_second},
           {"gflops", t.gflops},
-          {"rows", rows}};
+          {"rows", rows},
+          {"how", how}};
 }
 
 std::string number(const std::optional<double>& x, int width) {
@@ -96,6 +105,19 @@ std::string table_text(const ProfileTable& t, std::size_t width) {
   return out;
 }
 
+std::string how_text(const ProfileTable& t) {
+  if (t.how.empty()) return "";
+  std::size_t width = 0;
+  for (const HowRow& r : t.how) width = std::max(width, r.name.size());
+  std::string out = fmt::format("\n{:<{}} {:<8} {:>6} {:>10} {:>6} {:>8}  {}\n", "", width, "pass",
+                                "calls", "ms", "GF/s", "of peak", "how");
+  for (const HowRow& r : t.how)
+    out += fmt::format("{:<{}} {:<8} {:>6} {} {} {:>6.0f} %  {}\n", r.name, width, r.pass,
+                       r.part.calls, milliseconds(r.part.ms, 10), number(r.part.gflops(), 6),
+                       100 * r.of_peak, r.how);
+  return out;
+}
+
 std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& tables,
                      std::size_t width) {
   std::string out = fmt::format(
@@ -112,32 +134,41 @@ std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& ta
 
 }  // namespace
 
+std::vector<std::string> profile_header(const ProfileHead& head, const Profile& profile) {
+  const Roof& roof = profile.roof;
+  return {
+      fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads", head.what,
+                  profile.progress, head.environment["cpu"].get<std::string>(),
+                  head.environment["isa"].get<std::string>(), head.environment["threads"].dump()),
+      fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind "
+                  "at {:.1f} FLOP/B",
+                  roof.gflops, roof.gbps, roof.gflops / roof.gbps)};
+}
+
+std::string profile_footnote(const ProfileHead& head) {
+  return fmt::format(
+      "Times are means over the middle half of {} steps, so that they add up; quartiles are over "
+      "all of\nthem. Of roof: the least time at the measured peaks, all bytes from memory, over "
+      "the "
+      "time taken;\nabove 100 % where the caches, which are faster, held the data.",
+      head.steps);
+}
+
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
-  const Roof& roof = profile.roof;
-  std::string out =
-      fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads\n", head.what,
-                  profile.progress, head.environment["cpu"].get<std::string>(),
-                  head.environment["isa"].get<std::string>(), head.environment["threads"].dump());
-  out += fmt::format(
-      "measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind at {:.1f} "
-      "FLOP/B\n",
-      roof.gflops, roof.gbps, roof.gflops / roof.gbps);
+  std::string out;
+  for (const std::string& line : profile_header(head, profile)) out += line + "\n";
   const std::size_t width = name_width(tables);
   for (const ProfileTable& t : tables) {
-    out +=
-        fmt::format("\n{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s = {:.0f} % of peak\n",
-                    t.arm, t.plain_ms, t.tokens_per_second, t.gflops, 100 * t.gflops / roof.gflops);
+    out += fmt::format(
+        "\n{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s = {:.0f} % of peak\n", t.arm,
+        t.plain_ms, t.tokens_per_second, t.gflops, 100 * t.gflops / profile.roof.gflops);
     out += table_text(t, width);
+    out += how_text(t);
     out += fmt::format("what profiling costs: {}\n", percent(t.overhead));
   }
   if (tables.size() == 2) out += tax_text(profile, tables, width);
-  out += fmt::format(
-      "\nTimes are means over the middle half of {} steps, so that they add up; quartiles are over "
-      "all of\nthem. Of roof: the least time at the measured peaks, all bytes from memory, over "
-      "the "
-      "time taken;\nabove 100 % where the caches, which are faster, held the data.\n",
-      head.steps);
+  out += "\n" + profile_footnote(head) + "\n";
   return out;
 }
 

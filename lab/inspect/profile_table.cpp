@@ -107,6 +107,39 @@ std::string group(const ArmProfile::Node& node, By by) {
   return node.name;
 }
 
+/// "h.3.mlp.c_fc" → "h.*.mlp.c_fc": what layers have in common.
+std::string in_any_layer(const ArmProfile::Node& node) {
+  const std::string layer = fmt::format("h.{}.", node.layer);
+  return node.layer >= 0 && node.name.starts_with(layer) ? "h.*." + node.name.substr(layer.size())
+                                                         : node.name;
+}
+
+std::vector<HowRow> how_rows(const ArmProfile& arm, const Roof& roof, const Table& table) {
+  std::vector<HowRow> rows;
+  std::vector<std::vector<std::size_t>> events;
+  for (std::size_t e = 0; e < arm.events.size(); ++e) {
+    const ArmProfile::Call& call = arm.events[e];
+    if (call.how.empty()) continue;
+    HowRow row{in_any_layer(arm.nodes[static_cast<std::size_t>(call.node)]),
+               std::string(to_string(call.kind)),
+               call.how,
+               {}};
+    const auto at =
+        std::find_if(rows.begin(), rows.end(),
+                     [&](const HowRow& r) {
+                       return r.name == row.name && r.pass == row.pass && r.how == row.how;
+                     }) -
+        rows.begin();
+    if (at == std::ssize(rows)) rows.push_back(std::move(row)), events.emplace_back();
+    events[static_cast<std::size_t>(at)].push_back(e);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].part = table.part(events[i]);
+    rows[i].of_peak = rows[i].part.gflops().value_or(0) / roof.gflops;
+  }
+  return rows;
+}
+
 double untracked(const StepSample& s) {
   return s.wall - s.data - s.optimizer - std::accumulate(s.events.begin(), s.events.end(), 0.0);
 }
@@ -125,6 +158,18 @@ ProfilePart& ProfilePart::operator+=(const ProfilePart& other) {
   cost.bytes += other.cost.bytes;
   least_ms += other.least_ms;
   return *this;
+}
+
+std::string_view to_string(engine::Event::Kind kind) {
+  switch (kind) {
+    case engine::Event::Kind::kForward:
+      return "forward";
+    case engine::Event::Kind::kReplay:
+      return "replay";
+    case engine::Event::Kind::kBackward:
+      break;
+  }
+  return "backward";
 }
 
 ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by) {
@@ -148,6 +193,7 @@ ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by) {
   result.rows.push_back(table.row(kDataRow, [](const StepSample& s) { return s.data; },
                                   static_cast<double>(arm.micro_steps), {}));
   result.rows.push_back(table.row(kUntrackedRow, untracked, 0, {}));
+  result.how = how_rows(arm, roof, table);
   const auto wall = [](const StepSample& s) { return s.wall; };
   result.step_ms = table.typical_ms(wall);
   result.step_quartiles = table.quartiles_ms(wall);

@@ -30,9 +30,18 @@ struct ProfileRow {
   double share = 0;               // of the step
 };
 
+/// How something was done here, as its op describes it: a product's implementation and way.
+struct HowRow {
+  std::string name;  // of the node; "h.*.mlp.c_fc" for the same in several layers
+  std::string pass, how;
+  ProfilePart part;
+  double of_peak = 0;  // GFLOP/s over the measured peak
+};
+
 struct ProfileTable {
   std::string arm;
   std::vector<ProfileRow> rows;  // in the tape's order; then optimizer, data, untracked
+  std::vector<HowRow> how;       // of calls that say; layers in which they say the same together
   double step_ms = 0;            // what the rows add up to
   Interval step_quartiles;
   double plain_ms = 0;                       // median of the steps without the observer
@@ -43,6 +52,9 @@ struct ProfileTable {
 /// The names of the rows that are no op's.
 inline constexpr const char *kOptimizerRow = "optimizer", *kDataRow = "data",
                             *kUntrackedRow = "untracked";
+
+/// "forward", "replay", "backward"
+std::string_view to_string(engine::Event::Kind kind);
 
 /// REQUIRES: a sample or more.
 ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by);

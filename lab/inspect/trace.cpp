@@ -8,18 +8,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string_view to_string(engine::Event::Kind kind) {
-  switch (kind) {
-    case engine::Event::Kind::kForward:
-      return "forward";
-    case engine::Event::Kind::kReplay:
-      return "replay";
-    case engine::Event::Kind::kBackward:
-      break;
-  }
-  return "backward";
-}
-
 Json slice_json(const ArmProfile& arm, const TraceSlice& slice, std::size_t pid) {
   Json json = {{"ph", "X"},
                {"pid", pid},

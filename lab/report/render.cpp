@@ -1,110 +1,12 @@
-// The report as text for a terminal, as Markdown and as CSV.
+// The report as text for a terminal and as Markdown.
+#include "lab/report/render.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "lab/report/report.h"
-#include "lab/report/table.h"
-
 namespace lab {
 namespace {
-
-std::string number(const std::optional<double>& x, const char* format = "{:.4f}") {
-  return x ? fmt::format(fmt::runtime(format), *x) : "–";
-}
-
-std::string signed_number(const std::optional<double>& x) { return number(x, "{:+.4f}"); }
-
-/// Mean over the seeds, in the metric's format.
-std::string mean_of(const ArmReport& arm, std::string_view name) {
-  return text(metric(name), arm.metrics.find(name)->second.mean);
-}
-
-std::string mean_sd_of(const ArmReport& arm, std::string_view name) {
-  const Spread& s = arm.metrics.find(name)->second;
-  return text(metric(name), s.mean) + (s.sd ? " ± " + text(metric(name), s.sd) : "");
-}
-
-std::string verdict_text(const ArmReport& arm, bool first, bool final) {
-  std::string text = first ? "baseline" : final ? "–" : "not final";
-  if (arm.versus) {
-    const Verdict& v = *arm.versus;
-    text = to_string(v.verdict);
-    if (v.verdict == Outcome::kWithheld)
-      text += fmt::format(": lost {} of the pairs", v.diverged + v.failed);
-    if (v.more_seeds) text += ": " + to_string(*v.more_seeds) + " more seeds would tell";
-  }
-  if (arm.diverged > 0) text += fmt::format("; {} diverged", arm.diverged);
-  if (arm.failed > 0) text += fmt::format("; {} failed", arm.failed);
-  if (!arm.missing.empty()) text += fmt::format("; {} to come", arm.missing.size());
-  return text;
-}
-
-std::string level_text(const Rules& rules) {
-  return fmt::format("{:.6g} %", 100 * ci_level(rules));
-}
-
-bool differ(const CellReport& cell, std::string_view metric) {
-  const auto first = cell.arms.front().metrics.find(metric)->second.mean;
-  return std::any_of(cell.arms.begin(), cell.arms.end(), [&](const ArmReport& arm) {
-    return arm.metrics.find(metric)->second.mean != first;
-  });
-}
-
-/// Whether any arm has the metric.
-bool known(const Report& report, std::string_view metric) {
-  for (const CellReport& cell : report.cells)
-    for (const ArmReport& arm : cell.arms)
-      if (arm.metrics.find(metric)->second.mean) return true;
-  return false;
-}
-
-Lines cell_table(const Report& report, const CellReport& cell) {
-  const bool bayes = known(report, "excess_window");
-  const bool own_epochs = differ(cell, "epochs");
-  const bool own_budgets =
-      std::any_of(cell.arms.begin(), cell.arms.end(),
-                  [&](const ArmReport& arm) { return arm.budget != cell.arms.front().budget; });
-  const bool equivalents = std::any_of(cell.arms.begin(), cell.arms.end(),
-                                       [](const ArmReport& arm) { return arm.equivalent; });
-  std::vector<std::string> head = {"arm", "val loss", "best*", "train", "gap"};
-  if (own_budgets) head.emplace_back("budget");
-  if (own_epochs) head.emplace_back("epochs");
-  if (bayes) head.emplace_back("excess (window)");
-  head.insert(head.end(), {fmt::format("difference [{} CI]", level_text(report.rules)), "p (Holm)",
-                           "step time"});
-  if (equivalents) head.emplace_back("worth");
-  head.emplace_back("verdict");
-  Lines lines = {head};
-  for (const ArmReport& arm : cell.arms) {
-    std::vector<std::string> line = {arm.name, mean_sd_of(arm, "val_loss"),
-                                     mean_of(arm, "best_val_loss"), mean_of(arm, "train_loss"),
-                                     mean_of(arm, "gap")};
-    if (own_budgets) line.push_back(arm.budget);
-    if (own_epochs) line.push_back(mean_of(arm, "epochs"));
-    if (bayes)
-      line.push_back(fmt::format("{} ({})", mean_of(arm, "excess"), mean_of(arm, "excess_window")));
-    std::string diff = "–", p = "–";
-    if (arm.versus) {
-      const Verdict& v = *arm.versus;
-      diff = signed_number(v.diff);
-      if (v.ci95) diff += " [" + signed_number(v.ci95->lo) + ", " + signed_number(v.ci95->hi) + "]";
-      if (v.p_holm) p = *v.p_holm < 0.0001 ? "<0.0001" : number(v.p_holm);
-    }
-    // Of the first arm there is nothing to be held against.
-    std::string ratio = "–";
-    if (arm.speed)
-      ratio = &arm == cell.arms.data()
-                  ? "×1"
-                  : fmt::format("×{:.3f} [{:.3f}, {:.3f}]", arm.speed->step_time_ratio,
-                                arm.speed->ratio_low, arm.speed->ratio_high);
-    line.insert(line.end(), {diff, p, ratio});
-    if (equivalents) line.push_back(arm.equivalent ? to_string(*arm.equivalent) : "–");
-    line.push_back(verdict_text(arm, &arm == cell.arms.data(), report.final));
-    lines.push_back(std::move(line));
-  }
-  return lines;
-}
 
 /// FLOPs are those of the budget only where every arm spends the same.
 std::string budget_text(const Report& r) {
@@ -125,11 +27,28 @@ std::string budget_text(const Report& r) {
   return text + ", ";
 }
 
-std::vector<std::string> header(const Report& r) {
+/// What a terminal shows a line in: the heading bold, verdicts in their colours.
+std::string_view line_style(const std::vector<std::string>& line, bool heading) {
+  if (heading) return kBold;
+  if (line.back() == "helps") return "\033[32m";
+  return line.back() == "hurts" ? "\033[31m" : "";
+}
+
+}  // namespace
+
+std::vector<std::string> report_header(const Report& r) {
   std::vector<std::string> lines = {fmt::format("{}{} paired {}; losses in nats per token",
                                                 budget_text(r), r.seeds,
                                                 r.seeds == 1 ? "seed" : "seeds")};
+  if (r.tuning_seeds > 0)
+    lines.push_back(
+        fmt::format("Every arm tuned on {} or more seeds of its own by its validation loss, the "
+                    "choice written down before the judged runs",
+                    r.tuning_seeds));
   lines.push_back(r.data.sentence);
+  if (r.judged != "test_loss")
+    lines.emplace_back(
+        "NO TEST SPLIT: verdicts are on the validation split, by which was also chosen");
   std::string machines;
   for (const Machine& m : r.machines)
     machines += fmt::format("{}{}, {} {}", machines.empty() ? "Made on " : "; ", m.cpu, m.threads,
@@ -142,27 +61,36 @@ std::vector<std::string> header(const Report& r) {
         r.builds.size()));
     for (const Build& build : r.builds) lines.push_back("  " + to_string(build));
   }
-  if (!r.final)
-    lines.emplace_back("NOT FINAL: some runs are still to come, so there are no verdicts");
   return lines;
 }
 
-std::vector<std::string> footnotes(const Report& r) {
-  std::vector<std::string> lines = {
-      "* lowest along the way: optimistic, since the validation split chose it.",
-      "A seed varies initial weights, data order, masks and which stretch of the training split is "
-      "the unique data; not the validation split.",
-      fmt::format(
-          "helps / hurts: Holm's p < {} (paired t, over the whole table); no difference: two "
-          "one-sided tests within ±{} nats.",
-          r.rules.alpha, r.rules.margin)};
+std::vector<std::string> report_footnotes(const Report& r) {
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format(
+      "difference: {} loss minus the first arm's, with the interval at {:.6g} % (all {} at once "
+      "{:.6g} %, Bonferroni){}.",
+      r.judged == "test_loss" ? "test" : "validation", 100 * ci_level(r.rules, r.family), r.family,
+      100 * ci_level(r.rules),
+      r.own_exams ? ", t over seeds, each with texts of its own"
+                  : ", t over seeds crossed with the windows of the text that they share"));
+  lines.push_back(
+      fmt::format("helps / hurts: Holm's p < {} over the whole table, from {} seeds on; "
+                  "no difference: two one-sided tests within the margin, {}.",
+                  r.rules.alpha, r.rules.min_seeds,
+                  r.own_margin ? fmt::format("±{} nats as given", r.rules.margin)
+                               : std::string("which is what another seed changes the first arm "
+                                             "by (its sd over seeds)")));
   lines.emplace_back(
-      "step time: a training step against the first arm's, in turns, with the quartiles of the "
-      "ratio.");
-  if (known(r, "excess"))
-    lines.emplace_back(
-        "excess: loss above the Bayes-optimal one; in brackets, above the best that a window of T "
-        "tokens allows.");
+      "A seed varies initial weights, data order, masks and the data; the data of a smaller share "
+      "or "
+      "size are the beginning of those of a larger one, the same for every arm.");
+  lines.emplace_back(
+      "best*: lowest validation loss on the way, optimistic. step time: against the first arm's, "
+      "in "
+      "turns, with quartiles.");
+  lines.emplace_back(
+      "FLOPs are counted as 6N + 12LCT a token; executed_flops in JSON and CSV is what the ops "
+      "took.");
   if (const std::string note = looks_note(r.rules); !note.empty()) lines.push_back(note);
   if (!train::Budget::parse(r.budget).fixed_steps())
     lines.emplace_back(
@@ -172,64 +100,36 @@ std::vector<std::string> footnotes(const Report& r) {
   return lines;
 }
 
-/// What a terminal shows a line in: the heading bold, verdicts in their colours.
-std::string_view line_style(const std::vector<std::string>& line, bool heading) {
-  if (heading) return kBold;
-  if (line.back() == "helps") return "\033[32m";
-  return line.back() == "hurts" ? "\033[31m" : "";
-}
-
-/// One line a run: what a spreadsheet or R wants.
-std::string csv(const Report& r) {
-  std::string out = "cell,epochs,unique_tokens,arm,seed,id,status";
-  for (const Metric& m : metrics())
-    out.append(1, ',').append(m.name == "epochs" ? "run_epochs" : m.name);
-  out += "\n";
-  for (const CellReport& cell : r.cells)
-    for (const ArmReport& arm : cell.arms)
-      for (const RunRecord& run : arm.runs) {
-        const Json fields = {cell.name,
-                             cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr),
-                             cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr),
-                             arm.name,
-                             train::exact(run.seed),
-                             run.id,
-                             to_string(run.status)};
-        std::string line;
-        for (const Json& field : fields) line += csv_field(field) + ",";
-        for (const Metric& m : metrics())
-          line += csv_field(train::or_null(run.value(m.name))) + ",";
-        line.back() = '\n';
-        out += line;
-      }
-  return out;
-}
-
-}  // namespace
-
-std::string render(const Report& report, const std::string& format, bool color) {
+std::string render(const Report& report, const std::string& format, bool color, std::size_t width) {
   if (format == "json") return to_json(report).dump(2) + "\n";
-  if (format == "csv") return csv(report);
+  if (format == "csv") return render_csv(report);
   const bool markdown = format == "md";
+  const std::string end = markdown ? "  \n" : "\n";
   std::string out;
-  for (const std::string& line : header(report)) out += line + (markdown ? "  \n" : "\n");
+  for (const std::string& line : report_header(report)) out += line + (markdown ? "  \n" : "\n");
+  if (!report.final)
+    out += std::string("NOT FINAL: some runs are still to come, so there are no verdicts") +
+           (markdown ? "  \n" : "\n");
   for (const CellReport& cell : report.cells) {
-    const Lines table = cell_table(report, cell);
+    const Lines table = cell_table(report, cell, markdown ? 0 : width, !markdown);
     out += (markdown ? "\n**" : "\n") + cell.title + (markdown ? "**\n\n" : "\n");
     out += markdown ? markdown_table(table) : text_table(table, color ? line_style : nullptr);
+    const auto notes = cell_notes(report, cell);
+    if (markdown && !notes.empty()) out += "\n";
+    for (const std::string& note : notes) out += (markdown ? "- " : "  ") + note + "\n";
   }
   out += "\n";
-  for (const std::string& line : footnotes(report)) {
-    if (markdown && line[0] == '*') out += '\\';  // a footnote's mark, no bullet
-    out += line + (markdown ? "  \n" : "\n");
-  }
+  for (const std::string& line : report_footnotes(report)) out += line + (markdown ? "  \n" : "\n");
   return out;
 }
 
 std::string render_live(const Report& report) {
-  std::string out = fmt::format("Not final: the table so far, of {} paired seeds\n", report.seeds);
+  std::string out = fmt::format("Not final: the {} so far, of {} paired seeds\n",
+                                report.tuning ? "choices" : "table", report.seeds);
+  const Metric& judged = metric(report.judged);
   for (const CellReport& cell : report.cells) {
-    Lines lines = {{"arm", "val loss", "difference", "seeds", ""}};
+    Lines lines = {{"arm", report.judged == "test_loss" ? "test loss" : "val loss", "difference",
+                    "seeds", ""}};
     const ArmReport& first = cell.arms.front();
     for (const ArmReport& arm : cell.arms) {
       // Of the seeds that both have, or an arm that is one seed ahead would be held against others.
@@ -237,9 +137,10 @@ std::string render_live(const Report& report) {
       for (const RunRecord& a : arm.runs)
         for (const RunRecord& b : first.runs)
           if (a.seed == b.seed && a.ok() && b.ok())
-            diff.push_back(a.value("val_loss").value_or(0) - b.value("val_loss").value_or(0));
-      lines.push_back({arm.name, mean_sd_of(arm, "val_loss"),
-                       &arm == &first ? "–" : signed_number(mean(diff)),
+            diff.push_back(a.value(report.judged).value_or(0) - b.value(report.judged).value_or(0));
+      const Spread& s = arm.metrics.find(report.judged)->second;
+      lines.push_back({arm.name, text(judged, s.mean) + (s.sd ? " ± " + text(judged, s.sd) : ""),
+                       &arm == &first || diff.empty() ? "–" : fmt::format("{:+.4f}", *mean(diff)),
                        std::to_string(arm.runs.size()), ""});
     }
     out += cell.title + "\n" + text_table(lines, nullptr);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lab/report/shares.h"
 #include "lab/runs/make.h"
 
 namespace lab {
@@ -37,40 +38,80 @@ Runs runs_at(const StudyRuns& runs, std::size_t cell, std::size_t arm, std::size
   return out;
 }
 
-PairedCell pair_up(const Runs& first, const Runs& arm, bool is_first) {
+/// The metric that verdicts are on: of the test split, or where there is none of what was also
+/// chosen on.
+std::string judged_metric(const StudyRuns& runs) {
+  return runs.task(0).exam(settings_at(runs.study(), {}), train::Split::kTest) ? "test_loss"
+                                                                                 : "val_loss";
+}
+
+/// Text that is next to each other is alike: windows are joined until they hold this many tokens, as
+/// long as enough are left to tell how they vary.
+constexpr std::int64_t kTokensTogether = 1024;
+constexpr std::size_t kFewestWindows = 16;
+
+std::vector<double> joined(const std::vector<float>& windows, std::int64_t block_size) {
+  auto together = static_cast<std::size_t>(
+      std::max<std::int64_t>(1, kTokensTogether / std::max<std::int64_t>(1, block_size)));
+  while (together > 1 && windows.size() / together < kFewestWindows) --together;
+  std::vector<double> out;
+  // The last, shorter window and what does not fill a joint one are in the mean alone.
+  for (std::size_t i = 0; i + together <= windows.size(); i += together) {
+    double sum = 0;
+    for (std::size_t k = 0; k < together; ++k) sum += static_cast<double>(windows[i + k]);
+    out.push_back(sum / static_cast<double>(together));
+  }
+  return out;
+}
+
+struct Judged {
+  std::string metric;
+  bool own_exams = false;
+  std::int64_t block_size = 1;
+  const std::vector<float>& windows(const RunRecord& r) const {
+    return metric == "test_loss" ? r.test_windows : r.val_windows;
+  }
+};
+
+PairedCell pair_up(const Runs& first, const Runs& arm, bool is_first, const Judged& judged) {
   PairedCell pairs;
   pairs.first = is_first;
   for (const RunRecord* a : arm.there)
     for (const RunRecord* b : first.there) {
       if (a->seed != b->seed) continue;
-      const auto mine = a->value("val_loss"), theirs = b->value("val_loss");
-      if (a->status == Status::kDiverged || b->status == Status::kDiverged)
+      const auto either = [&](Status s) { return a->status == s || b->status == s; };
+      const auto mine = a->value(judged.metric), theirs = b->value(judged.metric);
+      if (either(Status::kDiverged)) {
         ++pairs.diverged;
-      else if (!a->ok() || !b->ok())
+      } else if (either(Status::kUntrained)) {
+        ++pairs.untrained;
+      } else if (!a->ok() || !b->ok()) {
         ++pairs.failed;
-      else if (mine && theirs) {
+      } else if (mine && theirs) {
         pairs.arm_loss.push_back(*mine);
         pairs.baseline.push_back(*theirs);
+        if (judged.own_exams) continue;
+        const auto x = joined(judged.windows(*a), judged.block_size);
+        const auto y = joined(judged.windows(*b), judged.block_size);
+        for (std::size_t w = 0; w < std::min(x.size(), y.size()); ++w)
+          pairs.windows.push_back(x[w] - y[w]);
       }
     }
+  // Records of an older program have no windows.
+  if (pairs.arm_loss.size() < 2 || pairs.windows.size() % pairs.arm_loss.size() != 0)
+    pairs.windows.clear();
   return pairs;
 }
 
-std::optional<ComputeEquivalent> equivalent(const StudyRuns& runs, std::size_t cell,
-                                            const Runs& arm) {
-  const std::vector<Level>& shares = runs.study().shares;
-  if (shares.size() < 2 || arm.count(Status::kDiverged) > 0) return {};
-  std::vector<BudgetLoss> curve;
-  for (std::size_t share = 0; share < shares.size(); ++share) {
-    const Runs first = runs_at(runs, cell, 0, share);
-    if (first.count(Status::kOk) < std::ssize(first.there) || !first.missing.empty()) return {};
-    const double size = share == 0 ? 1 : with(train::Settings{}, shares[share]).budget_share;
-    if (const auto loss = mean(first.values("val_loss"))) curve.push_back({size, *loss});
-  }
-  std::sort(curve.begin(), curve.end(),
-            [](const BudgetLoss& a, const BudgetLoss& b) { return a.share < b.share; });
-  const auto loss = mean(arm.values("val_loss"));
-  return loss ? compute_equivalent(curve, *loss) : std::nullopt;
+/// Nothing where the log is not that of the record: it was lost, or made by another build since.
+std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
+  if (!record.ok()) return {};
+  std::vector<CurvePoint> points = read_curve(store.folder(record.id) / "metrics.jsonl");
+  std::optional<double> lowest;
+  for (const CurvePoint& p : points)
+    if (p.val_loss && (!lowest || *p.val_loss < *lowest)) lowest = p.val_loss;
+  if (lowest != record.value("best_val_loss")) points.clear();
+  return points;
 }
 
 ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, const Runs& at) {
@@ -78,10 +119,17 @@ ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, con
   out.name = runs.study().arms[arm].name;
   out.set = runs.study().arms[arm].set;
   out.budget = train::run_budget(settings_at(runs.study(), {cell, arm, 0, 0})).to_string();
-  for (const RunRecord* r : at.there) out.runs.push_back(*r);
+  for (const RunRecord* r : at.there) {
+    out.runs.push_back(*r);
+    std::vector<CurvePoint> curve = curve_of(runs.store(), *r);
+    if (!curve.empty()) out.curves.push_back({r->seed, std::move(curve)});
+  }
   out.missing = at.missing;
   out.diverged = at.count(Status::kDiverged);
   out.failed = at.count(Status::kFailed);
+  out.untrained = at.count(Status::kUntrained);
+  for (const Tuned& tuned : runs.study().tuned)
+    if (tuned.cell == cell && tuned.arm == arm) out.tuned = tuned;
   for (const Metric& m : metrics()) {
     const std::vector<double> values = at.values(m.name);
     out.metrics[std::string(m.name)] = {mean(values), sd(values)};
@@ -105,8 +153,13 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
   report.final = runs.missing().empty();
   report.budget = train::run_budget(study.base).to_string();
   report.data = runs.task(0).describe(settings_at(study, {}));
-  report.rules.margin = study.margin;
+  report.rules.margin = study.margin.value_or(0);
+  report.own_margin = study.margin.has_value();
+  report.rules.min_seeds = study.min_seeds;
   report.rules.looks = looks;
+  report.judged = judged_metric(runs);
+  report.own_exams = runs.task(0).own_exams();
+  if (!study.tuned.empty()) report.tuning_seeds = study.tuning_seeds;
   report.seeds = study.seeds;
   report.folder = folder;
   report.store = runs.store().root().string();
@@ -121,19 +174,28 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
     out.epochs = level.epochs;
     const std::int64_t unique = with(study.base, level).unique_tokens;
     if (unique > 0) out.unique_tokens = unique;
+    out.judged = report.judged;
+    out.shares = losses_by_share(runs, cell, report.judged);
     const Runs first = runs_at(runs, cell, 0, 0);
+    const Judged judged{report.judged, report.own_exams,
+                        settings_at(study, {cell, 0, 0, 0}).block_size};
+    const auto margin =
+        study.margin ? study.margin : sd(first.values(report.judged));
+    out.margin = margin.value_or(0);
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
       const Runs at = runs_at(runs, cell, arm, 0);
       ArmReport& mine = out.arms.emplace_back(describe(runs, cell, arm, at));
-      mine.equivalent = equivalent(runs, cell, at);
       if (cell < speeds.size()) mine.speed = speeds[cell][arm];
-      table.push_back(pair_up(first, at, arm == 0));
+      add_shares(mine, runs, cell, arm, report.judged);
+      table.push_back(pair_up(first, at, arm == 0, judged));
+      table.back().margin = margin;
     }
   }
   for (const Point& point : runs.points())
     if (const RunRecord* record = runs.record(point)) note_origin(report, *record);
   // A verdict on some of the seeds would be a look that nobody has planned.
   if (!report.final) return report;
+  report.family = family_of(table);
   const std::vector<Verdict> verdicts = judge(table, report.rules);
   std::size_t next = 0;
   for (CellReport& cell : report.cells)

@@ -4,7 +4,7 @@
 namespace lab {
 namespace {
 
-constexpr int kSchema = 2;
+constexpr int kSchema = 3;
 
 Json set_json(const Assignments& set) {
   Json json = Json::object();
@@ -18,21 +18,69 @@ Json seed_range(const std::optional<SeedRange>& range) {
           range->hi ? Json(*range->hi) : Json(nullptr)};
 }
 
-Json versus_json(const Verdict& v, const Rules& rules) {
-  Json ci = nullptr;
-  if (v.ci95)
-    ci = {{"level", ci_level(rules)},
-          {"low", v.ci95->lo},
-          {"high", v.ci95->hi},
-          {"method", "paired t over seeds"}};
-  return {{"n", v.n},
+Json effect_json(const EffectPlan& e) {
+  const auto pairs = [](const std::optional<int>& n) { return n ? Json(*n) : Json(nullptr); };
+  return {{"effect", e.effect},
+          {"seeds", {pairs(e.pairs.lo), pairs(e.pairs.hi)}},
+          {"power", {e.power.lo, e.power.hi}}};
+}
+
+Json versus_json(const Verdict& v, const Report& r) {
+  Json ci = nullptr, plan = nullptr;
+  if (v.ci)
+    ci = {{"level", ci_level(r.rules, r.family)},
+          {"low", v.ci->lo},
+          {"high", v.ci->hi},
+          {"method", v.se_windows ? "t, seeds crossed with windows of the test text, Bonferroni"
+                                  : "paired t over seeds, Bonferroni"}};
+  if (v.plan)
+    plan = {{"margin", effect_json(v.plan->margin)},
+            {"half", effect_json(v.plan->half)},
+            {"nothing", effect_json(v.plan->nothing)}};
+  return {{"metric", r.judged},
+          {"n", v.n},
           {"diff", train::or_null(v.diff)},
+          {"sd", train::or_null(v.sd)},
           {"ci", ci},
           {"p", train::or_null(v.p)},
           {"p_holm", train::or_null(v.p_holm)},
           {"p_equivalent", train::or_null(v.p_equivalent)},
+          {"p_signs", train::or_null(v.p_signs)},
+          {"margin", v.margin},
+          {"negligible", v.negligible},
+          {"se_seeds", train::or_null(v.se_seeds)},
+          {"se_windows", train::or_null(v.se_windows)},
+          {"windows", v.windows},
           {"verdict", to_string(v.verdict)},
-          {"more_seeds", seed_range(v.more_seeds)}};
+          {"more_seeds", seed_range(v.more_seeds)},
+          {"plan", plan}};
+}
+
+Json estimate_json(const std::optional<Estimate>& e, double alpha) {
+  if (!e) return nullptr;
+  const Interval ci = t_interval(*e, alpha);
+  return {{"mean", e->mean}, {"se", e->se}, {"dof", e->dof},
+          {"ci", {{"level", 1 - alpha}, {"low", ci.lo}, {"high", ci.hi}}}};
+}
+
+Json tuned_json(const Tuned& t) {
+  Json trials = Json::array();
+  for (const Trial& trial : t.trials)
+    trials.push_back({{"set", set_json(trial.set)},
+                      {"runs", trial.runs},
+                      {"lost", trial.lost},
+                      {"val_loss", train::or_null(trial.val_loss)}});
+  return {{"chosen", set_json(t.set())}, {"trials", trials},   {"edge", t.edge},
+          {"extended", t.extended},      {"flops", t.flops}};
+}
+
+Json shares_json(const ArmReport& arm, double alpha) {
+  Json shares = Json::array();
+  for (const ShareReport& s : arm.shares)
+    shares.push_back({{"share", s.share},
+                      {"loss", {{"mean", train::or_null(s.loss.mean)}, {"sd", train::or_null(s.loss.sd)}}},
+                      {"diff", estimate_json(s.diff, alpha)}});
+  return shares;
 }
 
 Json equivalent_json(const ComputeEquivalent& e) {
@@ -43,7 +91,7 @@ Json equivalent_json(const ComputeEquivalent& e) {
   return {{"share", e.share}, {"relation", relation}, {"text", to_string(e)}, {"rises", e.rises}};
 }
 
-Json arm_json(const ArmReport& arm, const Rules& rules) {
+Json arm_json(const ArmReport& arm, const Report& report) {
   Json json = {{"name", arm.name}, {"overrides", set_json(arm.set)}, {"budget", arm.budget}};
   Json runs = Json::array(), missing = Json::array();
   for (const RunRecord& run : arm.runs) runs.push_back(to_json(run));
@@ -55,9 +103,18 @@ Json arm_json(const ArmReport& arm, const Rules& rules) {
     json[std::string(m.name)] = {{"mean", train::or_null(s.mean)}, {"sd", train::or_null(s.sd)}};
   }
   json["diverged"] = arm.diverged;
+  json["untrained"] = arm.untrained;
   json["failed"] = arm.failed;
-  json["vs_baseline"] = arm.versus ? versus_json(*arm.versus, rules) : Json(nullptr);
+  json["tuned"] = arm.tuned ? tuned_json(*arm.tuned) : Json(nullptr);
+  json["vs_baseline"] = arm.versus ? versus_json(*arm.versus, report) : Json(nullptr);
   json["compute_equivalent"] = arm.equivalent ? equivalent_json(*arm.equivalent) : Json(nullptr);
+  if (arm.equivalent && arm.equivalent_ci)
+    json["compute_equivalent"]["ci"] = {{"level", 1 - report.rules.alpha},
+                                        {"low", equivalent_json(arm.equivalent_ci->lo)},
+                                        {"high", equivalent_json(arm.equivalent_ci->hi)}};
+  json["shares"] = shares_json(arm, report.rules.alpha);
+  json["trend"] = estimate_json(arm.trend, report.rules.alpha);
+  json["at_equal_seconds"] = estimate_json(arm.at_equal_seconds, report.rules.alpha);
   json["tokens_per_second"] = arm.speed ? Json(arm.speed->tokens_per_second) : Json(nullptr);
   json["step_time_ratio"] = arm.speed ? Json(arm.speed->step_time_ratio) : Json(nullptr);
   json["step_time_quartiles"] =
@@ -73,7 +130,7 @@ Json to_json(const Report& r) {
   for (const Machine& m : r.machines) machines.push_back({{"cpu", m.cpu}, {"threads", m.threads}});
   for (const CellReport& cell : r.cells) {
     Json arms = Json::array();
-    for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r.rules));
+    for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r));
     cells.push_back(
         {{"name", cell.name},
          {"settings", set_json(cell.set)},
@@ -89,7 +146,10 @@ Json to_json(const Report& r) {
           {"machines", machines},
           {"model", train::to_json(r.base)},
           {"rules",
-           {{"margin", r.rules.margin},
+           {{"metric", r.judged},
+           {"margin", r.own_margin ? Json(r.rules.margin) : Json(nullptr)},
+           {"margin_is", r.own_margin ? "as given, nats" : "sd of the first arm over seeds"},
+           {"min_seeds", r.rules.min_seeds},
             {"alpha", r.rules.alpha},
             {"looks", r.rules.looks},
             {"note", looks_note(r.rules)}}},

@@ -1,5 +1,7 @@
 #include "lab/runs/executor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -14,10 +16,10 @@ namespace {
 
 class Execution {
  public:
-  Execution(const std::vector<std::string>& ids, const Store& store, const Workers& workers,
-            const ExecutorEvents& events)
-      : ids_(ids), store_(store), workers_(workers), events_(events) {
-    for (std::size_t i = 0; i < ids.size(); ++i) left_.push_back(i);
+  Execution(const std::vector<Order>& orders, const Store& store, const Workers& workers,
+            const RunEvents& events)
+      : orders_(orders), store_(store), workers_(workers), events_(events) {
+    for (std::size_t i = 0; i < orders.size(); ++i) left_.push_back(i);
     for (std::int64_t slot = 0; slot < workers.count; ++slot) free_.insert(slot);
   }
 
@@ -33,7 +35,6 @@ class Execution {
  private:
   struct Live {
     std::int64_t slot = 0;
-    bool waiting = false;
     std::optional<train::Progress> progress;
   };
 
@@ -44,24 +45,24 @@ class Execution {
     const std::size_t index = from.front();
     from.pop_front();
     const std::int64_t slot = *free_.begin();
-    std::vector<std::string> command = workers_.command(store_, ids_[index], slot);
+    std::vector<std::string> command = workers_.command(store_, orders_[index].id, slot);
     if (!waits) command.emplace_back("--no-wait");
     processes_.start(index, command);
     free_.erase(slot);
-    live_[index] = {slot, waits, {}};
+    live_[index] = {slot, {}};
   }
 
   void said(std::size_t index, const std::string& line) {
     const Json json = Json::parse(line, nullptr, false);
     engine::require(json.is_object() && json.contains("event"),
                     "a worker said what is no event: ", line);
-    if (json["event"] == event::kWaiting && events_.waiting) events_.waiting(index);
+    if (json["event"] == event::kWaiting) note(index, "another process is making it; waiting");
     if (json["event"] != event::kProgress) return;
     live_.at(index).progress = progress_from_json(json);
     if (!events_.progress) return;
     std::vector<LiveRun> live;
     for (const auto& [i, run] : live_)
-      if (run.progress) live.push_back({i, *run.progress});
+      if (run.progress) live.push_back({orders_[i], *run.progress});
     events_.progress(live);
   }
 
@@ -69,28 +70,43 @@ class Execution {
     free_.insert(live_.at(index).slot);
     live_.erase(index);
     if (end.signal == 0 && end.code == kRunBusy) return busy_.push_back(index);
-    RunRecord failed;
-    failed.id = ids_[index];
-    failed.status = Status::kFailed;
-    if (end.signal == 0 && (end.code == 0 || end.code == kRunDiverged)) {
-      try {
-        const auto record = store_.find(ids_[index]);
-        if (record && usable(*record, workers_.other_builds)) return events_.done(index, *record);
-        failed.error = record ? "the program has been replaced by another build meanwhile"
-                              : "its process left no record";
-      } catch (const engine::Error& e) {
-        failed.error = e.what();
-      }
-    } else {
-      failed.error = end.reason();
-    }
-    events_.done(index, failed);
+    const RunRecord record = outcome(orders_[index].id, end);
+    if (record.status == Status::kFailed)
+      note(index, fmt::format("failed: {}; the same command makes it again", record.error));
+    if (record.status == Status::kDiverged)
+      note(index, fmt::format("diverged at step {:.0f} (learning rate {:.3g})",
+                              record.value("diverged_at").value_or(0),
+                              record.value("diverged_lr").value_or(0)));
+    if (events_.done) events_.done(record);
   }
 
-  const std::vector<std::string>& ids_;
+  RunRecord outcome(const std::string& id, const Ending& end) const {
+    RunRecord failed;
+    failed.id = id;
+    failed.status = Status::kFailed;
+    if (end.signal != 0 || (end.code != 0 && end.code != kRunDiverged)) {
+      failed.error = end.reason();
+      return failed;
+    }
+    try {
+      const auto record = store_.find(id);
+      if (record && usable(*record, workers_.other_builds)) return *record;
+      failed.error = record ? "the program has been replaced by another build meanwhile"
+                            : "its process left no record";
+    } catch (const engine::Error& e) {
+      failed.error = e.what();
+    }
+    return failed;
+  }
+
+  void note(std::size_t index, const std::string& text) const {
+    if (events_.note) events_.note(orders_[index].label + ": " + text);
+  }
+
+  const std::vector<Order>& orders_;
   const Store& store_;
   const Workers& workers_;
-  const ExecutorEvents& events_;
+  const RunEvents& events_;
   std::deque<std::size_t> left_, busy_;
   std::set<std::int64_t> free_;  // slots
   std::map<std::size_t, Live> live_;
@@ -149,9 +165,9 @@ std::vector<std::string> Workers::command(const Store& store, const std::string&
   return words;
 }
 
-void execute(const std::vector<std::string>& ids, const Store& store, const Workers& workers,
-             const ExecutorEvents& events) {
-  Execution(ids, store, workers, events).finish_all();
+void execute(const std::vector<Order>& orders, const Store& store, const Workers& workers,
+             const RunEvents& events) {
+  Execution(orders, store, workers, events).finish_all();
 }
 
 }  // namespace lab

@@ -37,18 +37,25 @@ struct Workers {
                                    std::int64_t slot) const;
 };
 
-/// A run that is being made here and has said where it is.
+/// A run that is asked for.
+struct Order {
+  std::string id;
+  std::size_t number = 0;  // from 1, of all runs of the study
+  std::string label;       // "epochs=32 · dropout=0.1 · seed 3"
+};
+
+/// One that is being made here and has said where it is.
 struct LiveRun {
-  std::size_t index = 0;  // in the runs that were asked for
+  Order order;
   train::Progress progress;
 };
 
-struct ExecutorEvents {
+/// What the caller shows while runs are made; each may be empty.
+struct RunEvents {
+  std::function<void(const std::string&)> note;  // a line that stays
   /// A run is there (made here or by another process), has diverged, or failed; which it was is in
-  /// the record. A failed one has a status and an error alone.
-  std::function<void(std::size_t index, const RunRecord&)> done;
-  /// One of those asked for is being made by another process, which is waited for.
-  std::function<void(std::size_t index)> waiting;
+  /// the record. A failed one has an id, a status and an error alone.
+  std::function<void(const RunRecord&)> done;
   /// Those being made here, in the order they were asked for.
   std::function<void(std::span<const LiveRun>)> progress;
 };
@@ -56,7 +63,7 @@ struct ExecutorEvents {
 /// Makes them in order. What another process is making is left to it, and waited for at the end.
 /// Throws Interrupted when this process was asked to stop; the workers are gone then, and what was
 /// done is kept. REQUIRES: the specs are in the store.
-void execute(const std::vector<std::string>& ids, const Store& store, const Workers& workers,
-             const ExecutorEvents& events);
+void execute(const std::vector<Order>& orders, const Store& store, const Workers& workers,
+             const RunEvents& events);
 
 }  // namespace lab

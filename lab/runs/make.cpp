@@ -50,8 +50,8 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   const std::unique_ptr<train::Task> task = load_checked(spec);
   train::check_run(spec.settings, *task);
   train::Trainer trainer(spec.settings, *task);
-  train::WholeJsonLines metrics(store.folder(id) / "metrics.jsonl",
-                                task->constant("val_bytes_per_token"));
+  train::JsonLines<train::AtomicFile> metrics(store.folder(id) / "metrics.jsonl",
+                                              task->constant("val_bytes_per_token"));
   train::CallSink told([&](const train::Progress& p) {
     if (events.progress) events.progress(p);
   });

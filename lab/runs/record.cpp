@@ -122,8 +122,9 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
        ", neither ok nor diverged nor untrained");
   r.build = build_from_json(j.value("build", Json(nullptr)), source);
   const Json machine = j.value("machine", Json(nullptr));
-  need(machine.is_object() && machine.contains("cpu") && machine["cpu"].is_string() &&
-           machine.contains("threads") && machine["threads"].is_number_integer(),
+  need(machine.is_object() && machine.size() == 2 && machine.contains("cpu") &&
+           machine["cpu"].is_string() && machine.contains("threads") &&
+           machine["threads"].is_number_integer(),
        "'machine' is not {cpu, threads}");
   r.machine = {machine["cpu"].get<std::string>(), machine["threads"].get<std::int64_t>()};
   for (const auto& [name, value] : j.items()) {

@@ -10,7 +10,7 @@
 namespace lab {
 namespace {
 
-constexpr int kSchema = 2;
+constexpr int kSpecSchema = 2;
 
 bool is_hash(const Json& j) {
   if (!j.is_string()) return false;
@@ -51,8 +51,8 @@ Json to_json(const RunSpec& spec) {
   for (const char* path : {"text", "val", "test"})
     if (const auto text = settings[path].get<std::string>(); !text.empty())
       settings[path] = std::filesystem::absolute(text).lexically_normal().string();
-  return {{"schema", kSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
-          {"data", spec.data}, {"owner", spec.owner}, {"settings", settings}};
+  return {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
+          {"data", spec.data},     {"owner", spec.owner}, {"settings", settings}};
 }
 
 RunSpec spec_from_json(const Json& json, const std::string& source) {
@@ -63,8 +63,8 @@ RunSpec spec_from_json(const Json& json, const std::string& source) {
   };
   need(json.is_object() && json.contains("settings") && json.contains("schema"),
        "not a run's spec (no 'schema' or no 'settings')");
-  need(json["schema"] == kSchema, "a spec of schema ", engine::quote(json["schema"].dump()),
-       ", and this isodrop reads ", kSchema);
+  need(json["schema"] == kSpecSchema, "a spec of schema ", engine::quote(json["schema"].dump()),
+       ", and this isodrop reads ", kSpecSchema);
   need(json.contains("numerics") && json["numerics"] == kNumerics, "made for numerics ",
        engine::quote(json.value("numerics", Json(nullptr)).dump()), ", and this isodrop computes ",
        kNumerics);

@@ -6,6 +6,7 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/study/tuning.h"
 
 namespace lab {
 namespace {
@@ -85,7 +86,11 @@ class Parser {
     if (std::find(given_.begin(), given_.end(), row.name) != given_.end())
       refuse(fmt::format("{} is set twice; set it once", row.name));
     given_.push_back(row.name);
-    override_with(row, value);
+    if (value.find('|') == value.npos) return override_with(row, value);
+    arm_.grid.push_back(parse_alternatives(row.name, value, '|', source_));
+    train::set(arm_.settings, row.name, arm_.grid.back().values.front(), source_);
+    std::erase_if(arm_.overrides,  // what `none` switched off
+                  [&](const auto& item) { return item.first == row.name; });
   }
 
   [[noreturn]] void bare_word(std::string_view word) const {
@@ -142,16 +147,18 @@ Arm parse_arm(std::string_view text, const train::Settings& base) {
 
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base) {
   std::vector<Arm> out;
-  for (const std::string& text : texts) {
-    Arm arm = parse_arm(text, base);
-    for (const Arm& other : out)
-      if (other.name == arm.name)
+  for (const std::string& text : texts) out.push_back(parse_arm(text, base));
+  require_own_names(out);
+  return out;
+}
+
+void require_own_names(std::span<const Arm> arms) {
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (arms[i].name == arms[j].name)
         throw Error(
             fmt::format("two arms are called {}; give one of them a name, NAME: SETTING=VALUE",
-                        quote(arm.name)));
-    out.push_back(std::move(arm));
-  }
-  return out;
+                        quote(arms[i].name)));
 }
 
 }  // namespace lab

@@ -2,6 +2,7 @@
 //
 //   ARM    = [NAME ':'] ITEM {',' ITEM}
 //   ITEM   = SETTING '=' VALUE       any setting whose row in the table allows it
+//          | SETTING '=' VALUE {'|' VALUE}   one of which tuning chooses (tuning.h)
 //          | 'none'                  first only: every regularizer off; weight decay, a setting of
 //                                    the optimizer, stays
 //   NAME   = letters, digits, '_', '.', '-'
@@ -15,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/settings.h"
+#include "lab/study/study.h"
 
 namespace lab {
 
@@ -23,6 +24,7 @@ struct Arm {
   std::string name;
   std::vector<std::pair<std::string, std::string>> overrides;  // in order, values canonical
   train::Settings settings;                                    // base with the overrides
+  Grid grid;  // what is tuned; `settings` have the first values
 };
 
 /// Throws Error: unknown arm or setting, one that no arm may override, a setting twice, no value,
@@ -31,5 +33,7 @@ Arm parse_arm(std::string_view text, const train::Settings& base);
 
 /// The same for several, whose names must differ.
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base);
+/// Throws engine::Error where two have the same name.
+void require_own_names(std::span<const Arm> arms);
 
 }  // namespace lab

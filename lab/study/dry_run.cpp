@@ -1,7 +1,6 @@
 #include "lab/study/dry_run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <tuple>
 
@@ -10,28 +9,26 @@
 #include "engine/quantile.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
+#include "train/step_timer.h"
 
 namespace lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr double kEfficiency = 0.5;    // of the FMA peak, where no step is timed
-constexpr double kForwardShare = 3;    // a step takes three times the FLOPs of its forward pass
-constexpr double kMostSeconds = 5;     // that timing one arm may take, by the same efficiency
-constexpr double kLeastSeconds = 0.3;  // for steps that are short and so noisy
-constexpr std::size_t kWarmUp = 2, kLeastSteps = 3;
+constexpr double kEfficiency = 0.5;     // of the FMA peak, where no step is timed
+constexpr double kForwardShare = 3;     // a step takes three times the FLOPs of its forward pass
+constexpr double kMostTiming = 5;       // that timing one arm may take, by the same efficiency
+constexpr double kLeastSeconds = 0.3;   // for steps that are short and so noisy
+constexpr std::size_t kLeastTimed = 3;  // steps
 
 /// Median and number of the steps timed.
-std::pair<double, std::size_t> time_steps(train::Trainer& trainer) {
+std::pair<double, std::size_t> time_steps(train::StepTimer timer) {
   std::vector<double> seconds;
   double sum = 0;
-  for (std::uint64_t i = 0; seconds.size() < kLeastSteps || sum < kLeastSeconds; ++i) {
-    const auto start = Clock::now();
-    trainer.step(i, train::timing_progress(i));
-    if (i < kWarmUp) continue;
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    sum += seconds.back();
+  while (seconds.size() < kLeastTimed || sum < kLeastSeconds) {
+    const double step = timer.step();
+    if (!timer.warm()) continue;
+    seconds.push_back(step);
+    sum += step;
   }
   return {engine::median(seconds), seconds.size()};
 }
@@ -54,11 +51,9 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
   e.steps = trainer.total_steps;
   const double evaluated = trainer.evaluated_tokens;
   double step_seconds = e.flops_per_step / (peak_gflops * 1e9 * kEfficiency);
-  const double timing = static_cast<double>(kWarmUp + kLeastSteps) * step_seconds;
-  if (timing <= kMostSeconds && fits_in(allocated(e.memory), available)) {
-    train::Trainer timed(std::move(trainer));
-    std::tie(step_seconds, e.timed_steps) = time_steps(timed);
-  }
+  const double timing = static_cast<double>(train::StepTimer::kWarmUp + kLeastTimed) * step_seconds;
+  if (timing <= kMostTiming && fits_in(allocated(e.memory), available))
+    std::tie(step_seconds, e.timed_steps) = time_steps(train::StepTimer(std::move(trainer)));
   const train::Budget budget = train::Budget::parse(settings.budget);
   const double steps = budget.fixed_steps() ? static_cast<double>(e.steps)
                                             : std::max(1.0, budget.amount / step_seconds);
@@ -126,12 +121,13 @@ DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   return plan;
 }
 
-DryRun dry_run(const StudyRuns& runs, const Jobs& jobs) {
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const TuningStudy* tuning,
+               const StudyRuns* tuning_runs) {
   runs.check(0);
   DryRun plan;
   plan.study = true;
   const Study& study = runs.study();
-  plan.done = runs.count() - runs.missing().size();
+  plan.done = tuning != nullptr ? 0 : runs.count() - runs.missing().size();
   plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = engine::available_memory();
@@ -149,10 +145,22 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs) {
   };
   for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) estimate_of(cell, arm);
-  for (const Point& p : runs.missing())
+  const auto share_of = [](const Study& of, const Point& p) {
+    return settings_at(of, p).budget_share;
+  };
+  if (tuning != nullptr) {
+    plan.done += tuning_runs->count() - tuning_runs->missing().size();
+    for (const Point& p : tuning_runs->missing()) {
+      const std::size_t arm = tuning->choices[p.arm].first;
+      plan.missing.emplace_back(
+          estimate_of(p.cell, arm),
+          share_of(tuning->study, p) / share_of(study, {p.cell, arm, 0, 0}));
+    }
+  }
+  // Before the choice, arms may look alike that will not be.
+  for (const Point& p : tuning != nullptr ? runs.points() : runs.missing())
     plan.missing.emplace_back(estimate_of(p.cell, p.arm),
-                              settings_at(study, p).budget_share /
-                                  settings_at(study, {p.cell, p.arm, 0, 0}).budget_share);
+                              share_of(study, p) / share_of(study, {p.cell, p.arm, 0, 0}));
   return plan;
 }
 

@@ -6,6 +6,7 @@
 
 #include "lab/study/jobs.h"
 #include "lab/study/study_runs.h"
+#include "lab/study/tuning.h"
 
 namespace lab {
 
@@ -45,7 +46,10 @@ struct DryRun {
 
 /// Throws engine::Error where the runs cannot be made for another reason than memory.
 DryRun dry_run(const train::Settings& settings, const train::Task& task);
-DryRun dry_run(const StudyRuns& runs, const Jobs& jobs);
+/// `tuning`: runs that come first, of choices of the arms, whose time is taken from the arm's by the
+/// share of the budget; null: nothing is tuned, or it is already.
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const TuningStudy* tuning = nullptr,
+               const StudyRuns* tuning_runs = nullptr);
 
 /// Throws the error that the real run would end with where memory is short.
 void require_fits(const DryRun& plan);

@@ -1,18 +1,21 @@
 #include "lab/study/jobs.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cerrno>
 #include <cmath>
 #include <optional>
+#include <system_error>
 
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/stopwatch.h"
 #include "lab/runs/processes.h"
-#include "train/files.h"
+#include "train/step_timer.h"
 
 namespace lab {
 namespace {
@@ -22,31 +25,7 @@ constexpr double kWindow = 0.2;        // of steps that are timed in one trial
 constexpr double kLeastFlops = 5e11;   // below it the runs are over before much is tried
 constexpr double kWorthwhile = 1.03;   // times as fast: less is noise
 constexpr double kPastTheBest = 0.95;  // of the best rate: more processes bring no more
-constexpr std::size_t kWarmUp = 2, kLeastSteps = 3;
-
-/// Seconds of a clock that all processes share.
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// A spec in a file of its own, outside the store: a trial makes no run.
-class TrialSpec {
- public:
-  explicit TrialSpec(const RunSpec& spec) : path_(std::filesystem::temp_directory_path() / name()) {
-    train::write_json(path_, to_json(spec));
-  }
-  ~TrialSpec() {
-    std::error_code ignored;  // best effort: it is in nobody's way
-    std::filesystem::remove(path_, ignored);
-  }
-  TrialSpec(const TrialSpec&) = delete;
-  TrialSpec& operator=(const TrialSpec&) = delete;
-  std::string path() const { return path_.string(); }
-
- private:
-  static std::string name() { return fmt::format("isodrop-trial-{}.json", getpid()); }
-  std::filesystem::path path_;
-};
+constexpr std::size_t kLeastSteps = 3;
 
 /// Steps of one worker: how many were done when.
 struct Pace {
@@ -56,7 +35,7 @@ struct Pace {
   /// When it was warm; nullopt: not yet.
   std::optional<double> warm() const {
     for (std::size_t i = 0; i < at.size(); ++i)
-      if (steps[i] >= kWarmUp) return at[i];
+      if (steps[i] >= train::StepTimer::kWarmUp) return at[i];
     return {};
   }
   /// Steps per second from `from` on; nullopt for fewer than kLeastSteps.
@@ -69,44 +48,77 @@ struct Pace {
   }
 };
 
-/// Steps per second of all jobs together, while all of them are at it; nullopt where that is not
-/// known by `deadline` or one of them ended.
-std::optional<double> steps_per_second(const TrialSpec& spec, const std::string& program,
-                                       const Jobs& jobs, double deadline) {
-  Processes processes;
-  const Workers workers{program, jobs.count, jobs.threads};
-  for (std::int64_t slot = 0; slot < jobs.count; ++slot)
-    processes.start(static_cast<std::size_t>(slot),
-                    {program, "run", spec.path(), "--trial", "--format", "json", "--threads",
-                     std::to_string(workers.share(slot))});
-  std::vector<Pace> paces(static_cast<std::size_t>(jobs.count));
-  for (double time = now(); time < deadline; time = now()) {
-    const auto news = processes.wait(deadline - time);
-    if (!news) continue;
-    if (news->end) return {};
-    const Json json = Json::parse(news->line, nullptr, false);
-    if (!json.is_object() || json.value("event", "") != event::kTrial) continue;
-    paces[news->number].at.push_back(json.value("at", 0.0));
-    paces[news->number].steps.push_back(json.value("steps", std::size_t{0}));
-    double from = 0;  // when the last of them was warm
-    bool warm = true;
-    for (const Pace& pace : paces) {
-      const auto since = pace.warm();
-      warm = warm && since;
-      if (since) from = std::max(from, *since);
-    }
-    if (!warm || now() < from + kWindow) continue;
-    double rate = 0;
-    bool enough = true;
-    for (const Pace& pace : paces) {
-      const auto own = pace.rate(from);
-      enough = enough && own;
-      rate += own.value_or(0);
-    }
-    if (enough) return rate;
+/// Steps per second of all of them for kWindow or longer since the last was warm.
+std::optional<double> rate_together(const std::vector<Pace>& paces) {
+  double from = 0, rate = 0;
+  for (const Pace& pace : paces) {
+    const auto warm = pace.warm();
+    if (!warm) return {};
+    from = std::max(from, *warm);
   }
-  return {};
+  if (engine::monotonic_seconds() < from + kWindow) return {};
+  for (const Pace& pace : paces) {
+    const auto own = pace.rate(from);
+    if (!own) return {};
+    rate += *own;
+  }
+  return rate;
 }
+
+/// Trials of a run's steps, several at once against one alone. They make no run and write nothing:
+/// the spec lies in memory, where other processes can read it for as long as this lives.
+class Trials {
+ public:
+  Trials(const RunSpec& spec, const std::string& program, std::int64_t threads)
+      : program_(program),
+        fd_(memfd_create("spec.json", MFD_CLOEXEC)),
+        deadline_(engine::monotonic_seconds() + kMostSeconds) {
+    const std::string text = to_json(spec).dump();
+    if (fd_ < 0 || write(fd_, text.data(), text.size()) != std::ssize(text))
+      throw std::system_error(errno, std::generic_category(), "cannot hand on a run's spec");
+    alone_ = steps_per_second({1, threads, 1, ""});
+  }
+  ~Trials() { close(fd_); }
+  Trials(const Trials&) = delete;
+  Trials& operator=(const Trials&) = delete;
+
+  /// How many times as fast; nullopt where kMostSeconds for all trials are too few to know.
+  std::optional<double> speedup(const Jobs& jobs) const {
+    const auto together = alone_ ? steps_per_second(jobs) : std::nullopt;
+    return together ? std::optional(*together / *alone_) : std::nullopt;
+  }
+
+ private:
+  /// Of all jobs together, while all of them are at it; nullopt where that is not known by the
+  /// deadline or one of them ended.
+  std::optional<double> steps_per_second(const Jobs& jobs) const {
+    Processes processes;
+    const Workers workers{program_, jobs.count, jobs.threads};
+    const std::string spec = fmt::format("/proc/{}/fd/{}", getpid(), fd_);
+    for (std::int64_t slot = 0; slot < jobs.count; ++slot)
+      processes.start(
+          static_cast<std::size_t>(slot),
+          {program_, "run", spec, "--trial", "--threads", std::to_string(workers.share(slot))});
+    std::vector<Pace> paces(static_cast<std::size_t>(jobs.count));
+    for (double time = engine::monotonic_seconds(); time < deadline_;
+         time = engine::monotonic_seconds()) {
+      const auto news = processes.wait(deadline_ - time);
+      if (!news) continue;
+      if (news->end) return {};
+      const Json json = Json::parse(news->line, nullptr, false);
+      if (!json.is_object() || json.value("event", "") != event::kTrial) continue;
+      paces[news->number].at.push_back(json.value("at", 0.0));
+      paces[news->number].steps.push_back(json.value("steps", std::size_t{0}));
+      if (const auto rate = rate_together(paces)) return rate;
+    }
+    return {};
+  }
+
+  const std::string& program_;
+  int fd_;
+  double deadline_;
+  std::optional<double> alone_;
+};
 
 std::string at_once(const Jobs& jobs) {
   const std::int64_t least = std::max<std::int64_t>(1, jobs.threads / jobs.count);
@@ -162,9 +174,7 @@ Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
     return single(fmt::format("memory has no room for more ({:.1f} GB a run, {:.1f} GB free)",
                               bytes / 1e9, available / 1e9));
 
-  const TrialSpec spec(runs.spec(runs.id(missing.front())));
-  const double deadline = now() + kMostSeconds;
-  const auto first = steps_per_second(spec, program, one, deadline);
+  const Trials trials(runs.spec(runs.id(missing.front())), program, one.threads);
   // How much sooner the missing runs are done: the last round may have fewer of them than jobs.
   const auto gain = [&](const Jobs& jobs) {
     const auto n = static_cast<double>(missing.size()), k = static_cast<double>(jobs.count);
@@ -172,12 +182,12 @@ Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
   };
   Jobs best = one;  // of more than one
   double top = 1;
-  for (std::int64_t count = 2; first && count <= most; ++count) {
+  for (std::int64_t count = 2; count <= most; ++count) {
     if (one.threads % count != 0) continue;  // all threads, evenly
     Jobs jobs{count, one.threads, 1, ""};
-    const auto rate = steps_per_second(spec, program, jobs, deadline);
-    if (!rate) break;
-    jobs.speedup = *rate / *first;
+    const auto speedup = trials.speedup(jobs);
+    if (!speedup) break;
+    jobs.speedup = *speedup;
     if (best.count == 1 || gain(jobs) > gain(best) * kWorthwhile) best = jobs;
     if (jobs.speedup < top * kPastTheBest) break;
     top = std::max(top, jobs.speedup);
@@ -194,12 +204,8 @@ Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
 double measured_speedup(const StudyRuns& runs, const Jobs& jobs, const std::string& program) {
   const std::vector<Point> missing = runs.missing();
   if (jobs.count == 1 || missing.size() < 2) return 1;
-  const TrialSpec spec(runs.spec(runs.id(missing.front())));
-  const Jobs one{1, jobs.threads, 1, ""};
-  const double deadline = now() + kMostSeconds;
-  const auto alone = steps_per_second(spec, program, one, deadline);
-  const auto together = alone ? steps_per_second(spec, program, jobs, deadline) : std::nullopt;
-  return together ? *together / *alone : 1;
+  const Trials trials(runs.spec(runs.id(missing.front())), program, jobs.threads);
+  return trials.speedup(jobs).value_or(1);
 }
 
 }  // namespace lab

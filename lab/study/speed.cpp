@@ -1,36 +1,15 @@
 #include "lab/study/speed.h"
 
 #include <array>
-#include <chrono>
 #include <map>
 
 #include "engine/quantile.h"
-#include "train/trainer.h"
+#include "train/step_timer.h"
 
 namespace lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr int kWarmUp = 2;  // rounds
 constexpr int kPhases = 8;  // of a schedule
-
-/// Seconds of a step at every phase, added up.
-class Timed {
- public:
-  Timed(const train::Settings& settings, const train::Task& task) : trainer_(settings, task) {}
-
-  double step(double progress) {
-    const auto start = Clock::now();
-    trainer_.step(index_++, progress);
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
-  double tokens_per_step() const { return trainer_.tokens_per_step(); }
-
- private:
-  train::Trainer trainer_;
-  std::uint64_t index_ = 0;
-};
 
 bool scheduled(const train::Settings& s) { return s.reg.find('~') != std::string::npos; }
 
@@ -42,16 +21,16 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
   const std::size_t arms = runs.study().arms.size();
   std::vector<ArmSpeed> speeds(1);
   std::vector<double> first_times;
-  Timed first(settings(0), runs.task(cell));
+  train::StepTimer first(settings(0), runs.task(cell));
   for (std::size_t i = 1; i < arms; ++i) {
-    Timed arm(settings(i), runs.task(cell));
+    train::StepTimer arm(settings(i), runs.task(cell));
     const std::vector<double> phases = timed_phases(settings(0), settings(i));
     const auto count = static_cast<double>(phases.size());
     std::vector<double> times, ratios;
-    const auto start = Clock::now();
+    const engine::Stopwatch watch;
     const double share = seconds / static_cast<double>(arms - 1);
-    for (int round = -kWarmUp; round < rounds; ++round) {
-      if (round > 2 && std::chrono::duration<double>(Clock::now() - start).count() > share) break;
+    for (int round = -train::StepTimer::kWarmUp; round < rounds; ++round) {
+      if (round > 2 && watch.seconds() > share) break;
       double one = 0, other = 0;
       for (const double progress : phases) {
         one += first.step(progress) / count;
@@ -62,11 +41,12 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
       times.push_back(other);
       ratios.push_back(other / one);
     }
-    speeds.push_back({arm.tokens_per_step() / engine::median(times), engine::median(ratios),
-                      engine::quantile(ratios, 0.25), engine::quantile(ratios, 0.75)});
+    speeds.push_back({arm.trainer().tokens_per_step() / engine::median(times),
+                      engine::median(ratios), engine::quantile(ratios, 0.25),
+                      engine::quantile(ratios, 0.75)});
   }
   if (!first_times.empty())
-    speeds[0].tokens_per_second = first.tokens_per_step() / engine::median(first_times);
+    speeds[0].tokens_per_second = first.trainer().tokens_per_step() / engine::median(first_times);
   return speeds;
 }
 

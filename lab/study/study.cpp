@@ -19,12 +19,19 @@ using train::Settings;
 
 constexpr std::string_view kShare = "budget_share";
 
+Json to_json(const Grid& grid) {
+  Json json = Json::object();
+  for (const Alternatives& of : grid) json[of.setting] = of.values;
+  return json;
+}
+
 Json to_json(const std::vector<Level>& levels) {
   Json json = Json::array();
   for (const Level& level : levels) {
     Json set = Json::object();
     for (const auto& [name, value] : level.set) set[name] = value;
     json.push_back({{"name", level.name}, {"set", set}});
+    if (!level.grid.empty()) json.back()["grid"] = to_json(level.grid);
   }
   return json;
 }
@@ -56,7 +63,12 @@ std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>
   return out;
 }
 
-std::vector<Level> share_levels(std::initializer_list<double> others) {
+bool tunes(const Study& study) {
+  return !study.tune.empty() || std::any_of(study.arms.begin(), study.arms.end(),
+                                            [](const Level& arm) { return !arm.grid.empty(); });
+}
+
+std::vector<Level> share_levels(const std::vector<double>& others) {
   std::vector<Level> levels = {{"", {}}};
   for (const double share : others)
     levels.push_back(level_of(kShare, fmt::format("{}", share), ""));
@@ -103,6 +115,8 @@ Settings with(Settings settings, const Level& level) {
 
 Settings settings_at(const Study& study, const Point& p) {
   Settings s = with(with(study.base, study.cells[p.cell]), study.arms[p.arm]);
+  for (const Tuned& tuned : study.tuned)
+    if (tuned.cell == p.cell && tuned.arm == p.arm) s = with(s, {study.arms[p.arm].name, tuned.set()});
   const Level& share = study.shares[p.share];
   if (!share.set.empty()) {
     Settings part = with(study.base, share);
@@ -113,16 +127,24 @@ Settings settings_at(const Study& study, const Point& p) {
 }
 
 std::vector<Point> points(const Study& study) {
-  const std::uint64_t first = study.base.seed, count = static_cast<std::uint64_t>(study.seeds);
+  const auto seeds_of = [&](const Level& arm) {
+    return static_cast<std::uint64_t>(arm.seeds > 0 ? arm.seeds : study.seeds);
+  };
+  std::uint64_t count = 1;
+  for (const Level& arm : study.arms) count = std::max(count, seeds_of(arm));
+  const std::uint64_t first = study.base.seed;
   engine::require(count - 1 <= std::numeric_limits<std::uint64_t>::max() - first, "--seeds ", count,
                   " from --seed ", first, " on: beyond the largest seed; give a smaller --seed");
   std::vector<Point> out;
   for (std::uint64_t s = 0; s < count; ++s)
     for (std::size_t cell = 0; cell < study.cells.size(); ++cell) {
-      for (std::size_t arm = 0; arm < study.arms.size(); ++arm)
-        out.push_back({cell, arm, 0, first + s});
-      for (std::size_t share = 1; share < study.shares.size(); ++share)
-        out.push_back({cell, 0, share, first + s});
+      for (std::size_t share = 0; share < study.shares.size(); ++share)
+        for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
+          const Level& level = study.arms[arm];
+          if (share > 0 && arm > 0 && !study.all_at_shares) continue;
+          if (s < seeds_of(level) && level.only_cell.value_or(cell) == cell)
+            out.push_back({cell, arm, share, first + s});
+        }
     }
   return out;
 }
@@ -157,9 +179,15 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
     const bool timed = !train::run_budget(study.base).fixed_steps() && name == "threads";
     if ((decides_results(row) || timed) && name != "seed") settings[name] = base[name];
   }
-  return {
+  Json json = {
       {"isodrop", ISODROP_VERSION}, {"numerics", kNumerics},       {"data", data},
       {"settings", settings},       {"arms", to_json(study.arms)}, {"cells", to_json(study.cells)}};
+  if (tunes(study))
+    json["tuning"] = {{"tune", to_json(study.tune)},
+                      {"trials", study.trials},
+                      {"seeds", study.tuning_seeds},
+                      {"from", train::exact(study.base.seed)}};
+  return json;
 }
 
 void validate(const Study& study) {

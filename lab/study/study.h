@@ -19,21 +19,64 @@ using train::Json;
 /// Settings by name and value, in order; values as train::value_text() spells them.
 using Assignments = std::vector<std::pair<std::string, std::string>>;
 
+/// Values of one setting, of which tuning chooses one.
+struct Alternatives {
+  std::string setting;
+  std::vector<std::string> values;  // canonical, each once
+  bool operator==(const Alternatives&) const = default;
+};
+using Grid = std::vector<Alternatives>;
+
 /// A place on an axis: a name, and the settings that it is.
 struct Level {
   std::string name;
   Assignments set;
   std::int64_t epochs = 0;  // of a cell: how often its unique data goes into the budget; 0: crops
+  Grid grid = {};           // of an arm: what is tuned in it
+  // Of an arm of a tuning study: seeds, where not the study's, and its only cell.
+  std::int64_t seeds = 0;
+  std::optional<std::size_t> only_cell = {};
+};
+
+/// One choice that was tried on the tuning seeds.
+struct Trial {
+  Assignments set;
+  std::int64_t runs = 0, lost = 0;  // lost: diverged, untrained or failed
+  std::optional<double> val_loss;   // mean over the runs; not known where one was lost
+  bool operator==(const Trial&) const = default;
+};
+
+/// How an arm was tuned in a cell, and what was chosen: the lowest validation loss.
+struct Tuned {
+  std::size_t cell = 0, arm = 0;
+  std::vector<Trial> trials;
+  std::size_t chosen = 0;    // of the trials
+  std::int64_t extended = 0;  // trials beyond the grid's edge
+  bool edge = false;          // the choice is still at an edge that could be moved
+  double flops = 0;           // that its runs took
+  const Assignments& set() const { return trials[chosen].set; }
+  bool operator==(const Tuned&) const = default;
 };
 
 struct Study {
   train::Settings base;
-  std::vector<Level> arms;    // the first is the baseline
-  std::vector<Level> cells;   // a table each; every arm is in every one
-  std::vector<Level> shares;  // of the budget; the whole first. Others are for the baseline alone
-  std::int64_t seeds = 7;
-  double margin = 0.01;  // nats: smaller differences count as none
+  std::vector<Level> arms;     // the first is the baseline
+  std::vector<Level> cells;    // a table each; every arm is in every one
+  std::vector<Level> shares;   // of the budget; the whole first
+  bool all_at_shares = false;  // whether all arms are trained at the others, or the first alone
+  std::int64_t seeds = 8;
+  std::optional<double> margin = {};  // nats: smaller differences count as none; not set: as much
+                                      // as another seed changes the baseline (its sd over seeds)
+  int min_seeds = 8;                  // with fewer nothing is told
+  // Tuning: on seeds of its own, by the validation loss, before anything is judged.
+  Grid tune = {};                // of every arm that does not set it
+  std::int64_t trials = 0;       // an arm's choices, drawn from a larger grid; 0: all
+  std::int64_t tuning_seeds = 2;
+  std::vector<Tuned> tuned = {};  // what was chosen; empty before
 };
+
+/// The first tuning seed is so much above the first judging seed, which there are never as many of.
+inline constexpr std::uint64_t kTuningSeeds = 10'000;
 
 /// One run of a study.
 struct Point {
@@ -47,7 +90,10 @@ Level level_of(std::string_view setting, std::string_view value, std::string_vie
 /// Every pair of a level of `a` and one of `b`, which must not set the same.
 std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b);
 /// Levels of the whole budget and of other shares of it.
-std::vector<Level> share_levels(std::initializer_list<double> others);
+std::vector<Level> share_levels(const std::vector<double>& others);
+
+/// Whether anything is tuned.
+bool tunes(const Study& study);
 
 /// The cells of `each`, times one for every number of epochs: unique_tokens is what the first arm's
 /// budget reads there, divided by it. Throws engine::Error where that is not known (a budget in
@@ -61,7 +107,8 @@ std::vector<Level> epoch_cells(
 /// Settings with those of a level on top.
 train::Settings with(train::Settings settings, const Level& level);
 
-/// What a point trains: base, then its cell, arm and share on top. Not validated.
+/// What a point trains: base, then its cell, arm, what was chosen for it, and share on top. Not
+/// validated.
 train::Settings settings_at(const Study& study, const Point& point);
 
 /// All of them in the order they are made: seed by seed, so that every arm has the same number when

@@ -85,7 +85,9 @@ std::vector<Point> StudyRuns::missing() const {
 void StudyRuns::check(std::int64_t at_once) const {
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell)
     for (std::size_t arm = 0; arm < study_.arms.size(); ++arm)
-      train::check_run(settings_at(study_, {cell, arm, 0, 0}), task(cell));
+      for (std::size_t share = 0; share < study_.shares.size(); ++share)
+        if (share == 0 || arm == 0 || study_.all_at_shares)
+          train::check_run(settings_at(study_, {cell, arm, share, 0}), task(cell));
   if (missing().empty() || at_once == 0) return;
   const auto bytes = static_cast<double>(run_memory());
   const auto available = static_cast<double>(engine::available_memory());
@@ -109,42 +111,24 @@ std::size_t StudyRuns::run_memory() const {
   return most;
 }
 
-void StudyRuns::make(const Workers& workers, const StudyEvents& events) {
+void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   const std::vector<Point> left = missing();
   if (left.empty()) return;
-  std::size_t done = count() - left.size();
-  const std::size_t first = done + 1;  // number of the first that is missing
-  if (done > 0 && events.note)
-    events.note(fmt::format("going on: {} of {} runs are done", done, count()));
-  std::vector<std::string> ids;
+  std::size_t number = count() - left.size();
+  if (number > 0 && events.note)
+    events.note(fmt::format("going on: {} of {} runs are done", number, count()));
+  std::vector<Order> orders;
   for (const Point& point : left) {
-    ids.push_back(id(point));
-    store_.add_spec(spec(ids.back()));
+    orders.push_back({id(point), ++number, label(point)});
+    store_.add_spec(spec(id(point)));
   }
-  ExecutorEvents told;
-  told.waiting = [&](std::size_t index) {
-    events.note(fmt::format("{}: another process is making it; waiting", label(left[index])));
+  RunEvents told = events;
+  told.done = [&](const RunRecord& record) {
+    RunRecord& kept = records_[record.id] = record;
+    kept.seed = spec(record.id).settings.seed;
+    if (events.done) events.done(kept);
   };
-  told.done = [&](std::size_t index, const RunRecord& record) {
-    ++done;
-    RunRecord& kept = records_[ids[index]] = record;
-    kept.seed = left[index].seed;
-    if (record.status == Status::kFailed)
-      events.note(fmt::format("{}: failed: {}; the same command makes it again", label(left[index]),
-                              record.error));
-    if (record.status == Status::kDiverged)
-      events.note(fmt::format("{}: diverged at step {:.0f} (learning rate {:.3g})",
-                              label(left[index]), record.value("diverged_at").value_or(0),
-                              record.value("diverged_lr").value_or(0)));
-    events.finished();
-  };
-  told.progress = [&](std::span<const LiveRun> live) {
-    std::vector<RunningRun> running;
-    for (const LiveRun& run : live)
-      running.push_back({first + run.index, label(left[run.index]), run.progress});
-    events.progress(done, count(), running);
-  };
-  execute(ids, store_, workers, told);
+  execute(orders, store_, workers, told);
 }
 
 }  // namespace lab

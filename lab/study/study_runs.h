@@ -13,21 +13,6 @@
 
 namespace lab {
 
-/// A run that is being made and has said where it is.
-struct RunningRun {
-  std::size_t number = 0;  // from 1, of all runs
-  std::string label;       // "epochs=32 · dropout=0.1 · seed 3"
-  train::Progress progress;
-};
-
-/// What the caller shows while runs are made.
-struct StudyEvents {
-  std::function<void(const std::string&)> note;  // a line that stays
-  std::function<void()> finished;                // one more run is there: the records have it
-  /// Runs that are done, runs in all, and those being made, by number.
-  std::function<void(std::size_t, std::size_t, std::span<const RunningRun>)> progress;
-};
-
 class StudyRuns {
  public:
   /// Loads the data, completes what hangs on them (the size of the built-in corpus) and reads which
@@ -64,8 +49,8 @@ class StudyRuns {
   void check(std::int64_t at_once = 1) const;
   /// Bytes the largest missing run takes at its peak, in a process of its own.
   std::size_t run_memory() const;
-  /// Makes the missing runs. Throws Interrupted.
-  void make(const Workers& workers, const StudyEvents& events);
+  /// Makes the missing runs; the records have each before `events` tell of it. Throws Interrupted.
+  void make(const Workers& workers, const RunEvents& events);
 
  private:
   std::string data_key(std::size_t cell) const;

@@ -4,12 +4,17 @@
 // seed:
 //   helps, hurts         Holm's p over the table < α and mean d below, above 0 (even if tiny)
 //   no difference        else, if two one-sided tests place the mean of d within ±margin at α
-//   cannot be told yet   else, with the number of seeds that would tell
-//   withheld             before all else, if any run of the pair diverged or could not be made:
-//                        what is left is a selection, the seeds in which both survived, and tests
-//                        of it mislead
-// Holm's family is every arm other than the first in every cell, withheld ones included. The
-// interval and the equivalence test are each arm's own, not corrected for the number of arms.
+//   cannot be told yet   else, or with fewer seeds than min_seeds; with what more seeds could show
+//   withheld             before all else, if any run of the pair diverged, learned nothing or could
+//                        not be made: what is left is a selection, the seeds in which both
+//                        survived, and tests of it mislead
+// Holm's family is every arm other than the first in every cell, withheld ones included. Intervals
+// are simultaneous over that family (Bonferroni, see simultaneous_intervals); the equivalence test
+// is each arm's own, not corrected for the number of arms.
+//
+// Where every seed has a test text of its own, the differences over seeds hold all that varies.
+// Where all seeds share one, they don't know how another text would have come out: then seeds are
+// crossed with the text's windows (crossed.h), and the verdict speaks of other text of this kind.
 #pragma once
 #include <optional>
 #include <span>
@@ -17,6 +22,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lab/stats/estimate.h"
+#include "lab/stats/plan.h"
 #include "lab/stats/stats.h"
 
 namespace lab {
@@ -33,6 +40,11 @@ struct PairedCell {
   int diverged = 0;    // pairs lost because the first arm's or this run diverged
   bool first = false;  // this is the first arm's own row: no test
   int failed = 0;      // pairs lost because one of them could not be made
+  int untrained = 0;   // pairs lost because one of them learned nothing
+  // Differences by window where all seeds share a test text, row-major (pairs, windows); their mean
+  // is that of the losses. Empty: every seed has a text of its own.
+  std::vector<double> windows = {};
+  std::optional<double> margin = {};  // not set: that of the rules
 };
 
 struct Rules {
@@ -40,6 +52,7 @@ struct Rules {
   double alpha = 0.05;    // error rate of each kind of claim
   double power = 0.8;     // chance to tell, for the number of seeds
   double sd_level = 0.8;  // coverage of the interval for σ behind that number
+  int min_seeds = 2;      // with fewer nothing is told
   int looks = 1;          // how often verdicts were shown on growing sets of seeds, this included
   int max_seeds = 1000;   // numbers of seeds beyond it are given as "more than"
 };
@@ -57,16 +70,28 @@ std::string to_string(const SeedRange& range, int max_seeds = Rules{}.max_seeds)
 /// all tests with one pair or in the first arm's row; a withheld arm keeps `diff` alone.
 struct Verdict {
   std::string cell, arm;
-  int n = 0, diverged = 0, failed = 0;
+  int n = 0, diverged = 0, failed = 0, untrained = 0;
   std::optional<double> diff;          // mean of arm − first arm: negative is better
-  std::optional<Interval> ci95;        // 1 − α/look_factor: 95 % at the first look
-  std::optional<double> p;             // paired t test, as it is
+  std::optional<double> sd;            // of the differences, over seeds
+  std::optional<Interval> ci;          // at ci_level()
+  std::optional<double> p;             // t test, as it is
   std::optional<double> p_holm;        // corrected for the table and the looks
   std::optional<double> p_equivalent;  // two one-sided tests, corrected for the looks
+  std::optional<double> p_signs;       // sign flips, as it is; up to kShowSignFlips pairs
+  double margin = 0;
+  bool negligible = false;  // the interval lies within ±margin
+  // Standard errors of `diff` over seeds and, with a shared test text, over its windows.
+  std::optional<double> se_seeds, se_windows;
+  int windows = 0;  // of the shared test text
   Outcome verdict = Outcome::kCannotTell;
-  std::optional<SeedRange> more_seeds;  // of kCannotTell with n ≥ 2
+  std::optional<SeedPlan> plan;  // of kCannotTell with 2 ≤ n < max_seeds
+  std::optional<SeedRange>
+      more_seeds;  // of it: until half of `diff`, or that there is none, is told
   int looks = 1;
 };
+
+/// Pairs up to which sign flips are shown beside the t test.
+inline constexpr int kShowSignFlips = 12;
 
 /// The factor on every p value at look k (and the divisor of α in the interval): 1 at the first
 /// look, k(k − 1) = 2, 6, 12, 20, … at the later ones.
@@ -84,26 +109,23 @@ struct Verdict {
 /// neither is going on with an interrupted comparison before any verdict was shown.
 double look_factor(int looks);
 
-/// What the intervals cover: 1 - alpha / look_factor(looks).
-double ci_level(const Rules& rules);
+/// What the intervals of `family` arms cover, each: 1 − alpha / (look_factor(looks) · family). All
+/// at once they cover 1 − alpha / look_factor(looks).
+double ci_level(const Rules& rules, std::size_t family = 1);
+/// Arms that are tested: all but the first of each cell.
+std::size_t family_of(std::span<const PairedCell> table);
 
 /// A sentence for the report when looks > 1, "" otherwise.
 std::string looks_note(const Rules& rules);
 
-/// The smallest n ≤ rules.max_seeds on which a difference of mean x.mean and standard deviation
-/// x.sd (both taken as true) would be told with probability rules.power: the t test finds it at
-/// level alpha_difference, or the equivalence test places it within the margin at
-/// alpha_equivalence, whichever needs fewer. x.n is not used. REQUIRES: rules.power well above 0.05
-/// (below that, the power of the equivalence test is not monotone in n).
-std::optional<int> seeds_to_tell(const Sample& x, double alpha_difference, double alpha_equivalence,
-                                 const Rules& rules);
-
 /// The verdicts of the whole table, in its order.
 ///
-/// more_seeds: seeds_to_tell() at the ends of the interval for σ (sd_interval, rules.sd_level), the
-/// observed mean taken as true, less the n there are, at least 1. Seeds added make another look, so
-/// its α are those of look k + 1: α for equivalence, and for a difference α/(m − r) as Holm's
-/// procedure asks of the next of m hypotheses when r are rejected already.
+/// plan: what further seeds could show (plan_pairs), with the α of look k + 1, since seeds added
+/// make another look: α for equivalence, and for a difference α/(m − r) as Holm's procedure asks of
+/// the next of m hypotheses when r are rejected already. The observed difference is not taken as
+/// true. more_seeds: the fewer of those that half of the observed difference needs and those that
+/// show there is none, at the ends of the interval for σ, less the n there are; at least 1, and up
+/// to min_seeds.
 std::vector<Verdict> judge(std::span<const PairedCell> table, const Rules& rules = {});
 
 }  // namespace lab

@@ -33,9 +33,11 @@ class CliCompare : public testing::Test {
   }
 
   const TempFolder folder;
-  const Words kCompare = {"compare",  "--text",   "text.txt", "--preset", "tiny",
-                          "--n-embd", "16",       "--batch",  "4",        "--block-size",
-                          "16",       "--budget", "20steps",  "--out",    "cmp"};
+  const Words kCommon = {"compare", "--text", "text.txt",     "--preset", "tiny",  "--n-embd", "16",
+                         "--batch", "4",      "--block-size", "16",       "--out", "cmp"};
+  const Words kRules = {"--min-seeds", "2", "--margin", "0.01"};
+  const Words kCompare = kCommon + Words{"--budget", "20steps"} + kRules;
+  const Words kThree = {"--arm", "none", "--arm", "dropout=0.1", "--arm", "dropout=0.2"};
 };
 
 std::set<std::string> keys(const Json& object) {
@@ -44,16 +46,11 @@ std::set<std::string> keys(const Json& object) {
   return out;
 }
 
-void expect_keys(const Json& json, const std::vector<std::string>& wanted) {
-  const auto has = keys(json);
-  for (const std::string& key : wanted) EXPECT_TRUE(has.contains(key)) << key << " in " << json;
-}
-
 TEST_F(CliCompare, TheDocumentHasTheSchema) {
   const Json j =
       json(kCompare + Words{"--seeds", "3", "--epochs", "1,4", "--arm", "none", "--arm",
                             "dropout=0.1,weight_decay=0.3", "--arm", "wide: n_embd=24,batch=8"});
-  EXPECT_EQ(j["schema"], 2);
+  EXPECT_EQ(j["schema"], 3);
   EXPECT_EQ(j["final"], true);
   EXPECT_EQ(j["budget"], "20steps");
   expect_keys(j["corpus"],
@@ -95,19 +92,20 @@ TEST_F(CliCompare, TheDocumentHasTheSchema) {
       if (arm["vs_baseline"].is_null()) continue;
       expect_keys(arm["vs_baseline"], {"diff", "ci", "p", "p_holm", "verdict", "more_seeds"});
       const double diff = arm["vs_baseline"]["diff"].get<double>();
-      EXPECT_NEAR(
-          diff,
-          arm["val_loss"]["mean"].get<double>() - cell["arms"][0]["val_loss"]["mean"].get<double>(),
-          1e-9);
+      EXPECT_NEAR(diff,
+                  arm["test_loss"]["mean"].get<double>() -
+                      cell["arms"][0]["test_loss"]["mean"].get<double>(),
+                  1e-9);
       EXPECT_LT(arm["vs_baseline"]["ci"]["low"].get<double>(), diff);
       EXPECT_GT(arm["vs_baseline"]["ci"]["high"].get<double>(), diff);
-      EXPECT_EQ(arm["vs_baseline"]["ci"]["level"], 0.95);
+      EXPECT_EQ(arm["vs_baseline"]["ci"]["level"], 1 - 0.05 / 4) << "four are tested";
+      EXPECT_GT(arm["vs_baseline"]["windows"].get<int>(), 10) << "seeds share the test text";
     }
   }
 }
 
 TEST_F(CliCompare, WhatOneSeedCannotTellIsNull) {
-  const Json j = json(kCompare + Words{"--seeds", "1"});
+  const Json j = json(kCompare + kThree + Words{"--seeds", "1"});
   ASSERT_EQ(j["cells"].size(), 1U);
   EXPECT_TRUE(j["cells"][0]["epochs"].is_null());
   const Json &arms = j["cells"][0]["arms"], &versus = arms[1]["vs_baseline"];
@@ -135,7 +133,7 @@ TEST_F(CliCompare, ArmsShareEverythingTheyDoNotName) {
 TEST_F(CliCompare, EveryFormatHasEveryArm) {
   const Words args = kCompare + Words{"--seeds", "2", "--arm", "none", "--arm", "b: dropout=0.25"};
   const std::string text = run(args).out;
-  EXPECT_NE(text.find("validation split"), std::string::npos) << "a seed does not vary it";
+  EXPECT_NE(text.find("crossed with the windows of the text"), std::string::npos) << text;
   EXPECT_EQ(text.find("nan"), std::string::npos) << text;
   const std::string csv = run(args + Words{"--format", "csv"}).out;
   const auto count = [](const std::string& in, char what) {
@@ -172,26 +170,29 @@ TEST_F(CliCompare, ADivergedArmIsCountedAndTheOthersGoOn) {
   EXPECT_EQ(arms[2]["runs"].size(), 2U);
   EXPECT_EQ(arms[2]["runs"][1]["status"], "ok");
   EXPECT_NE(arms[2]["vs_baseline"]["verdict"], "withheld");
-  EXPECT_NE(run(args).out.find("2 diverged"), std::string::npos) << "in the table, too";
+  EXPECT_NE(run(args).out.find("2 diverged"), std::string::npos) << "below the table, too";
 }
 
 TEST_F(CliCompare, TheEquivalentTrainsTheFirstArmAtOtherBudgets) {
-  const Json j = json(
-      kCompare + Words{"--seeds", "2", "--equivalent", "--arm", "none", "--arm", "slow: lr=4e-4"});
+  const Json j = json(kCommon + kRules +
+                      Words{"--budget", "160steps", "--seeds", "2", "--equivalent", "--arm", "none",
+                            "--arm", "slow: lr=1e-4"});
   const Json& worth = j["cells"][0]["arms"][1]["compute_equivalent"];
   ASSERT_TRUE(worth.is_object()) << j["cells"][0];
-  EXPECT_EQ(worth["text"], "<0.25");
-  EXPECT_EQ(records(folder.path() / "runs").size(), 2U * (2 + 3));
+  EXPECT_EQ(worth["text"], "<0.125");
+  EXPECT_EQ(worth["ci"]["level"], 0.95);
+  EXPECT_EQ(records(folder.path() / "runs").size(), 2U * (2 + 4));
 }
 
 TEST_F(CliCompare, AnotherCommandInTheSameFolderIsRefused) {
-  run(kCompare + Words{"--seeds", "2"});
+  run(kCompare + kThree + Words{"--seeds", "2"});
   const auto before = folder.snapshot();
   for (const Words& change : {Words{"--lr", "2e-3"},
                               {"--arm", "none", "--arm", "dropout=0.3"},
                               {"--epochs", "2"},
                               {"--tokenizer", "byte", "--val", "val.txt"}}) {
-    const Words args = kCompare + Words{"--seeds", "2"} + change;
+    const Words args =
+        kCompare + (change[0] == "--arm" ? Words{} : kThree) + Words{"--seeds", "2"} + change;
     const std::string error = only_error(args, isodrop(args, folder.path()));
     EXPECT_NE(error.find("cmp"), std::string::npos);
     EXPECT_NE(error.find("choose another folder"), std::string::npos) << error;
@@ -200,7 +201,8 @@ TEST_F(CliCompare, AnotherCommandInTheSameFolderIsRefused) {
 }
 
 TEST_F(CliCompare, TrainCompareIsTheSameComparison) {
-  Words args = kCompare + Words{"--seeds", "2", "--dropout", "0.2", "--compare"};
+  Words args =
+      kCommon + Words{"--budget", "20steps", "--seeds", "2", "--dropout", "0.2", "--compare"};
   args[0] = "train";
   const Json j = json(args);
   const Json& arms = j["cells"][0]["arms"];

@@ -49,20 +49,21 @@ TEST_P(CliErrors, OneLineThatHelpsAndNothingTouched) {
 }
 
 std::vector<BadInput> bad_inputs() {
-  const Words train = {"train",    "--text", "text.txt", "--preset", "tiny",
-                       "--budget", "2steps", "--out",    "out"};
+  const Words train = {"train",    "--text",  "text.txt", "--preset", "tiny",
+                       "--budget", "16steps", "--out",    "out"};
   const Words compare = {"compare", "--text",  "text.txt", "--preset", "tiny", "--budget",
-                         "2steps",  "--seeds", "1",        "--out",    "out"};
+                         "16steps", "--seeds", "1",        "--out",    "out"};
   const auto text = [](const char* path) {
-    return Words{"train", "--text", path, "--preset", "tiny", "--budget", "2steps", "--out", "out"};
+    return Words{"train",    "--text",  path,    "--preset", "tiny",
+                 "--budget", "16steps", "--out", "out"};
   };
   const auto budget = [](const char* value) {
     return Words{"train", "--text", "text.txt", "--preset", "tiny",
                  "--out", "out",    "--budget", value};
   };
   const auto out = [](const char* command, const std::string& path) {
-    return Words{command,    "--text", "text.txt", "--preset", "tiny",
-                 "--budget", "2steps", "--out",    path};
+    return Words{command,    "--text",  "text.txt", "--preset", "tiny",
+                 "--budget", "16steps", "--out",    path};
   };
   const auto arms = [&](const char* arm) { return compare + Words{"--arm", "none", "--arm", arm}; };
   const std::string long_name(300, 'a');
@@ -140,6 +141,27 @@ std::vector<BadInput> bad_inputs() {
       {"RunText", {"run", "text.txt"}, {"text.txt", "not valid JSON"}},
       {"RunEdited", {"run", "edited.json"}, {"edited.json", "numerics"}},
       {"SeedsWithoutCompare", train + Words{"--seeds", "3"}, {"--seeds 3", "--compare"}},
+      {"PlanWithJobs",
+       compare + Words{"--plan", "p", "--jobs", "2"},
+       {"--jobs 2", "nothing with --plan", "leave"}},
+      {"PlanWithFormat",
+       compare + Words{"--plan", "p", "--format", "json"},
+       {"--format json", "nothing with --plan"}},
+      {"PlanWithMargin",
+       compare + Words{"--plan", "p", "--margin", "0.1"},
+       {"--margin 0.1", "nothing with --plan"}},
+      {"TrialWithStore",
+       {"run", "edited.json", "--trial", "--store", "s"},
+       {"--store s", "nothing with --trial"}},
+      {"TrialWithFormat",
+       {"run", "edited.json", "--trial", "--format", "text"},
+       {"--format text", "nothing with --trial"}},
+      {"TrialWithoutWaiting",
+       {"run", "edited.json", "--no-wait", "--trial"},
+       {"--no-wait does", "nothing with --trial"}},
+      {"TraceEventsWithoutTrace",
+       {"profile", "--trace-events", "200"},
+       {"--trace-events 200", "without --trace"}},
       {"PlanWithoutCompare", train + Words{"--plan", "p"}, {"--plan p", "--compare"}},
       {"AxisWithoutValue", compare + Words{"--axis", "n_embd"}, {"--axis 'n_embd'", "64,128"}},
       {"AxisUnknown", compare + Words{"--axis", "nembd=8"}, {"nembd", "n_embd"}},
@@ -149,7 +171,7 @@ std::vector<BadInput> bad_inputs() {
       {"TwoAxesOfOneSetting",
        compare + Words{"--axis", "lr=1", "--axis", "lr=2"},
        {"two axes set lr", "once"}},
-      {"AxisDoesNotFit", compare + Words{"--axis", "n_head=2,5"}, {"n_head=5", "arm 'none'"}},
+      {"AxisDoesNotFit", compare + Words{"--axis", "n_head=2,5"}, {"n_head=5", "arm 'none"}},
       {"SeedsOverflow",
        {"compare", "--text", "text.txt", "--preset", "tiny", "--seed", "18446744073709551614",
         "--seeds", "5"},
@@ -186,7 +208,7 @@ std::vector<BadInput> bad_inputs() {
        train + Words{"--language", "seeded"},
        {"language=seeded", "leave it out"}},
       {"TokenizerOfTheBuiltInCorpus",
-       {"train", "--tokenizer", "byte", "--budget", "2steps", "--out", "out"},
+       {"train", "--tokenizer", "byte", "--budget", "16steps", "--out", "out"},
        {"tokenizer=byte", "give a text"}},
       {"ValAndFraction",
        train + Words{"--val", "text.txt", "--val-fraction", "0.2"},

@@ -154,6 +154,10 @@ std::map<std::string, std::string> records(const std::filesystem::path& store) {
   return out;
 }
 
+void expect_keys(const nlohmann::json& json, const Words& keys) {
+  for (const std::string& key : keys) EXPECT_TRUE(json.contains(key)) << key << " in " << json;
+}
+
 nlohmann::json json_of(const Words& args, const Result& result) {
   const auto json = nlohmann::json::parse(result.out, nullptr, false);
   EXPECT_FALSE(json.is_discarded()) << describe(args, result);

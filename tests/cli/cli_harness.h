@@ -63,10 +63,12 @@ bool alive(pid_t pid);
 Result isodrop(const Words& args, const std::filesystem::path& folder,
                const Words& environment = {});
 
-/// Parses standard output; fails the test where it is no JSON.
 /// The runs of a store that are done: id and record.json, as text.
 std::map<std::string, std::string> records(const std::filesystem::path& store);
 
+void expect_keys(const nlohmann::json& json, const Words& keys);
+
+/// Parses standard output; fails the test where it is no JSON.
 nlohmann::json json_of(const Words& args, const Result& result);
 
 /// "isodrop: error: ..." where that is the only line; otherwise fails the test.

@@ -97,6 +97,14 @@ TEST_F(CliJobs, TooLittleMemoryForSoManyIsRefused) {
   EXPECT_TRUE(auto_plan["fits"]) << auto_plan;
 }
 
+// Their spec lies in memory.
+TEST_F(CliJobs, ATrialNeedsNoTemporaryFolder) {
+  const Words args = compare("out") + Words{"--jobs", "2", "--dry-run"};
+  const Result r = isodrop(args, folder.path(), {"TMPDIR=/dev/null/none"});
+  EXPECT_EQ(r.code, 0) << describe(args, r);
+  EXPECT_EQ(r.err, "");
+}
+
 TEST_F(CliJobs, ADryRunKnowsTheJobsAndWhatIsDone) {
   Words args = compare("out");
   const auto dry = [&](const Words& more) {

@@ -26,18 +26,18 @@ class CliRun : public testing::Test {
 
   /// A comparison of none and dropout=0.1 over 2 seeds, unless `more` says otherwise.
   static Words compare(const Words& more = {}) {
-    return Words{"compare", "--text",  "text.txt", "--preset",     "tiny", "--n-embd",
-                 "16",      "--batch", "4",        "--block-size", "16",   "--budget",
-                 "20steps", "--jobs",  "1",        "--format",     "json"} +
+    return Words{"compare", "--text", "text.txt",     "--preset", "tiny",     "--n-embd", "16",
+                 "--batch", "4",      "--block-size", "16",       "--budget", "20steps"} +
            more;
   }
   static Words two_arms(const Words& more = {}) {
     return compare(Words{"--arm", "none", "--arm", "dropout=0.1"} + more);
   }
   Json result(const Words& args) const {
-    const Result r = isodrop(args, folder.path());
-    EXPECT_EQ(r.code, 0) << describe(args, r);
-    return json_of(args, r);
+    const Words all = args + kOneByOne;
+    const Result r = isodrop(all, folder.path());
+    EXPECT_EQ(r.code, 0) << describe(all, r);
+    return json_of(all, r);
   }
   /// Writes the specs of the missing runs; their paths.
   std::set<std::string> plan(const Words& args, const std::string& into = "specs") const {
@@ -57,6 +57,7 @@ class CliRun : public testing::Test {
   Result run(const std::string& spec, const Words& more = {}, const Words& environment = {}) const {
     return isodrop(Words{"run", spec} + more, folder.path(), environment);
   }
+  const Words kOneByOne = {"--jobs", "1", "--format", "json"};
   Files made(const std::string& store = "runs") const { return records(folder.path() / store); }
   /// What is in the store beside notes on looks.
   Files runs() const {
@@ -212,7 +213,7 @@ TEST_F(CliRun, ACompareMakesWhatNobodyElseIsMaking) {
   fs::create_directories(mine);
   const int lock = open((mine / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   ASSERT_EQ(flock(lock, LOCK_EX), 0);
-  Process process(args, folder.path());
+  Process process(args + kOneByOne, folder.path());
   for (int i = 0; i < 6000 && made().size() < 3 && process.running(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(made().size(), 3U);
@@ -290,12 +291,12 @@ TEST_F(CliRun, WhatIsAddedIsTrainedAlone) {
 // A log gets the table at 1, 2, 4, ... seeds.
 TEST_F(CliRun, TheTableSoFarIsShownNowAndThen) {
   const Words args = two_arms({"--seeds", "5"});
-  const Result r = isodrop(args, folder.path());
+  const Result r = isodrop(args + kOneByOne, folder.path());
   int tables = 0;
   for (std::size_t at = 0; (at = r.err.find("Not final: the table", at)) != std::string::npos; ++at)
     ++tables;
   EXPECT_EQ(tables, 3) << r.err;
-  EXPECT_TRUE(has(isodrop(two_arms({"--seeds", "6"}), folder.path()).err,
+  EXPECT_TRUE(has(isodrop(two_arms({"--seeds", "6"}) + kOneByOne, folder.path()).err,
                   "going on: 10 of 12 runs are done"));
 }
 
@@ -330,13 +331,12 @@ TEST_F(CliRun, RunsOfAnotherBuildAreMadeAgainOrTakenAndNamed) {
   EXPECT_TRUE(taken["builds"][0]["source"] == "0123456789ab" ||
               taken["builds"][1]["source"] == "0123456789ab");
   EXPECT_NE(losses(taken), losses(before));
-  Words as_text = args + Words{"--other-builds"};
-  *std::find(as_text.begin(), as_text.end(), "json") = "text";
-  EXPECT_TRUE(has(isodrop(as_text, folder.path()).out, "MIXED: made by 2 builds"));
+  EXPECT_TRUE(
+      has(isodrop(args + Words{"--other-builds"}, folder.path()).out, "MIXED: made by 2 builds"));
   const std::string spec = "runs/" + id + "/spec.json";
   EXPECT_TRUE(has(run(spec, {"--other-builds"}).out, "was there: ok, validation loss 9.5000"));
 
-  const Result again = isodrop(args, folder.path());
+  const Result again = isodrop(args + kOneByOne, folder.path());
   EXPECT_TRUE(has(again.err, "1 runs in runs were made by another build and are made again"))
       << again.err;
   EXPECT_EQ(losses(json_of(args, again)), losses(before));

@@ -42,10 +42,6 @@ class Cli : public testing::Test {
   const Words kCompare = Words{"compare", "--budget", "8steps", "--out", "cmp"} + kSmall;
 };
 
-void expect_keys(const Json& json, const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) EXPECT_TRUE(json.contains(key)) << key << " in " << json;
-}
-
 TEST_F(Cli, HelpAndVersion) {
   EXPECT_TRUE(run({"--version"}).out.starts_with("isodrop 0."));
   EXPECT_EQ(run({"--help"}).out, run({}).out);

@@ -11,9 +11,11 @@ const Words kTiny = {"--preset", "tiny", "--n-embd", "32", "--batch", "4"};
 
 TEST(ProfileCli, WritesATraceAndAddsUp) {
   const TempFolder folder;
-  const Words args = Words{"profile",     "--steps",        "4",   "--format", "json", "--trace",
-                           "t.json",      "--trace-events", "120", "--arm",    "none", "--arm",
-                           "dropout=0.1", "--progress",     "0.25"} +
+  const Words args = Words{"profile",     "--steps",    "4",      "--format",
+                           "json",        "--trace",    "t.json", "--trace-events",
+                           "120",         "--arm",      "none",   "--arm",
+                           "dropout=0.1", "--progress", "0.25",   "--product-tuning",
+                           "off"} +
                      kTiny;
   const Result result = isodrop(args, folder.path());
   const nlohmann::json json = json_of(args, result);
@@ -22,6 +24,13 @@ TEST(ProfileCli, WritesATraceAndAddsUp) {
     double sum = 0;
     for (const auto& row : arm["rows"]) sum += row["ms"].get<double>();
     EXPECT_NEAR(sum / arm["step_ms"].get<double>(), 1, 0.02);
+    // c_attn, attn.c_proj, c_fc and mlp.c_proj forward, and the head with its loss.
+    EXPECT_GE(arm["how"].size(), 2 * 4 + 1);
+    for (const auto& how : arm["how"]) {
+      EXPECT_NE(how["how"].get<std::string>().find(", partition"), std::string::npos) << how;
+      EXPECT_GT(how["gflops"].get<double>(), 0) << how;
+      EXPECT_GT(how["of_peak"].get<double>(), 0) << how;
+    }
   }
   EXPECT_LE(nlohmann::json::parse(folder.read("t.json"))["traceEvents"].size(), 120U);
   EXPECT_EQ(json["progress"], 0.25);
@@ -37,7 +46,7 @@ TEST(ProfileCli, MistakesLeaveNothing) {
       {{"--trace", "no/such/t.json"}, "no/such/t.json"},
       {{"--trace", "folder"}, "is a folder"},
       {{"--progress", "1.5"}, "--progress '1.5'"},
-      {{"--trace-events", "0"}, "trace-events"},
+      {{"--trace", "t.json", "--trace-events", "0"}, "--trace-events '0'"},
       {{"--arm", "none", "--arm", "dropout=0.1", "--arm", "dropout=0.2"}, "two arms"},
       {{"--arm", "drop=0.1"}, "dropout"},
       {{"--steps", "0"}, "--steps '0'"}};
@@ -83,11 +92,11 @@ TEST(DryRun, CountsTheRunsOfAComparison) {
                            "20steps", "--arm",     "none",     "--arm",        "dropout=0.1"} +
                      kTiny;
   const nlohmann::json json = json_of(args, isodrop(args, folder.path()));
-  EXPECT_EQ(json["runs"], 3 * 2 * (2 + 3));
+  EXPECT_EQ(json["runs"], 3 * 2 * (2 + 4));
   ASSERT_EQ(json["arms"].size(), 2U);
-  // 1/4, 1/2 and 2 times the first arm's budget on top.
+  // 1/8, 1/4, 1/2 and 2 times the first arm's budget on top.
   const double run = json["arms"][0]["flops"].get<double>();
-  EXPECT_DOUBLE_EQ(json["total_flops"].get<double>(), 6 * run * (1 + 3.75));
+  EXPECT_DOUBLE_EQ(json["total_flops"].get<double>(), 6 * run * (1 + 3.875));
   EXPECT_TRUE(folder.snapshot().empty());
 }
 

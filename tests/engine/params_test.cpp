@@ -10,7 +10,7 @@
 namespace engine {
 namespace {
 
-constexpr Init kNormal{Init::Kind::kNormal, 0.02};
+constexpr Init kSmallNormal{Init::Kind::kNormal, 0.02};
 
 struct Declared {
   const char* name;
@@ -21,7 +21,7 @@ struct Declared {
 std::vector<float> values(std::initializer_list<Declared> declared, std::string_view name,
                           std::uint64_t seed) {
   Params params;
-  for (const Declared& d : declared) params.declare(d.name, d.shape, kNormal);
+  for (const Declared& d : declared) params.declare(d.name, d.shape, kSmallNormal);
   params.allocate(seed);
   const int i = params.find(name);
   return {params.value(i), params.value(i) + params[i].shape.numel()};
@@ -41,7 +41,7 @@ TEST(Params, NormalIsNormal) {
   const auto n = static_cast<double>(w.size());
   double sum = 0, squares = 0, beyond_two = 0, neighbours = 0, before = 0;
   for (const float x : w) {
-    const double z = static_cast<double>(x) / kNormal.value;
+    const double z = static_cast<double>(x) / kSmallNormal.value;
     neighbours += z * before;
     before = z;
     sum += z;
@@ -57,7 +57,7 @@ TEST(Params, NormalIsNormal) {
 TEST(Params, GradientsStartAtZeroAndStateHasNone) {
   Params params;
   const int mean = params.declare("running_mean", {3}, {Init::Kind::kConstant, 0.5}, false);
-  const int w = params.declare("w", {2, 3}, kNormal);
+  const int w = params.declare("w", {2, 3}, kSmallNormal);
   const int b = params.declare("b", {3}, {});
   params.allocate(1);
   for (int i = 0; i < 3; ++i) {
@@ -75,7 +75,7 @@ TEST(Params, GradientsStartAtZeroAndStateHasNone) {
 
 TEST(Params, RefusesASecondAllocation) {
   Params params;
-  params.declare("w", {2, 3}, kNormal);
+  params.declare("w", {2, 3}, kSmallNormal);
   params.allocate(1);
   EXPECT_ERROR(params.allocate(2), "allocated twice");
 }

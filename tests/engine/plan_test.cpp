@@ -16,11 +16,10 @@ namespace engine {
 namespace {
 
 using tests::carry;
+using tests::kNormal;
 using tests::lambda;
 using tests::weight;
 using tests::weighted_sum;
-
-constexpr Init kNormal{Init::Kind::kNormal, 0.5};
 
 std::vector<float> copy(const float* p, std::int64_t n) { return {p, p + n}; }
 std::vector<float> grad(const Params& params, std::string_view name) {

@@ -15,11 +15,10 @@ namespace engine {
 namespace {
 
 using tests::carry;
+using tests::kNormal;
 using tests::lambda;
 using tests::weight;
 using tests::weighted_sum;
-
-constexpr Init kNormal{Init::Kind::kNormal, 0.5};
 
 class StepTest : public testing::Test {
  protected:

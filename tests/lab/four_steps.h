@@ -13,7 +13,7 @@ inline lab::ArmProfile four_steps() {
   lab::ArmProfile p;
   p.name = "a";
   p.nodes = {{"head", "matmul", -1}};
-  p.events = {{0, Kind::kForward, {2e6, 1e4}}, {0, Kind::kBackward, {4e6, 2e4}}};
+  p.events = {{0, Kind::kForward, {2e6, 1e4}, "jit, packed"}, {0, Kind::kBackward, {4e6, 2e4}}};
   p.micro_steps = 2;
   p.optimizer = {1e6, 4e5};
   p.tokens = 80;

@@ -5,6 +5,9 @@
 
 #include <sstream>
 
+#include "lab/inspect/probe_html.h"
+#include "tests/page_data.h"
+
 namespace {
 
 using nlohmann::json;
@@ -16,16 +19,16 @@ lab::Probe made_up() {
   at.site = "h.3.mlp", at.acting = "dropout:0.1", at.layer = 3;
   at.values = 6144, at.sampled = 1000;
   at.evaluation = {0.5, 2.25, -0.125, 1.75};
-  at.training = {lab::Estimate{0.5123, 0.0021}, lab::Estimate{2.5, 0.01},
-                 lab::Estimate{-0.25, 1e-9}, lab::Estimate{12.5, 3.0}};
-  at.variance_ratio = lab::Estimate{1.1113, 0.0002};
-  at.w1 = lab::Estimate{0.0775, 0};
+  at.training = {lab::MaskMean{0.5123, 0.0021}, lab::MaskMean{2.5, 0.01},
+                 lab::MaskMean{-0.25, 1e-9}, lab::MaskMean{12.5, 3.0}};
+  at.variance_ratio = lab::MaskMean{1.1113, 0.0002};
+  at.w1 = lab::MaskMean{0.0775, 0};
   at.histogram = {-1, 3, {0.25, 0.75}, {0.5, 0.125}};
   lab::ProbePoint behind;
   behind.site = "emb", behind.value = "h.0.attn.c_attn";
   behind.values = behind.sampled = 7;
   behind.evaluation = {1, 0, std::nullopt, std::nullopt};
-  behind.training[0] = lab::Estimate{1, 0};
+  behind.training[0] = lab::MaskMean{1, 0};
   p.points = {at, behind};
   return p;
 }
@@ -144,6 +147,32 @@ TEST(ProbeRender, Json) {
          {"histogram",
           {{"lo", 0}, {"hi", 0}, {"evaluation", json::array()}, {"training", json::array()}}}}}}};
   EXPECT_EQ(json::parse(rendered("json")), expected) << rendered("json");
+}
+
+TEST(ProbeRender, ThePageHasTheTableAndEveryFigure) {
+  const json page = tests::page_data(lab::render_html(kHead, made_up()));
+  EXPECT_EQ(page["facts"][0], kHeading);
+  EXPECT_EQ(page["facts"][1], kData);
+  EXPECT_EQ(page["answer"],
+            "Between training and evaluation the variance differs most at h.3.mlp: 1.1113 × in "
+            "training.");
+  EXPECT_EQ(page["sections"][1]["table"], json(lab::probe_table(made_up())));
+  EXPECT_EQ(page["csv"], rendered("csv"));
+  const json ratio = tests::picture_of(page, 0, "variance-ratio");
+  EXPECT_EQ(ratio["rule"], 1);
+  EXPECT_EQ(ratio["at"]["ticks"], (json::array({{0.0, "h.3.mlp"}, {1.0, "→ h.0.attn.c_attn"}})));
+  ASSERT_EQ(ratio["series"].size(), 1U) << "unknown behind it";
+  const json& mark = ratio["series"][0]["marks"][0];
+  EXPECT_EQ(mark[1], 1.1113);
+  EXPECT_NEAR(mark[2].get<double>(), 1.1111, 1e-12);
+  EXPECT_NEAR(mark[3].get<double>(), 1.1115, 1e-12);
+  EXPECT_EQ(mark[4], (json{"± 0.0002", "dropout:0.1"}));
+  const json variance = tests::picture_of(page, 0, "variance");
+  EXPECT_EQ(variance["series"][0]["marks"][0][1], 2.25);
+  EXPECT_EQ(variance["series"][1]["marks"][0][1], 2.5);
+  EXPECT_EQ(variance["series"][1]["marks"][0][4][0], "h.3.mlp");
+  EXPECT_EQ(tests::picture_of(page, 0, "kurtosis")["series"][0]["marks"].size(), 1U)
+      << "what is not known has no mark";
 }
 
 }  // namespace

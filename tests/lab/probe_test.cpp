@@ -22,7 +22,7 @@
 namespace {
 
 using Floats = std::vector<float>;
-using lab::Estimate;
+using lab::MaskMean;
 using lab::Probe;
 using lab::ProbePoint;
 using tests::small;
@@ -43,7 +43,7 @@ const ProbePoint& point(const Probe& p, const std::string& site, bool behind = f
 }
 
 /// Within 5 standard errors of a mean over 32 masks: once in 50 000 by chance.
-void expect_near(const std::optional<Estimate>& e, double expected, const std::string& what) {
+void expect_near(const std::optional<MaskMean>& e, double expected, const std::string& what) {
   ASSERT_TRUE(e.has_value()) << what;
   EXPECT_GT(e->se, 0) << what;
   EXPECT_NEAR(e->value, expected, 5 * e->se) << what << ", se " << e->se;

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <sstream>
 
+#include "lab/inspect/profile_html.h"
 #include "tests/lab/four_steps.h"
+#include "tests/page_data.h"
 
 namespace lab {
 namespace {
@@ -81,6 +83,8 @@ TEST(ProfileRender, TextOfOneArm) {
       "data 2 - - 2.000 1.000-1.500 8.0 % - - - -",
       "untracked - - - 6.500 4.250-9.750 26.0 % - - - -",
       "step 25.000 17.500-47.500",
+      "pass calls ms GF/s of peak how",
+      "head forward 2 5.000 0.80 1 % jit, packed",
       "what profiling costs: +25.00 %",
       "Times are means over the middle half of 4 steps, so that they add up; quartiles are over "
       "all "
@@ -106,7 +110,7 @@ TEST(ProfileRender, TextOfWhatTheSecondArmTakesLonger) {
   const std::size_t from = text.find("what b takes"), to = text.find("\n\nTimes are");
   ASSERT_NE(to, std::string::npos);
   EXPECT_EQ(lines_of(text.substr(from, to - from)), expected);
-  EXPECT_EQ(lines_of(text).size(), 13 + 9 + 8);
+  EXPECT_EQ(lines_of(text).size(), 15 + 11 + 8);
 }
 
 TEST(ProfileRender, JsonOfEveryFigure) {
@@ -148,7 +152,15 @@ TEST(ProfileRender, JsonOfEveryFigure) {
            row("optimizer", part(1, 4, 1e6, 4e5, 0.25, 0.1, 2.5, 0.01), 3.5, 4, 0.16, null, null),
            row("data", part(2, 2, 0, 0, null, null, null, null), 1, 1.5, 0.08, null, null),
            row("untracked", part(0, 6.5, 0, 0, null, null, null, null), 4.25, 9.75, 0.26, null,
-               null)}}}}},
+               null)}},
+         {"how",
+          {{{"name", "head"},
+            {"pass", "forward"},
+            {"how", "jit, packed"},
+            {"calls", 2},
+            {"ms", 5},
+            {"gflops", 0.8},
+            {"of_peak", 0.008}}}}}}},
       {"tax", null}};
   expect_near(to_json(kHead, m.profile, m.first()), expected, "");
   const json tax = to_json(kHead, m.profile, m.tables)["tax"];
@@ -205,6 +217,52 @@ TEST(ProfileRender, TraceOfEverySlice) {
                          slice("optimizer", "step", 0.503, 0.004),
                          slice("step", "step", 0.5, 0.007)};
   EXPECT_EQ(trace["traceEvents"], expected) << trace["traceEvents"].dump(1);
+}
+
+TEST(ProfileRender, ThePageOfOneArmStacksItsPasses) {
+  const MadeUp m;
+  const json page = tests::page_data(render_html(kHead, m.profile, m.first()));
+  EXPECT_EQ(page["answer"],
+            "A step of a takes 20.000 ms, 2 % of the FMA peak; most of it, 50 %, is matmul.");
+  const json& table = page["sections"][1]["table"];
+  EXPECT_EQ(table[1], (json{"matmul", "4", "5.000", "7.500", "12.500", "8.750 to 31.250", "50.0 %",
+                            "0.96", "0.0048", "200", "1 %"}));
+  EXPECT_EQ(table[3],
+            (json{"data", "2", "–", "–", "2.000", "1.000 to 1.500", "8.0 %", "–", "–", "–", "–"}));
+  const json bars = tests::picture_of(page, 0, "bars");
+  EXPECT_EQ(bars["at"]["ticks"][0], (json::array({0.0, "matmul"})));
+  ASSERT_EQ(bars["series"].size(), 3U);
+  EXPECT_EQ(bars["series"][0]["marks"][0][1], 5);
+  EXPECT_NEAR(bars["series"][1]["marks"][0][1].get<double>(), 7.5, 1e-12);
+  EXPECT_EQ(bars["series"][1]["stack"], "step");
+  EXPECT_EQ(bars["series"][2]["marks"].size(), 3U) << "optimizer, data, untracked";
+}
+
+TEST(ProfileRender, ThePageHasTheRooflineAndTwoArmsBesideEachOther) {
+  const MadeUp m;
+  const json page = tests::page_data(render_html(kHead, m.profile, m.tables));
+  const json bars = tests::picture_of(page, 0, "bars");
+  ASSERT_EQ(bars["series"].size(), 2U);
+  EXPECT_EQ(bars["series"][0]["marks"][0][1], 12.5);
+  EXPECT_EQ(bars["series"][1]["marks"][0][1], 14);
+  EXPECT_EQ(bars["at"]["ticks"].size(), 5U) << "a row of one arm alone, too";
+  const json roofline = tests::picture_of(page, 0, "roofline");
+  EXPECT_TRUE(roofline["at"]["log"].get<bool>());
+  const json& roof = roofline["series"][0]["marks"];
+  ASSERT_EQ(roof.size(), 3U);
+  EXPECT_EQ(roof[1][0], 10) << "where both bind";
+  EXPECT_EQ(roof[1][1], 100);
+  EXPECT_NEAR(roof[0][1].get<double>(), 10 * roof[0][0].get<double>(), 1e-9);
+  EXPECT_EQ(roof[2][1], 100);
+  const ProfilePart& forward = m.tables[0].rows[0].forward;
+  const json& point = roofline["series"][1]["marks"][0];
+  EXPECT_NEAR(point[0].get<double>(), *forward.intensity(), 1e-9);
+  EXPECT_NEAR(point[1].get<double>(), *forward.gflops(), 1e-9);
+  EXPECT_EQ(point[4][0], "matmul");
+  const ProfilePart& backward = m.tables[0].rows[0].backward;
+  EXPECT_EQ(roofline["series"][2]["name"], "a, backward");
+  EXPECT_NEAR(roofline["series"][2]["marks"][0][0].get<double>(), *backward.intensity(), 1e-9);
+  EXPECT_NEAR(roofline["series"][2]["marks"][0][1].get<double>(), *backward.gflops(), 1e-9);
 }
 
 }  // namespace

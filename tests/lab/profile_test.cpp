@@ -1,4 +1,5 @@
 // Profiles: rows that add up, whatever the steps took. What is measured decides nothing here.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -97,6 +98,25 @@ TEST(ProfileTable, CountsCallsCostAndRoof) {
   const ProfileRow& data = row(t, kDataRow);
   EXPECT_FALSE(data.total.gflops().has_value());
   EXPECT_FALSE(data.total.of_roof().has_value());
+}
+
+// Layers in which a call says the same are one row; the table of how is of all calls that say.
+TEST(ProfileTable, HowTogetherWhereLayersAgree) {
+  ArmProfile p = made_up("a", 4);
+  p.nodes = {{"h.0.mlp", "matmul", 0}, {"h.1.mlp", "matmul", 1}, {"head", "matmul", -1}};
+  const std::vector<std::string> says = {"jit, whole", "jit, whole", "", "jit, packed",
+                                         "b",          "jit, whole", "c"};
+  for (std::size_t e = 0; e < says.size(); ++e) p.events[e].how = says[e];
+  const ProfileTable t = profile_table(p, kRoof, By::kOp);
+  std::vector<std::string> rows;
+  for (const HowRow& r : t.how)
+    rows.push_back(fmt::format("{}, {}: {}, {}", r.name, r.pass, r.how, r.part.calls));
+  EXPECT_EQ(rows, (std::vector<std::string>{
+                      "h.*.mlp, forward: jit, whole, 4", "head, backward: jit, packed, 2",
+                      "h.*.mlp, backward: b, 2", "h.*.mlp, replay: jit, whole, 2",
+                      "h.*.mlp, backward: c, 2"}));
+  const HowRow& head = t.how[1];
+  EXPECT_DOUBLE_EQ(head.of_peak, 2e6 / (head.part.ms * 1e6) / 100);
 }
 
 TEST(ProfileTable, TaxesAddUpToTheDifference) {

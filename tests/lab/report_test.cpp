@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "lab/study/arm.h"
+#include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 
@@ -28,6 +29,10 @@ Values figures(double val, double arm = 0) {
           {"steps", 20},           {"seconds", 1.5}};
 }
 
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 class ReportTest : public testing::Test {
  protected:
   ReportTest() : store(folder.path() / "runs") {
@@ -38,7 +43,10 @@ class ReportTest : public testing::Test {
     study.base.budget = "20steps";
     study.cells = {{}};
     study.shares = share_levels({});
+    study.base.test_fraction = 0;  // the losses below are what is judged on
     study.seeds = 3;
+    study.min_seeds = 2;
+    study.margin = 0.01;
     arms({"none", "dropout=0.1", "dropout=0.2", "dropout=0.3", "dropout=0.4"});
   }
 
@@ -85,10 +93,6 @@ class ReportTest : public testing::Test {
   Study study;
 };
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 Fields split(std::string text, const std::string& by) {
   Fields out;
   for (std::size_t at; (at = text.find(by)) != std::string::npos; text.erase(0, at + by.size()))
@@ -108,12 +112,13 @@ std::vector<Fields> rows(const Report& r, const std::string& format) {
       out.push_back(fields);
       continue;
     }
-    inside = line.starts_with("arm ") || (inside && !line.empty());
+    inside = line.starts_with("arm ") || (inside && !line.empty() && !line.starts_with("  "));
     if (!inside) continue;
     Fields fields;
     for (std::string field : split(line, "  ")) {
       field.erase(0, field.find_first_not_of(' '));
-      if (!field.empty()) fields.push_back(field);
+      const bool drawn = has(field, "●") || has(field, "┊") || has(field, "┤");
+      if (!field.empty() && !drawn) fields.push_back(field);  // the bar, tested by itself
     }
     out.push_back(fields);
   }
@@ -135,35 +140,40 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
   const Report r = report(1, speeds);
   ASSERT_TRUE(r.cells[0].arms[2].versus->more_seeds);
   const std::string more = to_string(*r.cells[0].arms[2].versus->more_seeds);
-  // p by hand: 0.01307, 0.22540, 0.07418, 0.00037; Holm's factors 3, 1, 2, 4.
+  // p by hand: 0.01307, 0.22540, 0.07418, 0.00037; Holm's factors 3, 1, 2, 4. t(1 - 0.05/8; 2) is
+  // 8.8602.
   expect_rows(
-      r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference [95 % CI]",
-           "p (Holm)", "step time", "verdict"},
-          {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–",
-           "×1", "baseline"},
-          {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
-           "-0.1000 [-0.1497, -0.0503]", "0.0392", "×1.250 [1.200, 1.300]", "helps"},
-          {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
-           "+0.0200 [-0.0297, +0.0697]", "0.2254", "×0.500 [0.400, 0.600]",
-           "cannot be told yet: " + more + " more seeds would tell"},
-          {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
-           "+0.0020 [-0.0005, +0.0045]", "0.1484", "×3.000 [2.000, 4.000]", "no difference"},
-          {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
-           "+0.3000 [+0.2752, +0.3248]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
+      r,
+      {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference",
+        "98.75 % interval", "p (Holm)", "step time", "verdict"},
+       {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–", "–",
+        "×1", "baseline"},
+       {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
+        "-0.1000", "[-0.2023, +0.0023]", "0.0392", "×1.250 [1.200, 1.300]", "helps"},
+       {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
+        "+0.0200", "[-0.0823, +0.1223]", "0.2254", "×0.500 [0.400, 0.600]", "cannot be told yet"},
+       {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
+        "+0.0020", "[-0.0031, +0.0071]", "0.1484", "×3.000 [2.000, 4.000]", "negligible"},
+       {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
+        "+0.3000", "[+0.2488, +0.3512]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
   for (const char* format : {"text", "md"}) {
     const std::string text = render(r, format, false);
     EXPECT_TRUE(has(text, "Equal budget of 20steps an arm (3 TFLOP), 3 paired seeds")) << text;
     EXPECT_TRUE(has(text, "Made on CPU A, 2 threads")) << text;
     EXPECT_TRUE(has(text, "By " + to_string(this_build()))) << text;
     EXPECT_TRUE(has(text, "Holm's p < 0.05")) << text;
-    EXPECT_TRUE(has(text, "within ±0.01 nats")) << text;
-    EXPECT_TRUE(has(text, "excess: loss above the Bayes-optimal one; in brackets")) << text;
+    EXPECT_TRUE(has(text, "±0.01 nats as given")) << text;
+    EXPECT_TRUE(has(text, "NO TEST SPLIT: verdicts are on the validation split")) << text;
+    EXPECT_TRUE(has(text, "dropout=0.2: " + more + " more seeds would tell half")) << text;
+    EXPECT_TRUE(has(text, "dropout=0.3: negligible, the whole interval within ±0.0100 nats"))
+        << text;
+    EXPECT_TRUE(has(text, "dropout=0.1: t test p 0.0131, sign flips p 0.2500")) << text;
+    EXPECT_TRUE(has(text, "at 98.75 % (all 4 at once 95 %, Bonferroni)")) << text;
     EXPECT_TRUE(has(text, "Runs: " + store.root().string())) << text;
     EXPECT_TRUE(has(text, r.data.sentence)) << text;
     for (const char* not_there : {"MIXED", "NOT FINAL", "look 1", "A budget of time", "\033"})
       EXPECT_FALSE(has(text, not_there)) << not_there << text;
   }
-  EXPECT_TRUE(has(render(r, "md", false), "\n\\* lowest along the way")) << "no bullet";
   const std::string colored = render(r, "text", true);
   EXPECT_TRUE(has(colored, "\033[1marm"));
   EXPECT_TRUE(has(colored, "\033[32mdropout=0.1"));
@@ -174,7 +184,7 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
   put_all();
   const Report r = report(1, {{{1000, 1, 1, 1}, {800, 1.25, 1, 2}, {1, 2, 1, 1}, {}, {}}});
   const Json j = Json::parse(render(r, "json", false));
-  EXPECT_EQ(j["schema"], 2);
+  EXPECT_EQ(j["schema"], 3);
   EXPECT_EQ(j["final"], true);
   EXPECT_EQ(j["budget"], "20steps");
   EXPECT_EQ(j["corpus"], r.data.facts);
@@ -182,7 +192,13 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
   EXPECT_EQ(j["machines"], Json::array({{{"cpu", "CPU A"}, {"threads", 2}}}));
   EXPECT_EQ(j["model"], train::to_json(r.base));
   EXPECT_EQ(j["model"]["n_embd"], 16);
-  EXPECT_EQ(j["rules"], (Json{{"margin", 0.01}, {"alpha", 0.05}, {"looks", 1}, {"note", ""}}));
+  EXPECT_EQ(j["rules"], (Json{{"metric", "val_loss"},
+                              {"margin", 0.01},
+                              {"margin_is", "as given, nats"},
+                              {"min_seeds", 2},
+                              {"alpha", 0.05},
+                              {"looks", 1},
+                              {"note", ""}}));
   EXPECT_EQ(j["seeds"], 3);
   EXPECT_EQ(j["folder"], "out/cmp");
   EXPECT_EQ(j["store"], store.root().string());
@@ -219,13 +235,23 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
     EXPECT_NEAR(spread["sd"].get<double>(), varies ? std::sqrt(0.0084) : 0, 1e-9) << m.name;
   }
   const Json& v = arm["vs_baseline"];
-  const double p = 1 - std::sqrt(75.0 / 77.0), half = 4.3026527299 * 0.02 / std::sqrt(3.0);
+  const double p = 1 - std::sqrt(75.0 / 77.0), level = 1 - 0.05 / 4;
+  const double half = level * std::sqrt(2 / (1 - level * level)) * 0.02 / std::sqrt(3.0);
   EXPECT_EQ(v["n"], 3);
   EXPECT_NEAR(v["diff"].get<double>(), -0.1, 1e-12);
-  EXPECT_EQ(v["ci"]["level"], 0.95);
+  EXPECT_EQ(v["ci"]["level"], level);
   EXPECT_NEAR(v["ci"]["low"].get<double>(), -0.1 - half, 1e-8);
   EXPECT_NEAR(v["ci"]["high"].get<double>(), -0.1 + half, 1e-8);
-  EXPECT_EQ(v["ci"]["method"], "paired t over seeds");
+  EXPECT_EQ(v["ci"]["method"], "paired t over seeds, Bonferroni");
+  EXPECT_EQ(v["metric"], "val_loss");
+  EXPECT_EQ(v["margin"], 0.01);
+  EXPECT_EQ(v["p_signs"], 0.25);
+  EXPECT_NEAR(v["sd"].get<double>(), 0.02, 1e-12);
+  EXPECT_NEAR(v["se_seeds"].get<double>(), 0.02 / std::sqrt(3.0), 1e-12);
+  EXPECT_TRUE(v["se_windows"].is_null());
+  EXPECT_FALSE(v["negligible"].get<bool>());
+  EXPECT_TRUE(arm["tuned"].is_null());
+  EXPECT_EQ(arm["untrained"], 0);
   EXPECT_NEAR(v["p"].get<double>(), p, 1e-9);
   EXPECT_NEAR(v["p_holm"].get<double>(), 3 * p, 1e-9);
   // t = (-0.1 + 0.01)·√3/0.02 is the nearer bound: P(T <= it) is far below 1, that of the other far
@@ -302,17 +328,17 @@ TEST_F(ReportTest, ATinyPIsNotRoundedToZero) {
   arms({"none", "dropout=0.1"});
   put(0, 0, 0, {2.0, 2.25, 2.5});
   put(0, 1, 0, {2.5, 2.75, 3.0});
-  EXPECT_EQ(rows(report(), "md")[2][7], "<0.0001");
+  EXPECT_EQ(rows(report(), "md")[2][8], "<0.0001");
   put(0, 1, 0, {2.30, 2.56, 2.79});  // differences of 0.30, 0.31, 0.29: p = 0.00037
-  EXPECT_EQ(rows(report(), "md")[2][7], "0.0004");
+  EXPECT_EQ(rows(report(), "md")[2][8], "0.0004");
 }
 
 TEST_F(ReportTest, TheMarginIsTheStudys) {
   put_all();
   study.margin = 0.25;
   const Report r = report();
-  EXPECT_EQ(verdict(r, 2), "no difference");
-  EXPECT_TRUE(has(render(r, "text", false), "within ±0.25 nats"));
+  EXPECT_EQ(verdict(r, 2), "negligible");
+  EXPECT_TRUE(has(render(r, "text", false), "±0.25 nats as given"));
   EXPECT_EQ(to_json(r)["rules"]["margin"], 0.25);
 }
 
@@ -320,18 +346,18 @@ TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
   put_all();
   const Report r = report(2);
   const std::vector<Fields> table = rows(r, "text");
-  EXPECT_EQ(table[0][6], "difference [97.5 % CI]");
-  EXPECT_EQ(table[2][6], "-0.1000 [-0.1717, -0.0283]");
-  EXPECT_EQ(table[2][7], "0.0784");
+  EXPECT_EQ(table[0][7], "99.375 % interval");
+  EXPECT_EQ(table[2][7], "[-0.2454, +0.0454]");  // t(1 - 0.05/16; 2) is 12.590
+  EXPECT_EQ(table[2][8], "0.0784");
   EXPECT_TRUE(table[2].back().starts_with("cannot be told yet")) << table[2].back();
   EXPECT_TRUE(has(render(r, "text", false),
-                  "look 2 at this comparison: p values are multiplied by 2 and intervals cover "
-                  "97.5 %"));
+                  "look 2 at this comparison: p values are multiplied by 2 and all intervals "
+                  "together cover 97.5 %"));
   const Json j = to_json(r);
   EXPECT_EQ(j["rules"]["looks"], 2);
   EXPECT_TRUE(has(j["rules"]["note"], "look 2"));
-  EXPECT_EQ(j["cells"][0]["arms"][1]["vs_baseline"]["ci"]["level"], 0.975);
-  EXPECT_TRUE(has(render(report(3), "md", false), "[99.1667 % CI]"));
+  EXPECT_EQ(j["cells"][0]["arms"][1]["vs_baseline"]["ci"]["level"], 0.99375);
+  EXPECT_TRUE(has(render(report(3), "md", false), "99.7917 % interval"));
 }
 
 TEST_F(ReportTest, ADivergedRunWithholdsTheVerdictOfItsPairs) {
@@ -341,13 +367,15 @@ TEST_F(ReportTest, ADivergedRunWithholdsTheVerdictOfItsPairs) {
     r.values = {{"diverged_at", 7}, {"diverged_lr", 0.5}, {"best_val_loss", 1}};
   });
   const Report r = report();
-  EXPECT_EQ(verdict(r, 1), "withheld: lost 2 of the pairs; 2 diverged");
+  EXPECT_EQ(verdict(r, 1), "withheld");
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: of its runs 2 diverged"));
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: withheld: lost 2 of the pairs"));
   EXPECT_EQ(verdict(r, 4), "hurts");
   const std::vector<Fields> table = rows(r, "md");
   EXPECT_EQ(table[2][1], "2.0800") << "of the one that is left, without a spread";
   EXPECT_EQ(table[2][2], "1.8300") << "what a diverged run saw does not count";
   EXPECT_EQ(table[2][6], "-0.1200") << "the difference alone, no interval";
-  EXPECT_EQ(table[2][7], "–");
+  EXPECT_EQ(table[2][8], "–");
   const Json arm = to_json(r)["cells"][0]["arms"][1];
   EXPECT_EQ(arm["diverged"], 2);
   EXPECT_EQ(arm["runs"].size(), 3U);
@@ -364,9 +392,9 @@ TEST_F(ReportTest, ADivergedBaselineWithholdsEveryVerdict) {
   put_all();
   put(0, 0, 0, {9}, [](RunRecord& r) { r.status = Status::kDiverged; });
   const Report r = report();
-  EXPECT_EQ(verdict(r, 0), "baseline; 1 diverged");
-  for (std::size_t arm = 1; arm < 5; ++arm)
-    EXPECT_EQ(verdict(r, arm), "withheld: lost 1 of the pairs");
+  EXPECT_EQ(verdict(r, 0), "baseline");
+  EXPECT_TRUE(has(render(r, "text", false), "none: of its runs 1 diverged"));
+  for (std::size_t arm = 1; arm < 5; ++arm) EXPECT_EQ(verdict(r, arm), "withheld");
 }
 
 TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
@@ -375,17 +403,16 @@ TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
   std::filesystem::remove(store.record_file(runs.id({0, 1, 0, 3})));
   runs = StudyRuns(study, store, true);
   std::string said;
-  StudyEvents events;
+  RunEvents events;
   events.note = [&](const std::string& line) { said += line + "\n"; };
-  events.finished = [] {};
   runs.make({"/bin/false", 1, 1}, events);
   const Report r = make_report(runs, {}, 1, "");
   EXPECT_TRUE(has(said, "going on: 14 of 15 runs are done")) << said;
   EXPECT_TRUE(has(said, "dropout=0.1 · seed 3: failed: its process ended with exit code 1"))
       << said;
   EXPECT_TRUE(r.final) << "what failed is not waited for";
-  EXPECT_TRUE(has(verdict(r, 1), "; 1 failed")) << verdict(r, 1);
-  EXPECT_TRUE(has(verdict(r, 1), "withheld: lost 1 of the pairs")) << "what is left is a selection";
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: of its runs 1 failed"));
+  EXPECT_EQ(verdict(r, 1), "withheld") << "what is left is a selection";
   EXPECT_EQ(r.cells[0].arms[1].versus->n, 2);
   EXPECT_EQ(rows(r, "md")[2][1], "1.9600 ± 0.0849");
   EXPECT_EQ(r.builds.size(), 1U) << "a failed run was made by nobody";
@@ -405,12 +432,12 @@ TEST_F(ReportTest, WithoutAllRunsThereIsNoVerdict) {
   put(0, 1, 0, {1.9, 2.02});
   const Report r = report();
   EXPECT_FALSE(r.final);
-  expect_rows(r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)",
-                   "difference [95 % CI]", "p (Holm)", "step time", "verdict"},
+  expect_rows(r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference",
+                   "95 % interval", "p (Holm)", "step time", "verdict"},
                   {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–",
-                   "–", "–", "baseline"},
+                   "–", "–", "–", "baseline"},
                   {"dropout=0.1", "1.9600 ± 0.0849", "1.7100", "0.9600", "0.3100",
-                   "1.4600 (1.2100)", "–", "–", "–", "not final; 1 to come"}});
+                   "1.4600 (1.2100)", "–", "–", "–", "–", "not final"}});
   EXPECT_TRUE(has(render(r, "text", false), "NOT FINAL: some runs are still to come"));
   const Json j = to_json(r);
   EXPECT_EQ(j["final"], false);
@@ -439,9 +466,10 @@ TEST_F(ReportTest, WhatAnArmIsWorthComesFromTheBaselinesCurve) {
   put(0, 4, 0, {1.7, 1.8, 1.9});
   const Report r = report();
   const std::vector<Fields> table = rows(r, "text");
-  ASSERT_EQ(table[0][9], "worth");
+  ASSERT_EQ(table[0][10], "worth");
   const Fields worth = {"1.00", "1.41", "0.59", "<0.25", ">2"};
-  for (std::size_t arm = 0; arm < 5; ++arm) EXPECT_EQ(table[arm + 1][9], worth[arm]) << arm;
+  for (std::size_t arm = 0; arm < 5; ++arm)
+    EXPECT_TRUE(table[arm + 1][10].starts_with(worth[arm] + " [")) << table[arm + 1][10];
   EXPECT_EQ(table[1][1], "2.1000 ± 0.1000") << "other shares are in no mean";
   const Json j = to_json(r)["cells"][0]["arms"];
   EXPECT_NEAR(j[1]["compute_equivalent"]["share"].get<double>(), std::sqrt(2.0), 1e-9);
@@ -454,6 +482,47 @@ TEST_F(ReportTest, WhatAnArmIsWorthComesFromTheBaselinesCurve) {
   // A curve with a hole says nothing.
   put(0, 0, 1, {9}, [](RunRecord& x) { x.status = Status::kDiverged; });
   EXPECT_FALSE(report().cells[0].arms[1].equivalent);
+}
+
+TEST_F(ReportTest, SharesHaveTheBaselinesLossesBySeed) {
+  EXPECT_TRUE(report().cells[0].shares.empty()) << "one budget alone";
+  study.shares = share_levels({0.5, 2});
+  put_all();
+  put(0, 0, 1, {2.5, 2.75});
+  put(0, 0, 2, {1.5}, [](RunRecord& r) {
+    r.status = Status::kDiverged;
+    r.values = {{"diverged_at", 7}};
+  });
+  const auto shares = report().cells[0].shares;
+  ASSERT_EQ(shares.size(), 3U);
+  EXPECT_EQ(shares[0].share, 0.5);
+  EXPECT_EQ(shares[0].losses, (std::map<std::uint64_t, double>{{1, 2.5}, {2, 2.75}}));
+  EXPECT_EQ(shares[1].share, 1);
+  EXPECT_EQ(shares[1].losses.at(3), 2.2);
+  EXPECT_EQ(shares[2].share, 2);
+  EXPECT_TRUE(shares[2].losses.empty());
+}
+
+TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
+  put_all();
+  const StudyRuns runs(study, store, true);
+  const auto log = [&](std::uint64_t seed, const std::string& text) {
+    folder.write("runs/" + runs.id({0, 0, 0, seed}) + "/metrics.jsonl", text);
+  };
+  const std::string first = R"({"step":1,"flops":1e9,"train_loss":3.5,"val_loss":null})";
+  log(1, first + "\n" + R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":1.75})" + "\n" +
+             R"({"step":3,"flops":3e9,"train_loss":2.5,"val_loss":2.0})");
+  log(2, R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":2.1})");  // the record's best is 1.85
+  const Report r = report();
+  ASSERT_EQ(r.cells[0].arms[0].curves.size(), 1U);
+  const RunCurve& curve = r.cells[0].arms[0].curves[0];
+  EXPECT_EQ(curve.seed, 1U);
+  ASSERT_EQ(curve.points.size(), 3U);
+  EXPECT_FALSE(curve.points[0].val_loss);
+  EXPECT_EQ(curve.points[1].flops, 2e9);
+  EXPECT_TRUE(r.cells[0].arms[1].curves.empty()) << "no log, no curve";
+  log(3, "{");
+  EXPECT_ERROR(report(), "metrics.jsonl, line 1");
 }
 
 TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
@@ -530,11 +599,12 @@ TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
         [](RunRecord& r) { r.values.erase("excess_window"), r.values.erase("excess"); });
   study.seeds = 1;
   const Report r = report();
-  expect_rows(r, {{"arm", "val loss", "best*", "train", "gap", "difference [95 % CI]", "p (Holm)",
-                   "step time", "verdict"},
-                  {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "baseline"},
-                  {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–",
+  expect_rows(r, {{"arm", "val loss", "best*", "train", "gap", "difference", "95 % interval",
+                   "p (Holm)", "step time", "verdict"},
+                  {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "–", "baseline"},
+                  {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–", "–",
                    "cannot be told yet"}});
+  EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: 1 seeds are too few to tell: 2 are"));
   EXPECT_TRUE(has(render(r, "text", false), "1 paired seed;"));
   EXPECT_FALSE(has(render(r, "text", false), "excess"));
 }

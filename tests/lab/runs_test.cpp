@@ -177,8 +177,10 @@ TEST(RunRecord, NoDamageCrashesOrPassesUnseen) {
     try {
       const RunRecord r = record_from_json(json, "r.json");
       const Json again = to_json(r);
-      for (const char* key : {"id", "status", "build", "machine", "val_loss"})
-        EXPECT_EQ(nlohmann::json(again[key]), nlohmann::json(json[key])) << bad;
+      for (const char* key : {"id", "status", "val_loss"}) EXPECT_EQ(again[key], json[key]) << bad;
+      for (const char* key : {"build", "machine"})  // what nobody asks for is not kept
+        for (const auto& [name, value] : again[key].items())
+          EXPECT_EQ(value, json[key][name]) << bad;
     } catch (const engine::Error&) {
       ++refused;
     }

@@ -9,6 +9,7 @@
 #include "engine/rng.h"
 #include "lab/stats/calibration.h"
 #include "lab/stats/gaussian.h"
+#include "tests/lab/expect_close.h"
 #include "tests/lab/stats_studies_golden.h"
 
 namespace {
@@ -17,10 +18,7 @@ using golden::Values;
 using lab::Forecast;
 using lab::Interval;
 using lab::Logits;
-
-void expect_close(double got, double want, double relative = 1e-9) {
-  EXPECT_NEAR(got, want, relative * std::abs(want) + 1e-12);
-}
+using tests::expect_close;
 
 struct Rows {
   std::vector<float> z;

@@ -10,20 +10,18 @@
 #include "lab/stats/crossing.h"
 #include "lab/stats/regression.h"
 #include "lab/stats/variances.h"
+#include "tests/lab/expect_close.h"
 #include "tests/lab/stats_studies_golden.h"
 
 namespace {
 
 using golden::Values;
 using lab::Interval;
+using tests::expect_close;
 using Relation = lab::ComputeEquivalent::Relation;
 
 constexpr std::array<double, 5> kShares = {0.125, 0.25, 0.5, 1, 2};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-void expect_close(double got, double want, double relative = 1e-9) {
-  EXPECT_NEAR(got, want, relative * std::abs(want) + 1e-12);
-}
 
 lab::SeedCurves curves_of(const auto& g) { return {kShares, g.first, g.arm}; }
 

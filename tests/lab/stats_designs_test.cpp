@@ -11,6 +11,7 @@
 #include "lab/stats/crossed.h"
 #include "lab/stats/permutation.h"
 #include "lab/stats/plan.h"
+#include "tests/lab/expect_close.h"
 #include "tests/lab/stats_studies_golden.h"
 
 namespace {
@@ -18,13 +19,10 @@ namespace {
 using golden::Values;
 using lab::Estimate;
 using lab::Interval;
+using tests::expect_close;
 
 engine::Sequence sequence(std::uint64_t seed) {
   return {engine::stream_key(seed, engine::Stream::kSample), engine::site_id("designs")};
-}
-
-void expect_close(double got, double want) {
-  EXPECT_NEAR(got, want, 1e-9 * std::abs(want) + 1e-14);
 }
 
 void expect_between(const Interval& got, const Values& bounds) {

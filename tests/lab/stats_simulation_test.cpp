@@ -40,7 +40,7 @@ TEST(StatsSimulation, IntervalCoversAndTestErrsAsTheySay) {
       const lab::Interval ci = lab::t_interval(x), wide = lab::t_interval(x, 0.01);
       covered += ci.lo <= 0.3 && 0.3 <= ci.hi;
       covered_wide += wide.lo <= 0.3 && 0.3 <= wide.hi;
-      false_alarms += lab::t_test({x.n, x.mean - 0.3, x.sd}) < 0.05;
+      false_alarms += lab::t_test(lab::Sample{x.n, x.mean - 0.3, x.sd}) < 0.05;
     }
     EXPECT_NEAR(covered, 0.95 * kTrials, 4 * rate_error(0.95, kTrials) * kTrials);
     EXPECT_NEAR(covered_wide, 0.99 * kTrials, 4 * rate_error(0.99, kTrials) * kTrials);
@@ -81,7 +81,8 @@ TEST(StatsSimulation, SdIntervalCovers) {
 TEST(VerdictSimulation, RangeHoldsTheTruth) {
   constexpr int kTrials = 600;
   const double diff = 0.02, sd = 0.03;
-  const int truth = lab::seeds_to_tell({5, diff, sd}, 0.025, 0.025, {}).value();
+  const int truth = lab::pairs_for_difference(diff / 2, sd, 0.025, 0.8, 1000).value();
+  ASSERT_GT(lab::pairs_for_equivalence(0, sd, 0.01, 0.025, 0.8, 1000).value(), truth);
   Normals normals(3);
   int asked = 0, held = 0;
   for (int i = 0; i < kTrials; ++i) {
@@ -106,7 +107,9 @@ TEST(VerdictSimulation, SuggestedSeedsHavePower) {
     double diff, sd;
   };
   for (const Case c : {Case{0.04, 0.03}, Case{0.0, 0.008}, Case{-0.003, 0.01}}) {
-    const int n = lab::seeds_to_tell({2, c.diff, c.sd}, 0.05, 0.05, {}).value();
+    const int n = (c.diff == 0.04 ? lab::pairs_for_difference(c.diff, c.sd, 0.05, 0.8, 1000)
+                                  : lab::pairs_for_equivalence(c.diff, c.sd, 0.01, 0.05, 0.8, 1000))
+                      .value();
     Normals normals(5);
     int told = 0;
     for (int i = 0; i < kTrials; ++i) {

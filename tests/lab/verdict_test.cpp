@@ -37,7 +37,7 @@ TEST(Verdict, Rules) {
   const Verdict same = judge_one({0, 0, 0});
   EXPECT_EQ(same.verdict, Outcome::kNoDifference);
   EXPECT_EQ(same.p, 1);
-  EXPECT_EQ(same.ci95, (lab::Interval{0, 0}));
+  EXPECT_EQ(same.ci, (lab::Interval{0, 0}));
   // A wider margin turns "cannot be told" into "no difference".
   const Values wide = {0.01, -0.02, 0.01, 0.005, -0.01};
   EXPECT_EQ(judge_one(wide).verdict, Outcome::kCannotTell);
@@ -58,7 +58,7 @@ TEST(Verdict, OneSeedOrNoneIsUnknown) {
   const Verdict one = judge_one({-3});
   EXPECT_EQ(one.verdict, Outcome::kCannotTell);
   EXPECT_EQ(one.diff, -3);
-  EXPECT_FALSE(one.ci95 || one.p || one.p_holm || one.p_equivalent || one.more_seeds);
+  EXPECT_FALSE(one.ci || one.p || one.p_holm || one.p_equivalent || one.more_seeds);
   const Verdict none = judge_one({});
   EXPECT_EQ(none.n, 0);
   EXPECT_FALSE(none.diff.has_value());
@@ -87,7 +87,7 @@ TEST(Verdict, DivergedIsWithheldButCounts) {
   EXPECT_EQ(out[0].verdict, Outcome::kWithheld);
   EXPECT_EQ(out[0].diverged, 1);
   EXPECT_TRUE(out[0].diff.has_value());
-  EXPECT_FALSE(out[0].p || out[0].p_holm || out[0].ci95 || out[0].more_seeds);
+  EXPECT_FALSE(out[0].p || out[0].p_holm || out[0].ci || out[0].more_seeds);
   EXPECT_EQ(out[1].verdict, Outcome::kHelps);
   EXPECT_DOUBLE_EQ(out[1].p_holm.value(), 2 * *out[1].p);
 }
@@ -109,8 +109,8 @@ TEST(Verdict, LaterLooksAreCorrected) {
   EXPECT_DOUBLE_EQ(third.p_holm.value(), 6 * *first.p);
   EXPECT_DOUBLE_EQ(third.p_equivalent.value(), std::min(1.0, 6 * *first.p_equivalent));
   // Interval and test agree at every look: 0 is outside exactly when the corrected p < 0.05.
-  EXPECT_GT(first.ci95->lo, 0);
-  EXPECT_LT(third.ci95->lo, 0);
+  EXPECT_GT(first.ci->lo, 0);
+  EXPECT_LT(third.ci->lo, 0);
   EXPECT_EQ(lab::looks_note({}), "");
   const std::string note = lab::looks_note({.looks = 3});
   EXPECT_NE(note.find("look 3"), std::string::npos);
@@ -122,21 +122,13 @@ TEST(Verdict, LaterLooksAreCorrected) {
 // The textbook numbers (Cohen 1988's small, medium, large effect; α = 0.05, power 0.8), which
 // scripts/golden_stats.py confirms by its integrals.
 TEST(SeedsToTell, KnownSampleSizes) {
-  const Rules rules{.margin = 0};  // nothing is equivalent
-  EXPECT_EQ(lab::seeds_to_tell({2, 0.2, 1}, 0.05, 0.05, rules), 199);
-  EXPECT_EQ(lab::seeds_to_tell({2, -0.5, 1}, 0.05, 0.05, rules), 34);
-  EXPECT_EQ(lab::seeds_to_tell({2, 0.8, 1}, 0.05, 0.05, rules), 15);
-  EXPECT_EQ(lab::seeds_to_tell({2, 0.01, 1}, 0.05, 0.05, rules), std::nullopt);
-}
-
-TEST(SeedsToTell, TheEasierQuestionDecides) {
-  // A small difference is sooner shown to lie within the margin than to exist.
-  const lab::Sample small{2, 0.001, 0.01};
-  const int n = lab::seeds_to_tell(small, 0.05, 0.05, {}).value();
-  EXPECT_LT(n, 20);
-  EXPECT_GE(lab::equivalence_power({n, 0.001, 0.01}, 0.01, 0.05), 0.8);
-  EXPECT_LT(lab::equivalence_power({n - 1, 0.001, 0.01}, 0.01, 0.05), 0.8);
-  EXPECT_GT(lab::seeds_to_tell(small, 0.05, 0.05, {.margin = 0}).value(), 700);
+  const auto pairs = [](double effect) {
+    return lab::pairs_for_difference(effect, 1, 0.05, 0.8, 1000);
+  };
+  EXPECT_EQ(pairs(0.2), 199);
+  EXPECT_EQ(pairs(-0.5), 34);
+  EXPECT_EQ(pairs(0.8), 15);
+  EXPECT_EQ(pairs(0.01), std::nullopt);
 }
 
 // The next look's levels: α for equivalence, α/(m − r) for a difference; σ from its 80 % interval.
@@ -149,8 +141,13 @@ TEST(SeedsToTell, CountsTheNextLookAndTheTable) {
   for (const auto& [looks, next_factor] : {std::pair{1, 2.0}, std::pair{2, 6.0}}) {
     const Rules rules{.looks = looks};
     const double next = 0.05 / next_factor;
-    const auto more = [&](double sd) {
-      return lab::seeds_to_tell({5, x.mean, sd}, next / 3, next, rules).value() - 5;
+    const auto more = [&](double sd) -> std::optional<int> {
+      // Of four one is withheld, which counts, and one is told.
+      const auto half = lab::pairs_for_difference(x.mean / 2, sd, next / 3, 0.8, 1000);
+      const auto nothing = lab::pairs_for_equivalence(0, sd, rules.margin, next, 0.8, 1000);
+      return half || nothing
+                 ? std::optional(std::min(half.value_or(1000), nothing.value_or(1000)) - 5)
+                 : std::nullopt;
     };
     const auto out = lab::judge(table, rules);
     ASSERT_EQ(out[1].verdict, Outcome::kHelps);
@@ -163,10 +160,11 @@ TEST(SeedsToTell, CountsTheNextLookAndTheTable) {
 TEST(SeedsToTell, AtLeastOneMoreAndAtLeastTwoInAll) {
   // At the lower end of so wide an interval for σ, the five there are would do.
   const Values d = {0.1, 0.02, -0.03, 0.08, 0.05};
-  const double sigma = lab::sd_interval(lab::summarize(d).value(), 0.9999).lo;
-  ASSERT_LE(lab::seeds_to_tell({5, 0.044, sigma}, 0.025, 0.025, {}).value(), 5);
-  EXPECT_EQ(judge_one(d, {.sd_level = 0.9999}).more_seeds->lo, 1);
-  EXPECT_EQ(lab::seeds_to_tell({2, 100, 0.1}, 0.05, 0.05, {}), 2);
+  const double sigma = lab::sd_interval(lab::summarize(d).value(), 0.999999).lo;
+  const double small = sigma / 3;
+  ASSERT_LE(lab::pairs_for_difference(0.022, small, 0.025, 0.8, 1000).value(), 5);
+  EXPECT_EQ(judge_one(d, {.sd_level = 1 - 1e-12}).more_seeds->lo, 1);
+  EXPECT_EQ(judge_one(d, {.sd_level = 1 - 1e-9, .min_seeds = 9}).more_seeds->lo, 4);
 }
 
 TEST(SeedsToTell, TextAndCap) {
@@ -176,6 +174,73 @@ TEST(SeedsToTell, TextAndCap) {
   EXPECT_EQ(lab::to_string(lab::SeedRange{}), "over 1000");
   const auto capped = judge_one({0.3, -0.2, 0.1, -0.15, 0.0}, {.max_seeds = 20});
   EXPECT_EQ(capped.more_seeds, lab::SeedRange{});
+}
+
+TEST(Verdict, TooFewSeedsTellNothing) {
+  const Values clear = {-1.07, -1.05, -1.10, -1.09, -1.04};
+  EXPECT_EQ(judge_one(clear, {.min_seeds = 5}).verdict, Outcome::kHelps);
+  const Verdict few = judge_one(clear, {.min_seeds = 6});
+  EXPECT_EQ(few.verdict, Outcome::kCannotTell);
+  EXPECT_EQ(few.more_seeds->lo, 1);
+  EXPECT_LT(few.p_holm.value(), 0.001) << "the figures are shown all the same";
+  EXPECT_EQ(judge_one({0.001, -0.002, 0.001}, {.min_seeds = 8}).verdict, Outcome::kCannotTell);
+}
+
+TEST(Verdict, IntervalsCoverTheTableAtOnce) {
+  const Values d = {0.02, 0.05, 0.03, 0.06, 0.01};
+  const auto alone = judge_one(d), third = lab::judge(std::vector{row(d), row(d), row(d)}).at(1);
+  const lab::Sample x = lab::summarize(d).value();
+  EXPECT_NEAR(alone.ci->lo, lab::t_interval(x, 0.05).lo, 1e-12);
+  EXPECT_NEAR(third.ci->lo, lab::t_interval(x, 0.05 / 3).lo, 1e-12);
+  EXPECT_NEAR(lab::ci_level({}, 3), 1 - 0.05 / 3, 1e-15);
+  EXPECT_NEAR(lab::ci_level({.looks = 2}, 3), 1 - 0.05 / 6, 1e-15);
+  // A withheld arm and no first arm counts.
+  std::vector<PairedCell> table = {row(d), row(d, 1)};
+  table.push_back({"1", "none", {}, d, 0, true});
+  EXPECT_EQ(lab::family_of(table), 2U);
+}
+
+TEST(Verdict, NamesItsMarginAndWhatIsNegligible) {
+  const Values small = {0.001, -0.002, 0.001, 0.0005, -0.001};
+  EXPECT_TRUE(judge_one(small).negligible);
+  PairedCell own = row({0.008, -0.009, 0.007, -0.008, 0.009});
+  own.margin = 0.0102;
+  const Verdict v = lab::judge(std::vector{own}).at(0);
+  EXPECT_EQ(v.margin, 0.0102);
+  EXPECT_EQ(v.verdict, Outcome::kNoDifference);
+  EXPECT_FALSE(v.negligible) << "the two-sided interval is wider than the two tests";
+}
+
+TEST(Verdict, RunsThatLearnNothingWithhold) {
+  PairedCell lost = row({-0.32, -0.30, -0.29});
+  lost.untrained = 1;
+  const Verdict v = lab::judge(std::vector{lost}).at(0);
+  EXPECT_EQ(v.verdict, Outcome::kWithheld);
+  EXPECT_EQ(v.untrained, 1);
+}
+
+TEST(Verdict, SignFlipsStandBesideAFewSeeds) {
+  EXPECT_EQ(judge_one({0.02, 0.05, 0.03, 0.06, 0.01}).p_signs, 2.0 / 32);
+  EXPECT_FALSE(judge_one(Values(13, 0.5)).p_signs);
+}
+
+// The same differences over seeds, and windows that differ much: what is sure for this text is not
+// for another.
+TEST(Verdict, ASharedTextIsASampleOfTexts) {
+  const Values d = {0.029, 0.031, 0.030, 0.0305, 0.0295, 0.0302, 0.0298, 0.0301};
+  ASSERT_EQ(judge_one(d).verdict, Outcome::kHurts);
+  PairedCell shared = row(d);
+  const Values window = {0.4,  -0.4,  0.3,  -0.3,  0.2,  -0.2,  0.1,  -0.1,
+                         0.35, -0.35, 0.25, -0.25, 0.15, -0.15, 0.05, -0.05};
+  for (const double seed : d)
+    for (const double w : window) shared.windows.push_back(seed + w);
+  const Verdict v = lab::judge(std::vector{shared}).at(0);
+  EXPECT_EQ(v.verdict, Outcome::kCannotTell);
+  EXPECT_EQ(v.windows, 16);
+  EXPECT_NEAR(v.diff.value(), lab::mean(d).value(), 1e-15);
+  EXPECT_GT(v.se_windows.value(), 50 * v.se_seeds.value());
+  EXPECT_LT(v.ci->lo, 0);
+  EXPECT_FALSE(judge_one(d).se_windows);
 }
 
 }  // namespace

@@ -25,9 +25,10 @@ using Floats = std::vector<float>;
 constexpr std::int64_t kB = 4, kT = 8, kVocab = 11;
 
 /// A small GPT with regularizers, on fixed tokens; samples 2i and 2i + 1 are the same.
-class Model {
+class RegularizedModel {
  public:
-  explicit Model(std::string_view reg, Mode mode = Mode::kTrain, std::vector<std::string> keep = {})
+  explicit RegularizedModel(std::string_view reg, Mode mode = Mode::kTrain,
+                            std::vector<std::string> keep = {})
       : tokens_(kB * kT), targets_(kB * kT) {
     GptConfig config;
     config.n_layer = 2, config.n_head = 2, config.n_embd = 16;
@@ -52,7 +53,7 @@ class Model {
     plan_->bind(gpt_.targets, targets_.data());
   }
 
-  Model& run(Step step = {.seed = 7, .index = 2, .progress = 0.25}) {
+  RegularizedModel& run(Step step = {.seed = 7, .index = 2, .progress = 0.25}) {
     plan_->forward(step);
     if (training()) plan_->backward(step);
     return *this;
@@ -116,21 +117,21 @@ INSTANTIATE_TEST_SUITE_P(Table, EveryRegularizer, testing::ValuesIn(in_reg()),
                          [](const auto& i) { return std::string(i.param.name); });
 
 TEST_P(EveryRegularizer, RateZeroPushesNoNode) {
-  const Model none("none"), zero(spelled("0"));
+  const RegularizedModel none("none"), zero(spelled("0"));
   EXPECT_TRUE(zero.regularized().empty());
   EXPECT_EQ(zero.tape().nodes().size(), none.tape().nodes().size());
 }
 
 // Wherever it may act it changes the gradients; what is reported stays plain cross-entropy.
 TEST_P(EveryRegularizer, ActsAtEachOfItsHooks) {
-  Model none("none");
+  RegularizedModel none("none");
   none.run();
   std::vector<std::string> places = {""};
   for (const HookId hook : GetParam().hooks) places.emplace_back("@").append(to_string(hook));
   for (const std::string& place : places) {
     std::string text = spelled("0.4", place);
     if (GetParam().passes > 1) text += "+dropout:0.1";
-    Model model(text);
+    RegularizedModel model(text);
     EXPECT_FALSE(model.regularized().empty()) << text;
     EXPECT_NE(model.run().gradients(), none.gradients()) << text;
     if (GetParam().family == Family::kLoss)
@@ -142,7 +143,7 @@ TEST_P(EveryRegularizer, ActsAtEachOfItsHooks) {
 
 // Nodes are there, and leave every bit as it is while the rate is 0.
 TEST_P(EveryRegularizer, IsAnExactCopyWhileItsScheduleIsZero) {
-  Model none("none"), late(spelled("0.4", "~late:0.5"));
+  RegularizedModel none("none"), late(spelled("0.4", "~late:0.5"));
   EXPECT_FALSE(late.regularized().empty());
   none.run(), late.run();
   EXPECT_EQ(late.loss(), none.loss());
@@ -156,22 +157,22 @@ TEST_P(EveryRegularizer, IsGoneInEvaluationButForFactors) {
   const auto factor = [&](double rate) {
     return GetParam().noise == nullptr ? 1 : ops::evaluation_scale(*GetParam().noise, rate);
   };
-  Model none("none", Mode::kEval), model(spelled("0.4"), Mode::kEval);
+  RegularizedModel none("none", Mode::kEval), model(spelled("0.4"), Mode::kEval);
   none.run(), model.run();
   EXPECT_EQ(model.regularized().empty(), factor(0.4) == 1);
   EXPECT_EQ(model.logits() == none.logits(), factor(0.4) == 1);
   // The rate of the moment decides: here it has fallen to 0.
-  Model early(spelled("0.4", "~early_cut:0.1"), Mode::kEval);
+  RegularizedModel early(spelled("0.4", "~early_cut:0.1"), Mode::kEval);
   EXPECT_EQ(early.run().logits(), none.logits());
 }
 
 TEST(Regularizers, SitesAreTheHooksNames) {
-  const Model one("dropout:0.1");
+  const RegularizedModel one("dropout:0.1");
   EXPECT_EQ(one.node("emb.dropout")->randomness.site, engine::site_id("emb"));
   EXPECT_EQ(one.node("h.1.attn")->randomness.site, engine::site_id("h.1.attn_weights"));
   EXPECT_EQ(one.node("h.1.mlp.residual")->randomness.site, engine::site_id("h.1.mlp"));
   // The first keeps its masks when another one comes behind it.
-  const Model two("dropout:0.1@mlp+uout:0.1@mlp");
+  const RegularizedModel two("dropout:0.1@mlp+uout:0.1@mlp");
   EXPECT_EQ(two.node("h.0.mlp.dropout")->randomness.site, engine::site_id("h.0.mlp"));
   EXPECT_EQ(two.node("h.0.mlp.residual")->randomness.site, engine::site_id("h.0.mlp#1"));
 }
@@ -190,7 +191,7 @@ TEST(Regularizers, EveryNodeHasANameOfItsOwn) {
       all += engine::concat(all.empty() ? "" : "+", row.name, ":0.1", at);
   }
   for (const Mode mode : {Mode::kTrain, Mode::kEval}) {
-    const Model model(all, mode);
+    const RegularizedModel model(all, mode);
     std::set<std::string> names;
     for (const engine::Node& node : model.tape().nodes())
       EXPECT_TRUE(names.insert(node.name).second) << node.name << " twice";
@@ -201,7 +202,7 @@ TEST(Regularizers, EveryNodeHasANameOfItsOwn) {
 }
 
 TEST(Regularizers, DropPathDeepens) {
-  const Model model("drop_path:0.4");
+  const RegularizedModel model("drop_path:0.4");
   EXPECT_DOUBLE_EQ(model.node("h.0.attn.residual")->randomness.rate(0.5), 0.2);
   EXPECT_DOUBLE_EQ(model.node("h.1.mlp.residual")->randomness.rate(0.5), 0.4);
 }
@@ -209,7 +210,7 @@ TEST(Regularizers, DropPathDeepens) {
 // Layer l of a step is dropped for every sample, both branches at once; x goes through as it is.
 TEST(LayerDrop, DropsBothBranchesOrNone) {
   const std::vector<std::string> keep = {"embedding", "h.0.attn.residual", "h.0.mlp.residual"};
-  Model model("layer_drop:0.5", Mode::kTrain, keep), none("none", Mode::kTrain, keep);
+  RegularizedModel model("layer_drop:0.5", Mode::kTrain, keep), none("none", Mode::kTrain, keep);
   none.run();
   int dropped = 0;
   for (std::uint64_t index = 0; index < 20; ++index) {
@@ -223,7 +224,8 @@ TEST(LayerDrop, DropsBothBranchesOrNone) {
 }
 
 TEST(DropConnect, MasksMatrices) {
-  Model model("drop_connect:0.5@mlp", Mode::kTrain, {"h.1.mlp.c_proj.weight.drop_connect"});
+  RegularizedModel model("drop_connect:0.5@mlp", Mode::kTrain,
+                         {"h.1.mlp.c_proj.weight.drop_connect"});
   EXPECT_EQ(model.regularized(),
             (std::vector<std::string>{"h.0.mlp.c_proj.weight.drop_connect drop_connect",
                                       "h.1.mlp.c_proj.weight.drop_connect drop_connect"}));
@@ -234,18 +236,18 @@ TEST(DropConnect, MasksMatrices) {
 }
 
 TEST(RDrop, PassesDifferByTheirMasksAlone) {
-  Model quiet("r_drop:2");
+  RegularizedModel quiet("r_drop:2");
   quiet.run();
   EXPECT_EQ(quiet.loss(), quiet.cross_entropy()) << "equal passes: KL is 0";
 
-  Model noisy("dropout:0.2+r_drop:2");
+  RegularizedModel noisy("dropout:0.2+r_drop:2");
   noisy.run();
   EXPECT_GT(noisy.loss(), noisy.cross_entropy());
   const Floats logits = noisy.logits();
   const auto pass = static_cast<std::ptrdiff_t>(kT * kVocab);
   EXPECT_FALSE(std::equal(logits.begin(), logits.begin() + pass, logits.begin() + pass));
   const float penalty = noisy.loss() - noisy.cross_entropy();
-  Model twice("dropout:0.2+r_drop:4");
+  RegularizedModel twice("dropout:0.2+r_drop:4");
   twice.run();
   EXPECT_NEAR(twice.loss() - twice.cross_entropy(), 2 * penalty, 1e-5);
 }

@@ -167,12 +167,6 @@ TEST_P(AllocationTest, NoneAfterTheFirstStep) {
   expect_quiet(recorded.plan(), point.step);
 }
 
-std::vector<OpCase> tested_cases() {
-  std::vector<OpCase> cases = op_cases();
-  std::erase_if(cases, [](const OpCase& c) { return c.size == OpCase::Size::kBench; });
-  return cases;
-}
-
 INSTANTIATE_TEST_SUITE_P(Ops, AllocationTest, testing::ValuesIn(tested_cases()),
                          [](const auto& row) { return row.param.name; });
 

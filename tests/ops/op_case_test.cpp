@@ -178,12 +178,6 @@ TEST_P(OpCaseTest, ThreadsMayChangeAfterPlanning) {
   EXPECT_TRUE(same_bits(run({.poison = true, .threads = 1, .later_threads = 3}), run()));
 }
 
-std::vector<OpCase> tested_cases() {
-  std::vector<OpCase> cases = op_cases();
-  std::erase_if(cases, [](const OpCase& c) { return c.size == Size::kBench; });
-  return cases;
-}
-
 INSTANTIATE_TEST_SUITE_P(Ops, OpCaseTest, testing::ValuesIn(tested_cases()),
                          [](const auto& row) { return row.param.name; });
 

@@ -128,6 +128,12 @@ const std::vector<OpCase>& op_cases() {
   return cases;
 }
 
+std::vector<OpCase> tested_cases() {
+  std::vector<OpCase> cases = op_cases();
+  std::erase_if(cases, [](const OpCase& c) { return c.size == OpCase::Size::kBench; });
+  return cases;
+}
+
 double Point::threshold() const { return std::round((1 - rate) * 65536); }
 
 std::uint16_t Point::bits(std::uint64_t element) const {

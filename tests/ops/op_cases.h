@@ -87,6 +87,8 @@ struct OpCase {
 };
 
 const std::vector<OpCase>& op_cases();
+/// Without those that are only benchmarked.
+std::vector<OpCase> tested_cases();
 /// The part of it in op_cases_regularizers.cpp.
 std::vector<OpCase> regularizer_cases();
 /// The part of it in op_cases_norm.cpp.

@@ -49,7 +49,7 @@ OpCase residual(std::string name, Size size, const ops::NoiseKind* kind, const S
 }
 
 // qkv (B,T,3·NH·hs); rate 0: no noise
-OpCase attention(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t NH,
+OpCase attention_case(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t NH,
                  std::int64_t hs, double rate, std::string_view kind_name = "dropout") {
   const ops::NoiseKind* kind = rate > 0 ? &ops::noise_kind(kind_name) : nullptr;
   return {.name = "attention_" + name,
@@ -164,8 +164,8 @@ void add_noise(std::vector<OpCase>& cases) {
   for (const ops::NoiseKind& kind : ops::noise_kinds()) {
     const std::string name(kind.name);
     if (ops::attention_takes(kind)) {
-      cases.push_back(attention(name, Size::kSmall, 2, 7, 2, 5, 0.3, name));
-      cases.push_back(attention(name + "_130_rows", Size::kLarge, 2, 130, 3, 24, 0.2, name));
+      cases.push_back(attention_case(name, Size::kSmall, 2, 7, 2, 5, 0.3, name));
+      cases.push_back(attention_case(name + "_130_rows", Size::kLarge, 2, 130, 3, 24, 0.2, name));
     }
     if (kind.granularity == ops::Granularity::kHead) continue;  // has a meaning in attention only
     if (kind.granularity == ops::Granularity::kWeight) {
@@ -191,15 +191,15 @@ std::vector<OpCase> regularizer_cases() {
       residual("nano", kLarge, nullptr, {12, 64, 128}, 0),
       residual("nano_dropout", kLarge, dropout, {12, 64, 128}, 0.1),
 
-      attention("one", kSmall, 1, 1, 1, 3, 0),
-      attention("odd", kSmall, 2, 5, 2, 3, 0),
-      attention("odd_dropout", kSmall, 2, 7, 2, 5, 0.3),
-      attention("simd_dropout", kSmall, 1, 16, 1, 16, 0.2),
-      attention("130_rows_dropout", kLarge, 2, 130, 3, 24, 0.2),
-      attention("nano", kLarge, 12, 64, 4, 32, 0),
-      attention("nano_dropout", kLarge, 12, 64, 4, 32, 0.1),
-      attention("char", kBench, 8, 256, 6, 64, 0),
-      attention("char_dropout", kBench, 8, 256, 6, 64, 0.1),
+      attention_case("one", kSmall, 1, 1, 1, 3, 0),
+      attention_case("odd", kSmall, 2, 5, 2, 3, 0),
+      attention_case("odd_dropout", kSmall, 2, 7, 2, 5, 0.3),
+      attention_case("simd_dropout", kSmall, 1, 16, 1, 16, 0.2),
+      attention_case("130_rows_dropout", kLarge, 2, 130, 3, 24, 0.2),
+      attention_case("nano", kLarge, 12, 64, 4, 32, 0),
+      attention_case("nano_dropout", kLarge, 12, 64, 4, 32, 0.1),
+      attention_case("char", kBench, 8, 256, 6, 64, 0),
+      attention_case("char_dropout", kBench, 8, 256, 6, 64, 0.1),
 
       evaluation_scale("odd", kSmall, {2, 3, 7}, 0.3),
       evaluation_scale("nano", kLarge, {12, 64, 128}, 0.1),

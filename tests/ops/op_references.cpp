@@ -8,7 +8,6 @@
 
 namespace tests {
 namespace {
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Φ⁻¹((1 + u)/2), by Newton's method.
 double normal_quantile(double u) {

@@ -7,6 +7,8 @@
 
 namespace tests {
 
+inline std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
 using Doubles = std::vector<double>;
 
 Doubles ref_matmul(const Point& p, bool out_in);

@@ -8,7 +8,6 @@
 namespace tests {
 namespace {
 
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 double square(double x) { return x * x; }
 
 // Each channel j of x (R,C) by mean(j) and variance(j).

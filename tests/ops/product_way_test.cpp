@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -46,6 +47,21 @@ TEST(ProductWay, ThePartitionHasTheSameBitsForAnyNumberOfThreads) {
     EXPECT_TRUE(ops::has_partition_bits(s, Way::kPartition)) << text(s);
 }
 
+// So that a machine of many cores may take them where whole products have other bits.
+TEST(ProductWay, WeightGradientsHaveTheSameBitsInMoreBlocks) {
+  for (const MatmulSpec& s : shapes())
+    if (s.a_col != 1) EXPECT_TRUE(ops::has_partition_bits(s, Way::kFine)) << text(s);
+}
+
+TEST(ProductWay, MoreBlocksAreForMoreThreadsThanThePartitionHasBlocks) {
+  const MatmulSpec s = shapes()[0];
+  for (const int threads : {1, 8, 9, 64}) {
+    const auto ways = ops::ways_for(s, threads);
+    EXPECT_EQ(ways.front(), Way::kPartition);
+    EXPECT_EQ(std::count(ways.begin(), ways.end(), Way::kFine), threads > 8 ? 1 : 0) << threads;
+  }
+}
+
 TEST(ProductWay, TheOneThatIsChosenHasThePartitionsBits) {
   const tests::TempFolder folder;
   engine::Tuning tuning(folder.path() / "cache" / "tuning.tsv", 1e9);
@@ -82,7 +98,7 @@ TEST(ProductWay, MeasuringTakesFromTheTime) {
 TEST(ProductWay, EachWayComputesTheProduct) {
   const MatmulSpec spec = products(200, 48, 80)[0];
   const ops::Operands operands(spec);
-  for (const Way way : {Way::kPartition, Way::kWhole, Way::kPacked}) {
+  for (const Way way : {Way::kPartition, Way::kWhole, Way::kPacked, Way::kFine}) {
     if (way == Way::kPacked && !ops::can_pack(spec)) continue;
     ops::Gemm gemm(spec, way);
     gemm.build(true, true);
@@ -107,6 +123,19 @@ TEST(ProductWay, EachWayComputesTheProduct) {
             << ops::kWayNames[std::size_t(way)];
       }
   }
+}
+
+TEST(ProductWay, APassIsDescribedByEachOfItsProductsWhereTheyDiffer) {
+  const MatmulSpec spec = products(200, 48, 80)[0];
+  ops::Gemm cut(spec, Way::kPartition), whole(spec, Way::kWhole), unbuilt(spec, Way::kWhole);
+  cut.build(true, false);
+  whole.build(true, false);
+  const auto text = [](const std::vector<ops::NamedGemm>& all) { return ops::describe(all); };
+  EXPECT_TRUE(cut.describe().ends_with(", partition"));
+  EXPECT_EQ(unbuilt.describe(), "");
+  EXPECT_EQ(text({{"dx", &cut}, {"dw", &whole}}),
+            "dx " + cut.describe() + "; dw " + whole.describe());
+  EXPECT_EQ(text({{"dx", &cut}, {"dw", &cut}, {"dz", &unbuilt}}), cut.describe());
 }
 
 TEST(Tuning, TheLastWordForTheVeryKeyCounts) {

@@ -11,6 +11,8 @@ namespace tests {
 using engine::Ref;
 using engine::Tape;
 
+inline constexpr engine::Init kNormal{engine::Init::Kind::kNormal, 0.5};
+
 /// A copy of x: turns a parameter into an activation.
 Ref carry(Tape& tape, std::string_view name, Ref x);
 

@@ -6,19 +6,15 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "tests/expect_error.h"
 
 namespace {
 
 using train::Budget;
 using Kind = Budget::Kind;
 
-std::string error_of(const std::string& text) {
-  try {
-    Budget::parse(text);
-  } catch (const engine::Error& e) {
-    return e.what();
-  }
-  return "no error";
+std::string parse_error(const std::string& text) {
+  return tests::error_of([&] { Budget::parse(text); });
 }
 
 TEST(Budget, EveryForm) {
@@ -90,7 +86,7 @@ TEST(Budget, ErrorsNameTheValueAndTheForms) {
       {"1e17steps", "out of range"},
   };
   for (const auto& [text, wrong] : cases) {
-    const std::string error = error_of(text);
+    const std::string error = parse_error(text);
     EXPECT_NE(error.find("budget '" + text + "'"), error.npos) << error;
     EXPECT_NE(error.find(wrong), error.npos) << text << ": " << error;
     EXPECT_NE(error.find("1e12flops, 2Mtok, 2000steps, 3epochs, 60s"), error.npos) << error;
@@ -116,13 +112,8 @@ TEST(Budget, StepsAreTheNearestWholeNumber) {
 }
 
 TEST(Budget, LessThanOneStepNamesItsCost) {
-  const auto error = [](const char* text) -> std::string {
-    try {
-      Budget::parse(text).steps_for(768, 4e9, 76800);
-    } catch (const engine::Error& e) {
-      return e.what();
-    }
-    return "no error";
+  const auto error = [](const char* text) {
+    return tests::error_of([&] { Budget::parse(text).steps_for(768, 4e9, 76800); });
   };
   EXPECT_NE(error("767tok").find("costs 768tok"), std::string::npos) << error("767tok");
   EXPECT_NE(error("3.9e9flops").find("costs 4e9flops"), std::string::npos) << error("3.9e9flops");

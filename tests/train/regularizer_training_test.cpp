@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr std::int64_t kT = 8;
+constexpr std::int64_t kBlock = 8;
 constexpr int kVocab = 11;
 
 class Training : public testing::Test {
@@ -25,7 +25,7 @@ class Training : public testing::Test {
   /// The reported loss of each of 3 steps.
   std::vector<double> losses(const std::string& reg, std::int64_t micro_steps = 1) {
     train::Settings s;
-    s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = kT, s.batch = 12;
+    s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = kBlock, s.batch = 12;
     s.grad_accum = micro_steps;
     s.reg = reg;
     train::Trainer trainer(s, *task_);
@@ -63,7 +63,7 @@ TEST_F(Training, MicroStepsOfRDropHaveTheMasksOfTheWholeBatch) {
 TEST_F(Training, TheAliasIsTheDefaultOfDropout) {
   const std::vector<double> reg = losses("dropout:0.2");
   train::Settings s;
-  s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = kT, s.batch = 12, s.dropout = 0.2;
+  s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = kBlock, s.batch = 12, s.dropout = 0.2;
   train::Trainer trainer(s, *task_);
   for (std::uint64_t i = 0; i < 3; ++i) EXPECT_EQ(trainer.step(i, 0.1), reg[i]);
 }

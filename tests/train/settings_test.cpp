@@ -8,32 +8,20 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "tests/expect_error.h"
 
 namespace {
 
 using nlohmann::json;
+using tests::error_of;
+using tests::expect_has;
 using train::Row;
 using train::Settings;
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const engine::Error& e) {
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();
-    return e.what();
-  }
-  return "no error";
-}
 
 std::string set_error(std::string_view name, std::string_view value,
                       std::string_view source = "--flag") {
   Settings s;
   return error_of([&] { train::set(s, name, value, source); });
-}
-
-void expect_has(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), text.npos) << "no \"" << part << "\" in: " << text;
 }
 
 TEST(Suggest, Distance) {

@@ -8,6 +8,14 @@
 
 namespace tests {
 
+/// A weight as a share of its row.
+inline double row_share(const std::vector<std::uint32_t>& weights, std::size_t row,
+                        std::size_t width, std::size_t i) {
+  double sum = 0;
+  for (std::size_t k = 0; k < width; ++k) sum += weights[row * width + k];
+  return weights[row * width + i] / sum;
+}
+
 inline std::string small_text(std::size_t characters, std::uint64_t seed = 1) {
   constexpr std::string_view kLetters = "etaoinshrdlu .\n";
   engine::Sequence random(engine::stream_key(seed, engine::Stream::kSample), 1);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "tests/train/small_corpus.h"
 #include "train/data/synthetic.h"
 
 namespace {
@@ -29,13 +30,6 @@ WordHmm tiny() {
            1, 0, 4, 3}};
 }
 
-double share(const std::vector<std::uint32_t>& weights, std::size_t row, std::size_t width,
-             std::size_t i) {
-  double sum = 0;
-  for (std::size_t k = 0; k < width; ++k) sum += weights[row * width + k];
-  return weights[row * width + i] / sum;
-}
-
 /// p(the stream continues with `text` | the current word's state is z and j of its characters of
 /// entry w are gone), by walking every hidden path.
 double path_probability(const WordHmm& hmm, std::size_t z, std::size_t w, std::size_t j,
@@ -47,8 +41,8 @@ double path_probability(const WordHmm& hmm, std::size_t z, std::size_t w, std::s
   double sum = 0;
   for (std::size_t to = 0; to < hmm.states; ++to)
     for (std::size_t next = 0; next < hmm.entries.size(); ++next)
-      sum += share(hmm.transition, z, hmm.states, to) *
-             share(hmm.emission, to, hmm.entries.size(), next) *
+      sum += tests::row_share(hmm.transition, z, hmm.states, to) *
+             tests::row_share(hmm.emission, to, hmm.entries.size(), next) *
              path_probability(hmm, to, next, 0, text.substr(n));
   return sum;
 }
@@ -57,14 +51,16 @@ double text_probability(const WordHmm& hmm, std::string_view text) {
   double sum = 0;
   for (std::size_t z = 0; z < hmm.states; ++z)
     for (std::size_t w = 0; w < hmm.entries.size(); ++w)
-      sum += share(hmm.initial, 0, hmm.states, z) * share(hmm.emission, z, hmm.entries.size(), w) *
+      sum += tests::row_share(hmm.initial, 0, hmm.states, z) *
+             tests::row_share(hmm.emission, z, hmm.entries.size(), w) *
              path_probability(hmm, z, w, 0, text);
   return sum;
 }
 
 /// The stationary distribution of two states in closed form.
 std::vector<double> two_state_pi(const WordHmm& hmm) {
-  const double leave0 = share(hmm.transition, 0, 2, 1), leave1 = share(hmm.transition, 1, 2, 0);
+  const double leave0 = tests::row_share(hmm.transition, 0, 2, 1),
+               leave1 = tests::row_share(hmm.transition, 1, 2, 0);
   return {leave1 / (leave0 + leave1), leave0 / (leave0 + leave1)};
 }
 
@@ -73,7 +69,7 @@ double window_probability(const WordHmm& hmm, std::string_view text) {
   double sum = 0, length = 0;
   for (std::size_t z = 0; z < hmm.states; ++z) {
     for (std::size_t w = 0; w < hmm.entries.size(); ++w) {
-      const double p = pi[z] * share(hmm.emission, z, hmm.entries.size(), w);
+      const double p = pi[z] * tests::row_share(hmm.emission, z, hmm.entries.size(), w);
       length += p * static_cast<double>(hmm.entries[w].size());
       for (std::size_t j = 0; j < hmm.entries[w].size(); ++j)
         sum += p * path_probability(hmm, z, w, j, text);

@@ -14,20 +14,13 @@
 
 #include "engine/error.h"
 #include "engine/rng.h"
+#include "tests/train/small_corpus.h"
 #include "train/data/synthetic_filter.h"
 
 namespace {
 
 using train::BayesFilter;
 using train::WordHmm;
-
-/// A weight as a share of its row.
-double share(const std::vector<std::uint32_t>& weights, std::size_t row, std::size_t width,
-             std::size_t i) {
-  double sum = 0;
-  for (std::size_t k = 0; k < width; ++k) sum += weights[row * width + k];
-  return weights[row * width + i] / sum;
-}
 
 class Language : public testing::TestWithParam<std::uint64_t> {
  protected:
@@ -81,12 +74,13 @@ double forward_log_likelihood(const WordHmm& hmm, std::span<const std::string> w
   std::map<std::string_view, std::size_t> index;
   for (std::size_t w = 0; w < E; ++w) index[hmm.entries[w]] = w;
   std::vector<double> alpha(S), next(S);
-  for (std::size_t z = 0; z < S; ++z) alpha[z] = share(hmm.initial, 0, S, z);
+  for (std::size_t z = 0; z < S; ++z) alpha[z] = tests::row_share(hmm.initial, 0, S, z);
   double log_p = 0;
   std::vector<double> a(S * S), b(S * E);
   for (std::size_t z = 0; z < S; ++z) {
-    for (std::size_t to = 0; to < S; ++to) a[z * S + to] = share(hmm.transition, z, S, to);
-    for (std::size_t w = 0; w < E; ++w) b[z * E + w] = share(hmm.emission, z, E, w);
+    for (std::size_t to = 0; to < S; ++to)
+      a[z * S + to] = tests::row_share(hmm.transition, z, S, to);
+    for (std::size_t w = 0; w < E; ++w) b[z * E + w] = tests::row_share(hmm.emission, z, E, w);
   }
   for (const std::string& word : words) {
     double p = 0;
@@ -124,7 +118,7 @@ TEST_P(Language, HiddenStateMatters) {
   for (std::size_t w = 0; w < E; ++w) {
     double p = 0;
     for (std::size_t z = 0; z < hmm_.states; ++z)
-      p += filter.stationary()[z] * share(hmm_.emission, z, E, w);
+      p += filter.stationary()[z] * tests::row_share(hmm_.emission, z, E, w);
     entropy -= p * std::log(p);
     length += p * static_cast<double>(hmm_.entries[w].size());
     log_p[hmm_.entries[w]] = std::log(p);

@@ -14,7 +14,7 @@ namespace {
 
 using tests::small_task;
 
-Settings small_settings(const std::string& budget = "20steps") {
+Settings two_layers(const std::string& budget = "20steps") {
   Settings s;
   s.n_layer = 2;
   s.n_head = 2;
@@ -32,7 +32,7 @@ RunResult trained(const Settings& s, const Task& task) {
 
 TEST(Trainer, SpendsTheBudgetItWasGiven) {
   const LanguageModelling task = small_task(20000, 1000);
-  Settings s = small_settings("25steps");
+  Settings s = two_layers("25steps");
   const double tokens = 25 * 12 * 16;
   // 6N + 12·L·C·T, N of 2 layers of 12·C² + 2·C, the vocabulary and the last norm
   const double n = 2 * (12 * 32 * 32 + 2 * 32) + 15 * 32 + 32;
@@ -51,7 +51,7 @@ TEST(Trainer, SpendsTheBudgetItWasGiven) {
 
 TEST(Trainer, ABudgetOfTimeEndsInTime) {
   const LanguageModelling task = small_task(20000, 1000);
-  const RunResult r = trained(small_settings("0.3s"), task);
+  const RunResult r = trained(two_layers("0.3s"), task);
   EXPECT_GE(r.spent.seconds, 0.3);
   EXPECT_GE(r.spent.steps, 1);  // how many depends on the machine, so no more is asked
   EXPECT_TRUE(r.val_loss.has_value());
@@ -59,7 +59,7 @@ TEST(Trainer, ABudgetOfTimeEndsInTime) {
 
 TEST(Trainer, LearnsWhatTheTextHas) {
   const LanguageModelling task = small_task(20000, 2000);
-  Settings s = small_settings("150steps");
+  Settings s = two_layers("150steps");
   s.lr = 3e-3;
   const RunResult r = trained(s, task);
   // Who knows the last letter can reach 1.88 nats, who doesn't 2.71.
@@ -71,7 +71,7 @@ TEST(Trainer, LearnsWhatTheTextHas) {
 
 TEST(Trainer, TwoMicroStepsOfSixTrainAsOneStepOfTwelve) {
   const LanguageModelling task = small_task(20000, 1000);
-  Settings whole = small_settings();
+  Settings whole = two_layers();
   whole.dropout = 0.2;
   Settings halves = whole;
   halves.grad_accum = 2;
@@ -83,7 +83,7 @@ TEST(Trainer, TwoMicroStepsOfSixTrainAsOneStepOfTwelve) {
 
 TEST(Trainer, RecomputingSavesMemoryAndChangesNoBit) {
   const LanguageModelling task = small_task(20000, 1000);
-  Settings s = small_settings("3steps");
+  Settings s = two_layers("3steps");
   s.batch = 400;  // so that training needs more than an evaluation
   s.dropout = 0.2;
   Settings lean = s;
@@ -96,7 +96,7 @@ TEST(Trainer, RecomputingSavesMemoryAndChangesNoBit) {
 
 TEST(Trainer, DropoutDoesNotTouchTheEvaluation) {
   const LanguageModelling task = small_task(20000, 1000);
-  Settings s = small_settings();
+  Settings s = two_layers();
   Trainer plain(s, task);
   s.dropout = 0.9;
   Trainer noisy(s, task);
@@ -106,7 +106,7 @@ TEST(Trainer, DropoutDoesNotTouchTheEvaluation) {
 
 TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
   const LanguageModelling task = small_task(20000, 16 * 140 + 6);  // more than a batch, and a tail
-  const Settings s = small_settings();
+  const Settings s = two_layers();
   Trainer trainer(s, task);
   for (std::uint64_t i = 0; i < 5; ++i) trainer.step(i, 0.5);
   std::vector<std::int32_t> tokens(16), targets(16);
@@ -145,7 +145,7 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
 
 TEST(Trainer, EndsAsDivergedWithStepAndLearningRate) {
   const LanguageModelling task = small_task(20000, 1000);
-  Settings s = small_settings();
+  Settings s = two_layers();
   s.lr = 1e30;
   s.warmup = 0;
   const RunResult r = trained(s, task);
@@ -158,7 +158,7 @@ TEST(Trainer, EndsAsDivergedWithStepAndLearningRate) {
 
 TEST(Trainer, ReportsRateAndProgressAsTheScheduleHasThem) {
   const LanguageModelling task = small_task(20000, 1000);
-  Settings s = small_settings("40steps");
+  Settings s = two_layers("40steps");
   s.eval_interval = 1;
   std::vector<Progress> seen;
   CallSink note([&](const Progress& p) { seen.push_back(p); });
@@ -200,13 +200,13 @@ TEST(Trainer, RepeatsBitByBitForAnyNumberOfThreads) {
 
 TEST(Trainer, RefusesWhatCannotBeRun) {
   const LanguageModelling task = small_task(2000, 1000);
-  Settings s = small_settings();
+  Settings s = two_layers();
   s.unique_tokens = 2001;
   EXPECT_ERROR(check_run(s, task), "2001 unique tokens are more than");
   s.unique_tokens = 0;
   s.budget = "3tok";
   EXPECT_ERROR(check_run(s, task), "budget 3tok is less than one step");
-  s = small_settings();
+  s = two_layers();
   s.n_embd = 1 << 20;
   EXPECT_ERROR(check_run(s, task), "memory");
   EXPECT_ERROR(Trainer(s, task), "memory");

@@ -5,9 +5,8 @@
 #include "train/json.h"
 
 namespace train {
-namespace {
 
-std::string line(const Progress& p, const std::optional<double>& bytes_per_token) {
+std::string json_line(const Progress& p, const std::optional<double>& bytes_per_token) {
   Json out = {{"step", p.step},
               {"tokens", p.spent.tokens},
               {"flops", p.spent.flops},
@@ -19,16 +18,11 @@ std::string line(const Progress& p, const std::optional<double>& bytes_per_token
               {"grad_norm", or_null(p.grad_norm)}};
   if (p.val_loss && bytes_per_token)
     out["val_bpb"] = or_null(bits_per_byte(*p.val_loss, *bytes_per_token));
-  return out.dump();
+  return out.dump() + "\n";
 }
-
-}  // namespace
 
 double bits_per_byte(double nats, double bytes_per_token) {
   return nats / (bytes_per_token * std::numbers::ln2);
 }
-
-void JsonLines::progress(const Progress& p) { file_.write(line(p, bytes_per_token_)); }
-void WholeJsonLines::progress(const Progress& p) { file_.write(line(p, bytes_per_token_) + "\n"); }
 
 }  // namespace train

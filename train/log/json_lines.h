@@ -11,32 +11,24 @@ namespace train {
 /// Bits per byte of a loss in nats per token.
 double bits_per_byte(double nats, double bytes_per_token);
 
+/// A line of the log: step, tokens, FLOPs, seconds, train loss (running, regularizers on),
+/// validation loss in nats per token and bits per byte (null between evaluations), learning rate,
+/// gradient norm. `bytes_per_token`: of the validation split; without it there are no bits per
+/// byte.
+std::string json_line(const Progress& progress, const std::optional<double>& bytes_per_token);
+
+/// The lines in a LineFile, which grows with the run, or an AtomicFile, which is there from
+/// commit() on. Throws engine::Error where the file cannot be written.
+template <class File>
 class JsonLines final : public Sink {
  public:
-  /// `bytes_per_token`: of the validation split; without it there are no bits per byte. Throws
-  /// engine::Error where the file cannot be written.
   JsonLines(const std::filesystem::path& path, std::optional<double> bytes_per_token)
       : file_(path), bytes_per_token_(bytes_per_token) {}
-
-  /// Step, tokens, FLOPs, seconds, train loss (running, regularizers on), validation loss in nats
-  /// per token and bits per byte (null between evaluations), learning rate, gradient norm.
-  void progress(const Progress& progress) override;
-
- private:
-  LineFile file_;
-  std::optional<double> bytes_per_token_;
-};
-
-/// The same lines in a file that is there once it is whole.
-class WholeJsonLines final : public Sink {
- public:
-  WholeJsonLines(const std::filesystem::path& path, std::optional<double> bytes_per_token)
-      : file_(path), bytes_per_token_(bytes_per_token) {}
-  void progress(const Progress& progress) override;
+  void progress(const Progress& p) override { file_.write(json_line(p, bytes_per_token_)); }
   void commit() { file_.commit(); }
 
  private:
-  AtomicFile file_;
+  File file_;
   std::optional<double> bytes_per_token_;
 };
 

@@ -1,0 +1,46 @@
+// Making a study's runs with what is shown meanwhile: a line with a bar and the time left, the table
+// so far, the page.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "cli/study_command.h"
+#include "cli/terminal.h"
+#include "lab/report/report.h"
+#include "lab/study/jobs.h"
+
+namespace cli {
+
+/// As many as were asked for, with the speedup that a dry run wants, or what auto finds.
+lab::Jobs planned_jobs(const lab::StudyRuns& runs, const StudyOptions& options);
+
+/// How much there is to do, in whole budgets: what the time that is left is told from.
+class Workload {
+ public:
+  explicit Workload(double total) : total_(total) {}
+  void done(double budgets) { done_ += budgets; }
+  /// "[████······]  43 % · 1:20 left", with so much of what is running.
+  std::string text(double running) const;
+
+ private:
+  double total_, done_ = 0;
+  double start_ = now();
+  static double now();
+};
+
+/// Budgets of the missing runs together; of all before what they are is `chosen`.
+double budgets_of(const lab::StudyRuns& runs, bool chosen = true);
+
+/// Makes the missing runs. `what`: "tuning", or empty; `finished`: after each of them.
+void make_runs(lab::StudyRuns& runs, const StudyOptions& options, const std::string& what,
+               Workload& work, ProgressLine& line, const std::function<void()>& finished);
+
+/// Shows the table so far and writes the page, which may not be possible now.
+void show_live(const lab::Report& report, const std::filesystem::path& page, ProgressLine& line,
+               std::size_t& next);
+
+/// Shows what the choices have come to so far, by their validation loss.
+void show_tuning(lab::Report report, ProgressLine& line, std::size_t& next);
+
+}  // namespace cli

@@ -1,0 +1,162 @@
+#include "lab/runs/verify.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/show.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/files.h"
+
+namespace cli {
+namespace {
+
+namespace fs = std::filesystem;
+using lab::Json;
+
+constexpr int kNotEqual = 1;  // exit code
+
+/// A folder that is gone when this ends.
+class Scratch {
+ public:
+  Scratch() {
+    std::error_code error;
+    path_ = fs::temp_directory_path(error) / fmt::format("isodrop-verify-{}", getpid());
+    engine::require(!error, "no folder for temporary files: ", error.message(),
+                    "; set TMPDIR to one that is there");
+    train::make_folder(path_);
+  }
+  ~Scratch() {
+    std::error_code none;
+    fs::remove_all(path_, none);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+struct Asked {
+  fs::path store;
+  std::vector<Json> runs;  // as the report has them; of an id alone {id}
+};
+
+Asked asked(const Parsed& args) {
+  const fs::path folder = args.argument;
+  const fs::path report = folder / "report.json";
+  if (!fs::exists(report)) {
+    engine::require(!fs::exists(folder), args.argument,
+                    ": holds no report.json; give the folder of a comparison, or the id of a run");
+    return {store_path(args), {{{"id", args.argument}}}};
+  }
+  const Json json = train::read_json(report);
+  Asked out;
+  try {
+    out.store =
+        args.has("store") ? store_path(args) : fs::path(json.at("store").get<std::string>());
+    for (const Json& cell : json.at("cells"))
+      for (const Json& arm : cell.at("arms"))
+        for (const Json& run : arm.at("runs"))
+          if (run.at("status") != "failed") out.runs.push_back(run);
+  } catch (const Json::exception&) {
+    throw engine::Error(report.string() +
+                        ": is no report of this isodrop; make the comparison anew");
+  }
+  engine::require(!out.runs.empty(), report.string(), ": has no run that was made");
+  return out;
+}
+
+Json to_json(const lab::Verified& v) {
+  Json differences = Json::object();
+  for (const auto& [name, value] : v.differences) differences[name] = train::or_null(value);
+  return {{"id", v.id},
+          {"seed", train::exact(v.seed)},
+          {"equal", v.equal()},
+          {"same_build", v.same_build},
+          {"differences", differences},
+          {"windows_equal", v.windows},
+          {"weights_equal", v.weights ? Json(*v.weights) : Json(nullptr)}};
+}
+
+int verify(const Parsed& args) {
+  engine::require(!args.argument.empty(),
+                  "verify what? Give the folder of a comparison or the id of a run");
+  Asked all = asked(args);
+  const lab::Store store(all.store);
+  // What the report says of every run is what the store has.
+  std::vector<std::string> changed;
+  for (const Json& run : all.runs) {
+    const auto id = run["id"].get<std::string>();
+    lab::stored_spec(store, id);
+    const Json kept = lab::to_json(lab::stored_record(store, id));
+    if (run.size() > 1 && nlohmann::json(kept) != nlohmann::json(run)) changed.push_back(id);
+  }
+  std::shuffle(all.runs.begin(), all.runs.end(), std::random_device());
+  const auto count =
+      std::min<std::int64_t>(args.integer("runs", 1, 1'000'000), std::ssize(all.runs));
+  const Scratch scratch;
+  ProgressLine line;
+  lab::MakeEvents events;
+  std::vector<lab::Verified> verified;
+  events.progress = [&](const train::Progress& p) {
+    if (line.due())
+      line.update(fmt::format("run {}/{} · {}", verified.size() + 1, count, progress_text(p)));
+  };
+  for (std::int64_t i = 0; i < count; ++i)
+    verified.push_back(lab::verify_run(store, all.runs[static_cast<std::size_t>(i)]["id"],
+                                       scratch.path(), events));
+  line.finish();
+  const bool equal = changed.empty() && std::all_of(verified.begin(), verified.end(),
+                                                    [](const auto& v) { return v.equal(); });
+  if (args.text("format") == "json") {
+    Json runs = Json::array();
+    for (const lab::Verified& v : verified) runs.push_back(to_json(v));
+    fmt::print(
+        "{}\n",
+        Json{{"equal", equal}, {"recorded", all.runs.size()}, {"changed", changed}, {"runs", runs}}
+            .dump(2));
+    return equal ? 0 : kNotEqual;
+  }
+  for (const std::string& id : changed)
+    fmt::print("run {}: the report says something else than its record\n", id);
+  for (const lab::Verified& v : verified) {
+    fmt::print("run {} (seed {}), made again: {}{}\n", v.id, v.seed,
+               v.equal() ? "the same bits" : "NOT the same",
+               v.same_build ? "" : ", by another build");
+    for (const auto& [name, value] : v.differences)
+      fmt::print("  {} differs by {:+.3g}\n", name, value);
+    if (!v.windows) fmt::print("  losses of windows differ\n");
+    if (v.weights == false) fmt::print("  weights differ\n");
+  }
+  return equal ? 0 : kNotEqual;
+}
+
+}  // namespace
+
+// `isodrop verify`: others can check a result.
+Command verify_command() {
+  Command c;
+  c.summary =
+      "Make random runs of a comparison again and say whether the same bits come of them; check "
+      "that every run in its report is the one in the store. Exit code 0: all equal, 1: not.";
+  c.settings = false;
+  c.argument = "FOLDER|ID";
+  c.extras = {store_flag(),
+              {"runs", "N", "1", "so many of them"},
+              {"format", "FORMAT", "text", "of the answer", false, {"text", "json"}}};
+  c.examples = {"isodrop verify out/compare-0123456789ab --runs 3",
+                "isodrop verify 0123456789abcdef0123456789abcdef"};
+  c.run = verify;
+  return c;
+}
+
+}  // namespace cli

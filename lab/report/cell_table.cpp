@@ -1,0 +1,301 @@
+// The table of a cell and the notes below it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/report/render.h"
+
+namespace lab {
+namespace {
+
+constexpr std::size_t kBar = 17;  // characters of an interval bar
+
+std::string loss_text(const std::optional<double>& x, const char* format = "{:.4f}") {
+  return x ? fmt::format(fmt::runtime(format), *x) : "–";
+}
+
+std::string signed_number(const std::optional<double>& x) { return loss_text(x, "{:+.4f}"); }
+
+const Spread& spread(const ArmReport& arm, std::string_view name) {
+  return arm.metrics.find(name)->second;
+}
+
+/// Mean over the seeds, in the metric's format.
+std::string mean_of(const ArmReport& arm, std::string_view name) {
+  return text(metric(name), spread(arm, name).mean);
+}
+
+std::string mean_sd_of(const ArmReport& arm, std::string_view name) {
+  const Spread& s = spread(arm, name);
+  return text(metric(name), s.mean) + (s.sd ? " ± " + text(metric(name), s.sd) : "");
+}
+
+std::string set_text(const Assignments& set) {
+  std::string out;
+  for (const auto& [name, value] : set)
+    out += fmt::format("{}{}={}", out.empty() ? "" : ", ", name, value);
+  return out;
+}
+
+std::string verdict_text(const ArmReport& arm, bool first, bool final) {
+  if (first) return "baseline";
+  if (!arm.versus) return final ? "–" : "not final";
+  if (arm.versus->verdict == Outcome::kNoDifference && arm.versus->negligible) return "negligible";
+  return std::string(to_string(arm.versus->verdict));
+}
+
+std::string p_text(const std::optional<double>& p) {
+  return p && *p < 0.0001 ? "<0.0001" : loss_text(p);
+}
+
+/// A column: what it says of each arm, and how readily it is left out (0: never).
+struct Column {
+  std::string head;
+  int readily;
+  std::vector<std::string> fields;
+};
+
+/// Half the width of the bars: the farthest end of any interval or margin.
+double reach_of(const CellReport& cell) {
+  double reach = 0;
+  for (const ArmReport& arm : cell.arms)
+    if (arm.versus && arm.versus->ci)
+      reach = std::max(
+          {reach, std::abs(arm.versus->ci->lo), std::abs(arm.versus->ci->hi), arm.versus->margin});
+  return reach;
+}
+
+std::vector<Column> columns_of(const Report& report, const CellReport& cell, bool bars) {
+  std::vector<Column> out;
+  const ArmReport& first = cell.arms.front();
+  const auto add = [&](std::string head, int readily, auto field, bool wanted = true) {
+    if (!wanted) return;
+    Column column{std::move(head), readily, {}};
+    for (const ArmReport& arm : cell.arms) column.fields.push_back(field(arm));
+    out.push_back(std::move(column));
+  };
+  const auto any = [&](auto has) { return std::any_of(cell.arms.begin(), cell.arms.end(), has); };
+  const auto differ = [&](std::string_view name) {
+    return any(
+        [&](const ArmReport& a) { return spread(a, name).mean != spread(first, name).mean; });
+  };
+  const auto mean = [](std::string_view name) {
+    return [name](const ArmReport& arm) { return mean_of(arm, name); };
+  };
+  const double reach = reach_of(cell);
+  const bool test = report.judged == "test_loss";
+  add("arm", 0, [](const ArmReport& a) { return a.name; });
+  add(
+      "chosen", 4, [](const ArmReport& a) { return a.tuned ? set_text(a.tuned->set()) : "–"; },
+      any([](const ArmReport& a) { return a.tuned.has_value(); }));
+  add(test ? "test loss" : "val loss", 0,
+      [&](const ArmReport& a) { return mean_sd_of(a, report.judged); });
+  add("val", 8, mean("val_loss"), test);
+  add("best*", 9, mean("best_val_loss"));
+  add("train", 6, mean("train_loss"));
+  add("gap", 10, mean("gap"));
+  add(
+      "budget", 7, [](const ArmReport& a) { return a.budget; },
+      any([&](const ArmReport& a) { return a.budget != first.budget; }));
+  add("epochs", 11, mean("epochs"), differ("epochs"));
+  add(
+      "excess (window)", 12,
+      [](const ArmReport& a) {
+        return fmt::format("{} ({})", mean_of(a, "excess"), mean_of(a, "excess_window"));
+      },
+      any([](const ArmReport& a) { return spread(a, "excess_window").mean.has_value(); }));
+  add("difference", 0,
+      [](const ArmReport& a) { return signed_number(a.versus ? a.versus->diff : std::nullopt); });
+  add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, report.family)), 5,
+      [](const ArmReport& a) {
+        return a.versus && a.versus->ci ? fmt::format("[{}, {}]", signed_number(a.versus->ci->lo),
+                                                      signed_number(a.versus->ci->hi))
+                                        : "–";
+      });
+  add(
+      "", 3,
+      [&](const ArmReport& a) {
+        return a.versus && a.versus->ci
+                   ? interval_bar(a.versus->ci->lo, *a.versus->diff, a.versus->ci->hi,
+                                  a.versus->margin, reach, kBar)
+                   : std::string(kBar, ' ');
+      },
+      bars && reach > 0);
+  add("p (Holm)", 2,
+      [](const ArmReport& a) { return p_text(a.versus ? a.versus->p_holm : std::nullopt); });
+  add("step time", 13, [&](const ArmReport& a) {
+    if (!a.speed) return std::string("–");
+    if (&a == &first) return std::string("×1");
+    return fmt::format("×{:.3f} [{:.3f}, {:.3f}]", a.speed->step_time_ratio, a.speed->ratio_low,
+                       a.speed->ratio_high);
+  });
+  add(
+      "worth", 1,
+      [](const ArmReport& a) {
+        if (!a.equivalent) return std::string("–");
+        std::string text = to_string(*a.equivalent);
+        if (a.equivalent_ci)
+          text += fmt::format(" [{}, {}]", to_string(a.equivalent_ci->lo),
+                              to_string(a.equivalent_ci->hi));
+        return text;
+      },
+      any([](const ArmReport& a) { return a.equivalent.has_value(); }));
+  add("verdict", 0,
+      [&](const ArmReport& a) { return verdict_text(a, &a == &first, report.final); });
+  return out;
+}
+
+std::size_t characters(const std::string& utf8) {
+  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::size_t width_of(const std::vector<Column>& columns) {
+  std::size_t sum = 2 * (columns.size() - 1);
+  for (const Column& c : columns) {
+    std::size_t widest = characters(c.head);
+    for (const std::string& field : c.fields) widest = std::max(widest, characters(field));
+    sum += widest;
+  }
+  return sum;
+}
+
+std::string estimate_text(const Estimate& e, double alpha) {
+  const Interval ci = t_interval(e, alpha);
+  return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", e.mean, ci.lo, ci.hi);
+}
+
+void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
+  if (!arm.tuned) return;
+  const Tuned& t = *arm.tuned;
+  std::int64_t runs = 0;
+  for (const Trial& trial : t.trials) runs += trial.runs;
+  std::string text = fmt::format("{}: {} chosen of {} in {} runs of {:.3g} TFLOP in all", arm.name,
+                                 set_text(t.set()), t.trials.size(), runs, t.flops / 1e12);
+  if (t.extended > 0) text += fmt::format("; {} beyond the grid's edge", t.extended);
+  if (t.edge) text += "; STILL AT THE EDGE: give a wider grid";
+  notes.push_back(text);
+}
+
+void note_shares(std::vector<std::string>& notes, const ArmReport& arm, double alpha) {
+  std::string at;
+  for (const ShareReport& share : arm.shares)
+    if (share.diff)
+      at += fmt::format("{}× {}: {}", at.empty() ? "" : ", ", share.share,
+                        estimate_text(*share.diff, alpha));
+  if (!at.empty()) notes.push_back(fmt::format("{} by share of the budget: {}", arm.name, at));
+  if (arm.trend) {
+    const Interval ci = t_interval(*arm.trend, alpha);
+    notes.push_back(
+        fmt::format("{}: the difference changes by {} nats per doubling of the budget: {}",
+                    arm.name, estimate_text(*arm.trend, alpha),
+                    ci.hi < 0   ? "it gains with compute"
+                    : ci.lo > 0 ? "it loses with compute"
+                                : "no trend can be told"));
+  }
+  if (arm.at_equal_seconds)
+    notes.push_back(fmt::format("{}: at equal seconds instead of equal FLOPs {}", arm.name,
+                                estimate_text(*arm.at_equal_seconds, alpha)));
+}
+
+/// "12 to 40", of the power of an effect as it stands: "20 to 55 %".
+std::string power_text(const EffectPlan& plan) {
+  return fmt::format("{:.0f} to {:.0f} %", 100 * plan.power.lo, 100 * plan.power.hi);
+}
+
+}  // namespace
+
+Lines cell_table(const Report& report, const CellReport& cell, std::size_t width, bool bars) {
+  std::vector<Column> columns = columns_of(report, cell, bars);
+  while (width > 0 && width_of(columns) > width) {
+    const auto least =
+        std::max_element(columns.begin(), columns.end(),
+                         [](const Column& a, const Column& b) { return a.readily < b.readily; });
+    if (least->readily == 0) break;
+    columns.erase(least);
+  }
+  Lines lines(1 + cell.arms.size());
+  for (const Column& column : columns) {
+    lines[0].push_back(column.head);
+    for (std::size_t i = 0; i < column.fields.size(); ++i) lines[i + 1].push_back(column.fields[i]);
+  }
+  return lines;
+}
+
+std::vector<std::string> cell_notes(const Report& report, const CellReport& cell) {
+  std::vector<std::string> notes;
+  for (const ArmReport& arm : cell.arms) {
+    std::string lost;
+    const auto add = [&](int count, const char* what) {
+      if (count > 0) lost += fmt::format("{}{} {}", lost.empty() ? "" : ", ", count, what);
+    };
+    add(arm.diverged, "diverged");
+    add(arm.untrained, "learned nothing (training loss above its first value or a uniform guess)");
+    add(arm.failed, "failed");
+    add(static_cast<int>(arm.missing.size()), "to come");
+    if (!lost.empty()) notes.push_back(fmt::format("{}: of its runs {}", arm.name, lost));
+    note_tuning(notes, arm);
+    const auto uniform = spread(arm, "uniform_loss").mean, val = spread(arm, "val_loss").mean;
+    if (uniform && val && *val > *uniform)
+      notes.push_back(fmt::format(
+          "{}: overfitted, its validation loss {:.4f} is above a uniform guess of {:.4f}: {}",
+          arm.name, *val, *uniform,
+          &arm == cell.arms.data() ? "a baseline that nobody would use"
+                                   : "stop earlier or regularize more"));
+    if (arm.versus) {
+      const Verdict& v = *arm.versus;
+      if (v.verdict == Outcome::kWithheld)
+        notes.push_back(fmt::format("{}: withheld: lost {} of the pairs", arm.name,
+                                    v.diverged + v.failed + v.untrained));
+      if (v.verdict == Outcome::kNoDifference)
+        notes.push_back(fmt::format("{}: {}within ±{:.4f} nats", arm.name,
+                                    v.negligible ? "negligible, the whole interval " : "",
+                                    v.margin));
+      if (v.verdict == Outcome::kCannotTell && v.n < report.rules.min_seeds)
+        notes.push_back(fmt::format("{}: {} seeds are too few to tell: {} are needed (--seeds {})",
+                                    arm.name, v.n, report.rules.min_seeds, report.rules.min_seeds));
+      if (v.plan && v.more_seeds) {
+        const bool text_limits = v.se_windows && v.se_seeds && *v.se_windows > *v.se_seeds;
+        notes.push_back(fmt::format(
+            "{}: {} more seeds would tell half of this difference, or that there is none (power "
+            "now: "
+            "{} for the margin, {} for half){}",
+            arm.name, to_string(*v.more_seeds), power_text(v.plan->margin),
+            power_text(v.plan->half),
+            text_limits ? "; but most of the uncertainty is in the test text: give a longer one"
+                        : ""));
+      }
+      if (v.p_signs)
+        notes.push_back(fmt::format(
+            "{}: t test p {}, sign flips p {}{}", arm.name, p_text(v.p), p_text(v.p_signs),
+            v.se_windows ? fmt::format("; standard error {:.4f} over seeds, {:.4f} "
+                                       "over the text's {} windows",
+                                       *v.se_seeds, *v.se_windows, v.windows)
+                         : ""));
+    }
+    note_shares(notes, arm, report.rules.alpha);
+  }
+  return notes;
+}
+
+std::string interval_bar(double low, double at, double high, double margin, double reach,
+                         std::size_t width) {
+  const auto place = [&](double x) {
+    const double t = (x / reach + 1) / 2 * static_cast<double>(width - 1);
+    return static_cast<std::size_t>(std::clamp(std::lround(t), 0L, static_cast<long>(width) - 1));
+  };
+  std::vector<std::string> cells(width, " ");
+  for (std::size_t i = place(-margin); margin > 0 && i <= place(margin); ++i) cells[i] = "·";
+  cells[place(0)] = "┊";
+  for (std::size_t i = place(low); i <= place(high); ++i) cells[i] = "─";
+  cells[place(low)] = "├";
+  cells[place(high)] = "┤";
+  cells[place(at)] = "●";
+  std::string out;
+  for (const std::string& c : cells) out += c;
+  return out;
+}
+
+}  // namespace lab

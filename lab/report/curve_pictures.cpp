@@ -1,0 +1,142 @@
+// Pictures of losses over compute.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/report/pairs.h"
+#include "lab/report/pictures.h"
+#include "lab/stats/stats.h"
+
+namespace lab {
+namespace {
+
+struct Unit {
+  double size;
+  const char* name;
+};
+
+Unit flop_unit(double most) {
+  constexpr Unit kUnits[] = {{1e15, "PFLOP"}, {1e12, "TFLOP"}, {1e9, "GFLOP"}};
+  for (const Unit& unit : kUnits)
+    if (most >= 0.1 * unit.size) return unit;
+  return {1e6, "MFLOP"};
+}
+
+/// What the seeds had at one evaluation.
+struct Evaluated {
+  std::vector<double> flops;
+  std::vector<std::pair<std::uint64_t, double>> losses;
+};
+
+/// By the number of the evaluation: with a budget of time, steps differ from run to run.
+std::vector<Evaluated> evaluations(const ArmReport& arm,
+                                   const std::optional<double> CurvePoint::*loss) {
+  std::vector<Evaluated> out;
+  for (const RunCurve& run : arm.curves) {
+    std::size_t number = 0;
+    for (const CurvePoint& point : run.points) {
+      if (!point.val_loss) continue;  // a report between two evaluations
+      if (out.size() <= number) out.resize(number + 1);
+      Evaluated& at = out[number++];
+      at.flops.push_back(point.flops);
+      if (const auto& value = point.*loss) at.losses.emplace_back(run.seed, *value);
+    }
+  }
+  return out;
+}
+
+std::vector<double> values_of(const std::vector<std::pair<std::uint64_t, double>>& by_seed) {
+  std::vector<double> values;
+  for (const auto& [seed, value] : by_seed) values.push_back(value);
+  return values;
+}
+
+/// Mean and, where there are several, the lowest and highest.
+Mark over_seeds(double at, const std::vector<std::pair<std::uint64_t, double>>& by_seed) {
+  const std::vector<double> values = values_of(by_seed);
+  Mark mark{at, mean(values)};
+  if (values.size() > 1) {
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    mark.lo = *low, mark.hi = *high;
+  }
+  mark.note = seed_lines(by_seed);
+  return mark;
+}
+
+std::string share_text(double share) {
+  return share >= 1 ? fmt::format("{:g} ×", share) : fmt::format("1/{:g} ×", 1 / share);
+}
+
+/// The first arm's loss by share of the budget.
+Series baseline_series(const CellReport& cell, PlotAxis& axis) {
+  Series s{cell.arms.front().name + ", by budget", Drawn::kLine, 0};
+  for (const ShareLosses& share : cell.shares) {
+    axis.ticks.emplace_back(std::log2(share.share), share_text(share.share));
+    if (share.losses.empty()) continue;
+    s.marks.push_back(
+        over_seeds(std::log2(share.share), {share.losses.begin(), share.losses.end()}));
+  }
+  return s;
+}
+
+}  // namespace
+
+std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
+  double most = 0;
+  for (const ArmReport& arm : cell.arms)
+    for (const RunCurve& run : arm.curves) most = std::max(most, run.points.back().flops);
+  if (most == 0) return {};
+  const Unit unit = flop_unit(most);
+  Picture p{"curves", "Learning curves"};
+  p.caption =
+      "Solid: validation loss, regularizers off. Dashed: training loss as the run goes (mean since "
+      "the last evaluation, regularizers on). Lines: means over seeds; bands: lowest to highest.";
+  p.at.label = fmt::format("compute spent ({})", unit.name);
+  p.value.label = "loss (nats per token)";
+  for (std::size_t i = 0; i < cell.arms.size(); ++i)
+    for (const bool train : {false, true}) {
+      Series s{cell.arms[i].name + (train ? ", training" : ", validation"), Drawn::kLine,
+               static_cast<int>(i), train};
+      for (const Evaluated& at :
+           evaluations(cell.arms[i], train ? &CurvePoint::train_loss : &CurvePoint::val_loss))
+        if (!at.losses.empty())
+          s.marks.push_back(over_seeds(*mean(at.flops) / unit.size, at.losses));
+      if (!s.marks.empty()) p.series.push_back(std::move(s));
+    }
+  return p;
+}
+
+std::optional<Picture> compute_picture(const Report&, const CellReport& cell) {
+  if (cell.shares.empty()) return {};
+  const std::string& first = cell.arms.front().name;
+  Picture p{"compute", fmt::format("What each arm is worth in compute of {}", first)};
+  p.caption = fmt::format(
+      "{} trained with other budgets, each with its own schedule (band: lowest to highest seed). "
+      "Each arm stands at the whole budget; its line runs level to the share at which {} is as "
+      "good, or to the end of the curve where that lies beyond.",
+      first, first);
+  p.at.label = "share of the budget";
+  p.value.label = judged_label(cell);
+  Series baseline = baseline_series(cell, p.at);
+  if (baseline.marks.empty()) return {};
+  p.series.push_back(std::move(baseline));
+  for (std::size_t i = 1; i < cell.arms.size(); ++i) {
+    const ArmReport& arm = cell.arms[i];
+    const auto loss = arm.metrics.find(cell.judged)->second.mean;
+    if (!loss) continue;
+    Series s{arm.name, Drawn::kLine, static_cast<int>(i), true};
+    s.marks.push_back({0, loss});
+    if (arm.equivalent)
+      s.marks.push_back(
+          {std::log2(arm.equivalent->share),
+           loss,
+           {},
+           {},
+           {fmt::format("as good as {} with {} × the budget", first, to_string(*arm.equivalent))}});
+    p.series.push_back(std::move(s));
+  }
+  return p;
+}
+
+}  // namespace lab

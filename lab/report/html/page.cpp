@@ -1,0 +1,110 @@
+#include "lab/report/html/page.h"
+
+#include <array>
+
+#include "engine/error.h"
+#include "train/json.h"
+
+namespace lab {
+namespace html_parts {  // made of the files beside this one by cmake/embed.cmake
+extern const std::string_view kHtml, kCss, kChart, kPictures, kPage;
+}  // namespace html_parts
+namespace {
+
+using train::Json;
+using train::or_null;
+
+constexpr std::string_view name_of(Drawn drawn) {
+  return drawn == Drawn::kLine ? "line" : drawn == Drawn::kBars ? "bars" : "points";
+}
+
+Json axis_json(const PlotAxis& axis) {
+  return {{"label", axis.label}, {"log", axis.log}, {"ticks", axis.ticks}};
+}
+
+/// A mark as a list, since there are thousands: at, value, lo, hi, note; what ends it may be left
+/// out.
+Json mark_json(const Mark& m) {
+  Json json = {or_null(m.at), or_null(m.value)};
+  if (m.lo || m.hi || !m.note.empty()) json.insert(json.end(), {or_null(m.lo), or_null(m.hi)});
+  if (!m.note.empty()) json.push_back(m.note);
+  return json;
+}
+
+Json series_json(const Series& s) {
+  Json marks = Json::array();
+  for (const Mark& m : s.marks) marks.push_back(mark_json(m));
+  return {{"name", s.name},     {"drawn", name_of(s.drawn)}, {"colour", s.colour},
+          {"dashed", s.dashed}, {"quiet", s.quiet},          {"stack", s.stack},
+          {"marks", marks}};
+}
+
+Json picture_json(const Picture& p) {
+  Json series = Json::array();
+  for (const Series& s : p.series) series.push_back(series_json(s));
+  Json json = {{"id", p.id},
+               {"title", p.title},
+               {"caption", p.caption},
+               {"at", axis_json(p.at)},
+               {"value", axis_json(p.value)},
+               {"horizontal", p.horizontal},
+               {"shade", nullptr},
+               {"rule", or_null(p.rule)},
+               {"series", series}};
+  if (p.shade) json["shade"] = {{"from", p.shade->from}, {"to", p.shade->to}};
+  return json;
+}
+
+Json page_json(const Page& page) {
+  Json sections = Json::array();
+  for (const PageSection& s : page.sections) {
+    Json pictures = Json::array();
+    for (const Picture& p : s.pictures) pictures.push_back(picture_json(p));
+    sections.push_back({{"title", s.title}, {"table", s.table}, {"pictures", pictures}});
+  }
+  return {{"title", page.title}, {"answer", page.answer}, {"missing", page.missing},
+          {"facts", page.facts}, {"sections", sections},  {"footnotes", page.footnotes},
+          {"csv", page.csv}};
+}
+
+/// Nothing in it can end or begin an element: < > & are spelled \u003c and so on, which JSON reads
+/// as the same characters.
+std::string in_a_script(const Json& json) {
+  std::string out;
+  for (const char c : json.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+    if (c == '<')
+      out += "\\u003c";
+    else if (c == '>')
+      out += "\\u003e";
+    else if (c == '&')
+      out += "\\u0026";
+    else
+      out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_html(const Page& page) {
+  const std::string data = in_a_script(page_json(page));
+  const std::array<std::pair<std::string_view, std::string_view>, 5> parts = {
+      {{"@CSS@", html_parts::kCss},
+       {"@CHART@", html_parts::kChart},
+       {"@PICTURES@", html_parts::kPictures},
+       {"@PAGE@", html_parts::kPage},
+       {"@DATA@", data}}};
+  // What is put in is not looked at again, so that "@DATA@" in an arm's name is just that.
+  std::string out;
+  std::string_view rest = html_parts::kHtml;
+  for (const auto& [name, text] : parts) {
+    const std::size_t at = rest.find(name);
+    engine::require(at != std::string_view::npos, "report.html: ", name,
+                    " is not where it belongs");
+    out.append(rest.substr(0, at)).append(text);
+    rest.remove_prefix(at + name.size());
+  }
+  return out.append(rest);
+}
+
+}  // namespace lab

@@ -1,0 +1,38 @@
+// What the pictures of differences have in common: which figure is compared, seed by seed, and its
+// interval.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/report/html/page.h"
+#include "lab/report/report.h"
+
+namespace lab {
+
+/// How an axis calls the figure that is compared.
+std::string judged_label(const CellReport& cell);
+
+/// The same seed with the first arm and with another one.
+struct PairOfRuns {
+  std::uint64_t seed = 0;
+  double first = 0, arm = 0;  // losses that are judged
+  double diff() const { return arm - first; }
+};
+
+/// Those of which both runs are ok.
+std::vector<PairOfRuns> pairs(const CellReport& cell, const ArmReport& arm);
+
+/// The arm's difference with its interval, verdict and seeds; without an interval while there is no
+/// verdict, nullopt without a pair.
+std::optional<Mark> difference_mark(const CellReport& cell, const ArmReport& arm, double at);
+
+/// What the interval and the shade are.
+std::string difference_caption(const Report& report);
+
+/// "seed 1: 0.9079", so many in a line; nothing for more seeds than a pointer's box has room for.
+std::vector<std::string> seed_lines(const std::vector<std::pair<std::uint64_t, double>>& values);
+
+}  // namespace lab

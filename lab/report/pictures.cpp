@@ -1,0 +1,144 @@
+#include "lab/report/pictures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/report/pairs.h"
+
+namespace lab {
+namespace {
+
+constexpr std::optional<Picture> (*kOfACell[])(const Report&, const CellReport&) = {
+    forest_picture, slopes_picture, curves_picture, compute_picture};
+constexpr std::optional<Picture> (*kOfAll[])(const Report&) = {cells_picture};
+
+std::string ticks_of(double epochs) { return fmt::format("{:g} ×", epochs); }
+
+/// Where the cells stand: by the logarithm of their epochs where these tell them apart, else one
+/// beside the other.
+PlotAxis cell_axis(const Report& report) {
+  std::vector<std::int64_t> epochs;
+  for (const CellReport& cell : report.cells) epochs.push_back(cell.epochs);
+  std::sort(epochs.begin(), epochs.end());
+  const bool apart =
+      epochs.front() > 0 && std::adjacent_find(epochs.begin(), epochs.end()) == epochs.end();
+  PlotAxis axis;
+  if (apart) axis.label = "how often the unique data is seen";
+  for (std::size_t i = 0; i < report.cells.size(); ++i) {
+    const CellReport& cell = report.cells[i];
+    if (apart)
+      axis.ticks.emplace_back(std::log2(cell.epochs), ticks_of(static_cast<double>(cell.epochs)));
+    else
+      axis.ticks.emplace_back(i, cell.title);
+  }
+  return axis;
+}
+
+/// The least distance of two places; 1 where there is one.
+double spacing(const PlotAxis& axis) {
+  double least = axis.ticks.size() < 2 ? 1 : INFINITY;
+  for (const auto& a : axis.ticks)
+    for (const auto& b : axis.ticks)
+      if (&a != &b) least = std::min(least, std::abs(a.first - b.first));
+  return least;
+}
+
+}  // namespace
+
+std::vector<Picture> cell_pictures(const Report& report, const CellReport& cell) {
+  std::vector<Picture> pictures;
+  for (const auto& make : kOfACell)
+    if (auto picture = make(report, cell)) pictures.push_back(std::move(*picture));
+  return pictures;
+}
+
+std::vector<Picture> report_pictures(const Report& report) {
+  std::vector<Picture> pictures;
+  for (const auto& make : kOfAll)
+    if (auto picture = make(report)) pictures.push_back(std::move(*picture));
+  return pictures;
+}
+
+std::optional<Picture> forest_picture(const Report& report, const CellReport& cell) {
+  Picture p{"forest", fmt::format("Difference to {}", cell.arms.front().name)};
+  p.caption = difference_caption(report) + " Small points: single seeds.";
+  p.value.label = "nats per token (left of 0: better)";
+  p.horizontal = true;
+  p.shade = {-cell.margin, cell.margin};
+  p.rule = 0;
+  Series seeds{"single seeds", Drawn::kPoints, 0, false, true};
+  for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
+    const ArmReport& mine = cell.arms[arm];
+    const auto at = static_cast<double>(arm - 1);
+    p.at.ticks.emplace_back(at, mine.name);
+    const std::optional<Mark> mark = difference_mark(cell, mine, at);
+    if (!mark) continue;
+    p.series.push_back({mine.name, Drawn::kPoints, static_cast<int>(arm)});
+    p.series.back().marks.push_back(*mark);
+    for (const PairOfRuns& pair : pairs(cell, mine))
+      seeds.marks.push_back(
+          {at + 0.28, pair.diff(), {}, {}, {fmt::format("{}, seed {}", mine.name, pair.seed)}});
+  }
+  if (p.series.empty()) return {};
+  p.series.push_back(std::move(seeds));
+  return p;
+}
+
+std::optional<Picture> slopes_picture(const Report&, const CellReport& cell) {
+  constexpr double kApart = 2.5;  // of two pairs; the two ends of one: 1
+  const std::string& first = cell.arms.front().name;
+  Picture p{"slopes", fmt::format("Seed by seed, from {} to each arm", first)};
+  p.caption = fmt::format(
+      "A line is a seed: its validation loss at the end with {} and with the arm. Lines that fall "
+      "are seeds in which the arm is better.",
+      first);
+  p.value.label = judged_label(cell);
+  for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
+    const double at = kApart * static_cast<double>(arm - 1);
+    p.at.ticks.emplace_back(at + 0.5, first + " → " + cell.arms[arm].name);
+    Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
+    for (const PairOfRuns& pair : pairs(cell, cell.arms[arm])) {
+      const std::vector<std::string> note = {fmt::format(
+          "seed {}: {:.4f} → {:.4f} ({:+.4f})", pair.seed, pair.first, pair.arm, pair.diff())};
+      s.marks.push_back({at, pair.first, {}, {}, note});
+      s.marks.push_back({at + 1, pair.arm, {}, {}, note});
+      s.marks.push_back({at + 1, {}});  // the next seed is another line
+    }
+    if (!s.marks.empty()) p.series.push_back(std::move(s));
+  }
+  if (p.series.empty()) return {};
+  return p;
+}
+
+std::optional<Picture> cells_picture(const Report& report) {
+  if (report.cells.size() < 2) return {};
+  Picture p{"cells", fmt::format("Difference to {}, table by table",
+                                 report.cells.front().arms.front().name)};
+  p.caption = difference_caption(report);
+  p.at = cell_axis(report);
+  p.value.label = "nats per token (below 0: better)";
+  double margin = 0;  // the widest of the cells
+  for (const CellReport& cell : report.cells) margin = std::max(margin, cell.margin);
+  p.shade = {-margin, margin};
+  p.rule = 0;
+  const std::size_t arms = report.cells.front().arms.size();
+  const double step = std::min(0.12, 0.6 / static_cast<double>(arms)) * spacing(p.at);
+  for (std::size_t arm = 1; arm < arms; ++arm) {
+    Series s{report.cells.front().arms[arm].name, Drawn::kPoints, static_cast<int>(arm)};
+    const double beside = step * (static_cast<double>(arm) - static_cast<double>(arms) / 2);
+    for (std::size_t i = 0; i < report.cells.size(); ++i) {
+      const CellReport& cell = report.cells[i];
+      auto mark = difference_mark(cell, cell.arms[arm], p.at.ticks[i].first + beside);
+      if (!mark) continue;
+      mark->note.insert(mark->note.begin(), cell.title);
+      s.marks.push_back(std::move(*mark));
+    }
+    if (!s.marks.empty()) p.series.push_back(std::move(s));
+  }
+  if (p.series.empty()) return {};
+  return p;
+}
+
+}  // namespace lab

@@ -1,0 +1,38 @@
+#include "lab/runs/curve.h"
+
+#include <cmath>
+#include <fstream>
+#include <string>
+
+#include "engine/error.h"
+#include "train/files.h"
+#include "train/json.h"
+
+namespace lab {
+
+std::vector<CurvePoint> read_curve(const std::filesystem::path& file) {
+  std::vector<CurvePoint> points;
+  std::ifstream in(file, std::ios::binary);
+  std::string line;
+  while (std::getline(in, line)) {
+    const std::string where = file.string() + ", line " + std::to_string(points.size() + 1);
+    constexpr const char* kWayOut = "remove the run's folder to make the run again";
+    const train::Json json = train::parse_json(line, where, kWayOut);
+    const auto number = [&](const char* key) -> std::optional<double> {
+      const auto it = json.is_object() ? json.find(key) : json.end();
+      if (it != json.end() && it->is_null()) return {};
+      const double x = it != json.end() && it->is_number() ? it->get<double>() : NAN;
+      engine::require(std::isfinite(x), where, ": '", key, "' is missing or no number; ", kWayOut);
+      return x;
+    };
+    const auto known = [&](const char* key) {
+      const auto x = number(key);
+      engine::require(x.has_value(), where, ": '", key, "' is null; ", kWayOut);
+      return *x;
+    };
+    points.push_back({known("step"), known("flops"), number("train_loss"), number("val_loss")});
+  }
+  return points;
+}
+
+}  // namespace lab

@@ -1,0 +1,19 @@
+// How a run went: its metrics.jsonl, read back.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace lab {
+
+struct CurvePoint {
+  double step = 0, flops = 0;
+  std::optional<double> train_loss;  // nats per token, running mean, regularizers on
+  std::optional<double> val_loss;    // nats per token, where it was evaluated
+};
+
+/// Empty where there is no such file. Trusts nothing; throws engine::Error naming the file and the
+/// line.
+std::vector<CurvePoint> read_curve(const std::filesystem::path& file);
+
+}  // namespace lab

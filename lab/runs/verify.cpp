@@ -1,0 +1,70 @@
+#include "lab/runs/verify.h"
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/files.h"
+
+namespace lab {
+namespace fs = std::filesystem;
+namespace {
+
+/// What depends on the moment.
+constexpr std::array<std::string_view, 4> kTimes = {"seconds", "eval_seconds", "setup_seconds",
+                                                    "gflops"};
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+RunSpec stored_spec(const Store& store, const std::string& id) {
+  const fs::path file = store.spec_file(id);
+  engine::require(fs::exists(file), "run ", engine::quote(id), ": not in ", store.root().string(),
+                  "; give the --store that has it");
+  RunSpec spec = spec_from_json(train::read_json(file), file.string());
+  engine::require(run_id(spec) == id, file.string(), ": is the spec of run ", run_id(spec),
+                  "; it was moved there by hand");
+  return spec;
+}
+
+RunRecord stored_record(const Store& store, const std::string& id) {
+  auto record = store.find(id);
+  engine::require(record.has_value(), "run ", engine::quote(id), ": has a spec and no record in ",
+                  store.root().string(), "; 'isodrop run' makes it");
+  return *record;
+}
+
+Verified verify_run(const Store& store, const std::string& id, const fs::path& scratch,
+                    const MakeEvents& events) {
+  const RunSpec spec = stored_spec(store, id);
+  const RunRecord kept = stored_record(store, id);
+  const fs::path weights = store.folder(id) / "model.safetensors";
+  MakeOptions options;
+  options.keep_weights = fs::exists(weights);
+  const Store beside(scratch);
+  const RunRecord again = make_run(spec, beside, options, events).record;
+  Verified out;
+  out.id = id;
+  out.seed = kept.seed;
+  out.same_build = kept.build.computes_like(again.build);
+  std::set<std::string> names;
+  for (const auto& [name, value] : kept.values) names.insert(name);
+  for (const auto& [name, value] : again.values) names.insert(name);
+  for (const std::string_view time : kTimes) names.erase(std::string(time));
+  for (const std::string& name : names)
+    if (kept.value(name) != again.value(name))
+      out.differences[name] = again.value(name).value_or(NAN) - kept.value(name).value_or(NAN);
+  out.windows = kept.val_windows == again.val_windows && kept.test_windows == again.test_windows;
+  if (options.keep_weights)
+    out.weights = bytes_of(weights) == bytes_of(beside.folder(id) / "model.safetensors");
+  return out;
+}
+
+}  // namespace lab

@@ -1,0 +1,45 @@
+// metrics.jsonl read back, whole and broken.
+#include "lab/runs/curve.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+
+namespace lab {
+namespace {
+
+constexpr const char* kLine =
+    R"({"step":13,"tokens":104.0,"flops":9e9,"seconds":0.3,"train_loss":3.5,"val_loss":2.5,"lr":1})";
+
+TEST(Curve, ReadsWhatTheLogSays) {
+  const tests::TempFolder folder;
+  EXPECT_TRUE(read_curve(folder.path() / "not_there").empty());
+  const auto file = folder.write(
+      "metrics.jsonl", std::string(kLine) + "\n" +
+                           R"({"step":14,"flops":1e10,"train_loss":null,"val_loss":null})" + "\n");
+  const auto points = read_curve(file);
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_EQ(points[0].step, 13);
+  EXPECT_EQ(points[0].flops, 9e9);
+  EXPECT_EQ(points[0].train_loss, 3.5);
+  EXPECT_EQ(points[0].val_loss, 2.5);
+  EXPECT_FALSE(points[1].train_loss || points[1].val_loss);
+}
+
+TEST(Curve, ABrokenLineIsNamed) {
+  const tests::TempFolder folder;
+  for (const char* broken : {"", "{", "[]", "3", R"({"step":1})",
+                             R"({"step":"1","flops":2,"train_loss":1,"val_loss":1})",
+                             R"({"step":null,"flops":2,"train_loss":1,"val_loss":1})",
+                             R"({"step":1,"flops":1e999,"train_loss":1,"val_loss":1})",
+                             R"({"step":1,"flops":2,"train_loss":1,"val_loss":"nan"})"}) {
+    const auto file =
+        folder.write("metrics.jsonl", std::string(kLine) + "\n" + broken + "\n" + kLine + "\n");
+    EXPECT_ERROR(read_curve(file), "metrics.jsonl, line 2");
+    EXPECT_ERROR(read_curve(file), "to make the run again");
+  }
+}
+
+}  // namespace
+}  // namespace lab
