@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
@@ -152,6 +154,18 @@ TEST_F(CliTune, RivalsAreListed) {
   // same.
   EXPECT_GT(j["runs"], 50);
   EXPECT_LE(j["runs"], 5 * 5 * 2 + 6 * 2);
+}
+
+TEST_F(CliTune, TheDefaultIsBothRegimesAndLittleTuning) {
+  ASSERT_EQ(isodrop({"compare", "--plan", "specs"}, folder.path()).code, 0);
+  std::map<std::int64_t, int> specs;  // by unique tokens
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "specs")) {
+    const Json spec = Json::parse(folder.read(entry.path()));
+    ++specs[spec["settings"]["unique_tokens"].get<std::int64_t>()];
+    EXPECT_GT(spec["settings"]["seed"].get<int>(), 10'000) << "tuning comes first";
+  }
+  // Seen once and 256 times, each three shares of none and three rates of dropout on one seed.
+  EXPECT_EQ(specs, (std::map<std::int64_t, int>{{1'024'000, 6}, {4'000, 6}}));
 }
 
 }  // namespace
