@@ -22,28 +22,33 @@ bool evaluation_due(const Trainer& trainer, TrainState& s) {
   return true;
 }
 
-/// Evaluates and keeps what came of it. False: the loss is not finite.
+/// Evaluates and keeps what came of it, the windows of the weights that will be the result.
+/// False: the loss is not finite.
 bool evaluate(Trainer& trainer, TrainState& s) {
   const engine::Stopwatch start;
-  const double val = trainer.evaluate().loss;
+  Examined val = trainer.evaluate();
   s.eval_seconds += start.seconds();
-  if (!std::isfinite(val)) return false;
-  s.val_loss = val;
-  if (s.best_val_loss && *s.best_val_loss <= val) return true;
-  s.best_val_loss = val;
-  if (trainer.planned().settings.stop == "best") trainer.keep_weights();
+  if (!std::isfinite(val.loss)) return false;
+  s.val_loss = val.loss;
+  const bool best = !s.best_val_loss || val.loss < *s.best_val_loss;
+  if (best) s.best_val_loss = val.loss;
+  const bool stop_at_best = trainer.planned().settings.stop == "best";
+  if (best && stop_at_best) trainer.keep_weights();
+  if (best || !stop_at_best) s.val_windows = std::move(val.windows);
   return true;
 }
 
-/// What is known of the weights that are the result.
+/// What else is known of the weights that are the result.
 void examine(Trainer& trainer, RunResult& result) {
   TrainState& s = trainer.state();
   const engine::Stopwatch start;
-  if (!s.best_weights.empty()) trainer.restore_weights();
+  result.val_loss = s.val_loss;
+  if (!s.best_weights.empty()) {
+    trainer.restore_weights();
+    result.val_loss = s.best_val_loss;
+  }
+  result.val_windows = s.val_windows;
   result.train_loss = trainer.evaluate(Split::kTrainSubset).loss;
-  Examined val = trainer.evaluate(Split::kVal);
-  result.val_loss = val.loss;
-  result.val_windows = std::move(val.windows);
   if (trainer.planned().test) {
     Examined test = trainer.evaluate(Split::kTest);
     result.test_loss = test.loss;

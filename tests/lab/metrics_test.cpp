@@ -38,8 +38,8 @@ train::LanguageModelling task() {
   c.test.bytes_per_token = 4;
   c.test.ids = {0};
   c.vocab = 28;
-  c.test.bayes_loss = 0.5;
-  c.test.bayes_loss_window = 0.75;
+  c.bayes_loss = 0.5;
+  c.bayes_loss_window = 0.75;
   return train::LanguageModelling(c);
 }
 

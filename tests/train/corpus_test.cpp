@@ -147,7 +147,7 @@ TEST_F(CorpusFiles, SplitsAtTheLastTenth) {
   EXPECT_EQ(corpus.vocab, 26);
   EXPECT_EQ(corpus.tokenizer, "byte");
   EXPECT_EQ(corpus.val.bytes_per_token, 1.0);
-  EXPECT_FALSE(corpus.test.bayes_loss || corpus.test.bayes_loss_window);
+  EXPECT_FALSE(corpus.bayes_loss || corpus.bayes_loss_window);
   const Corpus half = load_text({corpus.name, "", "", 0.5, 0}, TokenizerKind::kByte, 4);
   EXPECT_EQ(half.train.size(), 52u);
 }

@@ -101,6 +101,45 @@ TEST(Run, BestIsTheLowestOnTheWay) {
   EXPECT_LT(*r.best_val_loss, *r.val_loss - 0.1);
 }
 
+// The weights of the lowest evaluation are the result, and what is told is of them.
+TEST(Run, StopsAtTheBestWhereAsked) {
+  Corpus corpus = small_corpus(4000, 600);
+  corpus.test.ids.assign(corpus.val.ids.rbegin(), corpus.val.ids.rbegin() + 333);
+  const LanguageModelling task(corpus);
+  Settings s = small_settings("160steps");
+  s.unique_tokens = 64;
+  s.lr = 1e-2;
+  Trainer end(s, task);
+  const RunResult last = run(end);
+  s.stop = "best";
+  Trainer trainer(s, task);
+  const RunResult best = run(trainer);
+  EXPECT_EQ(best.best_val_loss, last.best_val_loss);
+  EXPECT_EQ(best.val_loss, best.best_val_loss);
+  EXPECT_LT(*best.test_loss, *last.test_loss - 0.1);
+  EXPECT_GT(*best.train_loss, *last.train_loss + 0.1) << "less is learned by heart";
+  EXPECT_EQ(best.spent.steps, 160) << "what was trained after it was spent";
+  for (const auto& [made, r] : {std::pair{&trainer, &best}, {&end, &last}})
+    for (const Split split : {Split::kVal, Split::kTest}) {
+      const Examined again = made->evaluate(split);
+      const bool val = split == Split::kVal;
+      EXPECT_EQ(again.loss, val ? *r->val_loss : *r->test_loss);
+      EXPECT_EQ(again.windows, val ? r->val_windows : r->test_windows);
+    }
+}
+
+TEST(Run, TellsWhatTheTrainingLossWasAtBothEnds) {
+  const LanguageModelling task = small_task(4000, 300);
+  const Settings s = small_settings("20steps");
+  Trainer trainer(s, task), steps(s, task);
+  const RunResult r = run(trainer);
+  std::vector<double> losses;
+  while (!steps.finished()) losses.push_back(steps.advance());
+  EXPECT_EQ(r.first_loss, losses.front());
+  EXPECT_DOUBLE_EQ(r.late_loss, (losses[18] + losses[19]) / 2) << "of the last tenth";
+  EXPECT_FALSE(r.test_loss) << "there is no such split";
+}
+
 TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
   Corpus corpus = small_corpus(40000, 300);
   Settings s = small_settings("5steps");

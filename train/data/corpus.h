@@ -15,9 +15,6 @@ namespace train {
 struct HeldOut {
   std::vector<std::int32_t> ids;
   double bytes_per_token = 1;  // nats / (this · ln 2) = bits per byte
-  // Known for the built-in corpus only, nats per token: the least any model can reach, and the
-  // least for one that sees a window of T tokens alone (see synthetic_filter.h).
-  std::optional<double> bayes_loss, bayes_loss_window;
 };
 
 struct Corpus {
@@ -26,6 +23,9 @@ struct Corpus {
   std::int64_t vocab = 0;  // V: every id is in [0, V)
   std::vector<std::int32_t> train;
   HeldOut val, test;  // no test split: `test` has no ids
+  // Known for the built-in corpus only, nats per token of `test`: the least any model can reach,
+  // and the least for one that sees a window of T tokens alone (see synthetic_filter.h).
+  std::optional<double> bayes_loss, bayes_loss_window;
   // Whether every seed has held-out texts of its own, which these are of one.
   bool own_texts = false;
   std::string hash;  // of tokenizer, vocabulary and splits, or of what generates them; no name

@@ -91,9 +91,9 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
       fmt::format("Corpus {}: {} symbols, validated on {}", c.name, c.vocab, on(val, c.val));
   text += test > 0 ? fmt::format(", tested on {}", on(test, c.test)) : ", no test split";
   if (c.own_texts) text += ", texts of its own for every seed";
-  if (c.test.bayes_loss && c.test.bayes_loss_window)
-    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}{}", *c.test.bayes_loss,
-                        *c.test.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
+  if (c.bayes_loss && c.bayes_loss_window)
+    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}{}", *c.bayes_loss,
+                        *c.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
   return {text,
           {{"name", c.name},
            {"tokenizer", c.tokenizer},
@@ -106,8 +106,8 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
            {"test_tokens_evaluated", test},
            {"own_texts", c.own_texts},
            {"hash", c.hash},
-           {"bayes_loss", or_null(c.test.bayes_loss)},
-           {"bayes_loss_window", or_null(c.test.bayes_loss_window)}}};
+           {"bayes_loss", or_null(c.bayes_loss)},
+           {"bayes_loss_window", or_null(c.bayes_loss_window)}}};
 }
 
 nlohmann::ordered_json LanguageModelling::encoding() const {
@@ -160,8 +160,8 @@ std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split sp
 
 std::optional<double> LanguageModelling::constant(std::string_view name) const {
   const HeldOut &val = corpus_.val, &test = corpus_.test;
-  if (name == "bayes_loss") return test.bayes_loss;
-  if (name == "bayes_loss_window") return test.bayes_loss_window;
+  if (name == "bayes_loss") return corpus_.bayes_loss;
+  if (name == "bayes_loss_window") return corpus_.bayes_loss_window;
   if (name == "val_bytes_per_token") return val.bytes_per_token;
   if (name == "test_bytes_per_token" && !test.ids.empty()) return test.bytes_per_token;
   if (name == "uniform_loss") return std::log(static_cast<double>(corpus_.vocab));

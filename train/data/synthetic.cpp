@@ -168,14 +168,21 @@ std::string generate_text(const WordHmm& language, std::uint64_t corpus_seed,
   return text;
 }
 
-std::string language_hash(std::uint64_t corpus_seed) {
-  const WordHmm language = make_language(corpus_seed);
+namespace {
+
+std::string hash_of(const WordHmm& language, std::uint64_t corpus_seed) {
   Hash hash;
   for (const std::string& entry : language.entries) hash.add(entry);
   for (const auto* weights : {&language.initial, &language.transition, &language.emission})
     hash.add(std::as_bytes(std::span(*weights)));
   // A piece of what is made of it: another generator would be other data.
   return hash.add(generate_text(language, corpus_seed, "hash", 4096)).hex();
+}
+
+}  // namespace
+
+std::string language_hash(std::uint64_t corpus_seed) {
+  return hash_of(make_language(corpus_seed), corpus_seed);
 }
 
 Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size) {
@@ -205,15 +212,12 @@ Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size) {
   corpus.vocab = corpus.codec.vocab();
   corpus.own_texts = true;
   corpus.train = corpus.codec.encode(text("train", choice.train_tokens));
-  const auto hold_out = [&](HeldOut& into, std::string_view split, std::int64_t length) {
-    const std::string held_out = text(split, length);
-    into.ids = corpus.codec.encode(held_out);
-    into.bayes_loss = bayes_loss(language, held_out);
-    into.bayes_loss_window = bayes_loss_window(language, held_out, block_size);
-  };
-  hold_out(corpus.val, "val", choice.val_tokens);
-  hold_out(corpus.test, "test", choice.test_tokens);
-  corpus.hash = language_hash(choice.language);
+  corpus.val.ids = corpus.codec.encode(text("val", choice.val_tokens));
+  const std::string test = text("test", choice.test_tokens);
+  corpus.test.ids = corpus.codec.encode(test);
+  corpus.bayes_loss = bayes_loss(language, test);
+  corpus.bayes_loss_window = bayes_loss_window(language, test, block_size);
+  corpus.hash = hash_of(language, choice.language);
   return corpus;
 }
 

@@ -50,7 +50,7 @@ struct SyntheticChoice {
   std::int64_t train_tokens = 1 << 20, val_tokens = 1 << 14, test_tokens = 1 << 15;
 };
 
-/// A corpus of three texts of one language, with the Bayes losses of those held out (block_size:
+/// A corpus of three texts of one language, with the Bayes losses of the test split (block_size:
 /// the window of the second loss). More training tokens are the same text continued, and change
 /// nothing else. The hash is that of the language, not of the texts, which follow from the seed.
 /// Errors: a split shorter than block_size + 1, or longer than 2^31 characters.
