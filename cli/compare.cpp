@@ -8,7 +8,6 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "lab/study/rivals.h"
-#include "lab/study/tuning.h"
 #include "train/task.h"
 
 namespace cli {
@@ -116,19 +115,6 @@ std::vector<lab::Level> shares_of(const Parsed& args) {
   return lab::share_levels(others);
 }
 
-/// "SETTING=V1,V2"
-lab::Alternatives parse_tune(const std::string& text, const lab::Grid& before) {
-  const std::size_t equals = text.find('=');
-  const std::string source = "--tune " + engine::quote(text);
-  engine::require(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), source,
-                  ": give SETTING=V1,V2[,...], such as lr=1e-3,3e-3");
-  auto of = lab::parse_alternatives(text.substr(0, equals), text.substr(equals + 1), ',', source);
-  for (const lab::Alternatives& other : before)
-    engine::require(other.setting != of.setting, source, ": ", of.setting,
-                    " is tuned twice; give all of its values in one --tune");
-  return of;
-}
-
 int compare(const Parsed& args) {
   heed_tuning(args);
   lab::Study study;
@@ -146,8 +132,13 @@ int compare(const Parsed& args) {
   study.shares = shares_of(args);
   study.all_at_shares = args.has("shares");
   if (args.has("margin")) study.margin = args.real("margin", 0, 1e3);
-  for (const std::string& text : args.all("tune"))
-    study.tune.push_back(parse_tune(text, study.tune));
+  for (const std::string& text : args.all("tune")) {
+    study.tune.push_back(lab::parse_tune(text));
+    for (std::size_t i = 0; i + 1 < study.tune.size(); ++i)
+      engine::require(study.tune[i].setting != study.tune.back().setting, "--tune ",
+                      engine::quote(text), ": ", study.tune[i].setting,
+                      " is tuned twice; give all of its values in one --tune");
+  }
   study.trials = args.has("trials") ? args.integer("trials", 1, 10'000) : 0;
   if (args.has("rivals") && !args.has("trials")) study.trials = lab::kRivalTrials;
   // Without arms of one's own the answer shall be there in minutes.
@@ -178,7 +169,8 @@ Command compare_command() {
        "its own, before anything is judged",
        true},
       {"trials", "N", "", "choices of an arm, drawn at random where its grid has more"},
-      {"tuning-seeds", "N", "2", "seeds of a choice; arms with fewer choices get more of them (1 for the default arms)"},
+      {"tuning-seeds", "N", "2",
+       "seeds of a choice; arms with fewer choices get more of them (1 for the default arms)"},
       {"seeds", "N", "8", "paired seeds; more of them extend a comparison"},
       {"min-seeds", "N", "8", "with fewer nothing is told", false, {}, {}, "plan"},
       {"epochs", "N[,N...]", "",
@@ -213,8 +205,9 @@ Command compare_command() {
   for (const Extra& flag : study_flags()) c.extras.push_back(flag);
   // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
   // built-in corpus within a thousand steps and seeds agree.
-  c.defaults = {
-      {"preset", "tiny", "default"}, {"budget", "1000steps", "default"}, {"lr", "0.004", "default"}};
+  c.defaults = {{"preset", "tiny", "default"},
+                {"budget", "1000steps", "default"},
+                {"lr", "0.004", "default"}};
   c.examples = {"isodrop compare",
                 "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
                 "isodrop compare --rivals --text book.txt",

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "cli/output_file.h"
 #include "cli/show.h"
@@ -42,37 +43,49 @@ std::vector<lab::Tuned> frozen(const lab::StudyFolder& folder, const lab::StudyR
                               (folder.path() / kChoices).string());
 }
 
-lab::StudyRuns tuning_runs(const lab::TuningStudy& tuning, const StudyOptions& options) {
-  return {tuning.study, lab::Store(options.store), options.other_builds, options.out};
+/// The first run that could not be made, with the reason; empty where there is none.
+std::string first_failed(const lab::StudyRuns& runs) {
+  for (const lab::Point& point : runs.points())
+    if (const lab::RunRecord* record = runs.record(point))
+      if (record->status == lab::Status::kFailed)
+        return fmt::format("{}: {}", runs.label(point), record->error);
+  return "";
 }
 
-/// Tunes until no edge is left to move, and writes the choice down.
-std::vector<lab::Tuned> tune(const lab::StudyRuns& judged, const lab::StudyFolder& folder,
-                             const StudyOptions& options, Workload& work, ProgressLine& line) {
-  std::vector<lab::Tuned> tuned;
-  while (true) {
-    const lab::TuningStudy tuning = lab::tuning_study(judged.study(), tuned);
-    lab::StudyRuns runs = tuning_runs(tuning, options);
+/// Makes the runs of the tuning until it is done. False where one could not be made, which must not
+/// decide a choice.
+bool tune(lab::Tuning& tuning, const StudyOptions& options, Workload& work, ProgressLine& line) {
+  while (!tuning.done()) {
     std::size_t next = 1;
-    if (!runs.missing().empty())
-      make_runs(runs, options, "tuning", work, line,
-                [&] { show_tuning(lab::make_report(runs, {}, 1, ""), line, next); });
-    tuned = lab::choose(judged.study(), tuning, runs);
-    if (std::all_of(tuned.begin(), tuned.end(), [&](const lab::Tuned& of) {
-          return lab::beyond_the_edge(judged.study(), of).empty();
-        }))
-      break;
+    tuning.runs().check(options.jobs.value_or(1));
+    make_runs(tuning.runs(), options, "tuning", work, line,
+              [&] { show_tuning(lab::make_report(tuning.runs(), {}, 1, "", false), line, next); });
+    if (const std::string failed = first_failed(tuning.runs()); !failed.empty()) {
+      line.finish();
+      fmt::print(stderr,
+                 "isodrop: error: nothing is chosen while a run of the tuning is missing; the same "
+                 "command makes it again; the first: {}\n",
+                 failed);
+      return false;
+    }
+    tuning.settle();
   }
-  folder.save(kChoices, lab::to_json(tuned, judged.study(), judged.identity()));
-  for (const lab::Tuned& of : tuned) {
-    std::string set;
-    for (const auto& [name, value] : of.set()) set += " " + name + "=" + value;
-    const lab::Study& study = judged.study();
-    line.note(fmt::format("chosen for {}{}:{}{}", study.arms[of.arm].name,
-                          study.cells[of.cell].name.empty() ? "" : " in " + study.cells[of.cell].name,
-                          set, of.edge ? " (at the edge of its grid)" : ""));
+  return true;
+}
+
+/// Writes the choice down, and says it.
+std::vector<lab::Tuned> freeze(const lab::Tuning& tuning, const lab::StudyRuns& judged,
+                               const lab::StudyFolder& folder, ProgressLine& line) {
+  const lab::Study& study = judged.study();
+  folder.create();
+  folder.save(kChoices, lab::to_json(tuning.tuned(), study, judged.identity()));
+  for (const lab::Tuned& of : tuning.tuned()) {
+    const std::string& cell = study.cells[of.cell].name;
+    line.note(fmt::format("chosen for {}{}: {}{}", study.arms[of.arm].name,
+                          cell.empty() ? "" : " in " + cell, lab::to_text(of.set()),
+                          of.edge ? " (at an edge of what was tried)" : ""));
   }
-  return tuned;
+  return tuning.tuned();
 }
 
 /// Writes the specs of the missing runs into a folder, for whatever makes them. Exit code.
@@ -94,8 +107,7 @@ int write_plan(const lab::StudyRuns& runs, const std::filesystem::path& folder,
 std::string why_none(const lab::StudyRuns& runs) {
   for (const lab::Point& point : runs.points())
     if (runs.record(point)->status != lab::Status::kFailed) return "";
-  const lab::Point& first = runs.points().front();
-  return fmt::format("{}: {}", runs.label(first), runs.record(first)->error);
+  return first_failed(runs);
 }
 
 /// Measured once, when no run is being made, and kept; empty where that cannot be.
@@ -222,53 +234,42 @@ StudyOptions study_options(const Parsed& args) {
 }
 
 int run_study(lab::Study study, const StudyOptions& options) {
-  const bool tuned = lab::tunes(study);
-  if (tuned) lab::validate(lab::tuning_study(study).study);
-  lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds,
-                      options.out);
-  print_notes(runs.study());
+  lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds, options.out);
+  print_notes(study);
   const lab::StudyFolder folder(options.out, runs.identity());
-  if (tuned) {
+  std::optional<lab::Tuning> tuning;
+  if (lab::tunes(study)) {
     study.tuned = frozen(folder, runs);
-    if (!study.tuned.empty())
-      runs = lab::StudyRuns(study, lab::Store(options.store), options.other_builds, options.out);
-  }
-  const bool to_tune = tuned && study.tuned.empty();
-  if (!options.plan.empty()) {
-    if (!to_tune) return write_plan(runs, options.plan, "");
-    const lab::TuningStudy tuning = lab::tuning_study(study);
-    const lab::StudyRuns first = tuning_runs(tuning, options);
-    if (!first.missing().empty())
-      return write_plan(first, options.plan,
-                        "tuning comes first; when they are made, the same command writes the rest. ");
+    if (study.tuned.empty())
+      tuning.emplace(runs);
+    else
+      runs = runs.anew(study);
   }
   ProgressLine line;
   try {
     if (options.dry) {
       const lab::Jobs jobs = planned_jobs(runs, options);
-      if (!to_tune) return show_dry_run(lab::dry_run(runs, jobs), options.format);
-      const lab::TuningStudy tuning = lab::tuning_study(study);
-      const lab::StudyRuns first = tuning_runs(tuning, options);
-      first.check(0);
-      return show_dry_run(lab::dry_run(runs, jobs, &tuning, &first), options.format);
+      return show_dry_run(lab::dry_run(runs, jobs, tuning ? &*tuning : nullptr), options.format);
     }
+    if (!options.plan.empty() && tuning && !tuning->done())
+      return write_plan(tuning->runs(), options.plan,
+                        "tuning comes first; when it is made, the same command writes the rest. ");
     if (runs.outdated() > 0)
       line.note(
           fmt::format("{} runs in {} were made by another build and are made again; "
                       "--other-builds takes them as they are",
                       runs.outdated(), options.store.string()));
-    double total = budgets_of(runs, !to_tune);
-    if (to_tune) total += budgets_of(tuning_runs(lab::tuning_study(study), options));
-    Workload work(total);
-    if (to_tune || !runs.missing().empty()) {
+    Workload work(budgets_of(runs, !tuning) + (tuning ? budgets_of(tuning->runs()) : 0));
+    if (options.plan.empty() && (tuning || !runs.missing().empty())) {
       runs.check(options.jobs.value_or(1));
       folder.create();
     }
-    if (to_tune) {
-      study.tuned = tune(runs, folder, options, work, line);
-      runs = lab::StudyRuns(study, lab::Store(options.store), options.other_builds, options.out);
-      if (!options.plan.empty()) return write_plan(runs, options.plan, "");
+    if (tuning) {
+      if (!tune(*tuning, options, work, line)) return kNoRun;
+      study.tuned = freeze(*tuning, runs, folder, line);
+      runs = runs.anew(study);
     }
+    if (!options.plan.empty()) return write_plan(runs, options.plan, "");
     std::size_t next = 1;  // seeds of the next table that a log gets
     if (!runs.missing().empty())
       make_runs(runs, options, "", work, line, [&] {

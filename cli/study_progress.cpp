@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "cli/show.h"
@@ -21,8 +20,8 @@ constexpr int kBar = 12;  // characters of the bar
 std::string runs_text(std::size_t done, std::size_t count, std::span<const lab::LiveRun> running) {
   std::string text = fmt::format("run {}/{}", std::min(count, done + 1), count);
   if (running.size() == 1)
-    return text + fmt::format(" · {} · {}", running[0].order.label,
-                              progress_text(running[0].progress));
+    return text +
+           fmt::format(" · {} · {}", running[0].order.label, progress_text(running[0].progress));
   for (const lab::LiveRun& run : running)
     text += fmt::format(" | {} · {:.0f} %", run.order.label, 100 * run.progress.fraction);
   return text;
@@ -56,29 +55,26 @@ lab::Jobs planned_jobs(const lab::StudyRuns& runs, const StudyOptions& options) 
   return jobs;
 }
 
-double Workload::now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 std::string Workload::text(double running) const {
   const double part = total_ > 0 ? std::clamp((done_ + running) / total_, 0.0, 1.0) : 1;
   std::string bar;
   for (int i = 0; i < kBar; ++i) bar += i < std::lround(part * kBar) ? "█" : "·";
   std::string text = fmt::format("[{}] {:3.0f} %", bar, 100 * part);
-  if (part > 0.01) text += fmt::format(" · {} left", duration((now() - start_) * (1 - part) / part));
+  if (part > 0.01)
+    text += fmt::format(" · {} left", duration(watch_.seconds() * (1 - part) / part));
   return text;
 }
 
 double budgets_of(const lab::StudyRuns& runs, bool chosen) {
   double sum = 0;
   // Before the choice, arms may look alike that will not be.
-  for (const lab::Point& p : chosen ? runs.missing() : runs.points()) sum += budget_of(runs.spec(runs.id(p)));
+  for (const lab::Point& p : chosen ? runs.missing() : runs.points())
+    sum += budget_of(runs.spec(runs.id(p)));
   return sum;
 }
 
 void make_runs(lab::StudyRuns& runs, const StudyOptions& options, const std::string& what,
                Workload& work, ProgressLine& line, const std::function<void()>& finished) {
-  runs.check(options.jobs.value_or(1));
   const lab::Jobs jobs = planned_jobs(runs, options);
   if (!jobs.note.empty()) line.note(jobs.note);
   lab::RunEvents events;
@@ -116,7 +112,9 @@ void show_tuning(lab::Report report, ProgressLine& line, std::size_t& next) {
   report.judged = "val_loss";  // what is judged on is not looked at
   report.tuning = true;
   for (lab::CellReport& cell : report.cells)
-    std::erase_if(cell.arms, [](const lab::ArmReport& arm) { return arm.runs.empty() && arm.missing.empty(); });
+    std::erase_if(cell.arms, [](const lab::ArmReport& arm) {
+      return arm.runs.empty() && arm.missing.empty();
+    });
   show_table(report, line, next);
 }
 

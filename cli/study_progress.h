@@ -1,5 +1,5 @@
-// Making a study's runs with what is shown meanwhile: a line with a bar and the time left, the table
-// so far, the page.
+// Making a study's runs with what is shown meanwhile: a line with a bar and the time left, the
+// table so far, the page.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -7,6 +7,7 @@
 
 #include "cli/study_command.h"
 #include "cli/terminal.h"
+#include "engine/stopwatch.h"
 #include "lab/report/report.h"
 #include "lab/study/jobs.h"
 
@@ -25,14 +26,14 @@ class Workload {
 
  private:
   double total_, done_ = 0;
-  double start_ = now();
-  static double now();
+  engine::Stopwatch watch_;
 };
 
 /// Budgets of the missing runs together; of all before what they are is `chosen`.
 double budgets_of(const lab::StudyRuns& runs, bool chosen = true);
 
-/// Makes the missing runs. `what`: "tuning", or empty; `finished`: after each of them.
+/// Makes the missing runs, which the caller has checked. `what`: "tuning", or empty; `finished`:
+/// after each of them.
 void make_runs(lab::StudyRuns& runs, const StudyOptions& options, const std::string& what,
                Workload& work, ProgressLine& line, const std::function<void()>& finished);
 

@@ -31,13 +31,6 @@ std::string mean_sd_of(const ArmReport& arm, std::string_view name) {
   return text(metric(name), s.mean) + (s.sd ? " ± " + text(metric(name), s.sd) : "");
 }
 
-std::string set_text(const Assignments& set) {
-  std::string out;
-  for (const auto& [name, value] : set)
-    out += fmt::format("{}{}={}", out.empty() ? "" : ", ", name, value);
-  return out;
-}
-
 std::string verdict_text(const ArmReport& arm, bool first, bool final) {
   if (first) return "baseline";
   if (!arm.versus) return final ? "–" : "not final";
@@ -87,7 +80,7 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
   const bool test = report.judged == "test_loss";
   add("arm", 0, [](const ArmReport& a) { return a.name; });
   add(
-      "chosen", 4, [](const ArmReport& a) { return a.tuned ? set_text(a.tuned->set()) : "–"; },
+      "chosen", 4, [](const ArmReport& a) { return a.tuned ? to_text(a.tuned->set()) : "–"; },
       any([](const ArmReport& a) { return a.tuned.has_value(); }));
   add(test ? "test loss" : "val loss", 0,
       [&](const ArmReport& a) { return mean_sd_of(a, report.judged); });
@@ -107,7 +100,7 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
       any([](const ArmReport& a) { return spread(a, "excess_window").mean.has_value(); }));
   add("difference", 0,
       [](const ArmReport& a) { return signed_number(a.versus ? a.versus->diff : std::nullopt); });
-  add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, report.family)), 5,
+  add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, family_of(report))), 5,
       [](const ArmReport& a) {
         return a.versus && a.versus->ci ? fmt::format("[{}, {}]", signed_number(a.versus->ci->lo),
                                                       signed_number(a.versus->ci->hi))
@@ -146,17 +139,11 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
   return out;
 }
 
-std::size_t characters(const std::string& utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
 std::size_t width_of(const std::vector<Column>& columns) {
   std::size_t sum = 2 * (columns.size() - 1);
   for (const Column& c : columns) {
-    std::size_t widest = characters(c.head);
-    for (const std::string& field : c.fields) widest = std::max(widest, characters(field));
+    std::size_t widest = text_width(c.head);
+    for (const std::string& field : c.fields) widest = std::max(widest, text_width(field));
     sum += widest;
   }
   return sum;
@@ -173,9 +160,9 @@ void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
   std::int64_t runs = 0;
   for (const Trial& trial : t.trials) runs += trial.runs;
   std::string text = fmt::format("{}: {} chosen of {} in {} runs of {:.3g} TFLOP in all", arm.name,
-                                 set_text(t.set()), t.trials.size(), runs, t.flops / 1e12);
+                                 to_text(t.set()), t.trials.size(), runs, t.flops / 1e12);
   if (t.extended > 0) text += fmt::format("; {} beyond the grid's edge", t.extended);
-  if (t.edge) text += "; STILL AT THE EDGE: give a wider grid";
+  if (t.edge) text += "; STILL AT AN EDGE of what was tried: give a wider grid";
   notes.push_back(text);
 }
 

@@ -107,7 +107,7 @@ std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
   return p;
 }
 
-std::optional<Picture> compute_picture(const Report&, const CellReport& cell) {
+std::optional<Picture> compute_picture(const Report& report, const CellReport& cell) {
   if (cell.shares.empty()) return {};
   const std::string& first = cell.arms.front().name;
   Picture p{"compute", fmt::format("What each arm is worth in compute of {}", first)};
@@ -117,13 +117,13 @@ std::optional<Picture> compute_picture(const Report&, const CellReport& cell) {
       "good, or to the end of the curve where that lies beyond.",
       first, first);
   p.at.label = "share of the budget";
-  p.value.label = judged_label(cell);
+  p.value.label = judged_label(report);
   Series baseline = baseline_series(cell, p.at);
   if (baseline.marks.empty()) return {};
   p.series.push_back(std::move(baseline));
   for (std::size_t i = 1; i < cell.arms.size(); ++i) {
     const ArmReport& arm = cell.arms[i];
-    const auto loss = arm.metrics.find(cell.judged)->second.mean;
+    const auto loss = arm.metrics.find(report.judged)->second.mean;
     if (!loss) continue;
     Series s{arm.name, Drawn::kLine, static_cast<int>(i), true};
     s.marks.push_back({0, loss});

@@ -6,25 +6,27 @@
 
 namespace lab {
 
-std::string judged_label(const CellReport& cell) {
-  return fmt::format("{} loss (nats per token)", cell.judged == "test_loss" ? "test" : "validation");
+std::string judged_label(const Report& report) {
+  return fmt::format("{} loss (nats per token)",
+                     report.judged == "test_loss" ? "test" : "validation");
 }
 
-std::vector<PairOfRuns> pairs(const CellReport& cell, const ArmReport& arm) {
+std::vector<PairOfRuns> pairs(const Report& report, const CellReport& cell, const ArmReport& arm) {
   std::vector<PairOfRuns> out;
   for (const RunRecord& a : arm.runs)
     for (const RunRecord& b : cell.arms.front().runs) {
       if (a.seed != b.seed || !a.ok() || !b.ok()) continue;
-      const auto mine = a.value(cell.judged), theirs = b.value(cell.judged);
+      const auto mine = a.value(report.judged), theirs = b.value(report.judged);
       if (mine && theirs) out.push_back({a.seed, *theirs, *mine});
     }
   return out;
 }
 
-std::optional<Mark> difference_mark(const CellReport& cell, const ArmReport& arm, double at) {
+std::optional<Mark> difference_mark(const Report& report, const CellReport& cell,
+                                    const ArmReport& arm, double at) {
   std::vector<double> diffs;
   std::vector<std::pair<std::uint64_t, double>> by_seed;
-  for (const PairOfRuns& pair : pairs(cell, arm)) {
+  for (const PairOfRuns& pair : pairs(report, cell, arm)) {
     diffs.push_back(pair.diff());
     by_seed.emplace_back(pair.seed, pair.diff());
   }
@@ -48,7 +50,9 @@ std::string difference_caption(const Report& report) {
       report.judged == "test_loss" ? "test" : "validation",
       report.own_margin ? fmt::format("within ±{} nats", report.rules.margin)
                         : "as much as another seed changes the first arm");
-  if (report.final) text += fmt::format(" Bars: {:.6g} % intervals.", 100 * ci_level(report.rules, report.family));
+  if (report.final)
+    text +=
+        fmt::format(" Bars: {:.6g} % intervals.", 100 * ci_level(report.rules, family_of(report)));
   return text;
 }
 

@@ -13,7 +13,7 @@
 namespace lab {
 
 /// How an axis calls the figure that is compared.
-std::string judged_label(const CellReport& cell);
+std::string judged_label(const Report& report);
 
 /// The same seed with the first arm and with another one.
 struct PairOfRuns {
@@ -23,11 +23,12 @@ struct PairOfRuns {
 };
 
 /// Those of which both runs are ok.
-std::vector<PairOfRuns> pairs(const CellReport& cell, const ArmReport& arm);
+std::vector<PairOfRuns> pairs(const Report& report, const CellReport& cell, const ArmReport& arm);
 
 /// The arm's difference with its interval, verdict and seeds; without an interval while there is no
 /// verdict, nullopt without a pair.
-std::optional<Mark> difference_mark(const CellReport& cell, const ArmReport& arm, double at);
+std::optional<Mark> difference_mark(const Report& report, const CellReport& cell,
+                                    const ArmReport& arm, double at);
 
 /// What the interval and the shade are.
 std::string difference_caption(const Report& report);

@@ -6,12 +6,13 @@
 #include <cmath>
 
 #include "lab/report/pairs.h"
+#include "train/budget.h"
 
 namespace lab {
 namespace {
 
 constexpr std::optional<Picture> (*kOfACell[])(const Report&, const CellReport&) = {
-    forest_picture, slopes_picture, curves_picture, compute_picture};
+    forest_picture, slopes_picture, tuning_picture, curves_picture, compute_picture};
 constexpr std::optional<Picture> (*kOfAll[])(const Report&) = {cells_picture};
 
 std::string ticks_of(double epochs) { return fmt::format("{:g} ×", epochs); }
@@ -73,11 +74,11 @@ std::optional<Picture> forest_picture(const Report& report, const CellReport& ce
     const ArmReport& mine = cell.arms[arm];
     const auto at = static_cast<double>(arm - 1);
     p.at.ticks.emplace_back(at, mine.name);
-    const std::optional<Mark> mark = difference_mark(cell, mine, at);
+    const std::optional<Mark> mark = difference_mark(report, cell, mine, at);
     if (!mark) continue;
     p.series.push_back({mine.name, Drawn::kPoints, static_cast<int>(arm)});
     p.series.back().marks.push_back(*mark);
-    for (const PairOfRuns& pair : pairs(cell, mine))
+    for (const PairOfRuns& pair : pairs(report, cell, mine))
       seeds.marks.push_back(
           {at + 0.28, pair.diff(), {}, {}, {fmt::format("{}, seed {}", mine.name, pair.seed)}});
   }
@@ -86,20 +87,20 @@ std::optional<Picture> forest_picture(const Report& report, const CellReport& ce
   return p;
 }
 
-std::optional<Picture> slopes_picture(const Report&, const CellReport& cell) {
+std::optional<Picture> slopes_picture(const Report& report, const CellReport& cell) {
   constexpr double kApart = 2.5;  // of two pairs; the two ends of one: 1
   const std::string& first = cell.arms.front().name;
   Picture p{"slopes", fmt::format("Seed by seed, from {} to each arm", first)};
   p.caption = fmt::format(
-      "A line is a seed: its validation loss at the end with {} and with the arm. Lines that fall "
-      "are seeds in which the arm is better.",
-      first);
-  p.value.label = judged_label(cell);
+      "A line is a seed: its {} loss with {} and with the arm. Lines that fall are seeds in which "
+      "the arm is better.",
+      report.judged == "test_loss" ? "test" : "validation", first);
+  p.value.label = judged_label(report);
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
     const double at = kApart * static_cast<double>(arm - 1);
     p.at.ticks.emplace_back(at + 0.5, first + " → " + cell.arms[arm].name);
     Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
-    for (const PairOfRuns& pair : pairs(cell, cell.arms[arm])) {
+    for (const PairOfRuns& pair : pairs(report, cell, cell.arms[arm])) {
       const std::vector<std::string> note = {fmt::format(
           "seed {}: {:.4f} → {:.4f} ({:+.4f})", pair.seed, pair.first, pair.arm, pair.diff())};
       s.marks.push_back({at, pair.first, {}, {}, note});
@@ -107,6 +108,45 @@ std::optional<Picture> slopes_picture(const Report&, const CellReport& cell) {
       s.marks.push_back({at + 1, {}});  // the next seed is another line
     }
     if (!s.marks.empty()) p.series.push_back(std::move(s));
+  }
+  if (p.series.empty()) return {};
+  return p;
+}
+
+std::optional<Picture> tuning_picture(const Report&, const CellReport& cell) {
+  Picture p{"tuning", "What was tried before, and what was chosen"};
+  p.caption =
+      "Validation loss of every choice, mean over seeds of its own; the large point of an arm is "
+      "its "
+      "choice. Choices that diverged or learned nothing are left out.";
+  p.value.label = "validation loss (nats per token)";
+  for (std::size_t arm = 0; arm < cell.arms.size(); ++arm) {
+    if (!cell.arms[arm].tuned) continue;
+    const Tuned& tuned = *cell.arms[arm].tuned;
+    Series tried{cell.arms[arm].name + ", tried", Drawn::kPoints, static_cast<int>(arm), false,
+                 true};
+    Series chosen{cell.arms[arm].name + ", chosen", Drawn::kPoints, static_cast<int>(arm)};
+    // In the order of a single numeric setting, so that the bowl shows.
+    std::vector<const Trial*> trials;
+    for (const Trial& trial : tuned.trials) trials.push_back(&trial);
+    std::stable_sort(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
+      const auto value = [](const Trial* t) {
+        double x = 0;
+        return t->set.size() == 1 && train::parse_number(t->set[0].second, x) == std::errc{} ? x
+                                                                                             : 0;
+      };
+      return value(a) < value(b);
+    });
+    for (const Trial* trial : trials) {
+      const auto at = static_cast<double>(p.at.ticks.size());
+      p.at.ticks.emplace_back(at, to_text(trial->set));
+      if (!trial->val_loss) continue;
+      const bool mine = trial == &tuned.trials[tuned.chosen];
+      (mine ? chosen : tried)
+          .marks.push_back({at, trial->val_loss, {}, {}, {fmt::format("{} runs", trial->runs)}});
+    }
+    for (Series* s : {&tried, &chosen})
+      if (!s->marks.empty()) p.series.push_back(std::move(*s));
   }
   if (p.series.empty()) return {};
   return p;
@@ -130,7 +170,7 @@ std::optional<Picture> cells_picture(const Report& report) {
     const double beside = step * (static_cast<double>(arm) - static_cast<double>(arms) / 2);
     for (std::size_t i = 0; i < report.cells.size(); ++i) {
       const CellReport& cell = report.cells[i];
-      auto mark = difference_mark(cell, cell.arms[arm], p.at.ticks[i].first + beside);
+      auto mark = difference_mark(report, cell, cell.arms[arm], p.at.ticks[i].first + beside);
       if (!mark) continue;
       mark->note.insert(mark->note.begin(), cell.title);
       s.marks.push_back(std::move(*mark));

@@ -20,6 +20,7 @@ std::vector<Picture> report_pictures(const Report& report);
 std::optional<Picture> forest_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> slopes_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> curves_picture(const Report& report, const CellReport& cell);
+std::optional<Picture> tuning_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> compute_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> cells_picture(const Report& report);
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "lab/report/pairs.h"
+
 namespace lab {
 namespace {
 
@@ -25,6 +27,18 @@ std::string budget_text(const Report& r) {
   std::string text = fmt::format("Equal budget of {} an arm", budgets.front());
   if (flops && same_flops) text += fmt::format(" ({:.3g} TFLOP)", *flops / 1e12);
   return text + ", ";
+}
+
+/// Whether the seeds' shared text had windows enough to speak of other text, or nothing is tested.
+bool any_windows(const Report& r) {
+  bool tested = false;
+  for (const CellReport& cell : r.cells)
+    for (const ArmReport& arm : cell.arms)
+      if (arm.versus && arm.versus->ci) {
+        if (arm.versus->se_windows) return true;
+        tested = true;
+      }
+  return !tested;
 }
 
 /// What a terminal shows a line in: the heading bold, verdicts in their colours.
@@ -69,10 +83,11 @@ std::vector<std::string> report_footnotes(const Report& r) {
   lines.push_back(fmt::format(
       "difference: {} loss minus the first arm's, with the interval at {:.6g} % (all {} at once "
       "{:.6g} %, Bonferroni){}.",
-      r.judged == "test_loss" ? "test" : "validation", 100 * ci_level(r.rules, r.family), r.family,
-      100 * ci_level(r.rules),
-      r.own_exams ? ", t over seeds, each with texts of its own"
-                  : ", t over seeds crossed with the windows of the text that they share"));
+      r.judged == "test_loss" ? "test" : "validation", 100 * ci_level(r.rules, family_of(r)),
+      family_of(r), 100 * ci_level(r.rules),
+      r.own_exams      ? ", t over seeds, each with texts of its own"
+      : any_windows(r) ? ", t over seeds crossed with the windows of the text that they share"
+                       : ", t over seeds, which share one text: they don't speak of another"));
   lines.push_back(
       fmt::format("helps / hurts: Holm's p < {} over the whole table, from {} seeds on; "
                   "no difference: two one-sided tests within the margin, {}.",
@@ -134,10 +149,7 @@ std::string render_live(const Report& report) {
     for (const ArmReport& arm : cell.arms) {
       // Of the seeds that both have, or an arm that is one seed ahead would be held against others.
       std::vector<double> diff;
-      for (const RunRecord& a : arm.runs)
-        for (const RunRecord& b : first.runs)
-          if (a.seed == b.seed && a.ok() && b.ok())
-            diff.push_back(a.value(report.judged).value_or(0) - b.value(report.judged).value_or(0));
+      for (const PairOfRuns& pair : pairs(report, cell, arm)) diff.push_back(pair.diff());
       const Spread& s = arm.metrics.find(report.judged)->second;
       lines.push_back({arm.name, text(judged, s.mean) + (s.sd ? " ± " + text(judged, s.sd) : ""),
                        &arm == &first || diff.empty() ? "–" : fmt::format("{:+.4f}", *mean(diff)),

@@ -42,11 +42,11 @@ Runs runs_at(const StudyRuns& runs, std::size_t cell, std::size_t arm, std::size
 /// chosen on.
 std::string judged_metric(const StudyRuns& runs) {
   return runs.task(0).exam(settings_at(runs.study(), {}), train::Split::kTest) ? "test_loss"
-                                                                                 : "val_loss";
+                                                                               : "val_loss";
 }
 
-/// Text that is next to each other is alike: windows are joined until they hold this many tokens, as
-/// long as enough are left to tell how they vary.
+/// Text that is next to each other is alike: windows are joined until they hold this many tokens,
+/// as long as enough are left to tell how they vary.
 constexpr std::int64_t kTokensTogether = 1024;
 constexpr std::size_t kFewestWindows = 16;
 
@@ -97,7 +97,7 @@ PairedCell pair_up(const Runs& first, const Runs& arm, bool is_first, const Judg
           pairs.windows.push_back(x[w] - y[w]);
       }
     }
-  // Records of an older program have no windows.
+  // A record that was written by hand may have others, or none.
   if (pairs.arm_loss.size() < 2 || pairs.windows.size() % pairs.arm_loss.size() != 0)
     pairs.windows.clear();
   return pairs;
@@ -114,13 +114,15 @@ std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
   return points;
 }
 
-ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, const Runs& at) {
+ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, const Runs& at,
+                   bool curves) {
   ArmReport out;
   out.name = runs.study().arms[arm].name;
   out.set = runs.study().arms[arm].set;
   out.budget = train::run_budget(settings_at(runs.study(), {cell, arm, 0, 0})).to_string();
   for (const RunRecord* r : at.there) {
     out.runs.push_back(*r);
+    if (!curves) continue;
     std::vector<CurvePoint> curve = curve_of(runs.store(), *r);
     if (!curve.empty()) out.curves.push_back({r->seed, std::move(curve)});
   }
@@ -147,7 +149,7 @@ void note_origin(Report& report, const RunRecord& record) {
 }  // namespace
 
 Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
-                   const std::string& folder) {
+                   const std::string& folder, bool curves) {
   const Study& study = runs.study();
   Report report;
   report.final = runs.missing().empty();
@@ -174,17 +176,15 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
     out.epochs = level.epochs;
     const std::int64_t unique = with(study.base, level).unique_tokens;
     if (unique > 0) out.unique_tokens = unique;
-    out.judged = report.judged;
     out.shares = losses_by_share(runs, cell, report.judged);
     const Runs first = runs_at(runs, cell, 0, 0);
     const Judged judged{report.judged, report.own_exams,
                         settings_at(study, {cell, 0, 0, 0}).block_size};
-    const auto margin =
-        study.margin ? study.margin : sd(first.values(report.judged));
+    const auto margin = study.margin ? study.margin : sd(first.values(report.judged));
     out.margin = margin.value_or(0);
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
       const Runs at = runs_at(runs, cell, arm, 0);
-      ArmReport& mine = out.arms.emplace_back(describe(runs, cell, arm, at));
+      ArmReport& mine = out.arms.emplace_back(describe(runs, cell, arm, at, curves));
       if (cell < speeds.size()) mine.speed = speeds[cell][arm];
       add_shares(mine, runs, cell, arm, report.judged);
       table.push_back(pair_up(first, at, arm == 0, judged));
@@ -195,7 +195,6 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
     if (const RunRecord* record = runs.record(point)) note_origin(report, *record);
   // A verdict on some of the seeds would be a look that nobody has planned.
   if (!report.final) return report;
-  report.family = family_of(table);
   const std::vector<Verdict> verdicts = judge(table, report.rules);
   std::size_t next = 0;
   for (CellReport& cell : report.cells)
@@ -204,6 +203,12 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
       if (v.verdict != Outcome::kBaseline) arm.versus = v;
     }
   return report;
+}
+
+std::size_t family_of(const Report& report) {
+  std::size_t arms = 0;
+  for (const CellReport& cell : report.cells) arms += cell.arms.size() - 1;
+  return arms;
 }
 
 }  // namespace lab

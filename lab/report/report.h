@@ -67,8 +67,7 @@ struct CellReport {
   std::int64_t epochs = 0;
   std::optional<std::int64_t> unique_tokens;
   std::vector<ArmReport> arms;
-  std::string judged = "test_loss";  // the metric that verdicts are on
-  double margin = 0;                 // nats
+  double margin = 0;                // nats
   std::vector<ShareLosses> shares;  // of the first arm, ascending; empty where it has one alone
 };
 
@@ -80,25 +79,28 @@ struct Report {
   std::vector<Build> builds;   // that made the runs, each once
   std::set<Machine> machines;  // likewise
   Rules rules;
-  bool own_margin = false;          // given, not from the baseline's spread
+  bool own_margin = false;           // given, not from the baseline's spread
   std::string judged = "test_loss";  // the metric that verdicts are on
-  bool own_exams = false;           // every seed has held-out data of its own
-  std::size_t family = 1;           // arms that are tested, over all cells
-  std::int64_t tuning_seeds = 0;    // at least; 0: nothing was tuned
+  bool own_exams = false;            // every seed has held-out data of its own
+  std::int64_t tuning_seeds = 0;     // at least; 0: nothing was tuned
   std::int64_t seeds = 0;
   std::string folder, store;
   train::Settings base;
   std::vector<CellReport> cells;
 };
 
-/// `looks`: how often verdicts were shown on growing data, this time included.
+/// `looks`: how often verdicts were shown on growing data, this time included. `curves`: whether
+/// the runs' logs are read.
 Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
-                   const std::string& folder);
+                   const std::string& folder, bool curves = true);
+/// Arms that are tested, over all cells: all but the first of each.
+std::size_t family_of(const Report& report);
 
 /// The document as JSON, docs/schema.md.
 Json to_json(const Report& report);
 
-/// "text", "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0: any.
+/// "text", "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0:
+/// any.
 std::string render(const Report& report, const std::string& format, bool color,
                    std::size_t width = 0);
 /// What there is while runs are still being made: means and differences, no verdicts.

@@ -1,16 +1,11 @@
 // The report as JSON. Its schema is in docs/schema.md.
 #include "lab/report/report.h"
+#include "lab/study/tuning.h"
 
 namespace lab {
 namespace {
 
 constexpr int kSchema = 3;
-
-Json set_json(const Assignments& set) {
-  Json json = Json::object();
-  for (const auto& [name, value] : set) json[name] = value;
-  return json;
-}
 
 Json seed_range(const std::optional<SeedRange>& range) {
   if (!range) return nullptr;
@@ -28,7 +23,7 @@ Json effect_json(const EffectPlan& e) {
 Json versus_json(const Verdict& v, const Report& r) {
   Json ci = nullptr, plan = nullptr;
   if (v.ci)
-    ci = {{"level", ci_level(r.rules, r.family)},
+    ci = {{"level", ci_level(r.rules, family_of(r))},
           {"low", v.ci->lo},
           {"high", v.ci->hi},
           {"method", v.se_windows ? "t, seeds crossed with windows of the test text, Bonferroni"
@@ -59,27 +54,29 @@ Json versus_json(const Verdict& v, const Report& r) {
 Json estimate_json(const std::optional<Estimate>& e, double alpha) {
   if (!e) return nullptr;
   const Interval ci = t_interval(*e, alpha);
-  return {{"mean", e->mean}, {"se", e->se}, {"dof", e->dof},
+  return {{"mean", e->mean},
+          {"se", e->se},
+          {"dof", e->dof},
           {"ci", {{"level", 1 - alpha}, {"low", ci.lo}, {"high", ci.hi}}}};
 }
 
 Json tuned_json(const Tuned& t) {
   Json trials = Json::array();
-  for (const Trial& trial : t.trials)
-    trials.push_back({{"set", set_json(trial.set)},
-                      {"runs", trial.runs},
-                      {"lost", trial.lost},
-                      {"val_loss", train::or_null(trial.val_loss)}});
-  return {{"chosen", set_json(t.set())}, {"trials", trials},   {"edge", t.edge},
-          {"extended", t.extended},      {"flops", t.flops}};
+  for (const Trial& trial : t.trials) trials.push_back(to_json(trial));
+  return {{"chosen", to_json(t.set())},
+          {"trials", trials},
+          {"edge", t.edge},
+          {"extended", t.extended},
+          {"flops", t.flops}};
 }
 
 Json shares_json(const ArmReport& arm, double alpha) {
   Json shares = Json::array();
   for (const ShareReport& s : arm.shares)
-    shares.push_back({{"share", s.share},
-                      {"loss", {{"mean", train::or_null(s.loss.mean)}, {"sd", train::or_null(s.loss.sd)}}},
-                      {"diff", estimate_json(s.diff, alpha)}});
+    shares.push_back(
+        {{"share", s.share},
+         {"loss", {{"mean", train::or_null(s.loss.mean)}, {"sd", train::or_null(s.loss.sd)}}},
+         {"diff", estimate_json(s.diff, alpha)}});
   return shares;
 }
 
@@ -92,7 +89,7 @@ Json equivalent_json(const ComputeEquivalent& e) {
 }
 
 Json arm_json(const ArmReport& arm, const Report& report) {
-  Json json = {{"name", arm.name}, {"overrides", set_json(arm.set)}, {"budget", arm.budget}};
+  Json json = {{"name", arm.name}, {"overrides", to_json(arm.set)}, {"budget", arm.budget}};
   Json runs = Json::array(), missing = Json::array();
   for (const RunRecord& run : arm.runs) runs.push_back(to_json(run));
   for (const std::uint64_t seed : arm.missing) missing.push_back(train::exact(seed));
@@ -133,7 +130,7 @@ Json to_json(const Report& r) {
     for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r));
     cells.push_back(
         {{"name", cell.name},
-         {"settings", set_json(cell.set)},
+         {"settings", to_json(cell.set)},
          {"epochs", cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr)},
          {"unique_tokens", cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr)},
          {"arms", arms}});
@@ -147,9 +144,9 @@ Json to_json(const Report& r) {
           {"model", train::to_json(r.base)},
           {"rules",
            {{"metric", r.judged},
-           {"margin", r.own_margin ? Json(r.rules.margin) : Json(nullptr)},
-           {"margin_is", r.own_margin ? "as given, nats" : "sd of the first arm over seeds"},
-           {"min_seeds", r.rules.min_seeds},
+            {"margin", r.own_margin ? Json(r.rules.margin) : Json(nullptr)},
+            {"margin_is", r.own_margin ? "as given, nats" : "sd of the first arm over seeds"},
+            {"min_seeds", r.rules.min_seeds},
             {"alpha", r.rules.alpha},
             {"looks", r.rules.looks},
             {"note", looks_note(r.rules)}}},

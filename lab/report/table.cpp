@@ -5,27 +5,23 @@
 #include <algorithm>
 
 namespace lab {
-namespace {
-
-/// Characters of UTF-8 text.
-std::size_t width(const std::string& utf8) {
+std::size_t text_width(std::string_view utf8) {
   return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char ch) {
     return (static_cast<unsigned char>(ch) & 0xC0) != 0x80;
   }));
 }
 
-}  // namespace
-
 std::string text_table(const Lines& lines, LineStyle style) {
   std::vector<std::size_t> widths(lines[0].size(), 0);
   for (const auto& line : lines)
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
+    for (std::size_t i = 0; i < line.size(); ++i)
+      widths[i] = std::max(widths[i], text_width(line[i]));
   std::string out;
   for (std::size_t n = 0; n < lines.size(); ++n) {
     std::string row;
     for (std::size_t i = 0; i < lines[n].size(); ++i) {
       const std::string& field = lines[n][i];
-      const std::string pad(widths[i] - width(field), ' ');
+      const std::string pad(widths[i] - text_width(field), ' ');
       const bool left = i == 0 || i + 1 == lines[n].size();
       row += (i > 0 ? "  " : "") + (left ? field + pad : pad + field);
     }

@@ -16,6 +16,9 @@ inline constexpr std::string_view kBold = "\033[1m";
 /// The escape sequence that a terminal shows a line in; empty: none.
 using LineStyle = std::string_view (*)(const std::vector<std::string>& line, bool heading);
 
+/// Characters (code points) of UTF-8 text.
+std::size_t text_width(std::string_view utf8);
+
 /// Columns padded to their widths. `style` null: plain text.
 std::string text_table(const Lines& lines, LineStyle style);
 

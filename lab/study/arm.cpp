@@ -6,7 +6,6 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
-#include "lab/study/tuning.h"
 
 namespace lab {
 namespace {
@@ -21,6 +20,42 @@ constexpr std::string_view kGrammar = "an arm is [NAME:] SETTING=VALUE[,SETTING=
 bool plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '-';
+}
+
+/// The setting that an arm may set; `refusal` of {fmt} says of its name that it may not.
+const train::Row& arm_setting(std::string_view name, const std::string& source,
+                              std::string_view refusal) {
+  std::vector<std::string_view> allowed;
+  for (const train::Row& row : train::settings_table())
+    if (row.arm_ok()) allowed.push_back(row.name);
+  const train::Row* row = train::find_setting(name);
+  if (row == nullptr)
+    throw Error(fmt::format("{}: unknown setting {}; {}", source, quote(name),
+                            engine::suggest(name, allowed)));
+  if (!row->arm_ok())
+    throw Error(fmt::format("{}: {}: {}; arms may set {}", source,
+                            fmt::format(fmt::runtime(refusal), row->name), row->shared,
+                            engine::join(allowed)));
+  return *row;
+}
+
+/// "V1|V2" with '|' as separator.
+Alternatives alternatives(const train::Row& row, std::string_view values, char separator,
+                          const std::string& source) {
+  Alternatives out{std::string(row.name), {}};
+  for (std::size_t begin = 0; begin <= values.size();) {
+    const std::size_t end = std::min(values.find(separator, begin), values.size());
+    const std::string_view value = trim(values.substr(begin, end - begin));
+    const Level level = level_of(row.name, value, source);
+    const std::string& canonical = level.set.front().second;
+    engine::require(std::find(out.values.begin(), out.values.end(), canonical) == out.values.end(),
+                    source, ": ", quote(value), " is given twice; give it once");
+    engine::require(with({}, level).budget_share <= 1, source, ": a share of ", canonical,
+                    " spends more than the budget; give shares of at most 1");
+    out.values.push_back(canonical);
+    begin = end + 1;
+  }
+  return out;
 }
 
 class Parser {
@@ -80,14 +115,14 @@ class Parser {
     const std::string_view name = trim(text.substr(0, equals));
     const std::string_view value = trim(text.substr(equals + 1));
     if (name.empty()) refuse("no setting before " + quote(text.substr(equals)));
-    const train::Row& row = find(name);
+    const train::Row& row = arm_setting(name, source_, "no arm may override {}");
     if (value.empty())
       refuse(fmt::format("{} has no value; give {}", row.name, train::domain_text(row)));
     if (std::find(given_.begin(), given_.end(), row.name) != given_.end())
       refuse(fmt::format("{} is set twice; set it once", row.name));
     given_.push_back(row.name);
     if (value.find('|') == value.npos) return override_with(row, value);
-    arm_.grid.push_back(parse_alternatives(row.name, value, '|', source_));
+    arm_.grid.push_back(alternatives(row, value, '|', source_));
     train::set(arm_.settings, row.name, arm_.grid.back().values.front(), source_);
     std::erase_if(arm_.overrides,  // what `none` switched off
                   [&](const auto& item) { return item.first == row.name; });
@@ -105,19 +140,6 @@ class Parser {
     if (!near.empty())
       refuse(fmt::format("{}; did you mean '{}{}'?", unknown, near, near == kNone ? "" : "=VALUE"));
     refuse(fmt::format("{}; {}", unknown, kGrammar));
-  }
-
-  const train::Row& find(std::string_view name) const {
-    std::vector<std::string_view> allowed;
-    for (const train::Row& row : train::settings_table())
-      if (row.arm_ok()) allowed.push_back(row.name);
-    const train::Row* row = train::find_setting(name);
-    if (row == nullptr)
-      refuse(fmt::format("unknown setting {}; {}", quote(name), engine::suggest(name, allowed)));
-    if (!row->arm_ok())
-      refuse(fmt::format("no arm may override {}: {}; arms may set {}", row->name, row->shared,
-                         engine::join(allowed)));
-    return *row;
   }
 
   void switch_off() {
@@ -143,6 +165,15 @@ class Parser {
 
 Arm parse_arm(std::string_view text, const train::Settings& base) {
   return Parser(text, base).parse();
+}
+
+Alternatives parse_tune(std::string_view text) {
+  const std::string source = "--tune " + quote(text);
+  const std::size_t equals = text.find('=');
+  engine::require(equals != text.npos && equals > 0 && equals + 1 < text.size(), source,
+                  ": give SETTING=V1,V2[,...], such as lr=1e-3,3e-3");
+  const train::Row& row = arm_setting(text.substr(0, equals), source, "{} cannot be tuned");
+  return alternatives(row, text.substr(equals + 1), ',', source);
 }
 
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base) {

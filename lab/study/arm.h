@@ -31,6 +31,10 @@ struct Arm {
 /// or settings that do not go together.
 Arm parse_arm(std::string_view text, const train::Settings& base);
 
+/// "SETTING=V1,V2[,...]" of --tune. Throws Error: what an arm may not set, a value outside the
+/// setting's domain or given twice, a share of the budget above 1.
+Alternatives parse_tune(std::string_view text);
+
 /// The same for several, whose names must differ.
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base);
 /// Throws engine::Error where two have the same name.

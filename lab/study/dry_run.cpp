@@ -121,8 +121,7 @@ DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   return plan;
 }
 
-DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const TuningStudy* tuning,
-               const StudyRuns* tuning_runs) {
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const Tuning* tuning) {
   runs.check(0);
   DryRun plan;
   plan.study = true;
@@ -149,12 +148,13 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const TuningStudy* tunin
     return settings_at(of, p).budget_share;
   };
   if (tuning != nullptr) {
-    plan.done += tuning_runs->count() - tuning_runs->missing().size();
-    for (const Point& p : tuning_runs->missing()) {
-      const std::size_t arm = tuning->choices[p.arm].first;
-      plan.missing.emplace_back(
-          estimate_of(p.cell, arm),
-          share_of(tuning->study, p) / share_of(study, {p.cell, arm, 0, 0}));
+    const StudyRuns& first = tuning->runs();
+    first.check(0);
+    plan.done += first.count() - first.missing().size();
+    for (const Point& p : first.missing()) {
+      const std::size_t arm = tuning->whose(p.arm);
+      plan.missing.emplace_back(estimate_of(p.cell, arm),
+                                share_of(first.study(), p) / share_of(study, {p.cell, arm, 0, 0}));
     }
   }
   // Before the choice, arms may look alike that will not be.

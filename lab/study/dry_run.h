@@ -46,10 +46,9 @@ struct DryRun {
 
 /// Throws engine::Error where the runs cannot be made for another reason than memory.
 DryRun dry_run(const train::Settings& settings, const train::Task& task);
-/// `tuning`: runs that come first, of choices of the arms, whose time is taken from the arm's by the
-/// share of the budget; null: nothing is tuned, or it is already.
-DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const TuningStudy* tuning = nullptr,
-               const StudyRuns* tuning_runs = nullptr);
+/// `tuning`: whose runs come first, their time taken from the arm's by the share of the budget;
+/// null: nothing is tuned, or it is already.
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const Tuning* tuning = nullptr);
 
 /// Throws the error that the real run would end with where memory is short.
 void require_fits(const DryRun& plan);

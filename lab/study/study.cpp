@@ -19,24 +19,35 @@ using train::Settings;
 
 constexpr std::string_view kShare = "budget_share";
 
-Json to_json(const Grid& grid) {
+Json grid_json(const Grid& grid) {
   Json json = Json::object();
   for (const Alternatives& of : grid) json[of.setting] = of.values;
   return json;
 }
 
-Json to_json(const std::vector<Level>& levels) {
+Json levels_json(const std::vector<Level>& levels) {
   Json json = Json::array();
   for (const Level& level : levels) {
-    Json set = Json::object();
-    for (const auto& [name, value] : level.set) set[name] = value;
-    json.push_back({{"name", level.name}, {"set", set}});
-    if (!level.grid.empty()) json.back()["grid"] = to_json(level.grid);
+    json.push_back({{"name", level.name}, {"set", to_json(level.set)}});
+    if (!level.grid.empty()) json.back()["grid"] = grid_json(level.grid);
   }
   return json;
 }
 
 }  // namespace
+
+std::string to_text(const Assignments& set) {
+  std::string out;
+  for (const auto& [name, value] : set)
+    out += fmt::format("{}{}={}", out.empty() ? "" : ", ", name, value);
+  return out;
+}
+
+Json to_json(const Assignments& set) {
+  Json json = Json::object();
+  for (const auto& [name, value] : set) json[name] = value;
+  return json;
+}
 
 Level level_of(std::string_view setting, std::string_view value, std::string_view source) {
   Settings probe;
@@ -116,7 +127,8 @@ Settings with(Settings settings, const Level& level) {
 Settings settings_at(const Study& study, const Point& p) {
   Settings s = with(with(study.base, study.cells[p.cell]), study.arms[p.arm]);
   for (const Tuned& tuned : study.tuned)
-    if (tuned.cell == p.cell && tuned.arm == p.arm) s = with(s, {study.arms[p.arm].name, tuned.set()});
+    if (tuned.cell == p.cell && tuned.arm == p.arm)
+      s = with(s, {study.arms[p.arm].name, tuned.set()});
   const Level& share = study.shares[p.share];
   if (!share.set.empty()) {
     Settings part = with(study.base, share);
@@ -179,11 +191,14 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
     const bool timed = !train::run_budget(study.base).fixed_steps() && name == "threads";
     if ((decides_results(row) || timed) && name != "seed") settings[name] = base[name];
   }
-  Json json = {
-      {"isodrop", ISODROP_VERSION}, {"numerics", kNumerics},       {"data", data},
-      {"settings", settings},       {"arms", to_json(study.arms)}, {"cells", to_json(study.cells)}};
+  Json json = {{"isodrop", ISODROP_VERSION},
+               {"numerics", kNumerics},
+               {"data", data},
+               {"settings", settings},
+               {"arms", levels_json(study.arms)},
+               {"cells", levels_json(study.cells)}};
   if (tunes(study))
-    json["tuning"] = {{"tune", to_json(study.tune)},
+    json["tuning"] = {{"tune", grid_json(study.tune)},
                       {"trials", study.trials},
                       {"seeds", study.tuning_seeds},
                       {"from", train::exact(study.base.seed)}};

@@ -19,6 +19,11 @@ using train::Json;
 /// Settings by name and value, in order; values as train::value_text() spells them.
 using Assignments = std::vector<std::pair<std::string, std::string>>;
 
+/// "lr=0.01, dropout=0.1"
+std::string to_text(const Assignments& set);
+/// {"lr": "0.01", "dropout": "0.1"}
+Json to_json(const Assignments& set);
+
 /// Values of one setting, of which tuning chooses one.
 struct Alternatives {
   std::string setting;
@@ -50,7 +55,7 @@ struct Trial {
 struct Tuned {
   std::size_t cell = 0, arm = 0;
   std::vector<Trial> trials;
-  std::size_t chosen = 0;    // of the trials
+  std::size_t chosen = 0;     // of the trials
   std::int64_t extended = 0;  // trials beyond the grid's edge
   bool edge = false;          // the choice is still at an edge that could be moved
   double flops = 0;           // that its runs took
@@ -69,8 +74,8 @@ struct Study {
                                       // as another seed changes the baseline (its sd over seeds)
   int min_seeds = 8;                  // with fewer nothing is told
   // Tuning: on seeds of its own, by the validation loss, before anything is judged.
-  Grid tune = {};                // of every arm that does not set it
-  std::int64_t trials = 0;       // an arm's choices, drawn from a larger grid; 0: all
+  Grid tune = {};           // of every arm that does not set it
+  std::int64_t trials = 0;  // an arm's choices, drawn from a larger grid; 0: all
   std::int64_t tuning_seeds = 2;
   std::vector<Tuned> tuned = {};  // what was chosen; empty before
 };

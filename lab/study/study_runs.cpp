@@ -24,7 +24,15 @@ std::string host() {
 }  // namespace
 
 StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out)
-    : study_(std::move(study)), store_(std::move(store)), other_builds_(other_builds) {
+    : StudyRuns(std::move(study), std::move(store), other_builds, out, {}) {}
+
+StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out,
+                     Tasks tasks)
+    : study_(std::move(study)),
+      store_(std::move(store)),
+      other_builds_(other_builds),
+      out_(out),
+      tasks_(std::move(tasks)) {
   validate(study_);
   std::vector<std::string> data;
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell) {

@@ -21,6 +21,11 @@ class StudyRuns {
   /// `out`: the study's folder, to which runs with a budget in seconds belong.
   StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out = {});
 
+  /// Another study of the same data, which are not loaded again; its store, folder and builds.
+  StudyRuns anew(Study study) const {
+    return {std::move(study), store_, other_builds_, out_, tasks_};
+  }
+
   const Study& study() const { return study_; }
   const Store& store() const { return store_; }
   bool other_builds() const { return other_builds_; }
@@ -53,12 +58,16 @@ class StudyRuns {
   void make(const Workers& workers, const RunEvents& events);
 
  private:
+  using Tasks = std::map<std::string, std::shared_ptr<const train::Task>>;
+  StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out,
+            Tasks tasks);
   std::string data_key(std::size_t cell) const;
 
   Study study_;
   Store store_;
   bool other_builds_;
-  std::map<std::string, std::unique_ptr<train::Task>> tasks_;  // by the settings that make them
+  std::filesystem::path out_;
+  Tasks tasks_;  // by the settings that make them, but for the seed
   std::vector<Point> points_;
   std::map<Point, std::string> ids_;
   std::map<std::string, RunSpec> specs_;

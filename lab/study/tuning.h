@@ -1,17 +1,13 @@
 // Every arm at its best: the same number of runs for each on seeds of its own, chosen by validation
 // loss, written down before anything is judged.
 #pragma once
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "lab/study/study_runs.h"
 
 namespace lab {
-
-/// The values of "SETTING=V1,V2,…" or of an arm's "SETTING=V1|V2|…". Throws engine::Error naming
-/// `source`: a setting that cannot be tuned, a value outside its domain or given twice, a share of
-/// the budget above 1.
-Alternatives parse_alternatives(std::string_view setting, std::string_view values, char separator,
-                                const std::string& source);
 
 /// A study whose arms are the choices of another one's arms.
 struct TuningStudy {
@@ -20,21 +16,43 @@ struct TuningStudy {
 };
 
 /// The choices of every arm: the whole grid, or `trials` of it drawn at random (by the first seed,
-/// alike for every arm), and those that `tuned` asks for beyond an edge in its cell. An arm with
-/// fewer choices than another gets more seeds, so that all get the same number of runs, as far as
-/// that divides. Throws engine::Error where an arm has nothing to choose and settings of a choice do
-/// not go together.
-TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& tuned = {});
+/// alike for every arm), and in their cells those that `more` has besides. An arm with fewer
+/// choices than another gets more seeds, so that all get the same number of runs, as far as that
+/// divides. Throws engine::Error where every arm sets what is tuned in all of them.
+TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more = {});
 
-/// What the runs say, cell by cell and arm by arm. REQUIRES: none is missing. Throws engine::Error
-/// where an arm has lost every choice.
-std::vector<Tuned> choose(const Study& study, const TuningStudy& tuning, const StudyRuns& runs);
+/// The tuning of a study, as far as the records that are there allow.
+class Tuning {
+ public:
+  /// REQUIRES: `judged` outlives this; something is tuned in its study, which has no choices yet.
+  /// Throws engine::Error where settings of a choice do not go together.
+  explicit Tuning(const StudyRuns& judged);
 
-/// The choices one step beyond the edges of numeric grids that `tuned` stands at: the ratio of the
-/// last two values further (of the last difference, where one is not positive), at most two steps,
-/// within the setting's domain and not above the whole budget. Empty: no edge to move.
-std::vector<Assignments> beyond_the_edge(const Study& study, const Tuned& tuned);
+  bool done() const { return done_; }
+  /// What was chosen for every arm and cell that has something to choose. REQUIRES: done().
+  const std::vector<Tuned>& tuned() const { return tuned_; }
+  /// The runs of all choices there are so far. Some are missing unless done().
+  StudyRuns& runs() { return *runs_; }
+  const StudyRuns& runs() const { return *runs_; }
+  /// The arm of the judged study that an arm of runs() is a choice of.
+  std::size_t whose(std::size_t choice) const { return tuning_.choices[choice].first; }
 
+  /// After the missing runs were made: chooses, and where a numeric grid's end was chosen adds the
+  /// choice one step beyond (the ratio of the last two values, of the last difference where one is
+  /// not positive), at most two for an arm in a cell, none that could not be trained or spends more
+  /// than the budget. Throws engine::Error where an arm has lost every choice.
+  void settle();
+
+ private:
+  const StudyRuns& judged_;
+  TuningStudy tuning_;
+  std::optional<StudyRuns> runs_;
+  std::vector<Tuned> tuned_;
+  bool done_ = false;
+};
+
+/// {set, runs, lost, val_loss}
+Json to_json(const Trial& trial);
 /// {choices, hash}: the hash is of the study's identity and the choices.
 Json to_json(const std::vector<Tuned>& tuned, const Study& study, const Json& identity);
 /// Throws engine::Error naming `source` where it is not what to_json() wrote for this study.

@@ -171,7 +171,7 @@ std::vector<BadInput> bad_inputs() {
       {"TwoAxesOfOneSetting",
        compare + Words{"--axis", "lr=1", "--axis", "lr=2"},
        {"two axes set lr", "once"}},
-      {"AxisDoesNotFit", compare + Words{"--axis", "n_head=2,5"}, {"n_head=5", "arm 'none"}},
+      {"AxisDoesNotFit", compare + Words{"--axis", "n_head=2,5"}, {"n_head=5", "arm 'none'"}},
       {"SeedsOverflow",
        {"compare", "--text", "text.txt", "--preset", "tiny", "--seed", "18446744073709551614",
         "--seeds", "5"},

@@ -71,6 +71,7 @@ TEST_F(CliTune, ArmsWithFewerChoicesGetMoreSeeds) {
   EXPECT_EQ(runs(1, 0), 1);
 }
 
+// The rate's edge is chosen, so that the plan has a second part of the tuning, and makes no run.
 TEST_F(CliTune, ThePlanHasTheTuningFirst) {
   const auto plan = [&](const std::string& dir) {
     const Words args = compare(kTuned + Words{"--plan", dir});
@@ -78,15 +79,40 @@ TEST_F(CliTune, ThePlanHasTheTuningFirst) {
     EXPECT_EQ(r.code, 0) << describe(args, r);
     return r.out;
   };
+  const auto make = [&](const std::string& dir) {
+    int specs = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path() / dir)) {
+      ++specs;
+      isodrop({"run", entry.path().string()}, folder.path());
+    }
+    return specs;
+  };
   EXPECT_NE(plan("first").find("tuning comes first"), std::string::npos);
-  std::size_t specs = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "first")) {
-    ++specs;
-    EXPECT_EQ(isodrop({"run", entry.path().string()}, folder.path()).code, 0);
-  }
-  EXPECT_EQ(specs, 2U);
-  result(compare(kTuned));
-  EXPECT_EQ(plan("second").substr(0, 6), "0 of 4");
+  EXPECT_EQ(make("first"), 2);
+  EXPECT_NE(plan("second").find("tuning comes first"), std::string::npos);
+  EXPECT_EQ(make("second"), 1) << "the rate beyond the edge";
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "cmp"));
+  EXPECT_EQ(plan("third").substr(0, 6), "4 of 4");
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "cmp/tuning.json")) << "the choice is frozen";
+  EXPECT_EQ(make("third"), 4);
+  EXPECT_EQ(plan("fourth").substr(0, 6), "0 of 4");
+}
+
+// What could not be made must not decide what is chosen.
+TEST_F(CliTune, NothingIsChosenWhileARunIsMissing) {
+  ASSERT_EQ(isodrop(compare(kTuned + Words{"--plan", "specs"}), folder.path()).code, 0);
+  const auto id =
+      std::filesystem::directory_iterator(folder.path() / "specs")->path().stem().string();
+  const auto in_the_way = folder.path() / "runs" / id / "metrics.jsonl" / "x";
+  std::filesystem::create_directories(in_the_way);
+  const Words args = compare(kTuned);
+  const Result r = isodrop(args, folder.path());
+  EXPECT_EQ(r.code, 1) << describe(args, r);
+  EXPECT_NE(r.err.find("nothing is chosen while a run of the tuning is missing"), std::string::npos)
+      << r.err;
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "cmp/tuning.json"));
+  std::filesystem::remove_all(in_the_way.parent_path());
+  EXPECT_EQ(isodrop(args, folder.path()).code, 0) << "the same command goes on";
 }
 
 TEST_F(CliTune, SharesTrainEveryArmAndTellTheTrend) {
