@@ -124,7 +124,8 @@ std::string render_html(const Report& report) {
   page.missing = missing(report);
   page.facts = report_header(report);
   for (const CellReport& cell : report.cells)
-    page.sections.push_back({cell.title, cell_table(report, cell), cell_pictures(report, cell)});
+    page.sections.push_back({cell.title, cell_table(report, cell), cell_pictures(report, cell),
+                             cell_notes(report, cell)});
   if (std::vector<Picture> all = report_pictures(report); !all.empty())
     page.sections.push_back({"Across the tables", {}, std::move(all)});
   page.footnotes = report_footnotes(report);

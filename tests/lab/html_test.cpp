@@ -66,7 +66,7 @@ Report made_report() {
   r.cells[0].title = "seen once", r.cells[0].epochs = 1;
   r.cells[1].title = "seen 8 times", r.cells[1].epochs = 8;
   for (CellReport& cell : r.cells)
-    cell.judged = "val_loss", cell.margin = 0.01,
+    cell.margin = 0.01,
     cell.arms = {made_arm("none", {2.0, 2.5, 3.0}), made_arm("b", {1.5, 2.25, 2.75})};
   r.cells[0].arms[1].versus = made_verdict(Outcome::kHelps, -1.0 / 3, -0.5, -0.125, 0.0125);
   r.cells[1].arms[1] = made_arm("b", {2.25, 2.75, 3.75});
@@ -123,6 +123,7 @@ TEST(Html, TheTablesAreThoseOfTheText) {
   for (std::size_t c = 0; c < 2; ++c) {
     EXPECT_EQ(data["sections"][c]["title"], r.cells[c].title);
     EXPECT_EQ(data["sections"][c]["table"], nlohmann::json(cell_table(r, r.cells[c])));
+    EXPECT_EQ(data["sections"][c]["notes"], nlohmann::json(cell_notes(r, r.cells[c])));
   }
   const auto& row = data["sections"][0]["table"][2];
   EXPECT_EQ(row[0], "b");
@@ -134,6 +135,30 @@ TEST(Html, TheTablesAreThoseOfTheText) {
   EXPECT_EQ(data["footnotes"], nlohmann::json(report_footnotes(r)));
   EXPECT_EQ(data["csv"], render(r, "csv", false));
   EXPECT_EQ(data["missing"], nlohmann::json::array());
+}
+
+TEST(Html, TheTuningShowsWhatWasTriedInOrderAndTheChoice) {
+  Report r = made_report();
+  EXPECT_TRUE(picture_of(page_data(render_html(r)), 0, "tuning").is_null());
+  Tuned tuned;
+  tuned.trials = {{{{"dropout", "0.2"}}, 2, 0, 1.5},
+                  {{{"dropout", "0.4"}}, 2, 0, 1.75},
+                  {{{"dropout", "0.1"}}, 2, 1, {}},
+                  {{{"dropout", "0.05"}}, 2, 0, 1.25}};
+  tuned.chosen = 3;
+  r.cells[0].arms[1].tuned = tuned;
+  const auto picture = picture_of(page_data(render_html(r)), 0, "tuning");
+  std::vector<std::string> ticks;
+  for (const auto& tick : picture["at"]["ticks"]) ticks.push_back(tick[1]);
+  EXPECT_EQ(ticks, (std::vector<std::string>{"dropout=0.05", "dropout=0.1", "dropout=0.2",
+                                             "dropout=0.4"}));
+  ASSERT_EQ(picture["series"].size(), 2U);
+  EXPECT_EQ(picture["series"][0]["name"], "b, tried");
+  EXPECT_EQ(picture["series"][0]["marks"].size(), 2U) << "the one that was lost has no loss";
+  EXPECT_EQ(picture["series"][0]["marks"][1][1], 1.75);
+  EXPECT_EQ(picture["series"][1]["name"], "b, chosen");
+  EXPECT_EQ(picture["series"][1]["marks"][0][1], 1.25);
+  EXPECT_EQ(picture["series"][1]["marks"][0][0], 0);
 }
 
 TEST(Html, OneSentenceAnswers) {

@@ -104,17 +104,39 @@ class HtmlInChromium : public testing::Test {
 };
 
 TEST_F(HtmlInChromium, AComparison) {
-  const Words args = {
-      "compare", "--text",        "text.txt", "--preset",     "tiny",  "--n-embd",
-      "16",      "--batch",       "4",        "--block-size", "16",    "--budget",
-      "40steps", "--seeds",       "3",        "--epochs",     "1,4",   "--equivalent",
-      "--out",   "cmp",           "--arm",    "none",         "--arm", "a: dropout=0.1",
-      "--arm",   "b: dropout=0.3"};
+  const Words args = {"compare",
+                      "--text",
+                      "text.txt",
+                      "--preset",
+                      "tiny",
+                      "--n-embd",
+                      "16",
+                      "--batch",
+                      "4",
+                      "--block-size",
+                      "16",
+                      "--budget",
+                      "40steps",
+                      "--seeds",
+                      "3",
+                      "--epochs",
+                      "1,4",
+                      "--equivalent",
+                      "--out",
+                      "cmp",
+                      "--arm",
+                      "none",
+                      "--arm",
+                      "a: dropout=0.1",
+                      "--arm",
+                      "b: dropout=0.1|0.3",
+                      "--tuning-seeds",
+                      "1"};
   const Result result = isodrop(args, folder.path());
   ASSERT_EQ(result.code, 0) << describe(args, result);
   const Json data = page_data(folder.read("cmp/report.html"));
   for (std::size_t cell : {0, 1})
-    for (const char* id : {"forest", "slopes", "curves", "compute"})
+    for (const char* id : {"forest", "slopes", "tuning", "curves", "compute"})
       EXPECT_FALSE(picture_of(data, cell, id).is_null()) << id;
   expect_whole("cmp/report.html", "&light", "light");
   expect_whole("cmp/report.html", "&dark", "dark");

@@ -60,7 +60,8 @@ Json page_json(const Page& page) {
   for (const PageSection& s : page.sections) {
     Json pictures = Json::array();
     for (const Picture& p : s.pictures) pictures.push_back(picture_json(p));
-    sections.push_back({{"title", s.title}, {"table", s.table}, {"pictures", pictures}});
+    sections.push_back(
+        {{"title", s.title}, {"table", s.table}, {"notes", s.notes}, {"pictures", pictures}});
   }
   return {{"title", page.title}, {"answer", page.answer}, {"missing", page.missing},
           {"facts", page.facts}, {"sections", sections},  {"footnotes", page.footnotes},

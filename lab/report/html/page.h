@@ -64,7 +64,8 @@ struct PageSection {
   std::string title;
   /// The heading, then the rows, all of one length; the first column names the row. Empty: none.
   std::vector<std::vector<std::string>> table;
-  std::vector<Picture> pictures;
+  std::vector<Picture> pictures = {};
+  std::vector<std::string> notes = {};  // below the table
 };
 
 struct Page {

@@ -123,6 +123,7 @@ function build(page, root) {
   page.sections.forEach((section, i) => {
     if (section.title) add(root, 'h2', section.title);
     if (section.table.length > 0) addTable(root, section.table, section.title || page.title);
+    list(root, section.notes, 'notes');
     const pictures = add(root, 'div', null, {className: 'pictures'});
     for (const picture of section.pictures) addPicture(pictures, picture, `${picture.id}-${i + 1}`);
   });
