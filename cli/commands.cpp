@@ -34,6 +34,7 @@ int run(const CommandEntry& entry, int argc, const char* const* argv) {
   const Parsed args = parse(command, argc, argv);
   if (args.help) return show_help(command);
   engine::use_threads(args.settings.threads);
+  heed_product_tuning(command, args);
   return command.run(args);
 }
 

@@ -116,7 +116,6 @@ std::vector<lab::Level> shares_of(const Parsed& args) {
 }
 
 int compare(const Parsed& args) {
-  heed_tuning(args);
   lab::Study study;
   study.base = args.settings;
   std::vector<std::string> arms = args.all("arm");
@@ -192,7 +191,7 @@ Command compare_command() {
        {},
        "plan"},
       {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
-      tuning_flag(),
+      product_tuning_flag(),
       {"format",
        "FORMAT",
        "text",

@@ -19,6 +19,8 @@ namespace {
 using engine::Error;
 using engine::quote;
 
+constexpr std::string_view kProductTuning = "product-tuning";
+
 /// The flag of a setting: "n_layer" -> "n-layer".
 std::string flag_of(std::string_view setting) {
   std::string out(setting);
@@ -258,8 +260,8 @@ std::filesystem::path store_path(const Parsed& args) {
   return args.has("store") ? std::filesystem::path(args.text("store")) : lab::default_store();
 }
 
-Extra tuning_flag() {
-  return {"product-tuning",
+Extra product_tuning_flag() {
+  return {kProductTuning,
           "on|off",
           "",
           "take the fastest of the ways to a product that give the same bits, timed here and "
@@ -268,11 +270,13 @@ Extra tuning_flag() {
           {"on", "off"}};
 }
 
-void heed_tuning(const Parsed& args) {
-  if (args.has("product-tuning") &&
-      setenv("ISODROP_TUNING", args.text("product-tuning").c_str(), 1) != 0)
-    throw Error("--product-tuning " + args.text("product-tuning") +
-                ": the environment takes no more variables");
+void heed_product_tuning(const Command& command, const Parsed& args) {
+  const bool takes = std::any_of(command.extras.begin(), command.extras.end(),
+                                 [](const Extra& extra) { return extra.flag == kProductTuning; });
+  if (!takes || !args.has(kProductTuning)) return;
+  const std::string& word = args.text(kProductTuning);
+  if (setenv("ISODROP_TUNING", word.c_str(), 1) != 0)
+    throw Error("--product-tuning " + word + ": the environment takes no more variables");
 }
 
 }  // namespace cli

@@ -86,9 +86,10 @@ int show_help(const Command& command);
 Extra store_flag();
 std::filesystem::path store_path(const Parsed& args);
 
-/// --tuning, whether ways to a product are timed; and its word put into the environment, where
-/// plans and the processes that this one starts look for it.
-Extra tuning_flag();
-void heed_tuning(const Parsed& args);
+/// --product-tuning, whether ways to a product are timed; and its word put into the environment,
+/// where plans and the processes that this one starts look for it. Does nothing for a command
+/// without the flag.
+Extra product_tuning_flag();
+void heed_product_tuning(const Command& command, const Parsed& args);
 
 }  // namespace cli

@@ -22,7 +22,6 @@ lab::By parse_by(const std::string& text) {
 }
 
 int profile(const Parsed& args) {
-  heed_tuning(args);
   train::Settings settings = args.settings;
   settings.budget = "1000000steps";  // what a step costs does not hang on it
   std::vector<lab::Arm> arms = lab::parse_arms(args.all("arm"), settings);
@@ -88,7 +87,7 @@ Command profile_command() {
        false,
        {},
        "trace"},
-      tuning_flag(),
+      product_tuning_flag(),
       {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
       {"html", "FILE", "", "write a page with the roofline and a bar for every row"},
   };

@@ -41,7 +41,6 @@ void say(const lab::Json& json) {
 }
 
 int run(const Parsed& args) {
-  heed_tuning(args);
   engine::require(!args.argument.empty(),
                   "run what? Give a spec; 'isodrop compare … --plan DIR' writes them");
   lab::RunSpec spec = lab::spec_from_json(train::read_json(args.argument), args.argument);
@@ -103,7 +102,7 @@ Command run_command() {
       {"keep-weights", "", "", "keep the final weights beside the record"},
       {"other-builds", "", "", "take a record that another build of isodrop has made"},
       {"trial", "", "", "make nothing: train for as long as somebody listens, and say how fast"},
-      tuning_flag(),
+      product_tuning_flag(),
       {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
   };
   for (Extra& extra : c.extras)

@@ -54,7 +54,8 @@ std::string first_failed(const lab::StudyRuns& runs) {
 
 /// Makes the runs of the tuning until it is done. False where one could not be made, which must not
 /// decide a choice.
-bool tune(lab::Tuning& tuning, const StudyOptions& options, Workload& work, ProgressLine& line) {
+bool tune(lab::GridSearch& tuning, const StudyOptions& options, Workload& work,
+          ProgressLine& line) {
   while (!tuning.done()) {
     std::size_t next = 1;
     tuning.runs().check(options.jobs.value_or(1));
@@ -74,7 +75,7 @@ bool tune(lab::Tuning& tuning, const StudyOptions& options, Workload& work, Prog
 }
 
 /// Writes the choice down, and says it.
-std::vector<lab::Tuned> freeze(const lab::Tuning& tuning, const lab::StudyRuns& judged,
+std::vector<lab::Tuned> freeze(const lab::GridSearch& tuning, const lab::StudyRuns& judged,
                                const lab::StudyFolder& folder, ProgressLine& line) {
   const lab::Study& study = judged.study();
   folder.create();
@@ -237,7 +238,7 @@ int run_study(lab::Study study, const StudyOptions& options) {
   lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds, options.out);
   print_notes(study);
   const lab::StudyFolder folder(options.out, runs.identity());
-  std::optional<lab::Tuning> tuning;
+  std::optional<lab::GridSearch> tuning;
   if (lab::tunes(study)) {
     study.tuned = frozen(folder, runs);
     if (study.tuned.empty())

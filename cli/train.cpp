@@ -103,7 +103,6 @@ int train_one(const Parsed& args) {
 }
 
 int train(const Parsed& args) {
-  heed_tuning(args);
   return args.has("compare") ? with_and_without(args) : train_one(args);
 }
 
@@ -115,7 +114,7 @@ Command train_command() {
   c.summary = "Train one model, write its weights, print a summary.";
   c.extras = {
       {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
-      tuning_flag(),
+      product_tuning_flag(),
       {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
       {"compare", "", "",
        "train with and without the regularizers at the same budget and print the paired answer"},

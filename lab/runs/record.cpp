@@ -134,12 +134,13 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     r.values.emplace(name, value.get<double>());
   }
   need(!r.ok() || r.value("val_loss"), "'val_loss' is missing in a run that is ok");
-  const Json windows = j.value("windows", Json::object());
+  const Json windows = j.value("windows", Json(nullptr));
+  need(windows.is_object() && windows.size() == 2, "'windows' is not {val, test}");
   for (const auto& [key, into] : {std::pair{"val", &r.val_windows}, {"test", &r.test_windows}}) {
-    if (!windows.is_object() || !windows.contains(key)) continue;
-    const auto numbers =
-        windows[key].is_string() ? numbers_from(windows[key].get<std::string>()) : std::nullopt;
-    need(numbers.has_value(), "'windows.", key, "' is no text of numbers");
+    const Json text = windows.value(key, Json(nullptr));
+    const auto numbers = text.is_string() ? numbers_from(text.get<std::string>()) : std::nullopt;
+    // In the spelling that was written: any other was not.
+    need(numbers && numbers_text(*numbers) == text, "'windows.", key, "' is no text of numbers");
     *into = *numbers;
   }
   return r;

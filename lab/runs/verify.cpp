@@ -1,6 +1,5 @@
 #include "lab/runs/verify.h"
 
-#include <array>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -13,9 +12,8 @@ namespace lab {
 namespace fs = std::filesystem;
 namespace {
 
-/// What depends on the moment.
-constexpr std::array<std::string_view, 4> kTimes = {"seconds", "eval_seconds", "setup_seconds",
-                                                    "gflops"};
+/// Seconds, and what is per second: that depends on the moment.
+bool is_time(const Metric& m) { return m.unit == "s" || m.unit.ends_with("/s"); }
 
 std::string bytes_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -57,7 +55,8 @@ Verified verify_run(const Store& store, const std::string& id, const fs::path& s
   std::set<std::string> names;
   for (const auto& [name, value] : kept.values) names.insert(name);
   for (const auto& [name, value] : again.values) names.insert(name);
-  for (const std::string_view time : kTimes) names.erase(std::string(time));
+  for (const Metric& m : metrics())
+    if (is_time(m)) names.erase(std::string(m.name));
   for (const std::string& name : names)
     if (kept.value(name) != again.value(name))
       out.differences[name] = again.value(name).value_or(NAN) - kept.value(name).value_or(NAN);

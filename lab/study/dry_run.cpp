@@ -121,7 +121,7 @@ DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   return plan;
 }
 
-DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const Tuning* tuning) {
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning) {
   runs.check(0);
   DryRun plan;
   plan.study = true;

@@ -48,7 +48,7 @@ struct DryRun {
 DryRun dry_run(const train::Settings& settings, const train::Task& task);
 /// `tuning`: whose runs come first, their time taken from the arm's by the share of the budget;
 /// null: nothing is tuned, or it is already.
-DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const Tuning* tuning = nullptr);
+DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning = nullptr);
 
 /// Throws the error that the real run would end with where memory is short.
 void require_fits(const DryRun& plan);

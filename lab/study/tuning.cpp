@@ -210,12 +210,12 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
   return out;
 }
 
-Tuning::Tuning(const StudyRuns& judged)
+GridSearch::GridSearch(const StudyRuns& judged)
     : judged_(judged), tuning_(tuning_study(judged.study())), runs_(judged.anew(tuning_.study)) {
   settle();
 }
 
-void Tuning::settle() {
+void GridSearch::settle() {
   const Study& study = judged_.study();
   while (!done_ && runs_->missing().empty()) {
     tuned_.clear();

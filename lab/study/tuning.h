@@ -22,11 +22,11 @@ struct TuningStudy {
 TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more = {});
 
 /// The tuning of a study, as far as the records that are there allow.
-class Tuning {
+class GridSearch {
  public:
   /// REQUIRES: `judged` outlives this; something is tuned in its study, which has no choices yet.
   /// Throws engine::Error where settings of a choice do not go together.
-  explicit Tuning(const StudyRuns& judged);
+  explicit GridSearch(const StudyRuns& judged);
 
   bool done() const { return done_; }
   /// What was chosen for every arm and cell that has something to choose. REQUIRES: done().

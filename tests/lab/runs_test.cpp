@@ -1,6 +1,7 @@
 // A run as a value: its id, its spec, its record, the store.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "engine/rng.h"
@@ -119,8 +120,8 @@ TEST(RunSpec, IsNotTrusted) {
 TEST(RunRecord, ReadsBackWhatItWrote) {
   RunRecord r = record();
   r.seed = (std::uint64_t{1} << 53) + 1;
-  const RunRecord back = record_from_json(Json::parse(to_json(r).dump()), "r.json");
-  EXPECT_EQ(to_json(back), to_json(r));
+  const RunRecord back = record_from_json(Json::parse(to_full_json(r).dump()), "r.json");
+  EXPECT_EQ(to_full_json(back), to_full_json(r));
   EXPECT_EQ(back.seed, r.seed) << "two seeds must not become one";
   EXPECT_EQ(to_json(r)["seed"], "9007199254740993");
   EXPECT_TRUE(to_json(r)["excess"].is_null()) << "every metric is there, known or not";
@@ -128,7 +129,7 @@ TEST(RunRecord, ReadsBackWhatItWrote) {
 }
 
 TEST(RunRecord, IsNotTrusted) {
-  const Json good = to_json(record());
+  const Json good = to_full_json(record());
   const auto refused = [&](const auto& change, const char* why) {
     Json json = good;
     change(json);
@@ -149,8 +150,28 @@ TEST(RunRecord, IsNotTrusted) {
 }
 
 // Thousands of damaged files: an error, or a record that says the same as what it was read from.
+TEST(RunRecord, KeepsTheLossesOfWindowsExactly) {
+  RunRecord r = record();
+  r.val_windows = {1.5F, 0.1F, std::nextafter(2.0F, 3.0F), 3e-8F};
+  r.test_windows = {2.25F};
+  const RunRecord again = record_from_json(Json::parse(to_full_json(r).dump()), "r.json");
+  EXPECT_EQ(again.val_windows, r.val_windows);
+  EXPECT_EQ(again.test_windows, r.test_windows);
+  for (const char* bad : {"1.5 x", "1.5  2", "nan", "1.5,2", " 1", "1e99"}) {
+    Json json = to_full_json(r);
+    json["windows"]["val"] = bad;
+    EXPECT_ERROR(record_from_json(json, "r.json"), "'windows.val' is no text of numbers");
+  }
+  Json json = to_full_json(r);
+  json["windows"] = 7;
+  EXPECT_ERROR(record_from_json(json, "r.json"), "'windows' is not {val, test}");
+}
+
 TEST(RunRecord, NoDamageCrashesOrPassesUnseen) {
-  const std::string good = to_json(record()).dump();
+  RunRecord whole = record();
+  whole.val_windows = {1.5F, 0.1F, 3e-8F};
+  whole.test_windows = {2.25F};
+  const std::string good = to_full_json(whole).dump();
   engine::Sequence random(engine::stream_key(5, engine::Stream::kData), 0);
   int refused = 0;
   for (int i = 0; i < 4000; ++i) {
@@ -176,9 +197,9 @@ TEST(RunRecord, NoDamageCrashesOrPassesUnseen) {
     }
     try {
       const RunRecord r = record_from_json(json, "r.json");
-      const Json again = to_json(r);
+      const Json again = to_full_json(r);
       for (const char* key : {"id", "status", "val_loss"}) EXPECT_EQ(again[key], json[key]) << bad;
-      for (const char* key : {"build", "machine"})  // what nobody asks for is not kept
+      for (const char* key : {"build", "machine", "windows"})  // what nobody asks for is not kept
         for (const auto& [name, value] : again[key].items())
           EXPECT_EQ(value, json[key][name]) << bad;
     } catch (const engine::Error&) {

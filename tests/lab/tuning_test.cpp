@@ -38,7 +38,7 @@ class TuningTest : public testing::Test {
   /// the run diverged.
   std::vector<Tuned> tune(const Loss& loss) {
     const StudyRuns judged(study, store, true);
-    Tuning tuning(judged);
+    GridSearch tuning(judged);
     while (!tuning.done()) {
       for (const Point& p : tuning.runs().missing()) {
         const RunSpec& spec = tuning.runs().spec(tuning.runs().id(p));
@@ -57,7 +57,7 @@ class TuningTest : public testing::Test {
       }
       // As another command would see it: what was made in between is read from the store.
       std::vector<Tuned> next =
-          Tuning(judged).done() ? Tuning(judged).tuned() : std::vector<Tuned>{};
+          GridSearch(judged).done() ? GridSearch(judged).tuned() : std::vector<Tuned>{};
       if (!next.empty()) return next;
       return tune(loss);
     }
