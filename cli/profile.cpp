@@ -25,11 +25,13 @@ int profile(const Parsed& args) {
   train::Settings settings = args.settings;
   settings.budget = "1000000steps";  // what a step costs does not hang on it
   std::vector<lab::Arm> arms = lab::parse_arms(args.all("arm"), settings);
-  engine::require(arms.size() <= 2, "--arm ", args.all("arm").back(),
-                  ": a profile holds two arms side by side at most; leave out one");
+  if (arms.size() > 2)
+    throw engine::Error("--arm " + args.all("arm").back() +
+                        ": a profile holds two arms side by side at most; leave out one");
   for (const lab::Arm& arm : arms)
-    engine::require(arm.grid.empty(), "--arm ", engine::quote(arm.name),
-                    ": a profile tunes nothing; give one value of ", arm.grid[0].setting);
+    if (!arm.grid.empty())
+      throw engine::Error("--arm " + engine::quote(arm.name) +
+                          ": a profile tunes nothing; give one value of " + arm.grid[0].setting);
   if (arms.empty()) arms.push_back({settings.preset, {}, settings, {}});
   lab::ProfileOptions options;
   options.steps = args.integer("steps", 1, 5000);

@@ -49,6 +49,7 @@ TEST(ProfileCli, MistakesLeaveNothing) {
       {{"--trace", "t.json", "--trace-events", "0"}, "--trace-events '0'"},
       {{"--arm", "none", "--arm", "dropout=0.1", "--arm", "dropout=0.2"}, "two arms"},
       {{"--arm", "drop=0.1"}, "dropout"},
+      {{"--arm", "dropout=0.1|0.2"}, "a profile tunes nothing; give one value of dropout"},
       {{"--steps", "0"}, "--steps '0'"}};
   for (const auto& [more, says] : bad) {
     const Words args = Words{"profile"} + kTiny + more;
