@@ -34,7 +34,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
     return Made{Made::How::kWasThere, std::move(*record)};
   };
   if (auto made = there()) return *made;
-  store.add_spec(spec);
+  train::make_folder(store.folder(id));
   RunLock lock(store.folder(id));
   if (!lock.held()) {
     if (!options.wait) return {Made::How::kBusy, {}};
@@ -42,6 +42,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
     lock.wait();
   }
   if (auto made = there()) return *made;  // while we waited
+  store.add_spec(spec, lock);
   for (const char* file : {"metrics.jsonl", "model.safetensors", "record.json"})
     train::remove_temporaries(store.folder(id), file);
   std::error_code none;

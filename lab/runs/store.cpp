@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -15,6 +17,18 @@
 
 namespace lab {
 namespace fs = std::filesystem;
+
+namespace {
+/// Every worker has as many threads as it is given, which is no reason to write a spec anew.
+bool same_but_threads(const fs::path& file, Json spec) {
+  std::ifstream in(file, std::ios::binary);
+  Json there = Json::parse(in, nullptr, false);
+  for (Json* json : {&there, &spec})
+    if (json->is_object() && json->contains("settings") && (*json)["settings"].is_object())
+      (*json)["settings"].erase("threads");
+  return there == spec;
+}
+}  // namespace
 
 fs::path default_store() {
   const char* given = std::getenv("ISODROP_STORE");
@@ -41,10 +55,20 @@ std::optional<RunRecord> Store::find(const std::string& id) const {
 void Store::add_spec(const RunSpec& spec) const {
   const std::string id = run_id(spec);
   train::make_folder(folder(id));
-  const std::string text = to_json(spec).dump(2) + "\n";
-  std::ifstream in(spec_file(id), std::ios::binary);
-  if (!in || std::string(std::istreambuf_iterator<char>(in), {}) != text)
-    train::write_atomically(spec_file(id), text);
+  while (true) {
+    const RunLock lock(folder(id));
+    if (lock.held()) return add_spec(spec, lock);
+    // Whoever has the lock begins by writing it; gone without a word, it gives the lock back.
+    if (fs::exists(spec_file(id))) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void Store::add_spec(const RunSpec& spec, const RunLock&) const {
+  const std::string id = run_id(spec);
+  train::remove_temporaries(folder(id), "spec.json");
+  if (!same_but_threads(spec_file(id), to_json(spec)))
+    train::write_json(spec_file(id), to_json(spec));
 }
 
 void Store::save(const RunRecord& record) const {

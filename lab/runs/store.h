@@ -18,6 +18,8 @@ namespace lab {
 /// $ISODROP_STORE, or out/runs.
 std::filesystem::path default_store();
 
+class RunLock;
+
 class Store {
  public:
   /// Looks at nothing and writes nothing.
@@ -33,9 +35,11 @@ class Store {
   /// The record of a run that is done: this build's where there is one, else the last that was
   /// made. Throws engine::Error where it cannot be read, and where it is another run's.
   std::optional<RunRecord> find(const std::string& id) const;
-  /// Writes spec.json where it is not there as it should be (the text may lie elsewhere by now).
-  /// Throws engine::Error.
+  /// Writes spec.json where it is not there as it should be (the text may lie elsewhere by now),
+  /// unless another process holds the run's lock. Throws engine::Error.
   void add_spec(const RunSpec& spec) const;
+  /// The same for whoever holds it; what a writer left half done goes.
+  void add_spec(const RunSpec& spec, const RunLock& held) const;
   /// REQUIRES: the caller holds the run's lock. The record of another build is kept beside it,
   /// under that build's key, and is that build's again.
   void save(const RunRecord& record) const;

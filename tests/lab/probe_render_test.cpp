@@ -10,8 +10,6 @@
 
 namespace {
 
-using nlohmann::json;
-
 lab::Probe made_up() {
   lab::Probe p;
   p.masks = 8, p.batches = 3, p.rows = 4, p.time = 32, p.progress = 0.25;
@@ -99,8 +97,10 @@ TEST(ProbeRender, Csv) {
 }
 
 TEST(ProbeRender, Json) {
-  const auto estimate = [](double value, double se) { return json{{"value", value}, {"se", se}}; };
-  const json expected = {
+  const auto estimate = [](double value, double se) {
+    return nlohmann::json{{"value", value}, {"se", se}};
+  };
+  const nlohmann::json expected = {
       {"schema", "isodrop-probe-1"},
       {"model", "out/train"},
       {"regularizers", "dropout=0.1"},
@@ -145,29 +145,33 @@ TEST(ProbeRender, Json) {
          {"variance_ratio", nullptr},
          {"w1", nullptr},
          {"histogram",
-          {{"lo", 0}, {"hi", 0}, {"evaluation", json::array()}, {"training", json::array()}}}}}}};
-  EXPECT_EQ(json::parse(rendered("json")), expected) << rendered("json");
+          {{"lo", 0},
+           {"hi", 0},
+           {"evaluation", nlohmann::json::array()},
+           {"training", nlohmann::json::array()}}}}}}};
+  EXPECT_EQ(nlohmann::json::parse(rendered("json")), expected) << rendered("json");
 }
 
 TEST(ProbeRender, ThePageHasTheTableAndEveryFigure) {
-  const json page = tests::page_data(lab::render_html(kHead, made_up()));
+  const nlohmann::json page = tests::page_data(lab::render_html(kHead, made_up()));
   EXPECT_EQ(page["facts"][0], kHeading);
   EXPECT_EQ(page["facts"][1], kData);
   EXPECT_EQ(page["answer"],
             "Between training and evaluation the variance differs most at h.3.mlp: 1.1113 × in "
             "training.");
-  EXPECT_EQ(page["sections"][1]["table"], json(lab::probe_table(made_up())));
+  EXPECT_EQ(page["sections"][1]["table"], nlohmann::json(lab::probe_table(made_up())));
   EXPECT_EQ(page["csv"], rendered("csv"));
-  const json ratio = tests::picture_of(page, 0, "variance-ratio");
+  const nlohmann::json ratio = tests::picture_of(page, 0, "variance-ratio");
   EXPECT_EQ(ratio["rule"], 1);
-  EXPECT_EQ(ratio["at"]["ticks"], (json::array({{0.0, "h.3.mlp"}, {1.0, "→ h.0.attn.c_attn"}})));
+  EXPECT_EQ(ratio["at"]["ticks"],
+            (nlohmann::json::array({{0.0, "h.3.mlp"}, {1.0, "→ h.0.attn.c_attn"}})));
   ASSERT_EQ(ratio["series"].size(), 1U) << "unknown behind it";
-  const json& mark = ratio["series"][0]["marks"][0];
+  const nlohmann::json& mark = ratio["series"][0]["marks"][0];
   EXPECT_EQ(mark[1], 1.1113);
   EXPECT_NEAR(mark[2].get<double>(), 1.1111, 1e-12);
   EXPECT_NEAR(mark[3].get<double>(), 1.1115, 1e-12);
-  EXPECT_EQ(mark[4], (json{"± 0.0002", "dropout:0.1"}));
-  const json variance = tests::picture_of(page, 0, "variance");
+  EXPECT_EQ(mark[4], (nlohmann::json{"± 0.0002", "dropout:0.1"}));
+  const nlohmann::json variance = tests::picture_of(page, 0, "variance");
   EXPECT_EQ(variance["series"][0]["marks"][0][1], 2.25);
   EXPECT_EQ(variance["series"][1]["marks"][0][1], 2.5);
   EXPECT_EQ(variance["series"][1]["marks"][0][4][0], "h.3.mlp");

@@ -13,8 +13,6 @@
 namespace lab {
 namespace {
 
-using nlohmann::json;
-
 /// Two arms; the second has a row more, and its plain steps took 1 % to 128 % longer.
 struct MadeUp {
   Profile profile{tests::kRoof, 0.25, {tests::four_steps(), tests::four_steps()}};
@@ -53,7 +51,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 /// Equal, numbers to 12 digits.
-void expect_near(const json& a, const json& b, const std::string& path) {
+void expect_near(const nlohmann::json& a, const nlohmann::json& b, const std::string& path) {
   if (a.is_number() && b.is_number()) {
     EXPECT_NEAR(a.get<double>(), b.get<double>(), 1e-12 * std::abs(b.get<double>())) << path;
     return;
@@ -63,7 +61,7 @@ void expect_near(const json& a, const json& b, const std::string& path) {
     EXPECT_EQ(a, b) << path;
     return;
   }
-  const json flat = a.flatten(), expected = b.flatten();
+  const nlohmann::json flat = a.flatten(), expected = b.flatten();
   ASSERT_EQ(flat.size(), expected.size()) << path;
   for (const auto& [key, value] : expected.items()) {
     ASSERT_TRUE(flat.contains(key)) << path << key;
@@ -115,13 +113,15 @@ TEST(ProfileRender, TextOfWhatTheSecondArmTakesLonger) {
 
 TEST(ProfileRender, JsonOfEveryFigure) {
   const MadeUp m;
-  const auto part = [](double calls, double ms, double flops, double bytes, const json& gflops,
-                       const json& gbps, const json& intensity, const json& of_roof) {
-    return json{{"calls", calls},   {"ms", ms},     {"flops", flops},         {"bytes", bytes},
-                {"gflops", gflops}, {"gbps", gbps}, {"intensity", intensity}, {"of_roof", of_roof}};
+  const auto part = [](double calls, double ms, double flops, double bytes,
+                       const nlohmann::json& gflops, const nlohmann::json& gbps,
+                       const nlohmann::json& intensity, const nlohmann::json& of_roof) {
+    return nlohmann::json{{"calls", calls},         {"ms", ms},          {"flops", flops},
+                          {"bytes", bytes},         {"gflops", gflops},  {"gbps", gbps},
+                          {"intensity", intensity}, {"of_roof", of_roof}};
   };
-  const auto row = [](const char* name, json total, double lo, double hi, double share,
-                      const json& forward, const json& backward) {
+  const auto row = [](const char* name, nlohmann::json total, double lo, double hi, double share,
+                      const nlohmann::json& forward, const nlohmann::json& backward) {
     total["name"] = name;
     total["quartiles"] = {lo, hi};
     total["share"] = share;
@@ -129,8 +129,8 @@ TEST(ProfileRender, JsonOfEveryFigure) {
     total["backward"] = backward;
     return total;
   };
-  const json null;
-  const json expected = {
+  const nlohmann::json null;
+  const nlohmann::json expected = {
       {"schema", "isodrop-profile-1"},
       {"what", "nano, B 12, T 64"},
       {"steps", 4},
@@ -163,14 +163,14 @@ TEST(ProfileRender, JsonOfEveryFigure) {
             {"of_peak", 0.008}}}}}}},
       {"tax", null}};
   expect_near(to_json(kHead, m.profile, m.first()), expected, "");
-  const json tax = to_json(kHead, m.profile, m.tables)["tax"];
-  const json rows = {{"matmul", 12.5, 14, 1.5, 0.06},
-                     {"dropout", 0, 3, 3, 0.12},
-                     {"optimizer", 4, 4, 0, 0},
-                     {"data", 2, 2, 0, 0},
-                     {"untracked", 6.5, 6.5, 0, 0}};
-  json named = json::array();
-  for (const json& r : rows)
+  const nlohmann::json tax = to_json(kHead, m.profile, m.tables)["tax"];
+  const nlohmann::json rows = {{"matmul", 12.5, 14, 1.5, 0.06},
+                               {"dropout", 0, 3, 3, 0.12},
+                               {"optimizer", 4, 4, 0, 0},
+                               {"data", 2, 2, 0, 0},
+                               {"untracked", 6.5, 6.5, 0, 0}};
+  nlohmann::json named = nlohmann::json::array();
+  for (const nlohmann::json& r : rows)
     named.push_back({{"name", r[0]},
                      {"first_ms", r[1]},
                      {"second_ms", r[2]},
@@ -191,46 +191,46 @@ TEST(ProfileRender, TraceOfEverySlice) {
                      {1, 0.503, 0},
                      {TraceSlice::kOptimizer, 0.503, 0.004},
                      {TraceSlice::kStep, 0.5, 0.007}};
-  const json trace = json::parse(trace_json(p));
+  const nlohmann::json trace = nlohmann::json::parse(trace_json(p));
   EXPECT_EQ(trace["displayTimeUnit"], "ms");
   const auto slice = [](const char* name, const char* category, double ts, double dur) {
-    return json{{"ph", "X"},        {"pid", 1},     {"tid", 1},       {"ts", 1e6 * ts},
-                {"dur", 1e6 * dur}, {"name", name}, {"cat", category}};
+    return nlohmann::json{{"ph", "X"},        {"pid", 1},     {"tid", 1},       {"ts", 1e6 * ts},
+                          {"dur", 1e6 * dur}, {"name", name}, {"cat", category}};
   };
-  json forward = slice("h.0.mlp.c_fc", "forward", 0.501, 0.002);
+  nlohmann::json forward = slice("h.0.mlp.c_fc", "forward", 0.501, 0.002);
   forward["args"] = {{"op", "matmul"}, {"pass", "forward"}, {"gflops", 1.0}, {"gbps", 0.005}};
-  json backward = slice("h.0.mlp.c_fc", "backward", 0.503, 0);  // no time, no speed
+  nlohmann::json backward = slice("h.0.mlp.c_fc", "backward", 0.503, 0);  // no time, no speed
   backward["args"] = {{"op", "matmul"}, {"pass", "backward"}};
-  const json expected = {{{"ph", "M"},
-                          {"name", "process_name"},
-                          {"pid", 1},
-                          {"tid", 1},
-                          {"args", {{"name", "isodrop: caf\xc3\xa9 \xef\xbf\xbd"}}}},
-                         {{"ph", "M"},
-                          {"name", "thread_name"},
-                          {"pid", 1},
-                          {"tid", 1},
-                          {"args", {{"name", "training step"}}}},
-                         slice("data", "step", 0.5, 0.001),
-                         forward,
-                         backward,
-                         slice("optimizer", "step", 0.503, 0.004),
-                         slice("step", "step", 0.5, 0.007)};
+  const nlohmann::json expected = {{{"ph", "M"},
+                                    {"name", "process_name"},
+                                    {"pid", 1},
+                                    {"tid", 1},
+                                    {"args", {{"name", "isodrop: caf\xc3\xa9 \xef\xbf\xbd"}}}},
+                                   {{"ph", "M"},
+                                    {"name", "thread_name"},
+                                    {"pid", 1},
+                                    {"tid", 1},
+                                    {"args", {{"name", "training step"}}}},
+                                   slice("data", "step", 0.5, 0.001),
+                                   forward,
+                                   backward,
+                                   slice("optimizer", "step", 0.503, 0.004),
+                                   slice("step", "step", 0.5, 0.007)};
   EXPECT_EQ(trace["traceEvents"], expected) << trace["traceEvents"].dump(1);
 }
 
 TEST(ProfileRender, ThePageOfOneArmStacksItsPasses) {
   const MadeUp m;
-  const json page = tests::page_data(render_html(kHead, m.profile, m.first()));
+  const nlohmann::json page = tests::page_data(render_html(kHead, m.profile, m.first()));
   EXPECT_EQ(page["answer"],
             "A step of a takes 20.000 ms, 2 % of the FMA peak; most of it, 50 %, is matmul.");
-  const json& table = page["sections"][1]["table"];
-  EXPECT_EQ(table[1], (json{"matmul", "4", "5.000", "7.500", "12.500", "8.750 to 31.250", "50.0 %",
-                            "0.96", "0.0048", "200", "1 %"}));
-  EXPECT_EQ(table[3],
-            (json{"data", "2", "–", "–", "2.000", "1.000 to 1.500", "8.0 %", "–", "–", "–", "–"}));
-  const json bars = tests::picture_of(page, 0, "bars");
-  EXPECT_EQ(bars["at"]["ticks"][0], (json::array({0.0, "matmul"})));
+  const nlohmann::json& table = page["sections"][1]["table"];
+  EXPECT_EQ(table[1], (nlohmann::json{"matmul", "4", "5.000", "7.500", "12.500", "8.750 to 31.250",
+                                      "50.0 %", "0.96", "0.0048", "200", "1 %"}));
+  EXPECT_EQ(table[3], (nlohmann::json{"data", "2", "–", "–", "2.000", "1.000 to 1.500", "8.0 %",
+                                      "–", "–", "–", "–"}));
+  const nlohmann::json bars = tests::picture_of(page, 0, "bars");
+  EXPECT_EQ(bars["at"]["ticks"][0], (nlohmann::json::array({0.0, "matmul"})));
   ASSERT_EQ(bars["series"].size(), 3U);
   EXPECT_EQ(bars["series"][0]["marks"][0][1], 5);
   EXPECT_NEAR(bars["series"][1]["marks"][0][1].get<double>(), 7.5, 1e-12);
@@ -240,22 +240,22 @@ TEST(ProfileRender, ThePageOfOneArmStacksItsPasses) {
 
 TEST(ProfileRender, ThePageHasTheRooflineAndTwoArmsBesideEachOther) {
   const MadeUp m;
-  const json page = tests::page_data(render_html(kHead, m.profile, m.tables));
-  const json bars = tests::picture_of(page, 0, "bars");
+  const nlohmann::json page = tests::page_data(render_html(kHead, m.profile, m.tables));
+  const nlohmann::json bars = tests::picture_of(page, 0, "bars");
   ASSERT_EQ(bars["series"].size(), 2U);
   EXPECT_EQ(bars["series"][0]["marks"][0][1], 12.5);
   EXPECT_EQ(bars["series"][1]["marks"][0][1], 14);
   EXPECT_EQ(bars["at"]["ticks"].size(), 5U) << "a row of one arm alone, too";
-  const json roofline = tests::picture_of(page, 0, "roofline");
+  const nlohmann::json roofline = tests::picture_of(page, 0, "roofline");
   EXPECT_TRUE(roofline["at"]["log"].get<bool>());
-  const json& roof = roofline["series"][0]["marks"];
+  const nlohmann::json& roof = roofline["series"][0]["marks"];
   ASSERT_EQ(roof.size(), 3U);
   EXPECT_EQ(roof[1][0], 10) << "where both bind";
   EXPECT_EQ(roof[1][1], 100);
   EXPECT_NEAR(roof[0][1].get<double>(), 10 * roof[0][0].get<double>(), 1e-9);
   EXPECT_EQ(roof[2][1], 100);
   const ProfilePart& forward = m.tables[0].rows[0].forward;
-  const json& point = roofline["series"][1]["marks"][0];
+  const nlohmann::json& point = roofline["series"][1]["marks"][0];
   EXPECT_NEAR(point[0].get<double>(), *forward.intensity(), 1e-9);
   EXPECT_NEAR(point[1].get<double>(), *forward.gflops(), 1e-9);
   EXPECT_EQ(point[4][0], "matmul");

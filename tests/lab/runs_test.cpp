@@ -312,9 +312,34 @@ TEST(Store, ASpecIsWrittenAnewWhereItsTextHasMoved) {
   store.add_spec(s);
   const auto kept = train::read_json(store.spec_file(run_id(s)));
   EXPECT_EQ(kept["settings"]["text"], "/after.txt");
-  folder.write(run_id(s) + "/spec.json", "{broken");
+  for (const char* broken : {"{broken", "", "[1]", R"({"settings": 1})"}) {
+    folder.write(run_id(s) + "/spec.json", broken);
+    store.add_spec(s);
+    EXPECT_EQ(train::read_json(store.spec_file(run_id(s))), kept) << broken;
+  }
+  // Two commands with workers of other threads do not write in turns.
+  s.settings.threads = 3;
   store.add_spec(s);
   EXPECT_EQ(train::read_json(store.spec_file(run_id(s))), kept);
+}
+
+TEST(Store, ASpecIsLeftToWhoeverHoldsTheLockAndWhatAKilledWriterLeftGoes) {
+  const tests::TempFolder folder;
+  const Store store(folder.path());
+  const std::string id = run_id(spec()), left = id + "/spec.json.1-a.tmp";
+  store.add_spec(spec());
+  folder.write(left, "half");
+  folder.write(id + "/spec.json", "another's");
+  {
+    const RunLock theirs(store.folder(id));
+    ASSERT_TRUE(theirs.held());
+    store.add_spec(spec());
+    EXPECT_EQ(folder.read(id + "/spec.json"), "another's");
+    EXPECT_TRUE(fs::exists(folder.path() / left)) << "it may be writing it";
+  }
+  store.add_spec(spec());
+  EXPECT_EQ(train::read_json(store.spec_file(id)), to_json(spec()));
+  EXPECT_FALSE(fs::exists(folder.path() / left));
 }
 
 TEST(Store, EveryBuildFindsItsOwnRecord) {

@@ -12,7 +12,6 @@
 
 namespace {
 
-using nlohmann::json;
 using tests::error_of;
 using tests::expect_has;
 using train::Row;
@@ -193,9 +192,11 @@ TEST(Settings, JsonRoundTrip) {
                                     {"dropout", "0.1"}})
     train::set(s, name, value);
   const std::string text = train::to_json(s).dump();
-  EXPECT_EQ(train::from_json(json::parse(text), "config.json"), s);
-  EXPECT_EQ(train::from_json(json::parse(train::to_json(Settings{}).dump()), ""), Settings{});
-  EXPECT_EQ(train::from_json(json::object(), "c"), Settings{}) << "missing settings have defaults";
+  EXPECT_EQ(train::from_json(nlohmann::json::parse(text), "config.json"), s);
+  EXPECT_EQ(train::from_json(nlohmann::json::parse(train::to_json(Settings{}).dump()), ""),
+            Settings{});
+  EXPECT_EQ(train::from_json(nlohmann::json::object(), "c"), Settings{})
+      << "missing settings have defaults";
   EXPECT_EQ(train::to_json(s).size(), train::settings_table().size());
 }
 
@@ -209,10 +210,12 @@ TEST(Settings, SeedsAreWholeNumbersOf64Bits) {
     EXPECT_EQ(s.seed, seed);
     const auto written = train::to_json(s);
     EXPECT_EQ(written["seed"].is_string(), seed >= kExact) << seed;
-    EXPECT_EQ(train::from_json(json::parse(written.dump()), "c").seed, seed);
+    EXPECT_EQ(train::from_json(nlohmann::json::parse(written.dump()), "c").seed, seed);
     // A number is read as well, wherever it came from.
-    EXPECT_EQ(train::from_json(json::parse("{\"seed\": " + std::to_string(seed) + "}"), "c").seed,
-              seed);
+    EXPECT_EQ(
+        train::from_json(nlohmann::json::parse("{\"seed\": " + std::to_string(seed) + "}"), "c")
+            .seed,
+        seed);
   }
   expect_has(set_error("seed", "-1"), "'-1' is out of range; give a whole number in [0, 2^64)");
   expect_has(set_error("seed", "18446744073709551616"), "is out of range");
@@ -232,7 +235,7 @@ TEST(Settings, MicroStepsOfBatchnormAreNoted) {
 
 TEST(Settings, UntrustedJson) {
   const auto error = [](const std::string& text) {
-    return error_of([&] { train::from_json(json::parse(text), "config.json"); });
+    return error_of([&] { train::from_json(nlohmann::json::parse(text), "config.json"); });
   };
   expect_has(error("[1]"), "config.json: settings must be a JSON object, not array");
   expect_has(error(R"({"n_layers": 3})"), "unknown setting 'n_layers'; did you mean 'n_layer'?");
