@@ -4,6 +4,7 @@
 
 namespace cli {
 
+Command advise_command();
 Command compare_command();
 Command list_command();
 Command probe_command();
@@ -14,6 +15,8 @@ Command verify_command();
 
 std::span<const CommandEntry> commands() {
   static constexpr CommandEntry kCommands[] = {
+      {"advise", "find what does best on your data within a time, and say what to use",
+       advise_command},
       {"compare", "train regimes at the same budget on paired seeds and say which pays",
        compare_command},
       {"list", "show what there is to choose from: regularizers, schedules, settings, ...",

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 
 #include "cli/output_file.h"
@@ -43,15 +41,6 @@ std::vector<lab::Tuned> frozen(const lab::StudyFolder& folder, const lab::StudyR
                               (folder.path() / kChoices).string());
 }
 
-/// The first run that could not be made, with the reason; empty where there is none.
-std::string first_failed(const lab::StudyRuns& runs) {
-  for (const lab::Point& point : runs.points())
-    if (const lab::RunRecord* record = runs.record(point))
-      if (record->status == lab::Status::kFailed)
-        return fmt::format("{}: {}", runs.label(point), record->error);
-  return "";
-}
-
 /// Makes the runs of the tuning until it is done. False where one could not be made, which must not
 /// decide a choice.
 bool tune(lab::GridSearch& tuning, const StudyOptions& options, Workload& work,
@@ -61,7 +50,7 @@ bool tune(lab::GridSearch& tuning, const StudyOptions& options, Workload& work,
     tuning.runs().check(options.jobs.value_or(1));
     make_runs(tuning.runs(), options, "tuning", work, line,
               [&] { show_tuning(lab::make_report(tuning.runs(), {}, 1, "", false), line, next); });
-    if (const std::string failed = first_failed(tuning.runs()); !failed.empty()) {
+    if (const std::string failed = tuning.runs().first_failure(); !failed.empty()) {
       line.finish();
       fmt::print(stderr,
                  "isodrop: error: nothing is chosen while a run of the tuning is missing; the same "
@@ -108,7 +97,7 @@ int write_plan(const lab::StudyRuns& runs, const std::filesystem::path& folder,
 std::string why_none(const lab::StudyRuns& runs) {
   for (const lab::Point& point : runs.points())
     if (runs.record(point)->status != lab::Status::kFailed) return "";
-  return first_failed(runs);
+  return runs.first_failure();
 }
 
 /// Measured once, when no run is being made, and kept; empty where that cannot be.
@@ -126,14 +115,6 @@ lab::Speeds step_times(const lab::StudyRuns& runs, const lab::StudyFolder& folde
     line.note(fmt::format("step times could not be measured: {}", e.what()));
     return {};
   }
-}
-
-/// Ends this process as the signal would have, so that a shell's loop stops, too.
-[[noreturn]] void end_by(int signal) {
-  std::fflush(nullptr);
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-  std::_Exit(128 + signal);
 }
 
 void print_notes(const lab::Study& study) {
@@ -213,13 +194,13 @@ std::vector<Extra> study_flags(std::string_view only_with) {
       {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"}};
 }
 
-StudyOptions study_options(const Parsed& args) {
+StudyOptions study_options(const Parsed& args, bool plan) {
   StudyOptions options;
   options.format = args.text("format");
   options.dry = args.has("dry-run");
   options.store = store_path(args);
   options.out = args.text("out");
-  options.plan = args.text("plan");
+  if (plan) options.plan = args.text("plan");
   options.html = args.text("html");
   open_output(args, "html");  // refuses now what could not be written in the end
   options.other_builds = args.has("other-builds");
@@ -278,11 +259,7 @@ int run_study(lab::Study study, const StudyOptions& options) {
       });
     folder.create();  // where others have made the runs
   } catch (const lab::Interrupted& e) {
-    line.finish();
-    fmt::print(stderr, "isodrop: {}; {}\n", e.what(),
-               options.dry ? "nothing was written"
-                           : "what is done is kept, and the same command goes on from there");
-    end_by(e.signal);
+    end_interrupted(e, line, options.dry);
   }
   return report(runs, folder, options, line);
 }

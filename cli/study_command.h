@@ -26,8 +26,8 @@ struct StudyOptions {
 /// --dry-run.
 /// `only_with`: a flag without which they do nothing.
 std::vector<Extra> study_flags(std::string_view only_with = {});
-/// Throws engine::Error.
-StudyOptions study_options(const Parsed& args);
+/// `plan`: whether there is --plan. Throws engine::Error.
+StudyOptions study_options(const Parsed& args, bool plan = true);
 
 /// Makes the runs that are missing and prints the report, or with `dry` what they will take. Exit
 /// code: 1 where no run at all could be made.

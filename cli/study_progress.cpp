@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 
 #include "cli/show.h"
 #include "engine/error.h"
@@ -116,6 +119,18 @@ void show_tuning(lab::Report report, ProgressLine& line, std::size_t& next) {
       return arm.runs.empty() && arm.missing.empty();
     });
   show_table(report, line, next);
+}
+
+void end_interrupted(const lab::Interrupted& interrupted, ProgressLine& line,
+                     bool nothing_written) {
+  line.finish();
+  fmt::print(stderr, "isodrop: {}; {}\n", interrupted.what(),
+             nothing_written ? "nothing was written"
+                             : "what is done is kept, and the same command goes on from there");
+  std::fflush(nullptr);
+  std::signal(interrupted.signal, SIG_DFL);
+  std::raise(interrupted.signal);
+  std::_Exit(128 + interrupted.signal);
 }
 
 }  // namespace cli

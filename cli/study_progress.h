@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 #include "engine/stopwatch.h"
 #include "lab/report/report.h"
+#include "lab/runs/processes.h"
 #include "lab/study/jobs.h"
 
 namespace cli {
@@ -43,5 +44,10 @@ void show_live(const lab::Report& report, const std::filesystem::path& page, Pro
 
 /// Shows what the choices have come to so far, by their validation loss.
 void show_tuning(lab::Report report, ProgressLine& line, std::size_t& next);
+
+/// Says what becomes of what was made, and ends this process as the signal would have, so that a
+/// shell's loop stops, too.
+[[noreturn]] void end_interrupted(const lab::Interrupted& interrupted, ProgressLine& line,
+                                  bool nothing_written);
 
 }  // namespace cli

@@ -117,10 +117,10 @@ std::string answer(const Report& report) {
                      text);
 }
 
-std::string render_html(const Report& report) {
+std::string render_html(const Report& report, const std::string& headline) {
   Page page;
   page.title = fmt::format("comparison with {}", report.cells.front().arms.front().name);
-  page.answer = answer(report);
+  page.answer = headline.empty() ? answer(report) : headline;
   page.missing = missing(report);
   page.facts = report_header(report);
   for (const CellReport& cell : report.cells)

@@ -12,6 +12,7 @@ std::string answer(const Report& report);
 
 /// A file of HTML that needs nothing else: the answer, what is missing, the tables, the pictures of
 /// lab/report/pictures.h, and every run as CSV.
-std::string render_html(const Report& report);
+/// `headline`: a sentence in the answer's place.
+std::string render_html(const Report& report, const std::string& headline = "");
 
 }  // namespace lab

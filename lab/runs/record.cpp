@@ -137,10 +137,11 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
   const Json windows = j.value("windows", Json(nullptr));
   need(windows.is_object() && windows.size() == 2, "'windows' is not {val, test}");
   for (const auto& [key, into] : {std::pair{"val", &r.val_windows}, {"test", &r.test_windows}}) {
-    const Json text = windows.value(key, Json(nullptr));
-    const auto numbers = text.is_string() ? numbers_from(text.get<std::string>()) : std::nullopt;
+    const Json losses = windows.value(key, Json(nullptr));
+    const auto numbers =
+        losses.is_string() ? numbers_from(losses.get<std::string>()) : std::nullopt;
     // In the spelling that was written: any other was not.
-    need(numbers && numbers_text(*numbers) == text, "'windows.", key, "' is no text of numbers");
+    need(numbers && numbers_text(*numbers) == losses, "'windows.", key, "' is no text of numbers");
     *into = *numbers;
   }
   return r;

@@ -65,9 +65,8 @@ std::span<const Rival> rivals() { return kRivals; }
 std::vector<Level> arm_levels(std::span<const std::string> texts, const train::Settings& base) {
   std::vector<Arm> arms;
   for (const std::string& text : texts) {
-    const auto rival = std::find_if(std::begin(kRivals), std::end(kRivals), [&](const Rival& r) {
-      return r.name == engine::trim(text);
-    });
+    const auto rival = std::find_if(std::begin(kRivals), std::end(kRivals),
+                                    [&](const Rival& r) { return r.name == engine::trim(text); });
     arms.push_back(rival == std::end(kRivals) ? parse_arm(text, base)
                                               : named(rival->name, rival->arm(base), base));
   }

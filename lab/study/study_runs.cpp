@@ -90,6 +90,14 @@ std::vector<Point> StudyRuns::missing() const {
   return missing;
 }
 
+std::string StudyRuns::first_failure() const {
+  for (const Point& point : points_)
+    if (const RunRecord* found = record(point);
+        found != nullptr && found->status == Status::kFailed)
+      return fmt::format("{}: {}", label(point), found->error);
+  return "";
+}
+
 void StudyRuns::check(std::int64_t at_once) const {
   for (std::size_t cell = 0; cell < study_.cells.size(); ++cell)
     for (std::size_t arm = 0; arm < study_.arms.size(); ++arm)

@@ -44,6 +44,8 @@ class StudyRuns {
   std::size_t count() const { return specs_.size(); }
   /// Those without a record that may be used, each once, by the first point that has it.
   std::vector<Point> missing() const;
+  /// The first run that could not be made, with the reason; empty where there is none.
+  std::string first_failure() const;
   /// Records that are there, but made by another build and so not used.
   std::size_t outdated() const { return outdated_; }
   std::string label(const Point& point) const { return lab::label(study_, point); }

@@ -168,6 +168,10 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
 
 }  // namespace
 
+std::vector<Assignments> choices_of(const Level& arm) {
+  return arm.grid.empty() ? std::vector<Assignments>{} : all_choices(arm.grid);
+}
+
 TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
   for (const Alternatives& common : study.tune)
     engine::require(std::any_of(study.arms.begin(), study.arms.end(),

@@ -21,6 +21,9 @@ struct TuningStudy {
 /// divides. Throws engine::Error where every arm sets what is tuned in all of them.
 TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more = {});
 
+/// Every combination of the values of an arm's own grid; none where it has no grid.
+std::vector<Assignments> choices_of(const Level& arm);
+
 /// The tuning of a study, as far as the records that are there allow.
 class GridSearch {
  public:

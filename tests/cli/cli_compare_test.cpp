@@ -40,12 +40,6 @@ class CliCompare : public testing::Test {
   const Words kThree = {"--arm", "none", "--arm", "dropout=0.1", "--arm", "dropout=0.2"};
 };
 
-std::set<std::string> keys(const Json& object) {
-  std::set<std::string> out;
-  for (const auto& [key, value] : object.items()) out.insert(key);
-  return out;
-}
-
 TEST_F(CliCompare, TheDocumentHasTheSchema) {
   const Json j =
       json(kCompare + Words{"--seeds", "3", "--epochs", "1,4", "--arm", "none", "--arm",

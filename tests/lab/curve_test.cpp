@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/error.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 
@@ -35,7 +36,7 @@ TEST(Curve, ABrokenLineIsNamed) {
                              R"({"step":1,"flops":1e999,"train_loss":1,"val_loss":1})",
                              R"({"step":1,"flops":2,"train_loss":1,"val_loss":"nan"})"}) {
     const auto file =
-        folder.write("metrics.jsonl", std::string(kLine) + "\n" + broken + "\n" + kLine + "\n");
+        folder.write("metrics.jsonl", engine::concat(kLine, '\n', broken, '\n', kLine, '\n'));
     EXPECT_ERROR(read_curve(file), "metrics.jsonl, line 2");
     EXPECT_ERROR(read_curve(file), "to make the run again");
   }

@@ -53,7 +53,7 @@ std::vector<std::uint32_t> group(const std::string& site, std::uint32_t step, st
 /// The first turn of all (step, site, half of the batch) of nano.
 template <int kRounds>
 std::vector<std::uint32_t> first_round() {
-  constexpr std::uint64_t kT = 64, kC = 128, kHeads = 4, kHalf = 6;  // B 12
+  constexpr std::uint64_t kTime = 64, kWidth = 128, kHeads = 4, kHalf = 6;  // B 12
   std::vector<std::uint32_t> out;
   const auto add = [&](const std::string& site, std::uint32_t step, std::uint64_t middle) {
     for (const std::uint64_t first : {std::uint64_t{0}, middle}) {
@@ -62,12 +62,12 @@ std::vector<std::uint32_t> first_round() {
     }
   };
   for (std::uint32_t step = 0; step < 2; ++step) {
-    add("emb", step, kHalf * kT * kC);
+    add("emb", step, kHalf * kTime * kWidth);
     for (int layer = 0; layer < 4; ++layer) {
       const std::string h = "h." + std::to_string(layer) + ".";
-      add(h + "attn_weights", step, ops::attention_mask_element(kHalf * kHeads, kT, 0, 0));
-      add(h + "attn", step, kHalf * kT * kC);
-      add(h + "mlp", step, kHalf * kT * kC);
+      add(h + "attn_weights", step, ops::attention_mask_element(kHalf * kHeads, kTime, 0, 0));
+      add(h + "attn", step, kHalf * kTime * kWidth);
+      add(h + "mlp", step, kHalf * kTime * kWidth);
     }
   }
   return out;

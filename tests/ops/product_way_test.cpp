@@ -50,7 +50,9 @@ TEST(ProductWay, ThePartitionHasTheSameBitsForAnyNumberOfThreads) {
 // So that a machine of many cores may take them where whole products have other bits.
 TEST(ProductWay, WeightGradientsHaveTheSameBitsInMoreBlocks) {
   for (const MatmulSpec& s : shapes())
-    if (s.a_col != 1) EXPECT_TRUE(ops::has_partition_bits(s, Way::kFine)) << text(s);
+    if (s.a_col != 1) {
+      EXPECT_TRUE(ops::has_partition_bits(s, Way::kFine)) << text(s);
+    }
 }
 
 TEST(ProductWay, MoreBlocksAreForMoreThreadsThanThePartitionHasBlocks) {

@@ -1,0 +1,184 @@
+#include "lab/report/advice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lab/report/table.h"
+
+namespace lab {
+namespace {
+
+constexpr std::size_t kShown = 8;  // of what was tried
+
+/// "−0.1234 [−0.1500, −0.0968]"
+std::string difference(const Verdict& v) {
+  std::string text = fmt::format("{:+.4f}", v.diff.value_or(0));
+  if (v.ci) text += fmt::format(" [{:+.4f}, {:+.4f}]", v.ci->lo, v.ci->hi);
+  return text;
+}
+
+std::string how_sure(const Verdict& v) {
+  return v.p_holm ? fmt::format(", p {:.2g}", *v.p_holm) : "";
+}
+
+bool told(const Verdict& v) { return v.verdict == Outcome::kHelps || v.verdict == Outcome::kHurts; }
+
+std::string direct_text(const Report& direct) {
+  const ArmReport &other = direct.cells.front().arms[0], &mine = direct.cells.front().arms[1];
+  if (!mine.versus) return "";
+  const Verdict& v = *mine.versus;
+  const char* said = v.verdict == Outcome::kHelps   ? "better"
+                     : v.verdict == Outcome::kHurts ? "worse, though it did better in tuning"
+                                                    : "too close to call";
+  return fmt::format(" Against {} it is {} [{:.6g} %]: {}.", other.name, difference(v),
+                     100 * ci_level(direct.rules), said);
+}
+
+Json direct_json(const Report& direct) {
+  const Json arm = to_json(direct)["cells"][0]["arms"][1];
+  Json json = arm["vs_baseline"];
+  if (json.is_object()) json["against"] = direct.cells.front().arms.front().name;
+  return json;
+}
+
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+Lines tried_table(const Halving& halving) {
+  Lines lines = {{"regime", "against none", "val loss", "seeds", ""}};
+  for (const Standing& s : halving.standings()) {
+    if (lines.size() > kShown) break;
+    lines.push_back({halving.all()[s.regime].name,
+                     s.against_none ? fmt::format("{:+.4f}", *s.against_none) : "–",
+                     s.val_loss ? fmt::format("{:.4f}", *s.val_loss) : "lost",
+                     std::to_string(s.seeds), ""});
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<Level> judged_arms(const Halving& halving) {
+  const std::vector<Regime>& all = halving.all();
+  std::vector<Level> arms = {{all[0].name, all[0].set}};
+  bool with = false, without = false;
+  for (const Standing& s : halving.standings()) {
+    const Regime& regime = all[s.regime];
+    bool& kind = regime.drops ? with : without;
+    if (s.regime == 0 || kind || !s.val_loss) continue;
+    kind = true;
+    arms.push_back({regime.name, regime.set});
+  }
+  return arms;
+}
+
+const ArmReport& advised(const Report& report) {
+  const std::vector<ArmReport>& arms = report.cells.front().arms;
+  const auto helps = std::find_if(arms.begin(), arms.end(), [](const ArmReport& arm) {
+    return arm.versus && arm.versus->verdict == Outcome::kHelps;
+  });
+  return helps == arms.end() ? arms.front() : *helps;
+}
+
+Advice make_advice(const Report& report, const Report* direct) {
+  Advice advice;
+  const ArmReport& best = advised(report);
+  advice.name = best.name;
+  advice.set = best.set;
+  advice.plain = !best.versus;
+  const std::string split = report.judged == "test_loss" ? "test" : "validation";
+  const std::string level =
+      fmt::format("{:.6g} %", 100 * ci_level(report.rules, family_of(report)));
+  if (advice.plain)
+    advice.sentence = fmt::format(
+        "Use no regularizer: at {} nothing that was tried is shown to do better.", report.budget);
+  else
+    advice.sentence = fmt::format(
+        "Use {}: at {} its {} loss is {:.4f} nats a token below that of no regularizer, {} ({} "
+        "interval, {} fresh seeds{}).",
+        best.name, report.budget, split, -best.versus->diff.value_or(0), difference(*best.versus),
+        level, best.versus->n, how_sure(*best.versus));
+  if (direct != nullptr) advice.sentence += direct_text(*direct);
+  for (const ArmReport& arm : report.cells.front().arms) {
+    if (!arm.versus) continue;
+    if (!told(*arm.versus)) advice.too_close.push_back(arm.name);
+    if (&arm != &best)
+      advice.sentence +=
+          fmt::format(" {} against no regularizer: {}{}, {}.", arm.name, difference(*arm.versus),
+                      advice.plain ? " (" + level + how_sure(*arm.versus) + ")" : "",
+                      to_string(arm.versus->verdict));
+  }
+  return advice;
+}
+
+Json to_json(const Advice& advice, const Report& report, const Report* direct,
+             const Halving& halving, const std::string& command) {
+  const Json judged = to_json(report);
+  Json versus = nullptr;
+  for (const Json& arm : judged["cells"][0]["arms"])
+    if (arm["name"] == advice.name) versus = arm["vs_baseline"];
+  const auto of = [&](const char* key) { return versus.is_object() ? versus[key] : Json(nullptr); };
+  Json tried = Json::array();
+  for (const Standing& s : halving.standings()) {
+    const Regime& regime = halving.all()[s.regime];
+    tried.push_back({{"name", regime.name},
+                     {"assignments", to_json(regime.set)},
+                     {"seeds", s.seeds},
+                     {"val_loss", train::or_null(s.val_loss)},
+                     {"against_none", train::or_null(s.against_none)}});
+  }
+  return {{"advice",
+           {{"name", advice.name},
+            {"assignments", to_json(advice.set)},
+            {"budget", report.budget},
+            {"diff", of("diff")},
+            {"ci", of("ci")},
+            {"p_holm", of("p_holm")},
+            {"direct", direct != nullptr ? direct_json(*direct) : Json(nullptr)},
+            {"too_close", advice.too_close},
+            {"sentence", advice.sentence},
+            {"command", command}}},
+          {"tried", tried},
+          {"report", judged}};
+}
+
+std::string render_text(const Advice& advice, const Report& report, const Halving& halving,
+                        const std::string& command, bool color, std::size_t width) {
+  const std::size_t count = halving.all().size();
+  std::string out = advice.sentence + "\n\n  " + command + "\n\n";
+  out += fmt::format(
+      "{} regimes tried at this budget on tuning seeds from {} on, the best third going on with "
+      "twice the seeds{}:\n",
+      count, halving.runs().study().base.seed,
+      count > kShown ? fmt::format("; the best {}", kShown) : "");
+  out += text_table(tried_table(halving), nullptr) + "\nJudged on fresh seeds:\n";
+  return out + render(report, "text", color, width);
+}
+
+std::string train_command_text(const train::Settings& settings) {
+  const train::Settings base =
+      train::resolve({}, std::vector<train::Assignment>{{"preset", settings.preset, ""}});
+  std::string text = "isodrop train --preset " + settings.preset;
+  for (const train::Row& row : train::settings_table()) {
+    if (row.name == "preset") continue;
+    const std::string value = train::value_text(settings, row);
+    if (value == train::value_text(base, row)) continue;
+    std::string flag(row.name);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    text += " --" + flag;
+    if (std::holds_alternative<train::Switch>(row.domain))
+      text += value == "true" ? "" : "=false";
+    else
+      text += " " + quoted(value);
+  }
+  return text;
+}
+
+}  // namespace lab

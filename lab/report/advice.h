@@ -1,0 +1,44 @@
+// What to do, in a sentence, from a judged comparison of `none` with the regimes that did best.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/report/report.h"
+#include "lab/study/halving.h"
+
+namespace lab {
+
+/// The regimes that are judged: `none`, then the best with dropout and the best without it, the
+/// better by validation first. REQUIRES: halving.done().
+std::vector<Level> judged_arms(const Halving& halving);
+
+struct Advice {
+  std::string name;                    // of the regime
+  Assignments set;                     // that it is, on top of the settings that were given
+  bool plain = true;                   // no regularizer: nothing is shown to do better
+  std::string sentence;                // the whole answer
+  std::vector<std::string> too_close;  // regimes of which no difference was told
+};
+
+/// The first judged arm that helps, in the order of validation; `none` where none of them does.
+/// REQUIRES: report.final; its first arm is `none`.
+const ArmReport& advised(const Report& report);
+
+/// `direct`: the advised arm against the other one, as a comparison of its own; null where there is
+/// no other.
+Advice make_advice(const Report& report, const Report* direct);
+
+/// {advice: {name, assignments, diff, ci, p_holm, direct, too_close, sentence, command}, tried,
+/// report}
+Json to_json(const Advice& advice, const Report& report, const Report* direct,
+             const Halving& halving, const std::string& command);
+/// The sentence, the command, what was tried, the judged table.
+std::string render_text(const Advice& advice, const Report& report, const Halving& halving,
+                        const std::string& command, bool color, std::size_t width);
+
+/// "isodrop train …" with what is not as the preset has it; words that a shell would read are
+/// quoted.
+std::string train_command_text(const train::Settings& settings);
+
+}  // namespace lab

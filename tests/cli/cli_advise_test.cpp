@@ -1,0 +1,108 @@
+// `isodrop advise` by the real binary.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
+
+namespace {
+
+using namespace tests;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+class CliAdvise : public testing::Test {
+ protected:
+  void SetUp() override { folder.write("text.txt", small_text(3000)); }
+  static Words advise(const Words& more) {
+    return Words{"advise",       "--text", "text.txt", "--preset", "tiny", "--n-embd", "8",
+                 "--block-size", "8",      "--batch",  "4",        "--lr", "0.01"} +
+           more;
+  }
+  std::string error(const Words& more) const {
+    const Words args = advise(more);
+    return only_error(args, isodrop(args, folder.path()));
+  }
+  std::size_t runs_in(const std::string& store) const {
+    std::size_t count = 0;
+    std::error_code none_yet;
+    for (const auto& entry : fs::directory_iterator(folder.path() / store, none_yet))
+      count += fs::exists(entry.path() / "record.json") ? 1 : 0;
+    return count;
+  }
+  const TempFolder folder;
+};
+
+TEST_F(CliAdvise, AnswersAndGoesOnWhereItWasKilled) {
+  const Words more = {"--budget", "16steps", "--seeds", "2", "--jobs", "2", "--threads", "2"};
+  const Words calm = advise(more + Words{"--out", "calm", "--store", "calm-runs"});
+  const Result r = isodrop(calm, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(calm, r);
+  EXPECT_NE(r.out.find("Use no regularizer: at 16steps nothing that was tried"), r.out.npos)
+      << "two seeds tell nothing\n"
+      << r.out;
+  EXPECT_NE(r.out.find("isodrop train --preset tiny --n-embd 8 --block-size 8 --batch 4 --lr 0.01 "
+                       "--text text.txt --budget 16steps --threads 2\n"),
+            r.out.npos)
+      << r.out;
+  EXPECT_NE(r.out.find("cannot be told yet"), r.out.npos) << r.out;
+  EXPECT_TRUE(fs::exists(folder.path() / "calm/report.html"));
+  const std::size_t made = runs_in("calm-runs");
+
+  const Words args = advise(more + Words{"--out", "killed", "--store", "runs"});
+  {
+    Process killed(args, folder.path());
+    while (runs_in("runs") < made / 2) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    killed.kill();
+    killed.wait();
+  }
+  const Words json = args + Words{"--format", "json"};
+  const Result on = isodrop(json, folder.path());
+  ASSERT_EQ(on.code, 0) << describe(json, on);
+  EXPECT_EQ(runs_in("runs"), made) << "none is made twice";
+  const Json answer = json_of(json, on);
+  const Json undisturbed = Json::parse(folder.read("calm/advice.json"));
+  EXPECT_EQ(answer["advice"], undisturbed["advice"]);
+  EXPECT_EQ(answer["tried"], undisturbed["tried"]);
+  EXPECT_EQ(answer["advice"]["too_close"].size(), 2U);
+  EXPECT_EQ(answer["report"]["cells"][0]["arms"].size(), 3U);
+
+  // The number of seeds was written down.
+  std::string seeds = folder.read("killed/seeds.json");
+  seeds.replace(seeds.find("\"what\": 2"), 9, "\"what\": 3");
+  folder.write("killed/seeds.json", seeds);
+  const Words again = advise({"--budget", "16steps", "--out", "killed", "--store", "runs"});
+  EXPECT_NE(only_error(again, isodrop(again, folder.path())).find("edited by hand"),
+            std::string::npos);
+}
+
+TEST_F(CliAdvise, SaysWhatItWouldTake) {
+  const Words args = advise({"--time", "2h", "--dry-run", "--format", "json"});
+  const Result r = isodrop(args, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  const Json plan = json_of(args, r);
+  EXPECT_GT(plan["regimes"], 20);
+  EXPECT_EQ(plan["seeds"], 12);
+  EXPECT_LE(plan["seconds_at_most"], 2 * 7200.0) << "in a moment's measurement twice as slow";
+  EXPECT_TRUE(plan["budget"].get<std::string>().ends_with("steps"));
+  EXPECT_FALSE(fs::exists(folder.path() / "out"));
+}
+
+TEST_F(CliAdvise, RefusesWhatIsNotOneQuestion) {
+  EXPECT_NE(error({}).find("advise on what? Give --time T"), std::string::npos);
+  EXPECT_NE(error({"--time", "1min", "--budget", "9steps"}).find("--time with --budget"),
+            std::string::npos);
+  EXPECT_NE(error({"--time", "soon"}).find("--time 'soon': give a time"), std::string::npos);
+  EXPECT_NE(error({"--time", "0.5s"}).find("--time 0.5 s: too little"), std::string::npos);
+  EXPECT_NE(error({"--budget", "5s"}).find("give it in flops, tokens or steps"), std::string::npos);
+  EXPECT_NE(error({"--budget", "100steps", "--budget-share", "0.5"}).find("--budget-share"),
+            std::string::npos);
+  EXPECT_NE(error({"--budget", "9steps", "--plan", "x"}).find("--plan"), std::string::npos);
+  EXPECT_NE(error({"--budget", "4steps"}).find("less than one step"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder.path() / "out"));
+}
+
+}  // namespace
