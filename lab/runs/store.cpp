@@ -19,6 +19,8 @@ namespace lab {
 namespace fs = std::filesystem;
 
 namespace {
+constexpr int kPatience = 200;  // milliseconds that a process has from its lock to its spec
+
 /// Every worker has as many threads as it is given, which is no reason to write a spec anew.
 bool same_but_threads(const fs::path& file, Json spec) {
   std::ifstream in(file, std::ios::binary);
@@ -55,13 +57,14 @@ std::optional<RunRecord> Store::find(const std::string& id) const {
 void Store::add_spec(const RunSpec& spec) const {
   const std::string id = run_id(spec);
   train::make_folder(folder(id));
-  while (true) {
+  for (int patience = kPatience; patience > 0; --patience) {
     const RunLock lock(folder(id));
     if (lock.held()) return add_spec(spec, lock);
-    // Whoever has the lock begins by writing it; gone without a word, it gives the lock back.
     if (fs::exists(spec_file(id))) return;
+    // Whoever has the lock is about to write it.
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  train::write_json(spec_file(id), to_json(spec));  // or has stopped: the others' work goes on
 }
 
 void Store::add_spec(const RunSpec& spec, const RunLock&) const {

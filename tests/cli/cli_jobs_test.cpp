@@ -48,16 +48,16 @@ TEST_F(CliJobs, WhereNoRunCanBeMadeItSaysWhyAndFails) {
   const Json whole = losses(result(args));
   for (const auto& [id, record] : records(folder.path() / "runs")) {
     fs::remove(folder.path() / "runs" / id / "record.json");
-    fs::remove(folder.path() / "runs" / id / "lock");
-    fs::create_directory(folder.path() / "runs" / id / "lock");  // in the way
+    fs::remove(folder.path() / "runs" / id / "metrics.jsonl");
+    fs::create_directories(folder.path() / "runs" / id / "metrics.jsonl/in the way");
   }
   const Result r = isodrop(args, folder.path());
   EXPECT_EQ(r.code, 1) << describe(args, r);
   EXPECT_EQ(r.out, "");
   EXPECT_NE(r.err.find("not one run of this comparison could be made"), std::string::npos) << r.err;
-  EXPECT_NE(r.err.find("none · seed 1: cannot write runs/"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("none · seed 1: cannot replace runs/"), std::string::npos) << r.err;
   for (const auto& entry : fs::directory_iterator(folder.path() / "runs"))
-    fs::remove(entry.path() / "lock");
+    fs::remove_all(entry.path() / "metrics.jsonl");
   EXPECT_EQ(losses(result(args)), whole);
 }
 
