@@ -28,6 +28,7 @@ struct Settings {
   // regularizers
   double dropout = 0;
   std::string reg = "none";
+  std::int64_t mask_stream = 0;  // of the seed's streams of masks; the rest of the seed stays
   // optimizer
   std::int64_t batch = 12, grad_accum = 1;  // the whole batch, and the micro-steps that share it
   double lr = 1e-3;

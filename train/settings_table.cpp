@@ -65,6 +65,8 @@ const std::vector<Row>& rows() {
        "regularizers, as in dropout:0.1@attn/mlp+drop_path:0.1 or dropout:0.1~early:0.2; 'isodrop "
        "list regularizers' shows them",
        "", "none"},
+      {"mask_stream", &S::mask_stream, Integers{0, kMax}, kRegularizers,
+       "other masks with the same data and initial weights; 0 is the seed's own"},
 
       {"batch", &S::batch, Integers{1, 1 << 24}, kOptimizer, "sequences per step (B)"},
       {"grad_accum", &S::grad_accum, Integers{1, 1 << 24}, kOptimizer,

@@ -56,6 +56,13 @@ void Trainer::observed(StepObserver::Phase phase, const F& work) {
   observer_->phase(phase, start.seconds());
 }
 
+namespace {
+/// The seed itself for stream 0; steps of the golden ratio of 2^64 keep the others far from it.
+std::uint64_t mask_seed(const Settings& s) {
+  return s.seed + 0x9E3779B97F4A7C15U * static_cast<std::uint64_t>(s.mask_stream);
+}
+}  // namespace
+
 double Trainer::gradients(std::uint64_t index, double progress) {
   const Settings& s = planned_.settings;
   BoundPlan& training = *planned_.training;
@@ -63,7 +70,7 @@ double Trainer::gradients(std::uint64_t index, double progress) {
   double loss = 0;
   state_.progress = progress;
   for (std::int64_t micro = 0; micro < s.grad_accum; ++micro) {
-    const engine::Step step{s.seed, index, static_cast<std::uint64_t>(micro * rows * passes),
+    const engine::Step step{mask_seed(s), index, static_cast<std::uint64_t>(micro * rows * passes),
                             progress};
     observed(StepObserver::Phase::kData, [&] {
       planned_.feed->fill(index, micro * rows, rows, training.inputs());

@@ -111,6 +111,9 @@ std::vector<std::string> report_footnotes(const Report& r) {
     lines.emplace_back(
         "A budget of time depends on the machine's speed at the moment: runs do not repeat bit by "
         "bit.");
+  if (!r.study.empty())
+    lines.push_back("Study " + r.study.substr(0, 12) +
+                    " (hash of study.json, written before the first run)");
   lines.push_back("Runs: " + r.store);
   return lines;
 }

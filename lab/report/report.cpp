@@ -165,6 +165,7 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
   report.seeds = study.seeds;
   report.folder = folder;
   report.store = runs.store().root().string();
+  report.study = fingerprint(runs.identity());
   report.base = study.base;
   std::vector<PairedCell> table;
   for (std::size_t cell = 0; cell < study.cells.size(); ++cell) {

@@ -85,6 +85,7 @@ struct Report {
   std::int64_t tuning_seeds = 0;     // at least; 0: nothing was tuned
   std::int64_t seeds = 0;
   std::string folder, store;
+  std::string study;  // hash of study.json, which is written before the first run
   train::Settings base;
   std::vector<CellReport> cells;
 };

@@ -151,6 +151,7 @@ Json to_json(const Report& r) {
             {"looks", r.rules.looks},
             {"note", looks_note(r.rules)}}},
           {"seeds", r.seeds},
+          {"study", r.study},
           {"folder", r.folder},
           {"store", r.store},
           {"cells", cells}};

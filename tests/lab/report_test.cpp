@@ -201,6 +201,7 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
                               {"note", ""}}));
   EXPECT_EQ(j["seeds"], 3);
   EXPECT_EQ(j["folder"], "out/cmp");
+  EXPECT_EQ(j["study"], fingerprint(StudyRuns(study, store, true).identity()));
   EXPECT_EQ(j["store"], store.root().string());
   const Json& cell = j["cells"][0];
   EXPECT_EQ(cell["name"], "");

@@ -76,6 +76,52 @@ TEST_F(Resume, AKilledComparisonGoesOnAndEndsAsAnUninterruptedOne) {
   EXPECT_EQ(finished(), after);
 }
 
+// Killed while it tunes, and again while it judges what was chosen.
+TEST_F(Resume, AKilledTuningGoesOnToTheSameChoice) {
+  const auto tuned = [&](const std::string& out) {
+    return Words{"compare",
+                 "--text",
+                 "text.txt",
+                 "--preset",
+                 "tiny",
+                 "--n-embd",
+                 "16",
+                 "--arm",
+                 "none",
+                 "--arm",
+                 "d: dropout=0.1|0.2|0.4",
+                 "--budget",
+                 "60steps",
+                 "--out",
+                 out,
+                 "--seeds",
+                 "3",
+                 "--eval-tokens",
+                 "500",
+                 "--format",
+                 "json"};
+  };
+  const Json whole = result(tuned("whole") + Words{"--store", "elsewhere"});
+  const std::size_t all = finished("elsewhere").size();
+  const Words args = tuned("killed");
+  for (const std::size_t until : {std::size_t{2}, all - 3}) {
+    Process process(args, folder.path());
+    while (finished().size() < until && process.running())
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    process.kill();
+    process.wait();
+    ASSERT_GE(finished().size(), until);
+    EXPECT_LT(finished().size(), all) << "it ended before it was killed";
+  }
+  const std::string chosen = folder.read("killed/tuning.json");
+  const Json end = result(args);
+  EXPECT_EQ(folder.read("killed/tuning.json"), chosen) << "chosen before the second kill";
+  EXPECT_EQ(chosen, folder.read("whole/tuning.json"));
+  EXPECT_EQ(end["cells"][0]["arms"][1]["tuned"], whole["cells"][0]["arms"][1]["tuned"]);
+  EXPECT_EQ(losses(end), losses(whole));
+  EXPECT_EQ(finished().size(), all);
+}
+
 TEST_F(Resume, MoreSeedsExtendAndAreCorrectedFor) {
   const Json first = result(compare("out", 3));
   const Times before = finished();

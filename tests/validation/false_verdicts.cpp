@@ -1,4 +1,6 @@
 // Verdicts where there is nothing to find.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -25,18 +27,8 @@ bool any_told(const std::vector<lab::PairedCell>& rows, const Rules& rules) {
   return std::any_of(verdicts.begin(), verdicts.end(), told);
 }
 
-/// The first `n` seeds of every row.
-std::vector<lab::PairedCell> first_seeds(std::vector<lab::PairedCell> rows, std::size_t n) {
-  for (auto& row : rows) {
-    row.baseline.resize(n);
-    row.arm_loss.resize(n);
-  }
-  return rows;
-}
-
 /// Four seeds more after every look that told nothing, from 8 to 40: the looks that tell.
-std::pair<bool, bool> looks(int arms, Normals& random) {
-  const auto rows = table(Values(std::size_t(arms), 0), {}, Text::kOwn, 40, 1, random);
+std::pair<bool, bool> looks(const std::vector<lab::PairedCell>& rows) {
   Rules rules = kRules;
   bool first = false;
   for (std::size_t n = 8; n <= 40; n += 4, ++rules.looks) {
@@ -45,6 +37,26 @@ std::pair<bool, bool> looks(int arms, Normals& random) {
     first = true;  // a look that told ends the looking; going on shows what later ones add
   }
   return {first, false};
+}
+
+std::pair<bool, bool> looks(int arms, Normals& random) {
+  return looks(table(Values(std::size_t(arms), 0), {}, Text::kOwn, 40, 1, random));
+}
+
+/// "no difference" is said though the true difference is beyond the margin that is named: the
+/// baseline's own sd over seeds. `own`: sd of what the arms do not share, over 1 that they share.
+/// `truth`: in true sds of the baseline.
+bool wrongly_none(double own, double truth, int seeds, Normals& random) {
+  truth *= std::sqrt(1 + own * own);
+  const Values shared = random.values(seeds, 2, 1);
+  lab::PairedCell row{"1", "arm", shared, shared, 0};
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    row.baseline[i] += own * random.next();
+    row.arm_loss[i] += truth + own * random.next();
+  }
+  row.margin = lab::sd(row.baseline);
+  const auto verdict = lab::judge(std::vector{row}, Rules{.min_seeds = 2, .max_seeds = 2})[0];
+  return verdict.verdict == lab::Outcome::kNoDifference && truth > verdict.margin;
 }
 
 /// Of five arms, the one with the lowest mean on three tuning seeds, judged on `count` seeds from
@@ -102,6 +114,21 @@ std::vector<Check> false_verdicts() {
       [=](Normals& r) {
         return lab::t_test(lab::crossed(differences(0, text, 8, 256, r), 8)->mean) < 0.05;
       });
+  const Spread shared{0.1, 0.3, 0.6};  // 64 windows: all three matter
+  add("whole verdicts, one shared text, 8 seeds × 64 windows", lab::Interval{0.03, 0.07},
+      [=](Normals& r) { return any_told(crossed_table(Values{0}, shared, 8, 64, r), kRules); });
+  add("the same, anywhere among 8 arms", kAlpha,
+      [=](Normals& r) { return any_told(crossed_table(Values(8, 0), shared, 8, 64, r), kRules); });
+  add("the same, one arm, 9 looks: at any", lab::Interval{0, 0.1}, [=](Normals& r) {
+    const auto [first, later] = looks(crossed_table(Values{0}, shared, 40, 64, r));
+    return first || later;
+  });
+  for (const auto& [own, truth] : {std::pair{0.1, 1.0}, {1.0, 1.0}, {1.0, 0.7}, {1.0, 0.5}})
+    add(fmt::format(
+            "\"no difference\" beyond the margin named, the baseline's sd: {:g} of the true "
+            "one, own part {:g} : 1",
+            truth, own),
+        kAlpha, [=](Normals& r) { return wrongly_none(own, truth, 8, r); });
   add("sign flips, 8 seeds", kAlpha,
       [](Normals& r) { return *lab::sign_flip_test(r.values(8, 0, 1)) < 0.05; });
   add("\"no difference\" where the truth is on the margin, 8 seeds", kAlpha, [](Normals& r) {

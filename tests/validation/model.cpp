@@ -56,4 +56,36 @@ std::vector<lab::PairedCell> table(std::span<const double> effects, const Spread
   return rows;
 }
 
+std::vector<lab::PairedCell> crossed_table(std::span<const double> effects, const Spread& spread,
+                                           int seeds, int windows, Normals& random) {
+  const auto losses = [&](double effect) {
+    return differences(2 + effect, spread, seeds, windows, random);
+  };
+  const auto by_seed = [&](const std::vector<double>& all) {
+    std::vector<double> means;
+    const auto w = static_cast<std::size_t>(windows);
+    for (std::size_t s = 0; s < all.size(); s += w)
+      means.push_back(*lab::mean(std::span(all).subspan(s, w)));
+    return means;
+  };
+  const std::vector<double> baseline = losses(0);
+  std::vector<lab::PairedCell> rows;
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    const std::vector<double> arm = losses(effects[i]);
+    lab::PairedCell& row = rows.emplace_back(
+        lab::PairedCell{"1", "arm " + std::to_string(i), by_seed(baseline), by_seed(arm), 0});
+    for (std::size_t k = 0; k < arm.size(); ++k) row.windows.push_back(arm[k] - baseline[k]);
+  }
+  return rows;
+}
+
+std::vector<lab::PairedCell> first_seeds(std::vector<lab::PairedCell> rows, std::size_t n) {
+  for (auto& row : rows) {
+    row.windows.resize(row.windows.size() / row.baseline.size() * n);
+    row.baseline.resize(n);
+    row.arm_loss.resize(n);
+  }
+  return rows;
+}
+
 }  // namespace validation

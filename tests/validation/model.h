@@ -42,4 +42,11 @@ std::vector<double> differences(double effect, const Spread& spread, int seeds, 
 std::vector<lab::PairedCell> table(std::span<const double> effects, const Spread& spread, Text text,
                                    int seeds, int windows, Normals& random);
 
+/// The same on one text that all seeds share, with the windows that a verdict crosses them with.
+std::vector<lab::PairedCell> crossed_table(std::span<const double> effects, const Spread& spread,
+                                           int seeds, int windows, Normals& random);
+
+/// The first `n` seeds of every row.
+std::vector<lab::PairedCell> first_seeds(std::vector<lab::PairedCell> rows, std::size_t n);
+
 }  // namespace validation
