@@ -60,7 +60,8 @@ lab::Study plain_study(const train::Settings& base, std::int64_t seeds) {
 
 class Advising {
  public:
-  Advising(const Parsed& args) : args_(args), options_(study_options(args, false)), base_(args.settings) {
+  Advising(const Parsed& args)
+      : args_(args), options_(study_options(args, false)), base_(args.settings) {
     const bool budget = args.given.contains("budget");
     engine::require(args.has("time") != budget,
                     budget ? "--time with --budget: the one decides the other; give one of them"
@@ -173,6 +174,7 @@ class Advising {
     study.arms = lab::judged_arms(halving);
     study.seeds = judging_seeds(folder, made > 0 ? (watch_.seconds() - before) / made : 0);
     lab::StudyRuns judged = plain.anew(study);
+    if (options_.keep_weights) judged.need_weights();
     std::size_t next = 1;
     const std::filesystem::path page =
         options_.html.empty() ? folder.path() / "report.html" : options_.html;

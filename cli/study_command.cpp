@@ -191,6 +191,14 @@ std::vector<Extra> study_flags(std::string_view only_with) {
        false,
        {},
        only_with},
+      {"keep-weights",
+       "",
+       "",
+       "keep the final weights of the judged runs in the store; runs that are there without are "
+       "made again",
+       false,
+       {},
+       only_with},
       {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"}};
 }
 
@@ -204,6 +212,7 @@ StudyOptions study_options(const Parsed& args, bool plan) {
   options.html = args.text("html");
   open_output(args, "html");  // refuses now what could not be written in the end
   options.other_builds = args.has("other-builds");
+  options.keep_weights = args.has("keep-weights");
   engine::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
                   " with --dry-run: one writes specs, the other nothing; give one of them");
   const std::string& jobs = args.text("jobs");
@@ -227,6 +236,7 @@ int run_study(lab::Study study, const StudyOptions& options) {
     else
       runs = runs.anew(study);
   }
+  if (options.keep_weights) runs.need_weights();
   ProgressLine line;
   try {
     if (options.dry) {
@@ -250,6 +260,7 @@ int run_study(lab::Study study, const StudyOptions& options) {
       if (!tune(*tuning, options, work, line)) return kNoRun;
       study.tuned = freeze(*tuning, runs, folder, line);
       runs = runs.anew(study);
+      if (options.keep_weights) runs.need_weights();
     }
     if (!options.plan.empty()) return write_plan(runs, options.plan, "");
     std::size_t next = 1;  // seeds of the next table that a log gets

@@ -20,6 +20,7 @@ struct StudyOptions {
   std::filesystem::path html;  // where the page goes; empty: report.html in that folder
   std::filesystem::path plan;  // write the missing specs there and make none; empty: make them
   bool other_builds = false;
+  bool keep_weights = false;  // of the judged runs
 };
 
 /// The flags that are read by study_options(): --jobs, --store, --html, --plan, --other-builds,

@@ -96,6 +96,7 @@ void make_runs(lab::StudyRuns& runs, const StudyOptions& options, const std::str
   };
   lab::Workers workers{lab::this_program(), jobs.count, jobs.threads};
   workers.other_builds = options.other_builds;
+  workers.keep_weights = runs.needs_weights();
   runs.make(workers, events);
   line.block("");
 }

@@ -26,7 +26,7 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const MakeEvents& events) {
   const std::string id = run_id(spec);
-  const fs::path weights = store.folder(id) / "model.safetensors";
+  const fs::path weights = store.weights_file(id);
   const auto there = [&]() -> std::optional<Made> {
     auto record = store.find(id);
     if (!record || !usable(*record, options.other_build)) return {};

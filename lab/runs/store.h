@@ -31,6 +31,9 @@ class Store {
   std::filesystem::path record_file(const std::string& id) const {
     return folder(id) / "record.json";
   }
+  std::filesystem::path weights_file(const std::string& id) const {
+    return folder(id) / "model.safetensors";
+  }
 
   /// The record of a run that is done: this build's where there is one, else the last that was
   /// made. Throws engine::Error where it cannot be read, and where it is another run's.

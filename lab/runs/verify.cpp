@@ -43,7 +43,7 @@ Verified verify_run(const Store& store, const std::string& id, const fs::path& s
                     const MakeEvents& events) {
   const RunSpec spec = stored_spec(store, id);
   const RunRecord kept = stored_record(store, id);
-  const fs::path weights = store.folder(id) / "model.safetensors";
+  const fs::path weights = store.weights_file(id);
   MakeOptions options;
   options.keep_weights = fs::exists(weights);
   const Store beside(scratch);
@@ -61,8 +61,7 @@ Verified verify_run(const Store& store, const std::string& id, const fs::path& s
     if (kept.value(name) != again.value(name))
       out.differences[name] = again.value(name).value_or(NAN) - kept.value(name).value_or(NAN);
   out.windows = kept.val_windows == again.val_windows && kept.test_windows == again.test_windows;
-  if (options.keep_weights)
-    out.weights = bytes_of(weights) == bytes_of(beside.folder(id) / "model.safetensors");
+  if (options.keep_weights) out.weights = bytes_of(weights) == bytes_of(beside.weights_file(id));
   return out;
 }
 

@@ -127,6 +127,13 @@ std::size_t StudyRuns::run_memory() const {
   return most;
 }
 
+void StudyRuns::need_weights() {
+  needs_weights_ = true;
+  std::erase_if(records_, [&](const auto& item) {
+    return item.second.ok() && !std::filesystem::exists(store_.weights_file(item.first));
+  });
+}
+
 void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   const std::vector<Point> left = missing();
   if (left.empty()) return;

@@ -56,6 +56,9 @@ class StudyRuns {
   void check(std::int64_t at_once = 1) const;
   /// Bytes the largest missing run takes at its peak, in a process of its own.
   std::size_t run_memory() const;
+  /// From now on runs are wanted with their weights: those that are there without are missing.
+  void need_weights();
+  bool needs_weights() const { return needs_weights_; }
   /// Makes the missing runs; the records have each before `events` tell of it. Throws Interrupted.
   void make(const Workers& workers, const RunEvents& events);
 
@@ -75,6 +78,7 @@ class StudyRuns {
   std::map<std::string, RunSpec> specs_;
   std::map<std::string, RunRecord> records_;
   std::size_t outdated_ = 0;
+  bool needs_weights_ = false;
   Json identity_;
 };
 

@@ -200,6 +200,25 @@ TEST_F(CliRun, WaitsForAnotherProcessOrLeaves) {
   EXPECT_EQ(made().at(id), record);
 }
 
+TEST_F(CliRun, KeepsTheWeightsOfAComparisonWhereAsked) {
+  const Words args = two_arms({"--seeds", "1"});
+  const auto weights = [&] {
+    std::size_t count = 0;
+    for (const auto& [id, record] : made())
+      count += fs::exists(folder.path() / "runs" / id / "model.safetensors") ? 1 : 0;
+    return count;
+  };
+  EXPECT_EQ(isodrop(args + kOneByOne, folder.path()).code, 0);
+  EXPECT_EQ(weights(), 0U);
+  const auto before = made();
+  const Words keep = args + kOneByOne + Words{"--keep-weights"};
+  const Result r = isodrop(keep, folder.path());
+  EXPECT_EQ(r.code, 0) << describe(keep, r);
+  EXPECT_EQ(weights(), 2U) << "those that were there are made again";
+  EXPECT_EQ(made().size(), before.size());
+  EXPECT_EQ(isodrop(keep, folder.path()).err, "") << "and then they are there";
+}
+
 // Two commands share the work: what another process is making comes last.
 TEST_F(CliRun, ACompareMakesWhatNobodyElseIsMaking) {
   const Words args = two_arms({"--seeds", "2"});
