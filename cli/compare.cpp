@@ -1,14 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/study/cells.h"
 #include "lab/study/rivals.h"
-#include "train/task.h"
 
 namespace cli {
 namespace {
@@ -37,53 +36,31 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
   return epochs;
 }
 
-/// The levels of "SETTING=VALUE,VALUE".
-std::vector<lab::Level> parse_axis(const std::string& text, train::Budget::Kind kind) {
+/// "SETTING=VALUE,VALUE"
+lab::Axis parse_axis(const std::string& text) {
   const std::size_t equals = text.find('=');
   engine::require(equals != std::string::npos && equals > 0, "--axis ", engine::quote(text),
                   ": give SETTING=VALUE[,VALUE...], such as n_embd=64,128");
-  const std::string setting = text.substr(0, equals), source = "--axis " + engine::quote(text);
-  for (const char* fixed : {"seed", "preset", "text", "val", "test", "threads", "recompute"})
-    engine::require(setting != fixed, source, ": ", fixed,
-                    " is the same for the whole comparison; choose another setting");
-  std::vector<lab::Level> levels;
-  for (const std::string& value : split_list(text.substr(equals + 1))) {
-    levels.push_back(lab::level_of(setting, value, source));
-    engine::require(
-        std::count_if(levels.begin(), levels.end(),
-                      [&](const lab::Level& l) { return l.set == levels.back().set; }) == 1,
-        source, ": ", engine::quote(value), " is given twice; give it once");
-  }
-  for (const lab::Level& level : levels)
-    engine::require(setting != "budget" || train::Budget::parse(level.set[0].second).kind == kind,
-                    source, ": ", engine::quote(level.set[0].second),
-                    " is another kind of budget than --budget; give both in one");
-  engine::require(!levels.empty(), source, ": no value; give some, as in n_embd=64,128");
-  return levels;
+  return {text.substr(0, equals), split_list(text.substr(equals + 1)),
+          "--axis " + engine::quote(text)};
 }
 
 /// The tables: every combination of the axes, times the numbers of epochs.
 std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm) {
   const train::Settings& base = args.settings;
-  std::vector<lab::Level> cells = {{}};
   using Kind = train::Budget::Kind;
   const Kind kind = train::Budget::parse(base.budget).kind;
+  std::vector<lab::Axis> axes;
   bool sized = base.unique_tokens > 0;
-  for (const std::string& axis : args.all("axis")) {
-    cells = lab::product(cells, parse_axis(axis, kind));
-    sized = sized || axis.starts_with("unique_tokens=");
+  for (const std::string& text : args.all("axis")) {
+    axes.push_back(parse_axis(text));
+    sized = sized || axes.back().setting == "unique_tokens";
   }
   std::vector<std::int64_t> epochs = parse_epochs(args.text("epochs"));
   if (!args.has("epochs") && base.text.empty() && !sized && kind != Kind::kSeconds &&
       kind != Kind::kEpochs)
     epochs = {1, 256};
-  if (epochs.empty()) return cells;
-  return lab::epoch_cells(
-      lab::with(base, first_arm), cells, epochs,
-      [task = std::shared_ptr<train::Task>()](const train::Settings& s) mutable {
-        if (!task) task = train::load_task(s);
-        return models::flops_per_token(task->model(s));
-      });
+  return lab::cells_of(base, first_arm, axes, epochs);
 }
 
 /// The whole budget and the other shares that are asked for.

@@ -10,8 +10,12 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "isodrop_version.h"
+#include "lab/report/figures.h"
 #include "lab/runs/metrics.h"
 #include "lab/study/rivals.h"
+#include "lab/study/study_file.h"
+#include "lab/study/tuning.h"
 #include "models/init_table.h"
 #include "models/norm_table.h"
 #include "models/rate_schedule.h"
@@ -134,6 +138,30 @@ std::vector<ListEntry> metrics() {
   return out;
 }
 
+std::vector<ListEntry> studies() {
+  std::vector<ListEntry> out;
+  for (const std::filesystem::path& path : lab::studies_in(ISODROP_STUDIES)) {
+    const lab::StudyFile file = lab::read_study_file(path, false);
+    const lab::StudySize size = lab::size_of(file.study);
+    out.push_back(
+        {path.filename().string(),
+         file.title,
+         {{"question", file.question},
+          {"runs", size.tuning > 0
+                       ? fmt::format("{} judged, {} and more for tuning", size.judged, size.tuning)
+                       : fmt::format("{} judged", size.judged)},
+          {"budgets", fmt::format("{:g} of {} each", size.budgets, file.study.base.budget)}}});
+  }
+  return out;
+}
+
+std::vector<ListEntry> figures() {
+  std::vector<ListEntry> out;
+  for (const lab::FigureKind& row : lab::figure_kinds())
+    out.push_back({text(row.name), text(row.help), {{"unit", text(row.unit)}}});
+  return out;
+}
+
 constexpr Listing kListings[] = {
     {"regularizers", "what reg= takes, with constants, granularity, hooks and source",
      regularizers},
@@ -146,6 +174,8 @@ constexpr Listing kListings[] = {
     {"tasks", "what task= takes: what is learned", tasks},
     {"rivals", "arms that --arm takes by name, each with what is tuned in it", rivals},
     {"metrics", "what is measured of a run, by its names in records, JSON and CSV", metrics},
+    {"studies", "claims that come with isodrop, each put to the test by a file", studies},
+    {"figures", "what a study file may ask for in [[figures]]", figures},
     {"presets", "sizes, batch and learning rate at once", presets},
     {"settings", "every setting of a run, as flag, in arms and in config.json", settings},
 };

@@ -147,10 +147,13 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
                               see_help(command)));
   }
   std::vector<std::string> stray = words.unmatched();
-  if (!command.argument.empty() && !stray.empty() && !stray[0].starts_with('-')) {
-    out.argument = stray[0];
+  const bool several = command.argument.ends_with("...");
+  while (!command.argument.empty() && !stray.empty() && !stray[0].starts_with('-') &&
+         (several || out.arguments.empty())) {
+    out.arguments.push_back(stray[0]);
     stray.erase(stray.begin());
   }
+  if (!out.arguments.empty()) out.argument = out.arguments.front();
   if (!stray.empty())
     refuse_unmatched(command, stray[0], {argv + 1, static_cast<std::size_t>(argc - 1)});
 

@@ -35,7 +35,8 @@ struct Command {
   std::vector<std::string_view> without = {};  // but not these
   // What this command starts from. A preset on the command line overrides the settings in it.
   std::vector<train::Assignment> defaults = {};
-  std::string_view argument = {};  // hint of its one argument without a flag; empty: takes none
+  // Hint of its argument without a flag, "FILE..." of any number of them; empty: takes none.
+  std::string_view argument = {};
   std::vector<std::string_view> examples = {};
   std::string call = {};                     // how it is called; empty: "isodrop NAME"
   int (*run)(const Parsed& args) = nullptr;  // exit code; throws engine::Error for bad input
@@ -46,11 +47,14 @@ std::string call(const Command& command);
 
 class Parsed {
  public:
-  train::Settings settings;     // defaults, preset and flags; validated
-  std::set<std::string> given;  // names of the settings whose flags were given
-  std::string argument;         // without a flag; empty if not given
-  bool help = false;            // asked for: nothing else is read
+  train::Settings settings;            // defaults, preset and flags; validated
+  std::set<std::string> given;         // names of the settings whose flags were given
+  std::string argument;                // without a flag; empty if not given
+  std::vector<std::string> arguments;  // all of them, where the command takes several
+  bool help = false;                   // asked for: nothing else is read
 
+  /// Whether the command has such an extra flag.
+  bool knows(std::string_view flag) const { return extras_.contains(flag); }
   /// Whether the extra flag was given; of a switch, whether it is on.
   bool has(std::string_view flag) const;
   /// Its value, or its fallback. A switch is "true" when given.

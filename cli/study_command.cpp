@@ -123,25 +123,21 @@ void print_notes(const lab::Study& study) {
       fmt::print(stderr, "isodrop: note: {}: {}\n", study.arms[arm].name, note);
 }
 
-int report(const lab::StudyRuns& runs, const lab::StudyFolder& folder, const StudyOptions& options,
-           ProgressLine& line) {
+StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
+                 const StudyOptions& options, ProgressLine& line) {
   if (const std::string reason = why_none(runs); !reason.empty()) {
     line.finish();
     fmt::print(stderr,
                "isodrop: error: not one run of this comparison could be made; the first: {}\n",
                reason);
-    return kNoRun;
+    return {kNoRun, {}, {}};
   }
   const auto speeds = step_times(runs, folder, line);
   line.finish();
-  const lab::Report report =
-      lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string());
-  folder.save("report.json", lab::to_json(report));
-  const std::filesystem::path page = page_path(folder, options);
-  train::write_atomically(page, lab::render_html(report));
-  fmt::print("{}", lab::render(report, options.format, color(stdout), table_width(stdout)));
-  if (options.format == "text") fmt::print("Pictures: {}\n", page.string());
-  return 0;
+  StudyMade made{0, lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string()),
+                 page_path(folder, options)};
+  folder.save("report.json", lab::to_json(*made.report));
+  return made;
 }
 
 }  // namespace
@@ -202,15 +198,17 @@ std::vector<Extra> study_flags(std::string_view only_with) {
       {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"}};
 }
 
-StudyOptions study_options(const Parsed& args, bool plan) {
+StudyOptions study_options(const Parsed& args) {
   StudyOptions options;
   options.format = args.text("format");
   options.dry = args.has("dry-run");
   options.store = store_path(args);
   options.out = args.text("out");
-  if (plan) options.plan = args.text("plan");
-  options.html = args.text("html");
-  open_output(args, "html");  // refuses now what could not be written in the end
+  if (args.knows("plan")) options.plan = args.text("plan");
+  if (args.knows("html")) {
+    options.html = args.text("html");
+    open_output(args, "html");  // refuses now what could not be written in the end
+  }
   options.other_builds = args.has("other-builds");
   options.keep_weights = args.has("keep-weights");
   engine::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
@@ -224,7 +222,7 @@ StudyOptions study_options(const Parsed& args, bool plan) {
   return options;
 }
 
-int run_study(lab::Study study, const StudyOptions& options) {
+StudyMade make_study(lab::Study study, const StudyOptions& options) {
   lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds, options.out);
   print_notes(study);
   const lab::StudyFolder folder(options.out, runs.identity());
@@ -241,11 +239,15 @@ int run_study(lab::Study study, const StudyOptions& options) {
   try {
     if (options.dry) {
       const lab::Jobs jobs = planned_jobs(runs, options);
-      return show_dry_run(lab::dry_run(runs, jobs, tuning ? &*tuning : nullptr), options.format);
+      return {show_dry_run(lab::dry_run(runs, jobs, tuning ? &*tuning : nullptr), options.format),
+              {},
+              {}};
     }
     if (!options.plan.empty() && tuning && !tuning->done())
-      return write_plan(tuning->runs(), options.plan,
-                        "tuning comes first; when it is made, the same command writes the rest. ");
+      return {write_plan(tuning->runs(), options.plan,
+                         "tuning comes first; when it is made, the same command writes the rest. "),
+              {},
+              {}};
     if (runs.outdated() > 0)
       line.note(
           fmt::format("{} runs in {} were made by another build and are made again; "
@@ -257,12 +259,12 @@ int run_study(lab::Study study, const StudyOptions& options) {
       folder.create();
     }
     if (tuning) {
-      if (!tune(*tuning, options, work, line)) return kNoRun;
+      if (!tune(*tuning, options, work, line)) return {kNoRun, {}, {}};
       study.tuned = freeze(*tuning, runs, folder, line);
       runs = runs.anew(study);
       if (options.keep_weights) runs.need_weights();
     }
-    if (!options.plan.empty()) return write_plan(runs, options.plan, "");
+    if (!options.plan.empty()) return {write_plan(runs, options.plan, ""), {}, {}};
     std::size_t next = 1;  // seeds of the next table that a log gets
     if (!runs.missing().empty())
       make_runs(runs, options, "", work, line, [&] {
@@ -273,6 +275,15 @@ int run_study(lab::Study study, const StudyOptions& options) {
     end_interrupted(e, line, options.dry);
   }
   return report(runs, folder, options, line);
+}
+
+int run_study(lab::Study study, const StudyOptions& options) {
+  const StudyMade made = make_study(std::move(study), options);
+  if (!made.report) return made.code;
+  train::write_atomically(made.page, lab::render_html(*made.report));
+  fmt::print("{}", lab::render(*made.report, options.format, color(stdout), table_width(stdout)));
+  if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
+  return 0;
 }
 
 }  // namespace cli

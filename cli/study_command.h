@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/options.h"
+#include "lab/report/report.h"
 #include "lab/study/dry_run.h"
 #include "lab/study/study.h"
 
@@ -27,11 +28,20 @@ struct StudyOptions {
 /// --dry-run.
 /// `only_with`: a flag without which they do nothing.
 std::vector<Extra> study_flags(std::string_view only_with = {});
-/// `plan`: whether there is --plan. Throws engine::Error.
-StudyOptions study_options(const Parsed& args, bool plan = true);
+/// Throws engine::Error.
+StudyOptions study_options(const Parsed& args);
 
-/// Makes the runs that are missing and prints the report, or with `dry` what they will take. Exit
-/// code: 1 where no run at all could be made.
+/// What came of a study: a report, or an exit code alone (a dry run, a plan, nothing made).
+struct StudyMade {
+  int code = 0;
+  std::optional<lab::Report> report;
+  std::filesystem::path page;  // where its pictures go
+};
+/// Makes the runs that are missing, after those of the tuning.
+StudyMade make_study(lab::Study study, const StudyOptions& options);
+
+/// The same, and prints the report, or with `dry` what the runs will take.
+/// Exit code: 1 where no run at all could be made.
 int run_study(lab::Study study, const StudyOptions& options);
 
 /// Prints it, then throws engine::Error where it does not fit in memory. Exit code.

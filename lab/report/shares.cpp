@@ -89,8 +89,8 @@ void add_shares(ArmReport& out, const StudyRuns& runs, std::size_t cell, std::si
   const std::size_t n = c.shares.size();
   if (n < 2 || c.seeds < static_cast<std::size_t>(runs.study().seeds)) return;
   std::vector<double> at_whole;
-  const std::size_t whole = static_cast<std::size_t>(
-      std::find(c.shares.begin(), c.shares.end(), 1.0) - c.shares.begin());
+  const std::size_t whole =
+      static_cast<std::size_t>(std::find(c.shares.begin(), c.shares.end(), 1.0) - c.shares.begin());
   for (std::size_t s = 0; s < c.seeds; ++s)
     at_whole.push_back(c.arm_everywhere ? c.arm[s * n + whole] : c.arm[s]);
   std::vector<BudgetLoss> curve;

@@ -1,5 +1,6 @@
-// What the same compute can do without dropout, and with it: arms by name, each with the grid that the
-// literature tunes. All have the same number of choices, so that tuning costs each the same runs.
+// What the same compute can do without dropout, and with it: arms by name, each with the grid that
+// the literature tunes. All have the same number of choices, so that tuning costs each the same
+// runs.
 #pragma once
 #include <span>
 #include <string>

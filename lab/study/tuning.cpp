@@ -214,6 +214,19 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
   return out;
 }
 
+StudySize size_of(const Study& study) {
+  StudySize size;
+  const auto add = [&](const Study& part, std::size_t& runs) {
+    for (const Point& p : points(part)) {
+      ++runs;
+      size.budgets += settings_at(part, p).budget_share;
+    }
+  };
+  add(study, size.judged);
+  if (tunes(study)) add(tuning_study(study).study, size.tuning);
+  return size;
+}
+
 GridSearch::GridSearch(const StudyRuns& judged)
     : judged_(judged), tuning_(tuning_study(judged.study())), runs_(judged.anew(tuning_.study)) {
   settle();

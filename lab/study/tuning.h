@@ -24,6 +24,14 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more = {}
 /// Every combination of the values of an arm's own grid; none where it has no grid.
 std::vector<Assignments> choices_of(const Level& arm);
 
+/// Runs of a study, and their budgets together in whole ones; what an edge adds is not known
+/// before.
+struct StudySize {
+  std::size_t judged = 0, tuning = 0;
+  double budgets = 0;
+};
+StudySize size_of(const Study& study);
+
 /// The tuning of a study, as far as the records that are there allow.
 class GridSearch {
  public:

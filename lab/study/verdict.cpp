@@ -65,6 +65,7 @@ Verdict describe(const PairedCell& row, const Rules& rules, std::size_t family) 
   const auto x = summarize(d);
   if (!x) return v;
   if (const auto e = estimate_of(row, *x, v)) {
+    v.estimate = e;
     v.ci = t_interval(*e, 1 - ci_level(rules, family));
     v.p = t_test(*e);
     v.p_equivalent = std::min(1.0, look_factor(rules.looks) * equivalence_test(*e, v.margin));

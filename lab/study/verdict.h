@@ -74,6 +74,7 @@ struct Verdict {
   std::optional<double> diff;          // mean of arm − first arm: negative is better
   std::optional<double> sd;            // of the differences, over seeds
   std::optional<Interval> ci;          // at ci_level()
+  std::optional<Estimate> estimate;    // that the interval and the tests are of
   std::optional<double> p;             // t test, as it is
   std::optional<double> p_holm;        // corrected for the table and the looks
   std::optional<double> p_equivalent;  // two one-sided tests, corrected for the looks

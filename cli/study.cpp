@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/study_command.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+#include "isodrop_version.h"
+#include "lab/report/html.h"
+#include "lab/report/study_result.h"
+#include "lab/study/folder.h"
+#include "train/files.h"
+
+namespace cli {
+namespace {
+
+std::vector<std::filesystem::path> files_of(const Parsed& args) {
+  engine::require(args.has("all") == args.arguments.empty(),
+                  args.has("all") ? "--all with a file: it takes all there are; leave one out"
+                                  : "study what? Give a study file, or --all; 'isodrop list "
+                                    "studies' shows what there is");
+  if (args.has("all")) return lab::studies_in(ISODROP_STUDIES);
+  return {args.arguments.begin(), args.arguments.end()};
+}
+
+/// "out/study-04-cost" of studies/04-cost.toml
+std::filesystem::path folder_of(const std::filesystem::path& out, const lab::StudyFile& file) {
+  const std::string name = "study-" + file.path.stem().string() + (file.quick ? "-quick" : "");
+  return (out.empty() ? std::filesystem::path("out") : out) / name;
+}
+
+int study(const Parsed& args) {
+  // All are read before anything is trained.
+  std::vector<lab::StudyFile> files;
+  for (const auto& path : files_of(args)) {
+    files.push_back(lab::read_study_file(path, args.has("quick")));
+    lab::check_figures(files.back());
+  }
+  const StudyOptions given = study_options(args);
+  const bool json = given.format == "json";
+  lab::Json results = lab::Json::array();
+  for (const lab::StudyFile& file : files) {
+    StudyOptions options = given;
+    options.out = folder_of(given.out, file);
+    if (files.size() > 1) fmt::print(stderr, "isodrop: {}\n", file.path.string());
+    if (options.dry && !json) fmt::print("{}: {}\n", file.path.filename().string(), file.title);
+    StudyMade made = make_study(file.study, options);
+    if (options.dry && made.code == 0) continue;
+    if (!made.report) return made.code;
+    const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
+    train::write_atomically(made.page, lab::render_html(result.report, lab::headline(result)));
+    results.push_back(lab::to_json(result));
+    train::write_json(options.out / "study-result.json", results.back());
+    if (json) continue;
+    fmt::print("{}", lab::render(result, options.format, color(stdout), table_width(stdout)));
+    if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
+  }
+  if (json && !given.dry) fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
+  return 0;
+}
+
+}  // namespace
+
+// `isodrop study`: claims put to the test, each a file.
+Command study_command() {
+  Command c;
+  c.summary =
+      "Put claims to the test: make the runs of study files and say by each file's own rule "
+      "whether "
+      "its claim is supported, contradicted or open.";
+  c.settings = false;
+  c.argument = "FILE...";
+  c.extras = {
+      {"all", "", "", "all studies that come with isodrop"},
+      {"quick", "", "", "a first look in minutes, smaller than the real size; it gives no verdict"},
+      {"out", "DIR", "", "where the folders of the studies go (default: out)"},
+      product_tuning_flag(),
+      {"format", "FORMAT", "text", "of the result", false, {"text", "json", "md"}},
+  };
+  for (const Extra& flag : study_flags())
+    if (flag.flag != "plan" && flag.flag != "html") c.extras.push_back(flag);
+  for (Extra& flag : c.extras)
+    if (flag.not_with == "plan") flag.not_with = {};
+  c.examples = {"isodrop study studies/04-cost.toml", "isodrop study --all --quick"};
+  c.run = study;
+  return c;
+}
+
+}  // namespace cli

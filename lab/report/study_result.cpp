@@ -1,0 +1,146 @@
+#include "lab/report/study_result.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/report/table.h"
+
+namespace lab {
+namespace {
+
+bool holds(const Condition& c, const std::vector<Figure>& figures) {
+  for (const Figure& f : figures)
+    if (f.name == c.figure) return f.ci && (c.above ? f.ci->lo > c.bound : f.ci->hi < c.bound);
+  return false;
+}
+
+bool all_hold(const std::vector<Condition>& conditions, const std::vector<Figure>& figures) {
+  return std::all_of(conditions.begin(), conditions.end(),
+                     [&](const Condition& c) { return holds(c, figures); });
+}
+
+std::string joined(const std::vector<Condition>& conditions) {
+  std::string text;
+  for (const Condition& c : conditions) text += (text.empty() ? "" : " and ") + to_string(c);
+  return text;
+}
+
+std::string rule_text(const StudyFile& file) {
+  return fmt::format("supported where {}; contradicted where {}; open otherwise",
+                     joined(file.supported), joined(file.contradicted));
+}
+
+std::string value_text(const Figure& f) {
+  return f.value ? fmt::format("{:.4g}", *f.value) : f.missing;
+}
+
+std::string interval_text(const Figure& f) {
+  return f.ci ? fmt::format("[{:.4g}, {:.4g}]", f.ci->lo, f.ci->hi) : "–";
+}
+
+double level(const StudyResult& r) {
+  return 1 - (1 - ci_level(r.report.rules)) / static_cast<double>(r.figures.size());
+}
+
+}  // namespace
+
+std::string_view to_string(StudyVerdict verdict) {
+  switch (verdict) {
+    case StudyVerdict::kSupported:
+      return "supported";
+    case StudyVerdict::kContradicted:
+      return "contradicted";
+    case StudyVerdict::kOpen:
+      return "open";
+    case StudyVerdict::kNone:
+      return "none (quick)";
+  }
+  return "?";
+}
+
+StudyVerdict decide(const StudyFile& file, const std::vector<Figure>& figures,
+                    const Report& report) {
+  if (file.quick) return StudyVerdict::kNone;
+  const bool for_it = all_hold(file.supported, figures),
+             against = all_hold(file.contradicted, figures);
+  if (!report.final || report.seeds < report.rules.min_seeds || for_it == against)
+    return StudyVerdict::kOpen;
+  return for_it ? StudyVerdict::kSupported : StudyVerdict::kContradicted;
+}
+
+StudyResult make_result(StudyFile file, Report report) {
+  StudyResult r{std::move(file), std::move(report), {}, StudyVerdict::kOpen};
+  r.figures = make_figures(r.file, r.report);
+  r.verdict = decide(r.file, r.figures, r.report);
+  return r;
+}
+
+std::string headline(const StudyResult& r) {
+  std::string text = fmt::format("“{}”: {}", r.file.title, to_string(r.verdict));
+  std::string said;
+  for (const Figure& f : r.figures)
+    said += fmt::format("{}{} {} {}", said.empty() ? "" : "; ", f.name, value_text(f),
+                        interval_text(f));
+  return text + ". " + said + ".";
+}
+
+Json to_json(const StudyResult& r) {
+  Json figures = Json::array();
+  const auto bound = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
+  for (const Figure& f : r.figures) {
+    Json ci = nullptr;
+    if (f.ci) ci = {{"level", level(r)}, {"low", bound(f.ci->lo)}, {"high", bound(f.ci->hi)}};
+    figures.push_back({{"name", f.name},
+                       {"unit", f.unit},
+                       {"value", train::or_null(f.value)},
+                       {"ci", ci},
+                       {"missing", f.missing}});
+  }
+  Json report = to_json(r.report);
+  std::size_t runs = 0;
+  for (const CellReport& cell : r.report.cells)
+    for (const ArmReport& arm : cell.arms) runs += arm.runs.size();
+  return {{"file", r.file.path.filename().string()},
+          {"hash", r.file.hash},
+          {"claim", r.file.claim},
+          {"title", r.file.title},
+          {"question", r.file.question},
+          {"quick", r.file.quick},
+          {"rule", rule_text(r.file)},
+          {"verdict", r.file.quick ? Json(nullptr) : Json(to_string(r.verdict))},
+          {"figures", figures},
+          {"runs", runs},
+          {"builds", report["builds"]},
+          {"report", report}};
+}
+
+std::string render(const StudyResult& r, const std::string& format, bool color, std::size_t width) {
+  const bool md = format == "md";
+  const std::string bold = color ? std::string(kBold)
+                           : md  ? "**"
+                                 : "",
+                    plain = color ? "\033[0m"
+                            : md  ? "**"
+                                  : "",
+                    end = md ? "  \n" : "\n";
+  std::string out =
+      (r.file.claim > 0 ? fmt::format("{}Claim {}: {}{}", bold, r.file.claim, r.file.title, plain)
+                        : bold + r.file.title + plain) +
+      end + r.file.question + end +
+      fmt::format("{}Verdict: {}{}", bold, to_string(r.verdict), plain) +
+      (r.file.quick ? ": too small for one; without --quick it is made at its real size" : "") +
+      "\n\n";
+  Lines lines = {{"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
+  for (const Figure& f : r.figures)
+    lines.push_back({f.name, value_text(f), interval_text(f), f.unit});
+  out += (md ? markdown_table(lines) : text_table(lines, nullptr)) + "\n";
+  out += "Rule: " + rule_text(r.file) + end;
+  out +=
+      fmt::format("File: {}, hash {}", r.file.path.filename().string(), r.file.hash.substr(0, 12)) +
+      end + "\n";
+  return out + render(r.report, format, color, width);
+}
+
+}  // namespace lab

@@ -1,0 +1,37 @@
+// A claim put to the test: figures, and the verdict that the rule in the file makes of them.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/report/figures.h"
+
+namespace lab {
+
+/// kNone: a quick look, which gives none.
+enum class StudyVerdict { kSupported, kContradicted, kOpen, kNone };
+std::string_view to_string(StudyVerdict verdict);  // "supported", …, "none (quick)"
+
+struct StudyResult {
+  StudyFile file;
+  Report report;
+  std::vector<Figure> figures;
+  StudyVerdict verdict = StudyVerdict::kOpen;
+};
+
+/// By the rule: supported where each of its conditions holds for the whole interval, contradicted
+/// where each of the others does; open otherwise, with fewer seeds than the rules ask for, or where
+/// both would hold.
+StudyVerdict decide(const StudyFile& file, const std::vector<Figure>& figures,
+                    const Report& report);
+StudyResult make_result(StudyFile file, Report report);
+
+/// A sentence: the claim, the verdict and the figures of the rule.
+std::string headline(const StudyResult& result);
+/// {file, hash, claim, title, question, rule, verdict, figures[], runs, builds, report}
+Json to_json(const StudyResult& result);
+/// "text" or "md".
+std::string render(const StudyResult& result, const std::string& format, bool color,
+                   std::size_t width);
+
+}  // namespace lab

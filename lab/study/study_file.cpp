@@ -1,0 +1,185 @@
+#include "lab/study/study_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "lab/study/cells.h"
+#include "lab/study/rivals.h"
+#include "lab/study/toml_table.h"
+#include "train/hash.h"
+
+namespace lab {
+namespace {
+
+constexpr std::size_t kMostBytes = 1 << 20;
+
+std::string read_all(const std::filesystem::path& path) {
+  std::error_code code;
+  engine::require(!std::filesystem::is_directory(path, code), path.string(),
+                  ": is a folder; give a study file, FILE.toml");
+  std::ifstream in(path, std::ios::binary);
+  engine::require(bool(in), path.string(), ": cannot be read; give a study file, FILE.toml");
+  std::string text(kMostBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  engine::require(text.size() <= kMostBytes, path.string(), ": larger than 1 MB: no study file");
+  return text;
+}
+
+/// `base` with a table's settings on top, the preset first.
+train::Settings settings_of(train::Settings base, TomlTable& table) {
+  std::vector<train::Assignment> given;
+  for (const auto& [name, value] : table.settings())
+    given.push_back({name, value, table.where(name) + ": " + name});
+  return train::resolve(base, given);
+}
+
+Condition condition(const std::string& text, const StudyFile& file, const std::string& source) {
+  for (const auto& [word, above] : {std::pair{" above ", true}, {" below ", false}}) {
+    const std::size_t at = text.rfind(word);
+    if (at == text.npos) continue;
+    Condition c{std::string(engine::trim(text.substr(0, at))), above, 0};
+    const std::string number(engine::trim(text.substr(at + std::string_view(word).size())));
+    engine::require(train::parse_number(number, c.bound) == std::errc{}, source, ": ",
+                    engine::quote(text), ": ", engine::quote(number), " is no number");
+    std::vector<std::string_view> names;
+    for (const FigureSpec& f : file.figures) names.push_back(f.name);
+    if (std::find(names.begin(), names.end(), c.figure) == names.end())
+      throw engine::Error(fmt::format("{}: {}: no figure is called {}; {}", source,
+                                      engine::quote(text), engine::quote(c.figure),
+                                      engine::suggest(c.figure, names)));
+    return c;
+  }
+  throw engine::Error(source + ": " + engine::quote(text) +
+                      ": give \"FIGURE above NUMBER\" or \"FIGURE below NUMBER\"");
+}
+
+/// Errors of what stands there begin with the place.
+template <class Work>
+void at(const std::string& place, const Work& work) {
+  try {
+    work();
+  } catch (const engine::Error& e) {
+    throw engine::Error(place + ": " + e.what());
+  }
+}
+
+void read_study(TomlTable table, StudyFile& file) {
+  Study& study = file.study;
+  std::vector<std::string> arms = table.list<std::string>("arms");
+  const bool all = table.value("rivals", false);
+  engine::require(all != !arms.empty(), table.where(),
+                  ": [study] needs arms = [\"none\", …] or rivals = true");
+  if (all)
+    for (const Rival& rival : rivals()) arms.emplace_back(rival.name);
+  engine::require(arms.size() > 1, table.where("arms"),
+                  ": one arm alone has nothing to be held against; give another");
+  at(table.where("arms"), [&] { study.arms = arm_levels(arms, study.base); });
+  study.seeds = table.count("seeds", study.seeds, 1);
+  study.tuning_seeds = table.count("tuning_seeds", study.tuning_seeds, 1);
+  study.trials = table.count("trials", all ? kRivalTrials : 0, 0);
+  if (const double margin = table.value("margin", 0.0); margin > 0) study.margin = margin;
+  const std::vector<double> shares = table.list<double>("shares");
+  const bool equivalent = table.value("equivalent", false);
+  engine::require(shares.empty() || !equivalent, table.where("equivalent"),
+                  ": shares train every arm at each of them; leave out equivalent");
+  std::vector<double> others = equivalent ? std::vector{0.125, 0.25, 0.5, 2.0} : shares;
+  for (const double share : others)
+    engine::require(share > 0 && share <= 1024, table.where("shares"), ": share ", share,
+                    " is not in (0, 1024]");
+  std::erase(others, 1.0);
+  study.shares = share_levels(others);
+  study.all_at_shares = !shares.empty();
+  std::vector<Axis> axes;
+  TomlTable given = table.table("axes");
+  for (const std::string& setting : given.keys())
+    axes.push_back({setting, given.texts(setting), "axis " + setting});
+  const auto epochs = table.list<std::int64_t>("epochs");
+  for (const std::int64_t n : epochs)
+    engine::require(n >= 1 && n <= 1'000'000, table.where("epochs"), ": epochs ", n,
+                    ": give whole numbers in [1, 1000000]");
+  at(table.where(), [&] { study.cells = cells_of(study.base, study.arms.front(), axes, epochs); });
+  table.done();
+}
+
+void read_figure(TomlTable table, StudyFile& file) {
+  FigureSpec f;
+  f.source = table.where();
+  f.name = table.needed("name");
+  f.of = table.needed("of");
+  f.arm = table.value<std::string>("arm", "");
+  f.cell = table.value<std::string>("cell", "");
+  f.on = table.list<std::string>("on");
+  f.coefficient = table.value<std::string>("coefficient", "");
+  table.done();
+  for (const FigureSpec& other : file.figures)
+    engine::require(other.name != f.name, f.source, ": two figures are called ",
+                    engine::quote(f.name));
+  file.figures.push_back(std::move(f));
+}
+
+}  // namespace
+
+StudyFile read_study_file(const std::filesystem::path& path, bool quick) {
+  const std::string text = read_all(path);
+  toml::table root;
+  try {
+    root = toml::parse(text, path.string());
+  } catch (const toml::parse_error& e) {
+    throw engine::Error(fmt::format("{}: {}", place(path, e.source()), e.description()));
+  }
+  StudyFile file;
+  file.path = path;
+  file.hash = train::Hash().add(text).hex();
+  file.quick = quick;
+  TomlTable top(path, &root, "");
+  file.claim = top.value<std::int64_t>("claim", 0);
+  file.title = top.needed("title");
+  file.question = top.needed("question");
+  TomlTable base = top.table("base"), smaller = top.table("quick"), rule = top.table("rule");
+  TomlTable study = top.table("study");
+  engine::require(study.there(), path.string(), ": no [study]; give its arms");
+  const std::int64_t seeds = smaller.count("seeds", 2, 1),
+                     tuning_seeds = smaller.count("tuning_seeds", 1, 1);
+  file.study.base = settings_of({}, base);
+  train::Settings quick_base = settings_of(file.study.base, smaller);
+  if (quick) file.study.base = quick_base;
+  read_study(study, file);
+  if (quick) {
+    file.study.seeds = seeds;
+    file.study.tuning_seeds = tuning_seeds;
+  }
+  for (const TomlTable& figure : top.tables("figures")) read_figure(figure, file);
+  engine::require(!file.figures.empty(), path.string(), ": no [[figures]]; give one");
+  for (const std::string& c : rule.list<std::string>("supported"))
+    file.supported.push_back(condition(c, file, rule.where("supported")));
+  for (const std::string& c : rule.list<std::string>("contradicted"))
+    file.contradicted.push_back(condition(c, file, rule.where("contradicted")));
+  engine::require(!file.supported.empty() && !file.contradicted.empty(), path.string(),
+                  ": [rule] needs supported = […] and contradicted = […], so that it can come out "
+                  "either way");
+  rule.done();
+  top.done();
+  return file;
+}
+
+std::string to_string(const Condition& c) {
+  return fmt::format("{} {} {:g}", c.figure, c.above ? "above" : "below", c.bound);
+}
+
+std::vector<std::filesystem::path> studies_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> out;
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code))
+    if (entry.path().extension() == ".toml") out.push_back(entry.path());
+  engine::require(!code && !out.empty(), folder.string(), ": no study files, *.toml, are there");
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace lab

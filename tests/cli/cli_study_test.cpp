@@ -1,0 +1,127 @@
+// `isodrop study` by the real binary.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
+
+namespace {
+
+using namespace tests;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* kFile = R"(title = "A rate of a tenth is too low"
+question = "Does a learning rate ten times too small hurt?"
+[base]
+text = "text.txt"
+n_layer = 1
+n_head = 2
+n_embd = 16
+block_size = 16
+batch = 4
+threads = 2
+lr = 0.01
+budget = "80steps"
+[study]
+arms = ["right", "low"]
+seeds = 8
+[[figures]]
+name = "harm"
+of = "difference"
+[rule]
+supported = ["harm above 0"]
+contradicted = ["harm below 0"]
+)";
+
+class CliStudy : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder.write("text.txt", small_text(20000));
+    write("planted.toml", "right: none", "low: none,lr=0.001");
+  }
+  void write(const std::string& name, const std::string& first, const std::string& second) const {
+    std::string text = kFile;
+    text.replace(text.find("right"), 5, first);
+    text.replace(text.find("\"low\"") + 1, 3, second);
+    folder.write(name, text);
+  }
+  Json result(const Words& args) const {
+    const Words all = args + Words{"--format", "json", "--jobs", "2"};
+    const Result r = isodrop(all, folder.path());
+    EXPECT_EQ(r.code, 0) << describe(all, r);
+    return json_of(all, r)["studies"];
+  }
+  const TempFolder folder;
+};
+
+TEST_F(CliStudy, FindsWhatIsPlantedAndNothingWhereThereIsNothing) {
+  write("aa.toml", "a: dropout=0.2", "b: dropout=0.2,mask_stream=1");
+  const Json studies = result({"study", "planted.toml", "aa.toml"});
+  ASSERT_EQ(studies.size(), 2U);
+  EXPECT_EQ(studies[0]["file"], "planted.toml");
+  EXPECT_EQ(studies[0]["verdict"], "supported");
+  EXPECT_GT(studies[0]["figures"][0]["ci"]["low"], 0);
+  EXPECT_EQ(studies[0]["runs"], 16);
+  EXPECT_EQ(studies[0]["builds"].size(), 1U);
+  EXPECT_EQ(studies[1]["verdict"], "open");
+  EXPECT_NE(folder.read("out/study-planted/report.html").find("is too low"), std::string::npos);
+  EXPECT_EQ(Json::parse(folder.read("out/study-planted/study-result.json")), studies[0]);
+}
+
+TEST_F(CliStudy, KilledItGoesOnAndTheRecordsAreThoseOfAnUndisturbedOne) {
+  const Words args = {"study", "planted.toml", "--jobs", "1"};
+  {
+    Process killed(args, folder.path());
+    while (records(folder.path() / "runs").size() < 5 && killed.running())
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    killed.kill();
+    killed.wait();
+  }
+  EXPECT_LT(records(folder.path() / "runs").size(), 16U) << "it ended before it was killed";
+  const Json resumed = result({"study", "planted.toml"});
+  const Json whole = result({"study", "planted.toml", "--store", "other", "--out", "whole"});
+  EXPECT_EQ(resumed[0]["figures"], whole[0]["figures"]);
+  EXPECT_EQ(losses(resumed[0]["report"]), losses(whole[0]["report"]));
+}
+
+TEST_F(CliStudy, AQuickLookAndADryRun) {
+  const Json quick = result({"study", "planted.toml", "--quick"});
+  EXPECT_TRUE(quick[0]["verdict"].is_null());
+  EXPECT_EQ(quick[0]["report"]["seeds"], 2);
+  const Words args = {"study", "planted.toml", "--dry-run", "--out", "dry"};
+  const Result r = isodrop(args, folder.path());
+  EXPECT_EQ(r.code, 0) << describe(args, r);
+  EXPECT_NE(r.out.find("planted.toml: A rate of a tenth"), r.out.npos) << r.out;
+  EXPECT_NE(r.out.find("12 runs to be made, 4 are done"), r.out.npos) << r.out;
+  EXPECT_FALSE(fs::exists(folder.path() / "dry"));
+}
+
+TEST_F(CliStudy, TheStudiesThatComeWithItAreListed) {
+  const Words args = {"list", "studies", "--format", "json"};
+  const Result r = isodrop(args, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  const Json list = json_of(args, r);
+  EXPECT_GE(list.size(), 5U);
+  for (const Json& study : list) EXPECT_NE(study["question"], "");
+}
+
+TEST_F(CliStudy, WhatIsWrongIsSaidBeforeAnythingIsTrained) {
+  const auto error = [&](const Words& args) {
+    return only_error(args, isodrop(args, folder.path()));
+  };
+  write("bad.toml", "a: none", "b: dropout=0.1");
+  folder.write("bad.toml", folder.read("bad.toml") + "[extra]\n");
+  EXPECT_NE(error({"study", "planted.toml", "bad.toml"}).find("bad.toml:22:"), std::string::npos);
+  EXPECT_NE(error({"study"}).find("study what?"), std::string::npos);
+  EXPECT_NE(error({"study", "--all", "planted.toml"}).find("--all with a file"), std::string::npos);
+  EXPECT_NE(error({"study", "none.toml"}).find("none.toml: cannot be read"), std::string::npos);
+  EXPECT_NE(error({"study", "planted.toml", "--seeds", "9"}).find("--seeds"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder.path() / "runs"));
+  EXPECT_FALSE(fs::exists(folder.path() / "out"));
+}
+
+}  // namespace
