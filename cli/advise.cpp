@@ -60,8 +60,7 @@ lab::Study plain_study(const train::Settings& base, std::int64_t seeds) {
 
 class Advising {
  public:
-  Advising(const Parsed& args)
-      : args_(args), options_(study_options(args)), base_(args.settings) {
+  Advising(const Parsed& args) : args_(args), options_(study_options(args)), base_(args.settings) {
     const bool budget = args.given.contains("budget");
     engine::require(args.has("time") != budget,
                     budget ? "--time with --budget: the one decides the other; give one of them"

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "cli/scratch.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "isodrop_version.h"
 #include "lab/report/html.h"
+#include "lab/report/published.h"
 #include "lab/report/study_result.h"
 #include "lab/study/folder.h"
 #include "train/files.h"
@@ -29,6 +31,24 @@ std::filesystem::path folder_of(const std::filesystem::path& out, const lab::Stu
   return (out.empty() ? std::filesystem::path("out") : out) / name;
 }
 
+void print(const lab::StudyResult& result, const std::string& format) {
+  fmt::print("{}", lab::render(result, format, color(stdout), table_width(stdout)));
+}
+
+/// From what was published, without a run.
+int again(const std::vector<lab::StudyFile>& files, const std::filesystem::path& from,
+          const std::string& format) {
+  lab::Json results = lab::Json::array();
+  for (const lab::StudyFile& file : files) {
+    const Scratch scratch;
+    const auto result = lab::read_published(file, from, lab::Store(scratch.path()));
+    results.push_back(lab::to_json(result));
+    if (format != "json") print(result, format);
+  }
+  if (format == "json") fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
+  return 0;
+}
+
 int study(const Parsed& args) {
   // All are read before anything is trained.
   std::vector<lab::StudyFile> files;
@@ -38,6 +58,7 @@ int study(const Parsed& args) {
   }
   const StudyOptions given = study_options(args);
   const bool json = given.format == "json";
+  if (args.has("from")) return again(files, args.text("from"), given.format);
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
     StudyOptions options = given;
@@ -51,8 +72,13 @@ int study(const Parsed& args) {
     train::write_atomically(made.page, lab::render_html(result.report, lab::headline(result)));
     results.push_back(lab::to_json(result));
     train::write_json(options.out / "study-result.json", results.back());
+    if (args.has("publish"))
+      lab::publish(result,
+                   lab::records_of(file, lab::Store(options.store), options.other_builds,
+                                   !result.report.own_exams),
+                   args.text("publish"));
     if (json) continue;
-    fmt::print("{}", lab::render(result, options.format, color(stdout), table_width(stdout)));
+    print(result, options.format);
     if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
   }
   if (json && !given.dry) fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
@@ -74,6 +100,22 @@ Command study_command() {
       {"all", "", "", "all studies that come with isodrop"},
       {"quick", "", "", "a first look in minutes, smaller than the real size; it gives no verdict"},
       {"out", "DIR", "", "where the folders of the studies go (default: out)"},
+      {"publish",
+       "DIR",
+       "",
+       "write NAME.md and, with all records, NAME.json of each study there",
+       false,
+       {},
+       {},
+       "quick"},
+      {"from",
+       "DIR",
+       "",
+       "make no run: the figures again from what was published there",
+       false,
+       {},
+       {},
+       "quick"},
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the result", false, {"text", "json", "md"}},
   };

@@ -1,7 +1,6 @@
 #include "lab/runs/verify.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -9,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/scratch.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
@@ -22,28 +22,6 @@ namespace fs = std::filesystem;
 using lab::Json;
 
 constexpr int kNotEqual = 1;  // exit code
-
-/// A folder that is gone when this ends.
-class Scratch {
- public:
-  Scratch() {
-    std::error_code error;
-    path_ = fs::temp_directory_path(error) / fmt::format("isodrop-verify-{}", getpid());
-    engine::require(!error, "no folder for temporary files: ", error.message(),
-                    "; set TMPDIR to one that is there");
-    train::make_folder(path_);
-  }
-  ~Scratch() {
-    std::error_code none;
-    fs::remove_all(path_, none);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 struct Asked {
   fs::path store;

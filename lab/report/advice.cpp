@@ -31,7 +31,7 @@ std::string direct_text(const Report& direct) {
   const char* said = v.verdict == Outcome::kHelps   ? "better"
                      : v.verdict == Outcome::kHurts ? "worse, though it did better in tuning"
                                                     : "too close to call";
-  return fmt::format(" Against {} it is {} [{:.6g} %]: {}.", other.name, difference(v),
+  return fmt::format(" Against {} it is at {} ({:.6g} %): {}.", other.name, difference(v),
                      100 * ci_level(direct.rules), said);
 }
 
@@ -101,9 +101,10 @@ Advice make_advice(const Report& report, const Report* direct) {
         "Use no regularizer: at {} nothing that was tried is shown to do better.", report.budget);
   else
     advice.sentence = fmt::format(
-        "Use {}: at {} its {} loss is {:.4f} nats a token below that of no regularizer, {} ({} "
-        "interval, {} fresh seeds{}).",
-        best.name, report.budget, split, -best.versus->diff.value_or(0), difference(*best.versus),
+        "Use {}: at {} its {} loss is lower than that of no regularizer by {:.4f} nats a token "
+        "[{:.4f}, {:.4f}] ({} interval, {} fresh seeds{}).",
+        best.name, report.budget, split, -best.versus->diff.value_or(0),
+        best.versus->ci ? -best.versus->ci->hi : 0, best.versus->ci ? -best.versus->ci->lo : 0,
         level, best.versus->n, how_sure(*best.versus));
   if (direct != nullptr) advice.sentence += direct_text(*direct);
   for (const ArmReport& arm : report.cells.front().arms) {

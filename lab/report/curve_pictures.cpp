@@ -104,6 +104,10 @@ std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
           s.marks.push_back(over_seeds(*mean(at.flops) / unit.size, at.losses));
       if (!s.marks.empty()) p.series.push_back(std::move(s));
     }
+  // A run that was looked at in the end alone has no curve.
+  if (std::none_of(p.series.begin(), p.series.end(),
+                   [](const Series& s) { return s.marks.size() > 1; }))
+    return {};
   return p;
 }
 

@@ -100,6 +100,34 @@ TEST_F(CliStudy, AQuickLookAndADryRun) {
   EXPECT_FALSE(fs::exists(folder.path() / "dry"));
 }
 
+TEST_F(CliStudy, WhatWasPublishedGivesTheSameFiguresWithoutARun) {
+  write("tuned.toml", "right: none", "low: none,lr=0.001|0.002");
+  const Json made = result({"study", "planted.toml", "tuned.toml", "--publish", "claims"});
+  EXPECT_NE(folder.read("claims/planted.md").find("Verdict: supported"), std::string::npos);
+  fs::remove_all(folder.path() / "runs");
+  fs::remove_all(folder.path() / "out");
+  const Json again = result({"study", "planted.toml", "tuned.toml", "--from", "claims"});
+  for (const int i : {0, 1}) {
+    EXPECT_EQ(again[i]["figures"], made[i]["figures"]);
+    EXPECT_EQ(again[i]["verdict"], made[i]["verdict"]);
+  }
+  EXPECT_FALSE(fs::exists(folder.path() / "runs"));
+  const auto error = [&] {
+    const Words args = {"study", "planted.toml", "--from", "claims"};
+    return only_error(args, isodrop(args, folder.path()));
+  };
+  const std::string whole = folder.read("claims/planted.json");
+  Json cut = Json::parse(whole);
+  cut["records"].erase(3);
+  folder.write("claims/planted.json", cut.dump());
+  EXPECT_NE(error().find("1 of its 16 runs are not in it"), std::string::npos) << error();
+  folder.write("claims/planted.json", whole.substr(0, whole.size() / 2));
+  EXPECT_NE(error().find("not valid JSON"), std::string::npos);
+  folder.write("claims/planted.json", whole);
+  folder.write("planted.toml", folder.read("planted.toml") + "# changed");
+  EXPECT_NE(error().find("of another planted.toml"), std::string::npos);
+}
+
 TEST_F(CliStudy, TheStudiesThatComeWithItAreListed) {
   const Words args = {"list", "studies", "--format", "json"};
   const Result r = isodrop(args, folder.path());

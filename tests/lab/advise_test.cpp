@@ -132,7 +132,9 @@ TEST_F(AdviseTest, AThirdGoesOnWithTwiceTheSeedsAndTheBestOfEitherKindIsJudged) 
   const Advice advice = make_advice(report, nullptr);
   EXPECT_FALSE(advice.plain);
   EXPECT_EQ(advice.name, "weight_decay=3");
-  tests::expect_has(advice.sentence, "Use weight_decay=3: at 20steps its test loss is 1.47");
+  tests::expect_has(advice.sentence,
+                    "Use weight_decay=3: at 20steps its test loss is lower than that of no "
+                    "regularizer by 1.47");
   tests::expect_has(advice.sentence, "(97.5 % interval, 8 fresh seeds, p ");
   tests::expect_has(advice.sentence, "dropout=0.1, weight_decay=3 against no regularizer: -1.");
   EXPECT_TRUE(advice.too_close.empty());

@@ -1,0 +1,26 @@
+// A study with its records, for others: a page to read, and all that its figures were made of, so
+// that they can be made again without a run.
+#pragma once
+#include <filesystem>
+#include <vector>
+
+#include "lab/report/study_result.h"
+#include "lab/runs/store.h"
+
+namespace lab {
+
+/// The records of a study's runs and of its tuning's, each once; windows only where a verdict is
+/// taken over them, which is where the seeds share a test text.
+std::vector<Json> records_of(const StudyFile& file, const Store& store, bool other_builds,
+                             bool windows);
+
+/// Writes DIR/NAME.md and DIR/NAME.json, NAME that of the study file. Throws engine::Error.
+void publish(const StudyResult& result, const std::vector<Json>& records,
+             const std::filesystem::path& folder);
+
+/// The result again, from DIR/NAME.json and nothing else; `scratch` is an empty store. Throws
+/// engine::Error: not there, of another study file, records missing or edited.
+StudyResult read_published(const StudyFile& file, const std::filesystem::path& folder,
+                           const Store& scratch);
+
+}  // namespace lab
