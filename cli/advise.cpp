@@ -47,6 +47,22 @@ class Frozen {
   std::string name_;
 };
 
+constexpr const char* kSpent = "spent.json";
+
+/// On halving, by all commands that were at it.
+struct Spent {
+  double seconds = 0, budgets = 0;
+};
+Spent spent_before(const lab::StudyFolder& folder) {
+  const lab::Json json = folder.load(kSpent);
+  const auto number = [&](const char* key) {
+    return json.is_object() && json.contains(key) && json[key].is_number()
+               ? std::max(0.0, json[key].get<double>())
+               : 0.0;
+  };
+  return {number("seconds"), number("budgets")};
+}
+
 lab::Study plain_study(const train::Settings& base, std::int64_t seeds) {
   lab::Study study;
   study.base = base;
@@ -77,7 +93,8 @@ class Advising {
   }
 
   int run() {
-    lab::StudyRuns plain(plain_study(base_, 2), lab::Store(options_.store), options_.other_builds);
+    lab::StudyRuns plain(plain_study(base_, planned_seeds()), lab::Store(options_.store),
+                         options_.other_builds);
     lab::Json identity = plain.identity();
     identity["advise"] = {{"time", seconds_ ? lab::Json(*seconds_) : lab::Json(nullptr)},
                           {"from", train::exact(base_.seed)}};
@@ -88,7 +105,7 @@ class Advising {
     const lab::StudyFolder folder(options_.out, identity);
     try {
       set_budget(plain, folder);
-      plain = plain.anew(plain_study(base_, 2));
+      plain = plain.anew(plain_study(base_, planned_seeds()));
       lab::Halving halving(plain, lab::regimes(base_));
       if (options_.dry) return show_plan(plain, halving.all());
       plain.check(options_.jobs.value_or(1));
@@ -149,29 +166,30 @@ class Advising {
 
   int answer(const lab::StudyRuns& plain, lab::Halving& halving, const lab::StudyFolder& folder) {
     Workload work(lab::budgets_at_most(halving.all(), base_, planned_seeds()));
-    const double before = watch_.seconds();
-    double made = 0;  // whole budgets
-    for (int round = 1; !halving.done(); ++round) {
-      made += budgets_of(halving.runs());
-      make_runs(halving.runs(), options_, "trying", work, line_, [] {});
-      if (const std::string failed = halving.runs().first_failure(); !failed.empty()) {
-        line_.finish();
-        fmt::print(stderr,
-                   "isodrop: error: nothing is chosen while a run is missing; the same command "
-                   "makes it again; the first: {}\n",
-                   failed);
-        return kNoRun;
-      }
+    Spent spent = spent_before(folder);
+    const Spent before = spent;
+    while (!halving.done()) {
+      const int round = halving.round();
+      const double left = budgets_of(halving.runs()), done = spent.budgets;
+      const auto keep = [&] {
+        spent.seconds = before.seconds + watch_.seconds();
+        spent.budgets = done + left - budgets_of(halving.runs());
+        folder.save(kSpent, {{"seconds", spent.seconds}, {"budgets", spent.budgets}});
+      };
+      make_runs(halving.runs(), options_, "trying", work, line_, keep);
+      if (const std::string failed = halving.runs().first_failure(); !failed.empty())
+        return refuse("nothing is chosen", failed);
       const std::size_t count = halving.runs().study().arms.size();
       halving.settle();
       line_.note(fmt::format(
-          "{} regimes on {} tuning seed{}{}", count, lab::Halving::seeds_in(round - 1),
-          round > 1 ? "s" : "",
+          "{} regimes on {} tuning seed{}{}", count, lab::Halving::seeds_in(round),
+          round > 0 ? "s" : "",
           halving.done() ? "" : fmt::format("; {} go on", halving.runs().study().arms.size())));
     }
     lab::Study study = plain.study();
     study.arms = lab::judged_arms(halving);
-    study.seeds = judging_seeds(folder, made > 0 ? (watch_.seconds() - before) / made : 0);
+    study.seeds = judging_seeds(folder, before.seconds + watch_.seconds(),
+                                spent.budgets > 0 ? spent.seconds / spent.budgets : 0);
     lab::StudyRuns judged = plain.anew(study);
     if (options_.keep_weights) judged.need_weights();
     std::size_t next = 1;
@@ -181,17 +199,30 @@ class Advising {
       make_runs(judged, options_, "judging", work, line_,
                 [&] { show_live(lab::make_report(judged, {}, 1, ""), page, line_, next); });
     line_.finish();
+    if (const std::string failed = judged.first_failure(); !failed.empty())
+      return refuse("nothing is said", failed);
     return print(judged, halving, folder, page);
   }
 
+  /// Exit code.
+  int refuse(const std::string& what, const std::string& failed) {
+    line_.finish();
+    fmt::print(stderr,
+               "isodrop: error: {} while a run is missing; the same command makes it again; the "
+               "first: {}\n",
+               what, failed);
+    return kNoRun;
+  }
+
   /// Before the first of them is made, and then for good.
-  std::int64_t judging_seeds(const lab::StudyFolder& folder, double run_seconds) const {
+  std::int64_t judging_seeds(const lab::StudyFolder& folder, double spent,
+                             double run_seconds) const {
     const Frozen frozen(folder, "seeds.json");
     if (const lab::Json kept = frozen.load(); !kept.is_null() && !seeds_)
       return kept.get<std::int64_t>();
     std::int64_t seeds = planned_seeds();
     if (seconds_ && !seeds_ && run_seconds > 0)
-      seeds = lab::seeds_within(*seconds_ - watch_.seconds(), run_seconds, kLeastSeeds);
+      seeds = lab::seeds_within(*seconds_ - spent, run_seconds, kLeastSeeds);
     frozen.save(seeds);
     return seeds;
   }
@@ -200,19 +231,21 @@ class Advising {
             const lab::StudyFolder& folder, const std::filesystem::path& page) const {
     const lab::Report report =
         lab::make_report(judged, {}, lab::count_look(judged), folder.path().string());
-    const lab::ArmReport& best = lab::advised(report);
+    const std::string best = lab::advised(report).name;
     std::optional<lab::Report> direct;
-    const auto& arms = judged.study().arms;
-    const auto other = std::find_if(arms.begin() + 1, arms.end(),
-                                    [&](const lab::Level& arm) { return arm.name != best.name; });
-    if (best.versus && other != arms.end()) {
+    const auto& arms = report.cells.front().arms;
+    const auto other = std::find_if(arms.begin(), arms.end(), [&](const lab::ArmReport& arm) {
+      return arm.name != best && arm.versus && arm.versus->verdict == lab::Outcome::kHelps;
+    });
+    if (other != arms.end()) {
       lab::Study pair = judged.study();
-      pair.arms = {*other, {best.name, best.set}};
+      std::erase_if(pair.arms, [](const lab::Level& arm) { return arm.name == "none"; });
+      if (pair.arms.front().name == best) std::reverse(pair.arms.begin(), pair.arms.end());
       const lab::StudyRuns runs = judged.anew(pair);
       direct = lab::make_report(runs, {}, lab::count_look(runs), "");
     }
     const lab::Advice advice = lab::make_advice(report, direct ? &*direct : nullptr);
-    train::Settings settings = lab::with(base_, {best.name, best.set});
+    train::Settings settings = lab::with(base_, {advice.name, advice.set});
     settings.eval_interval = args_.settings.eval_interval;
     const std::string command = lab::train_command_text(settings);
     const lab::Json json =

@@ -6,6 +6,7 @@
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
+#include "engine/parallel.h"
 #include "isodrop_version.h"
 #include "lab/report/html.h"
 #include "lab/report/published.h"
@@ -55,6 +56,11 @@ int study(const Parsed& args) {
   for (const auto& path : files_of(args)) {
     files.push_back(lab::read_study_file(path, args.has("quick")));
     lab::check_figures(files.back());
+    for (std::size_t i = 0; i + 1 < files.size(); ++i)
+      engine::require(files[i].path.stem() != path.stem(), path.string(), ": ",
+                      files[i].path.string(),
+                      " is called the same; give them one at a time, with "
+                      "an --out each");
   }
   const StudyOptions given = study_options(args);
   const bool json = given.format == "json";
@@ -65,6 +71,7 @@ int study(const Parsed& args) {
     options.out = folder_of(given.out, file);
     if (files.size() > 1) fmt::print(stderr, "isodrop: {}\n", file.path.string());
     if (options.dry && !json) fmt::print("{}: {}\n", file.path.filename().string(), file.title);
+    engine::use_threads(file.study.base.threads);
     StudyMade made = make_study(file.study, options);
     if (options.dry && made.code == 0) continue;
     if (!made.report) return made.code;

@@ -24,15 +24,35 @@ std::string how_sure(const Verdict& v) {
 
 bool told(const Verdict& v) { return v.verdict == Outcome::kHelps || v.verdict == Outcome::kHurts; }
 
+/// The judged arm of that name.
+const ArmReport& arm_of(const Report& report, const std::string& name) {
+  const std::vector<ArmReport>& arms = report.cells.front().arms;
+  return *std::find_if(arms.begin(), arms.end(),
+                       [&](const ArmReport& arm) { return arm.name == name; });
+}
+
+/// Why nothing can be said; empty where something can.
+std::string unsaid(const Report& report) {
+  const std::vector<ArmReport>& arms = report.cells.front().arms;
+  if (report.seeds < report.rules.min_seeds)
+    return fmt::format(
+        "{} seeds are too few to tell, {} are needed: give --seeds {} or more --time", report.seeds,
+        report.rules.min_seeds, report.rules.min_seeds);
+  const bool lost = std::all_of(arms.begin() + 1, arms.end(), [](const ArmReport& arm) {
+    return arm.versus && arm.versus->verdict == Outcome::kWithheld;
+  });
+  return lost && arms.size() > 1 ? "of every pair of arms runs diverged or learned nothing: lower "
+                                   "--lr, or see the table below"
+                                 : "";
+}
+
 std::string direct_text(const Report& direct) {
   const ArmReport &other = direct.cells.front().arms[0], &mine = direct.cells.front().arms[1];
   if (!mine.versus) return "";
   const Verdict& v = *mine.versus;
-  const char* said = v.verdict == Outcome::kHelps   ? "better"
-                     : v.verdict == Outcome::kHurts ? "worse, though it did better in tuning"
-                                                    : "too close to call";
-  return fmt::format(" Against {} it is at {} ({:.6g} %): {}.", other.name, difference(v),
-                     100 * ci_level(direct.rules), said);
+  return fmt::format(" {} against {}: {} ({:.6g} %), {}.", mine.name, other.name, difference(v),
+                     100 * ci_level(direct.rules),
+                     told(v) ? to_string(v.verdict) : "too close to call");
 }
 
 Json direct_json(const Report& direct) {
@@ -89,28 +109,39 @@ const ArmReport& advised(const Report& report) {
 
 Advice make_advice(const Report& report, const Report* direct) {
   Advice advice;
-  const ArmReport& best = advised(report);
-  advice.name = best.name;
-  advice.set = best.set;
-  advice.plain = !best.versus;
+  const ArmReport* best = &advised(report);
+  if (direct != nullptr) {
+    const std::vector<ArmReport>& pair = direct->cells.front().arms;
+    if (pair[1].versus && pair[1].versus->verdict == Outcome::kHurts)
+      best = &arm_of(report, pair[0].name);
+  }
+  advice.name = best->name;
+  advice.set = best->set;
+  advice.plain = !best->versus;
   const std::string split = report.judged == "test_loss" ? "test" : "validation";
   const std::string level =
       fmt::format("{:.6g} %", 100 * ci_level(report.rules, family_of(report)));
-  if (advice.plain)
+  const std::string why = unsaid(report);
+  const std::vector<ArmReport>& arms = report.cells.front().arms;
+  if (advice.plain && !why.empty())
+    advice.sentence = fmt::format("Nothing can be said yet: {}. In tuning {} did best.", why,
+                                  arms.size() > 1 ? arms[1].name : arms[0].name);
+  else if (advice.plain)
     advice.sentence = fmt::format(
         "Use no regularizer: at {} nothing that was tried is shown to do better.", report.budget);
   else
     advice.sentence = fmt::format(
         "Use {}: at {} its {} loss is lower than that of no regularizer by {:.4f} nats a token "
         "[{:.4f}, {:.4f}] ({} interval, {} fresh seeds{}).",
-        best.name, report.budget, split, -best.versus->diff.value_or(0),
-        best.versus->ci ? -best.versus->ci->hi : 0, best.versus->ci ? -best.versus->ci->lo : 0,
-        level, best.versus->n, how_sure(*best.versus));
+        best->name, report.budget, split, -best->versus->diff.value_or(0),
+        best->versus->ci ? -best->versus->ci->hi : 0, best->versus->ci ? -best->versus->ci->lo : 0,
+        level, best->versus->n, how_sure(*best->versus));
   if (direct != nullptr) advice.sentence += direct_text(*direct);
-  for (const ArmReport& arm : report.cells.front().arms) {
+  for (const ArmReport& arm : arms) {
     if (!arm.versus) continue;
-    if (!told(*arm.versus)) advice.too_close.push_back(arm.name);
-    if (&arm != &best)
+    if (!told(*arm.versus) && arm.versus->verdict != Outcome::kWithheld)
+      advice.too_close.push_back(arm.name);
+    if (&arm != best)
       advice.sentence +=
           fmt::format(" {} against no regularizer: {}{}, {}.", arm.name, difference(*arm.versus),
                       advice.plain ? " (" + level + how_sure(*arm.versus) + ")" : "",

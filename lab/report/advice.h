@@ -25,8 +25,8 @@ struct Advice {
 /// REQUIRES: report.final; its first arm is `none`.
 const ArmReport& advised(const Report& report);
 
-/// `direct`: the advised arm against the other one, as a comparison of its own; null where there is
-/// no other.
+/// `direct`: of two judged arms that both help, as a comparison of its own: the first against the
+/// second, its own first arm; null where there are no two. Where it hurts, the other is advised.
 Advice make_advice(const Report& report, const Report* direct);
 
 /// {advice: {name, assignments, diff, ci, p_holm, direct, too_close, sentence, command}, tried,

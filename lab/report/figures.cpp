@@ -59,18 +59,22 @@ Figure compute_ratio(const FigureContext& c) {
   const auto equal = arm.empty() ? std::nullopt : compute_equivalent(curve, *mean(arm));
   if (!ci || !equal) return missing("too few seeds");
   using Relation = ComputeEquivalent::Relation;
+  const auto flops = [](const ArmReport& of) { return of.metrics.find("flops")->second.mean; };
+  const auto mine = flops(c.arm), theirs = flops(c.cell.arms.front());
+  const double scale = mine && theirs && *theirs > 0 ? *mine / *theirs : 1;
   // Worth the share e of the first arm's compute: 1/e times of it. Beyond the curve, no bound.
   Figure f;
   if (equal->relation == Relation::kEqual)
-    f.value = 1 / equal->share;
+    f.value = scale / equal->share;
   else
     f.missing = "beyond the shares that were trained";
-  f.ci = Interval{ci->hi.relation == Relation::kEqual   ? 1 / ci->hi.share
-                  : ci->hi.relation == Relation::kBelow ? 1 / sizes.front()
-                                                        : 0,
-                  ci->lo.relation == Relation::kEqual   ? 1 / ci->lo.share
-                  : ci->lo.relation == Relation::kAbove ? 1 / sizes.back()
-                                                        : INFINITY};
+  const auto bound = [&](const ComputeEquivalent& e, Relation beyond, double end, double none) {
+    return e.relation == Relation::kEqual ? scale / e.share
+           : e.relation == beyond         ? scale / end
+                                          : none;
+  };
+  f.ci = Interval{bound(ci->hi, Relation::kBelow, sizes.front(), 0),
+                  bound(ci->lo, Relation::kAbove, sizes.back(), INFINITY)};
   return f;
 }
 
@@ -82,63 +86,83 @@ Figure trend(const FigureContext& c) {
 
 /// Standard deviation over seeds against the first arm's.
 Figure spread_ratio(const FigureContext& c) {
+  const std::string& metric = c.spec.metric.empty() ? c.report.judged : c.spec.metric;
   std::vector<double> mine, theirs;
-  for (const PairOfRuns& pair : pairs(c.report, c.cell, c.arm)) {
-    mine.push_back(pair.arm);
-    theirs.push_back(pair.first);
-  }
+  for (const RunRecord& a : c.arm.runs)
+    for (const RunRecord& b : c.cell.arms.front().runs) {
+      if (a.seed != b.seed) continue;
+      const auto x = a.value(metric), y = b.value(metric);
+      if (!x || !y) return missing(fmt::format("{} is not known of these runs", metric));
+      mine.push_back(*x);
+      theirs.push_back(*y);
+    }
   const auto ratio = pitman_morgan(mine, theirs, c.alpha);
   if (!ratio) return missing("too few seeds");
   return {"", "", std::sqrt(ratio->ratio),
           Interval{std::sqrt(ratio->ci.lo), std::sqrt(ratio->ci.hi)}, ""};
 }
 
-double log_of(const FigureContext& c, const CellReport& cell, const std::string& setting) {
-  if (setting == "epochs" && cell.epochs > 0) return std::log2(static_cast<double>(cell.epochs));
-  const train::Settings s = with(c.report.base, {cell.name, cell.set});
-  double value = 0;
-  const std::string text = train::value_text(s, *train::find_setting(setting));
-  engine::require(train::parse_number(text, value) == std::errc{} && value > 0, c.spec.source,
-                  ": a slope on ", setting, ", which is ", text, " in ", cell.title,
-                  ": a number above 0 is needed");
+/// log₂ of a setting in a cell.
+double log_of(const FigureSpec& spec, const train::Settings& base, const Level& cell,
+              const std::string& setting) {
+  double value = static_cast<double>(cell.epochs);
+  std::string text = std::to_string(cell.epochs);
+  if (setting != "epochs") {
+    text = train::value_text(with(base, cell), *train::find_setting(setting));
+    if (train::parse_number(text, value) != std::errc{}) value = 0;
+  }
+  engine::require(value > 0, spec.source, ": figure ", engine::quote(spec.name), ": ", setting,
+                  " is ", text, cell.name.empty() ? "" : " in " + cell.name,
+                  ": a slope needs numbers above 0");
   return std::log2(value);
 }
 
-/// Of the difference on log₂ of settings over the cells, seed by seed; with two of them their
-/// product, too, from their means on.
-Figure slope(const FigureContext& c) {
-  const std::size_t settings = c.spec.on.size(), k = 1 + settings + (settings == 2 ? 1 : 0);
-  const std::vector<CellReport>& cells = c.report.cells;
+/// A constant, log₂ of the settings in `on` from their means on, and of two of them the product;
+/// row-major (cells, columns).
+struct Design {
+  std::vector<double> x;
+  std::size_t columns = 0;
+};
+Design design(const FigureSpec& spec, const train::Settings& base,
+              const std::vector<Level>& cells) {
+  const std::size_t settings = spec.on.size();
+  Design d{{}, 1 + settings + (settings == 2 ? 1U : 0U)};
   std::vector<std::vector<double>> logs(settings);
   for (std::size_t i = 0; i < settings; ++i) {
-    for (const CellReport& cell : cells) logs[i].push_back(log_of(c, cell, c.spec.on[i]));
+    for (const Level& cell : cells) logs[i].push_back(log_of(spec, base, cell, spec.on[i]));
     const double middle = *mean(logs[i]);
     for (double& v : logs[i]) v -= middle;
   }
-  std::vector<double> x;
   for (std::size_t row = 0; row < cells.size(); ++row) {
-    x.push_back(1);
-    for (std::size_t i = 0; i < settings; ++i) x.push_back(logs[i][row]);
-    if (settings == 2) x.push_back(logs[0][row] * logs[1][row]);
+    d.x.push_back(1);
+    for (std::size_t i = 0; i < settings; ++i) d.x.push_back(logs[i][row]);
+    if (settings == 2) d.x.push_back(logs[0][row] * logs[1][row]);
   }
+  return d;
+}
+
+/// Of the difference on log₂ of settings over the cells, seed by seed.
+Figure slope(const FigureContext& c) {
+  const std::vector<CellReport>& cells = c.report.cells;
+  std::vector<Level> levels;
+  for (const CellReport& cell : cells) levels.push_back({cell.name, cell.set, cell.epochs});
+  const Design d = design(c.spec, c.report.base, levels);
   std::map<std::uint64_t, std::vector<double>> by_seed;
   for (const CellReport& cell : cells)
     for (const ArmReport& arm : cell.arms) {
       if (arm.name != c.arm.name) continue;
-      if (const std::string why = withheld(arm); !why.empty()) return missing(why);
+      for (const ArmReport* side : {&arm, &cell.arms.front()})
+        if (const std::string why = withheld(*side); !why.empty()) return missing(why);
       for (const PairOfRuns& pair : pairs(c.report, cell, arm))
         by_seed[pair.seed].push_back(pair.diff());
     }
   std::vector<double> y;
-  for (const auto& [seed, diffs] : by_seed) {
-    if (diffs.size() != cells.size()) return missing("runs were lost");
-    y.insert(y.end(), diffs.begin(), diffs.end());
-  }
+  for (const auto& [seed, diffs] : by_seed) y.insert(y.end(), diffs.begin(), diffs.end());
   if (by_seed.size() < 2) return missing("too few seeds");
-  const auto samples = ols_by_seed(x, k, cells.size(), y);
+  const auto samples = ols_by_seed(d.x, d.columns, cells.size(), y);
   const auto at = std::find(c.spec.on.begin(), c.spec.on.end(), c.spec.coefficient);
   const std::size_t which = c.spec.coefficient == "interaction"
-                                ? k - 1
+                                ? d.columns - 1
                                 : 1 + static_cast<std::size_t>(at - c.spec.on.begin());
   return of(estimate(samples.at(which)), c.alpha);
 }
@@ -151,21 +175,24 @@ Figure step_time(const FigureContext& c) {
 
 constexpr FigureKind kKinds[] = {
     {"difference", "nats per token",
-     "loss of the arm less that of the first one in a cell, test split", false, difference},
+     "loss of the arm less that of the first one in a cell, test split", false, true, false,
+     difference},
     {"compute_ratio", "×",
      "compute of the first arm that is as good as the arm at the whole budget, inverted: how many "
      "times as much the arm needs (with other shares of the budget)",
-     false, compute_ratio},
+     false, false, true, compute_ratio},
     {"trend", "nats per doubling", "slope of the difference over the shares of the budget", false,
-     trend},
+     false, true, trend},
     {"spread_ratio", "×",
-     "standard deviation over seeds against the first arm's, Pitman-Morgan on paired seeds", false,
-     spread_ratio},
+     "standard deviation over seeds against the first arm's, of what is judged or of 'metric'; "
+     "Pitman-Morgan on paired seeds",
+     false, false, false, spread_ratio},
     {"slope", "nats per doubling",
      "of the difference on log2 of the settings in 'on' over all cells, seed by seed; "
      "'coefficient' is one of them, or with two 'interaction'",
-     true, slope},
-    {"step_time", "×", "step time against the first arm's, with quartiles", false, step_time},
+     true, false, false, slope},
+    {"step_time", "×", "step time against the first arm's, with quartiles", false, true, false,
+     step_time},
 };
 
 const FigureKind& kind_of(const FigureSpec& spec) {
@@ -221,7 +248,39 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
 std::span<const FigureKind> figure_kinds() { return kKinds; }
 
 void check_figures(const StudyFile& file) {
-  for (const FigureSpec& spec : file.figures) place_of(file, spec);
+  for (const FigureSpec& spec : file.figures) {
+    place_of(file, spec);
+    const FigureKind& kind = kind_of(spec);
+    engine::require(!kind.shares || file.study.shares.size() > 1, spec.source, ": figure ",
+                    engine::quote(spec.name),
+                    ": other shares of the budget are needed, shares = […]",
+                    kind.make == trend ? "" : " or equivalent = true");
+    engine::require(kind.make != trend || file.study.all_at_shares, spec.source, ": figure ",
+                    engine::quote(spec.name),
+                    ": every arm at other shares is needed, shares = […]");
+    engine::require(spec.metric.empty() || kind.make == spread_ratio, spec.source, ": figure ",
+                    engine::quote(spec.name), ": metric is of a spread_ratio");
+    if (!spec.metric.empty()) {
+      std::vector<std::string_view> names;
+      for (const Metric& m : metrics()) names.push_back(m.name);
+      if (std::find(names.begin(), names.end(), spec.metric) == names.end())
+        throw engine::Error(fmt::format("{}: no metric {}; {}", spec.source,
+                                        engine::quote(spec.metric),
+                                        engine::suggest(spec.metric, names)));
+    }
+    if (!kind.over_cells) continue;
+    const Design d = design(spec, file.study.base, file.study.cells);
+    try {
+      ols_by_seed(d.x, d.columns, file.study.cells.size(),
+                  std::vector<double>(2 * file.study.cells.size(), 0.0));
+    } catch (const engine::Error&) {
+      throw engine::Error(
+          fmt::format("{}: figure {}: the {} cells do not tell the slopes apart; "
+                      "give more values of {}",
+                      spec.source, engine::quote(spec.name), file.study.cells.size(),
+                      engine::join(std::vector<std::string_view>(spec.on.begin(), spec.on.end()))));
+    }
+  }
 }
 
 std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
@@ -237,6 +296,7 @@ std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
     Figure f = why.empty() ? kind.make({report, cell, arm, spec, alpha}) : missing(why);
     f.name = spec.name;
     f.unit = kind.unit;
+    if (f.ci && !kind.other_text && !report.own_exams) f.note = "of this test text alone";
     out.push_back(std::move(f));
   }
   return out;

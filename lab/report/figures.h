@@ -15,7 +15,8 @@ struct Figure {
   std::string name, unit;
   std::optional<double> value;
   std::optional<Interval> ci;
-  std::string missing;  // why there is no value; empty where there is one
+  std::string missing;    // why there is no value; empty where there is one
+  std::string note = {};  // what it does not speak of
 };
 
 /// What a figure is asked of.
@@ -31,6 +32,8 @@ struct FigureContext {
 struct FigureKind {
   std::string_view name, unit, help;
   bool over_cells;  // of all cells, and not of one
+  bool other_text;  // speaks of other text, too, where all seeds share a test text
+  bool shares;      // of other shares of the budget
   Figure (*make)(const FigureContext&);
 };
 std::span<const FigureKind> figure_kinds();
@@ -38,7 +41,7 @@ std::span<const FigureKind> figure_kinds();
 /// All figures of a file, their intervals together covering 1 − report.rules.alpha (Bonferroni).
 /// Throws engine::Error naming line and column where one asks for what there is not.
 std::vector<Figure> make_figures(const StudyFile& file, const Report& report);
-/// Throws in the same cases, before anything is trained.
+/// Throws in all of these cases, before anything is trained.
 void check_figures(const StudyFile& file);
 
 }  // namespace lab

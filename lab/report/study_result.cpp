@@ -16,20 +16,15 @@ bool holds(const Condition& c, const std::vector<Figure>& figures) {
   return false;
 }
 
-bool all_hold(const std::vector<Condition>& conditions, const std::vector<Figure>& figures) {
-  return std::all_of(conditions.begin(), conditions.end(),
-                     [&](const Condition& c) { return holds(c, figures); });
-}
-
-std::string joined(const std::vector<Condition>& conditions) {
+std::string joined(const std::vector<Condition>& conditions, const std::string& word) {
   std::string text;
-  for (const Condition& c : conditions) text += (text.empty() ? "" : " and ") + to_string(c);
+  for (const Condition& c : conditions) text += (text.empty() ? "" : word) + to_string(c);
   return text;
 }
 
 std::string rule_text(const StudyFile& file) {
   return fmt::format("supported where {}; contradicted where {}; open otherwise",
-                     joined(file.supported), joined(file.contradicted));
+                     joined(file.supported, " and "), joined(file.contradicted, " or "));
 }
 
 std::string value_text(const Figure& f) {
@@ -63,8 +58,9 @@ std::string_view to_string(StudyVerdict verdict) {
 StudyVerdict decide(const StudyFile& file, const std::vector<Figure>& figures,
                     const Report& report) {
   if (file.quick) return StudyVerdict::kNone;
-  const bool for_it = all_hold(file.supported, figures),
-             against = all_hold(file.contradicted, figures);
+  const auto is = [&](const Condition& c) { return holds(c, figures); };
+  const bool for_it = std::all_of(file.supported.begin(), file.supported.end(), is),
+             against = std::any_of(file.contradicted.begin(), file.contradicted.end(), is);
   if (!report.final || report.seeds < report.rules.min_seeds || for_it == against)
     return StudyVerdict::kOpen;
   return for_it ? StudyVerdict::kSupported : StudyVerdict::kContradicted;
@@ -96,7 +92,8 @@ Json to_json(const StudyResult& r) {
                        {"unit", f.unit},
                        {"value", train::or_null(f.value)},
                        {"ci", ci},
-                       {"missing", f.missing}});
+                       {"missing", f.missing},
+                       {"note", f.note}});
   }
   Json report = to_json(r.report);
   std::size_t runs = 0;
@@ -134,7 +131,8 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
       "\n\n";
   Lines lines = {{"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
   for (const Figure& f : r.figures)
-    lines.push_back({f.name, value_text(f), interval_text(f), f.unit});
+    lines.push_back(
+        {f.name, value_text(f), interval_text(f), f.unit + (f.note.empty() ? "" : ", " + f.note)});
   out += (md ? markdown_table(lines) : text_table(lines, nullptr)) + "\n";
   out += "Rule: " + rule_text(r.file) + end;
   out +=

@@ -20,7 +20,7 @@ struct StudyResult {
 };
 
 /// By the rule: supported where each of its conditions holds for the whole interval, contradicted
-/// where each of the others does; open otherwise, with fewer seeds than the rules ask for, or where
+/// where any of the others does; open otherwise, with fewer seeds than the rules ask for, or where
 /// both would hold.
 StudyVerdict decide(const StudyFile& file, const std::vector<Figure>& figures,
                     const Report& report);

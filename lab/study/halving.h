@@ -47,6 +47,8 @@ class Halving {
 
   const std::vector<Regime>& all() const { return regimes_; }
   bool done() const { return done_; }
+  /// The one at hand, from 0.
+  int round() const { return round_; }
   /// The runs of the round at hand. Some are missing unless done().
   StudyRuns& runs() { return *runs_; }
   const StudyRuns& runs() const { return *runs_; }

@@ -41,7 +41,7 @@ int count_look(const StudyRuns& runs) {
   std::map<std::string, std::set<std::string>> seeds;  // seen by each question
   std::set<std::string> withheld;
   for (const Point& p : runs.points()) {
-    if (p.arm == 0) continue;  // with it the other shares, which are the baseline's alone
+    if (p.arm == 0 || p.share != 0) continue;  // verdicts are on the whole budget
     const Point baseline{p.cell, 0, 0, p.seed};
     const RunRecord *mine = runs.record(p), *theirs = runs.record(baseline);
     if (mine == nullptr || theirs == nullptr) continue;

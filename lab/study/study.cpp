@@ -197,6 +197,7 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
                {"settings", settings},
                {"arms", levels_json(study.arms)},
                {"cells", levels_json(study.cells)}};
+  if (!study.file.empty()) json["file"] = study.file;
   if (tunes(study))
     json["tuning"] = {{"tune", grid_json(study.tune)},
                       {"trials", study.trials},

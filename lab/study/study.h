@@ -78,6 +78,7 @@ struct Study {
   std::int64_t trials = 0;  // an arm's choices, drawn from a larger grid; 0: all
   std::int64_t tuning_seeds = 2;
   std::vector<Tuned> tuned = {};  // what was chosen; empty before
+  std::string file = {};          // hash of the study file, rule included; empty: made of flags
 };
 
 /// The first tuning seed is so much above the first judging seed, which there are never as many of.

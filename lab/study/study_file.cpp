@@ -83,7 +83,11 @@ void read_study(TomlTable table, StudyFile& file) {
   study.seeds = table.count("seeds", study.seeds, 1);
   study.tuning_seeds = table.count("tuning_seeds", study.tuning_seeds, 1);
   study.trials = table.count("trials", all ? kRivalTrials : 0, 0);
-  if (const double margin = table.value("margin", 0.0); margin > 0) study.margin = margin;
+  if (table.has("margin")) {
+    study.margin = table.value("margin", 0.0);
+    engine::require(*study.margin >= 0 && *study.margin <= 1e3, table.where("margin"), ": margin ",
+                    *study.margin, " is not in [0, 1000]");
+  }
   const std::vector<double> shares = table.list<double>("shares");
   const bool equivalent = table.value("equivalent", false);
   engine::require(shares.empty() || !equivalent, table.where("equivalent"),
@@ -92,7 +96,11 @@ void read_study(TomlTable table, StudyFile& file) {
   for (const double share : others)
     engine::require(share > 0 && share <= 1024, table.where("shares"), ": share ", share,
                     " is not in (0, 1024]");
-  std::erase(others, 1.0);
+  for (const double share : others)
+    engine::require(std::count(others.begin(), others.end(), share) == 1, table.where("shares"),
+                    ": share ", share, " is given twice");
+  engine::require(shares.empty() || (std::erase(others, 1.0) == 1 && !others.empty()),
+                  table.where("shares"), ": 1, the whole budget, and another share are needed");
   study.shares = share_levels(others);
   study.all_at_shares = !shares.empty();
   std::vector<Axis> axes;
@@ -116,6 +124,7 @@ void read_figure(TomlTable table, StudyFile& file) {
   f.cell = table.value<std::string>("cell", "");
   f.on = table.list<std::string>("on");
   f.coefficient = table.value<std::string>("coefficient", "");
+  f.metric = table.value<std::string>("metric", "");
   table.done();
   for (const FigureSpec& other : file.figures)
     engine::require(other.name != f.name, f.source, ": two figures are called ",
@@ -136,6 +145,7 @@ StudyFile read_study_file(const std::filesystem::path& path, bool quick) {
   StudyFile file;
   file.path = path;
   file.hash = train::Hash().add(text).hex();
+  file.study.file = file.hash;
   file.quick = quick;
   TomlTable top(path, &root, "");
   file.claim = top.value<std::int64_t>("claim", 0);

@@ -10,7 +10,8 @@
 //                seeds = 8   tuning_seeds = 2   trials = 5   margin = 0.01
 //   [quick]      settings, seeds and tuning_seeds of a first look, which gives no verdict
 //   [[figures]]  name = "…"   of = a row of `isodrop list figures`, with what that asks for
-//   [rule]       supported = ["… above 0"]   contradicted = ["… below 0"]   all must hold
+//   [rule]       supported = ["… above 0"]     where all hold
+//                contradicted = ["… below 0"]  where any does
 #pragma once
 #include <filesystem>
 #include <map>
@@ -27,6 +28,7 @@ struct FigureSpec {
   std::string arm, cell;        // by their names; empty: the only one there is beside the baseline
   std::vector<std::string> on;  // settings, of a slope
   std::string coefficient;
+  std::string metric;  // of a spread; empty: what is judged
   std::string source;  // "FILE:LINE:COLUMN", for messages
 };
 

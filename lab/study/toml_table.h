@@ -33,6 +33,7 @@ class TomlTable {
       : path_(path), table_(table), name_(std::move(name)) {}
 
   bool there() const { return table_ != nullptr; }
+  bool has(std::string_view key) { return find(key) != nullptr; }
   std::string where() const {
     return table_ != nullptr ? place(path_, table_->source()) : path_.string();
   }

@@ -171,6 +171,47 @@ TEST_F(AdviseTest, TheOneThatHelpsIsAdvisedThoughAnotherWasTheFavourite) {
   EXPECT_EQ(make_advice(judge(*halving, loss), nullptr).name, "weight_decay=3");
 }
 
+// Both help, and on the same fresh seeds the favourite is the worse of them.
+TEST_F(AdviseTest, TheFavouriteGivesWayToTheOneThatBeatsIt) {
+  const Loss loss = [](const train::Settings& s) {
+    const bool tuning = s.seed > 10'000;
+    return 2 + luck(s) + noise(s) +
+           (s.dropout == 0.1 && s.weight_decay == 0.1 ? tuning ? -1 : -0.3 : 0) +
+           (s.weight_decay == 3 && s.dropout == 0 ? -0.5 : 0);
+  };
+  const auto halving = halve(loss);
+  const Report report = judge(*halving, loss);
+  EXPECT_EQ(advised(report).name, "dropout=0.1");
+  Study pair = study;
+  pair.arms = judged_arms(*halving);
+  pair.arms = {pair.arms[2], pair.arms[1]};
+  const Report direct = make_report(plain->anew(pair), {}, 1, "");
+  const Advice advice = make_advice(report, &direct);
+  EXPECT_EQ(advice.name, "weight_decay=3");
+  tests::expect_has(advice.sentence, "dropout=0.1 against weight_decay=3: +0.1999");
+  tests::expect_has(advice.sentence, "(95 %), hurts.");
+}
+
+TEST_F(AdviseTest, WhatCannotBeToldIsSaid) {
+  const Loss loss = [](const train::Settings& s) {
+    return 2 + luck(s) + noise(s) - s.weight_decay;
+  };
+  study.seeds = 4;
+  const auto halving = halve(loss);
+  Advice advice = make_advice(judge(*halving, loss), nullptr);
+  EXPECT_TRUE(advice.plain);
+  tests::expect_has(advice.sentence, "Nothing can be said yet: 4 seeds are too few to tell, 8 are");
+  tests::expect_has(advice.sentence, "In tuning weight_decay=10 did best.");
+  study.seeds = 8;
+  const Loss lost = [&](const train::Settings& s) {
+    return s.weight_decay == 0.1 && s.dropout == 0 && s.seed == 7 ? NAN : loss(s);
+  };
+  advice = make_advice(judge(*halving, lost), nullptr);
+  tests::expect_has(advice.sentence,
+                    "Nothing can be said yet: of every pair of arms runs diverged");
+  EXPECT_TRUE(advice.too_close.empty());
+}
+
 TEST_F(AdviseTest, ARegimeThatDivergesIsOutAndAllThatDoIsAnError) {
   const Loss loss = [](const train::Settings& s) {
     return s.weight_decay > 1 ? NAN : 2 + luck(s) - s.weight_decay;

@@ -195,6 +195,28 @@ TEST_F(StudyFileTest, TheOtherWayRoundItIsContradictedAndBetweenOpen) {
   EXPECT_EQ(result(read(), cheap).verdict, StudyVerdict::kContradicted);
 }
 
+// A claim of two parts falls with either of them.
+TEST_F(StudyFileTest, OneContradictionIsEnough) {
+  replace("contradicted = [\"cost below 1\"]",
+          "contradicted = [\"cost below 1\", \"gap below 0.5\"]");
+  replace("supported = [\"cost above 1\", \"gap above 0\"]",
+          "supported = [\"cost above 1\", \"gap above 0.5\"]");
+  EXPECT_EQ(result(read(), loss_of).verdict, StudyVerdict::kContradicted);
+}
+
+TEST_F(StudyFileTest, OnASharedTextWhatIsOfSeedsAloneSaysSo) {
+  const StudyResult r = result(read(), loss_of);
+  EXPECT_EQ(figure(r, "cost").note, "of this test text alone");
+  EXPECT_EQ(figure(r, "gap").note, "");
+}
+
+// Whoever changes the rule after the runs begins another study.
+TEST_F(StudyFileTest, TheRuleIsPartOfTheStudysIdentity) {
+  const Json before = StudyRuns(read().study, store, true).identity();
+  replace("gap above 0", "gap above -1");
+  EXPECT_NE(StudyRuns(read().study, store, true).identity(), before);
+}
+
 TEST_F(StudyFileTest, AQuickLookGivesNoVerdict) {
   const StudyResult r = result(read(true), loss_of);
   EXPECT_EQ(r.verdict, StudyVerdict::kNone);
@@ -226,6 +248,23 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
   expect_has(error("arms = [", "arms = [1, "), "s.toml:14:9: arms in [study] is not a text");
   expect_has(error("dropout=0.1", "dropout=2"), "dropout '2' is out of range");
   expect_has(error("shares = [0.5, 1, 2]", "shares = [0.5, 1, -2]"), "s.toml:17:10: share -2");
+  expect_has(error("shares = [0.5, 1, 2]", "shares = [0.5, 0.5, 1]"), "share 0.5 is given twice");
+  expect_has(error("shares = [0.5, 1, 2]", "shares = [1]"), "another share are needed");
+  expect_has(error("shares = [0.5, 1, 2]", "margin = -1"), "margin -1 is not in [0, 1000]");
+  expect_has(error("shares = [0.5, 1, 2]", "margin = nan"), "is not in [0, 1000]");
+  expect_has(error("shares = [0.5, 1, 2]", ""), "'cost': other shares of the budget are needed");
+  expect_has(error("shares = [0.5, 1, 2]", "equivalent = true"), "every arm at other shares");
+  expect_has(error("epochs = [1, 4]", ""), "no cell");
+  expect_has(error("epochs = [1, 4]", "epochs = [1, 0]"), "s.toml:16:10: epochs 0");
+  expect_has(error("on = [\"n_embd\", \"epochs\"]", "on = [\"n_embd\", \"n_embd\"]"),
+             "do not tell the slopes apart");
+  expect_has(error("on = [\"n_embd\", \"epochs\"]", "on = [\"n_embd\", \"lr\"]"),
+             "do not tell the slopes apart");
+  expect_has(error("on = [\"n_embd\", \"epochs\"]", "on = [\"n_embd\", \"norm\"]"),
+             "norm is layernorm in n_embd=16,epochs=1: a slope needs numbers above 0");
+  expect_has(error("name = \"spread\"", "name = \"spread\"\nmetric = \"excesss\""),
+             "did you mean 'excess'");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"gap\""), "of a spread_ratio");
   expect_has(error("axes.n_embd = [16, 32]", "axes.seed = [1, 2]"), "axis seed: seed is the same");
   expect_has(error("of = \"difference\"", "of = \"diference\""), "did you mean 'difference'");
   expect_has(error("cell = \"n_embd=32,epochs=4\"", "cell = \"epochs=4\""), "no cell 'epochs=4'");
