@@ -51,13 +51,16 @@ std::vector<Json> records_of(const StudyFile& file, const Store& store, bool oth
 void publish(const StudyResult& result, const std::vector<Json>& records,
              const std::filesystem::path& folder) {
   train::make_folder(folder);
+  StudyResult shown = result;
+  shown.report.store.clear();  // others have neither
+  shown.report.folder.clear();
   Json json = to_json(result);
   // Of the report the rules alone: the rest is made of the records.
   json["looks"] = result.report.rules.looks;
   json.erase("report");
   json["records"] = records;
   train::write_atomically(folder / (result.file.path.stem().string() + ".md"),
-                          render(result, "md", false, 0));
+                          render(shown, "md", false, 0));
   train::write_atomically(data_file(result.file, folder), json.dump() + "\n");
 }
 

@@ -114,7 +114,7 @@ std::vector<std::string> report_footnotes(const Report& r) {
   if (!r.study.empty())
     lines.push_back("Study " + r.study.substr(0, 12) +
                     " (hash of study.json, written before the first run)");
-  lines.push_back("Runs: " + r.store);
+  if (!r.store.empty()) lines.push_back("Runs: " + r.store);
   return lines;
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/cli/cli_harness.h"
@@ -104,6 +105,7 @@ TEST_F(CliStudy, WhatWasPublishedGivesTheSameFiguresWithoutARun) {
   write("tuned.toml", "right: none", "low: none,lr=0.001|0.002");
   const Json made = result({"study", "planted.toml", "tuned.toml", "--publish", "claims"});
   EXPECT_NE(folder.read("claims/planted.md").find("Verdict: supported"), std::string::npos);
+  EXPECT_EQ(folder.read("claims/planted.md").find("Runs: "), std::string::npos) << "a path";
   fs::remove_all(folder.path() / "runs");
   fs::remove_all(folder.path() / "out");
   const Json again = result({"study", "planted.toml", "tuned.toml", "--from", "claims"});
@@ -135,6 +137,23 @@ TEST_F(CliStudy, TheStudiesThatComeWithItAreListed) {
   const Json list = json_of(args, r);
   EXPECT_GE(list.size(), 5U);
   for (const Json& study : list) EXPECT_NE(study["question"], "");
+}
+
+// What stands in docs/claims is of the study files as they are, and its figures come out again.
+TEST_F(CliStudy, TheClaimsThatArePublishedAreTheseFiles) {
+  const fs::path root = ISODROP_SOURCE_DIR, claims = root / "docs/claims";
+  Words args = {"study", "--from", claims.string(), "--format", "json"};
+  Words verdicts;
+  for (const auto& entry : fs::directory_iterator(claims)) {
+    if (entry.path().extension() != ".json") continue;
+    args.push_back((root / "studies" / entry.path().stem()).string() + ".toml");
+    verdicts.push_back(Json::parse(std::ifstream(entry.path()))["verdict"]);
+  }
+  const Result r = isodrop(args, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  const Json studies = json_of(args, r)["studies"];
+  ASSERT_EQ(studies.size(), verdicts.size());
+  for (std::size_t i = 0; i < verdicts.size(); ++i) EXPECT_EQ(studies[i]["verdict"], verdicts[i]);
 }
 
 TEST_F(CliStudy, WhatIsWrongIsSaidBeforeAnythingIsTrained) {
