@@ -129,25 +129,26 @@ class Advising {
       base_.budget = kept.get<std::string>();
       return;
     }
-    const auto regimes = lab::regimes(base_);
-    const std::int64_t steps =
-        lab::steps_within(*seconds_, lab::budgets_at_most(regimes, base_, planned_seeds()),
-                          lab::measure_pace(base_, plain.task(0)), speedup(plain));
+    measure(plain);
+    const std::int64_t steps = lab::steps_within(
+        *seconds_, lab::budgets_at_most(lab::regimes(base_), base_, planned_seeds()), pace_,
+        speedup_);
     base_.budget = fmt::format("{}steps", steps);
     line_.note(fmt::format("budget of a run: {}", base_.budget));
   }
 
-  double speedup(const lab::StudyRuns& plain) {
+  void measure(const lab::StudyRuns& plain) {
+    pace_ = lab::measure_pace(base_, plain.task(0));
     StudyOptions options = options_;
-    options.dry = true;  // wants it where jobs are given, too
-    return planned_jobs(plain, options).speedup;
+    options.dry = true;  // wants the speedup where jobs are given, too
+    speedup_ = planned_jobs(plain, options).speedup;
   }
 
   int show_plan(const lab::StudyRuns& plain, const std::vector<lab::Regime>& regimes) {
     const double budgets = lab::budgets_at_most(regimes, base_, planned_seeds());
-    const lab::Pace pace = lab::measure_pace(base_, plain.task(0));
+    if (pace_.step == 0) measure(plain);
     const auto steps = static_cast<double>(train::RunPlan(base_, plain.task(0)).total_steps);
-    const double seconds = budgets * (steps * pace.step + pace.rest) / speedup(plain);
+    const double seconds = budgets * (steps * pace_.step + pace_.rest) / speedup_;
     line_.finish();
     if (options_.format == "json")
       fmt::print("{}\n", lab::Json{{"regimes", regimes.size()},
@@ -267,6 +268,8 @@ class Advising {
   train::Settings base_;
   std::optional<double> seconds_;
   std::optional<std::int64_t> seeds_;
+  lab::Pace pace_;  // measured where it is needed
+  double speedup_ = 1;
   ProgressLine line_;
   engine::Stopwatch watch_;
 };

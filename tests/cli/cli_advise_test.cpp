@@ -55,10 +55,12 @@ TEST_F(CliAdvise, AnswersAndGoesOnWhereItWasKilled) {
   const Words args = advise(more + Words{"--out", "killed", "--store", "runs"});
   {
     Process killed(args, folder.path());
-    while (runs_in("runs") < made / 2) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (runs_in("runs") < made / 2 && killed.running())
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     killed.kill();
     killed.wait();
   }
+  ASSERT_GE(runs_in("runs"), made / 2);
   const Words json = args + Words{"--format", "json"};
   const Result on = isodrop(json, folder.path());
   ASSERT_EQ(on.code, 0) << describe(json, on);
@@ -86,7 +88,7 @@ TEST_F(CliAdvise, SaysWhatItWouldTake) {
   const Json plan = json_of(args, r);
   EXPECT_GT(plan["regimes"], 20);
   EXPECT_EQ(plan["seeds"], 12);
-  EXPECT_LE(plan["seconds_at_most"], 2 * 7200.0) << "in a moment's measurement twice as slow";
+  EXPECT_LE(plan["seconds_at_most"], 0.9 * 7200) << "by the measurement that planned it";
   EXPECT_TRUE(plan["budget"].get<std::string>().ends_with("steps"));
   EXPECT_FALSE(fs::exists(folder.path() / "out"));
 }

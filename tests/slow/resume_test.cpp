@@ -95,7 +95,7 @@ TEST_F(Resume, AKilledTuningGoesOnToTheSameChoice) {
                  "--out",
                  out,
                  "--seeds",
-                 "3",
+                 "6",
                  "--eval-tokens",
                  "500",
                  "--format",
@@ -104,7 +104,7 @@ TEST_F(Resume, AKilledTuningGoesOnToTheSameChoice) {
   const Json whole = result(tuned("whole") + Words{"--store", "elsewhere"});
   const std::size_t all = finished("elsewhere").size();
   const Words args = tuned("killed");
-  for (const std::size_t until : {std::size_t{2}, all - 3}) {
+  for (const std::size_t until : {std::size_t{2}, all - 10}) {
     Process process(args, folder.path());
     while (finished().size() < until && process.running())
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
