@@ -7,7 +7,6 @@
 #include "cli/study_command.h"
 #include "cli/study_progress.h"
 #include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/report/advice.h"
 #include "lab/report/html.h"
 #include "lab/study/folder.h"
@@ -19,7 +18,6 @@
 namespace cli {
 namespace {
 
-constexpr int kNoRun = 1;  // exit code
 constexpr std::int64_t kLeastSeeds = 8;
 constexpr std::int64_t kNever = 1'000'000'000;  // steps between evaluations
 
@@ -179,7 +177,7 @@ class Advising {
       };
       make_runs(halving.runs(), options_, "trying", work, line_, keep);
       if (const std::string failed = halving.runs().first_failure(); !failed.empty())
-        return refuse("nothing is chosen", failed);
+        return refuse_missing(line_, "nothing is chosen while a run", failed);
       const std::size_t count = halving.runs().study().arms.size();
       halving.settle();
       line_.note(fmt::format(
@@ -194,25 +192,14 @@ class Advising {
     lab::StudyRuns judged = plain.anew(study);
     if (options_.keep_weights) judged.need_weights();
     std::size_t next = 1;
-    const std::filesystem::path page =
-        options_.html.empty() ? folder.path() / "report.html" : options_.html;
+    const std::filesystem::path page = page_path(folder.path(), options_);
     if (!judged.missing().empty())
       make_runs(judged, options_, "judging", work, line_,
                 [&] { show_live(lab::make_report(judged, {}, 1, ""), page, line_, next); });
     line_.finish();
     if (const std::string failed = judged.first_failure(); !failed.empty())
-      return refuse("nothing is said", failed);
+      return refuse_missing(line_, "nothing is said while a run", failed);
     return print(judged, halving, folder, page);
-  }
-
-  /// Exit code.
-  int refuse(const std::string& what, const std::string& failed) {
-    line_.finish();
-    fmt::print(stderr,
-               "isodrop: error: {} while a run is missing; the same command makes it again; the "
-               "first: {}\n",
-               what, failed);
-    return kNoRun;
   }
 
   /// Before the first of them is made, and then for good.
@@ -248,7 +235,7 @@ class Advising {
     const lab::Advice advice = lab::make_advice(report, direct ? &*direct : nullptr);
     train::Settings settings = lab::with(base_, {advice.name, advice.set});
     settings.eval_interval = args_.settings.eval_interval;
-    const std::string command = lab::train_command_text(settings);
+    const std::string command = train_command_text(settings);
     const lab::Json json =
         lab::to_json(advice, report, direct ? &*direct : nullptr, halving, command);
     folder.save("advice.json", json);
@@ -291,10 +278,7 @@ Command advise_command() {
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the answer", false, {"text", "json"}},
   };
-  for (const Extra& flag : study_flags())
-    if (flag.flag != "plan") c.extras.push_back(flag);
-  for (Extra& flag : c.extras)
-    if (flag.not_with == "plan") flag.not_with = {};
+  for (const Extra& flag : study_flags_without_plan()) c.extras.push_back(flag);
   c.defaults = {{"preset", "tiny", "default"}, {"lr", "0.004", "default"}};
   c.examples = {"isodrop advise --text book.txt --time 10min",
                 "isodrop advise --text book.txt --preset nano --lr 1e-3 --budget 2000steps"};

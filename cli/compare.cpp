@@ -69,27 +69,18 @@ std::vector<lab::Level> shares_of(const Parsed& args) {
       !args.has("shares") || !args.has("equivalent"),
       "--shares with --equivalent: shares train every arm at each of them and say what it "
       "is worth, too; leave out --equivalent");
-  // Five points, so that a bend of the curve shows.
-  if (args.has("equivalent")) return lab::share_levels({0.125, 0.25, 0.5, 2});
-  std::vector<double> others;
-  bool whole = false;
+  if (args.has("equivalent")) return lab::share_levels(lab::kEquivalentShares);
+  if (!args.has("shares")) return lab::share_levels({});
+  const std::string source = "--shares " + engine::quote(args.text("shares"));
+  std::vector<double> shares;
   for (const std::string& item : split_list(args.text("shares"))) {
     double share = 0;
-    engine::require(train::parse_number(item, share) == std::errc{} && share > 0 && share <= 1024,
-                    "--shares ", engine::quote(args.text("shares")), ": ", engine::quote(item),
+    engine::require(train::parse_number(item, share) == std::errc{}, source, ": ",
+                    engine::quote(item),
                     " is no share in (0, 1024]; give some, as in 0.25,0.5,1,2");
-    engine::require(
-        std::find(others.begin(), others.end(), share) == others.end() && (share != 1 || !whole),
-        "--shares: ", item, " is given twice; give it once");
-    if (share == 1)
-      whole = true;
-    else
-      others.push_back(share);
+    shares.push_back(share);
   }
-  engine::require(!args.has("shares") || (whole && !others.empty()), "--shares ",
-                  engine::quote(args.text("shares")),
-                  ": 1, the whole budget, and at least one other are needed, as in 0.25,0.5,1,2");
-  return lab::share_levels(others);
+  return lab::given_shares(shares, source);
 }
 
 int compare(const Parsed& args) {
@@ -97,8 +88,7 @@ int compare(const Parsed& args) {
   study.base = args.settings;
   std::vector<std::string> arms = args.all("arm");
   engine::require(arms.empty() || !args.has("rivals"), "--rivals with --arm: it names the arms");
-  if (args.has("rivals"))
-    for (const lab::Rival& rival : lab::rivals()) arms.emplace_back(rival.name);
+  if (args.has("rivals")) arms = lab::rival_names();
   engine::require(arms.size() != 1, "--arm ", arms.empty() ? "" : arms[0],
                   ": one arm alone has nothing to be held against; give another --arm");
   study.arms = arms.empty() ? lab::default_arms(study.base) : lab::arm_levels(arms, study.base);

@@ -28,6 +28,16 @@ std::string flag_of(std::string_view setting) {
   return out;
 }
 
+/// A word as a shell reads it back.
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 std::vector<const train::Row*> rows_of(const Command& command) {
   std::vector<const train::Row*> out;
   if (!command.settings) return out;
@@ -127,6 +137,23 @@ void check_extra(const Extra& extra, const std::string& value) {
 }
 
 }  // namespace
+
+std::string train_command_text(const train::Settings& settings) {
+  const train::Settings base =
+      train::resolve({}, std::vector<train::Assignment>{{"preset", settings.preset, ""}});
+  std::string text = "isodrop train --preset " + settings.preset;
+  for (const train::Row& row : train::settings_table()) {
+    if (row.name == "preset") continue;
+    const std::string value = train::value_text(settings, row);
+    if (value == train::value_text(base, row)) continue;
+    text += " --" + flag_of(row.name);
+    if (is_switch(row))
+      text += value == "true" ? "" : "=false";
+    else
+      text += " " + shell_word(value);
+  }
+  return text;
+}
 
 Parsed parse(const Command& command, int argc, const char* const* argv) {
   Parsed out;

@@ -83,6 +83,9 @@ Parsed parse(const Command& command, int argc, const char* const* argv);
 
 /// The help of a command, wrapped at `width` columns.
 std::string help(const Command& command, std::size_t width);
+/// "isodrop train …" with the flags of what is not as the preset has it; words that a shell would
+/// read are quoted.
+std::string train_command_text(const train::Settings& settings);
 /// Prints it. Exit code.
 int show_help(const Command& command);
 

@@ -126,10 +126,8 @@ Command study_command() {
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the result", false, {"text", "json", "md"}},
   };
-  for (const Extra& flag : study_flags())
-    if (flag.flag != "plan" && flag.flag != "html") c.extras.push_back(flag);
-  for (Extra& flag : c.extras)
-    if (flag.not_with == "plan") flag.not_with = {};
+  for (const Extra& flag : study_flags_without_plan())
+    if (flag.flag != "html") c.extras.push_back(flag);
   c.examples = {"isodrop study studies/04-cost.toml", "isodrop study --all --quick"};
   c.run = study;
   return c;

@@ -25,12 +25,6 @@
 namespace cli {
 namespace {
 
-constexpr int kNoRun = 1;  // exit code
-
-std::filesystem::path page_path(const lab::StudyFolder& folder, const StudyOptions& options) {
-  return options.html.empty() ? folder.path() / "report.html" : options.html;
-}
-
 constexpr const char* kChoices = "tuning.json";
 
 /// The choices that were written down; nothing before.
@@ -41,26 +35,19 @@ std::vector<lab::Tuned> frozen(const lab::StudyFolder& folder, const lab::StudyR
                               (folder.path() / kChoices).string());
 }
 
-/// Makes the runs of the tuning until it is done. False where one could not be made, which must not
-/// decide a choice.
-bool tune(lab::GridSearch& tuning, const StudyOptions& options, Workload& work,
-          ProgressLine& line) {
+/// Makes the runs of the tuning until it is done. Exit code: kNoRun where one could not be made,
+/// which must not decide a choice.
+int tune(lab::GridSearch& tuning, const StudyOptions& options, Workload& work, ProgressLine& line) {
   while (!tuning.done()) {
     std::size_t next = 1;
     tuning.runs().check(options.jobs.value_or(1));
     make_runs(tuning.runs(), options, "tuning", work, line,
               [&] { show_tuning(lab::make_report(tuning.runs(), {}, 1, "", false), line, next); });
-    if (const std::string failed = tuning.runs().first_failure(); !failed.empty()) {
-      line.finish();
-      fmt::print(stderr,
-                 "isodrop: error: nothing is chosen while a run of the tuning is missing; the same "
-                 "command makes it again; the first: {}\n",
-                 failed);
-      return false;
-    }
+    if (const std::string failed = tuning.runs().first_failure(); !failed.empty())
+      return refuse_missing(line, "nothing is chosen while a run of the tuning", failed);
     tuning.settle();
   }
-  return true;
+  return 0;
 }
 
 /// Writes the choice down, and says it.
@@ -135,7 +122,7 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
   const auto speeds = step_times(runs, folder, line);
   line.finish();
   StudyMade made{0, lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string()),
-                 page_path(folder, options)};
+                 page_path(folder.path(), options)};
   folder.save("report.json", lab::to_json(*made.report));
   return made;
 }
@@ -196,6 +183,18 @@ std::vector<Extra> study_flags(std::string_view only_with) {
        {},
        only_with},
       {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"}};
+}
+
+std::vector<Extra> study_flags_without_plan() {
+  std::vector<Extra> flags = study_flags();
+  std::erase_if(flags, [](const Extra& flag) { return flag.flag == "plan"; });
+  for (Extra& flag : flags)
+    if (flag.not_with == "plan") flag.not_with = {};
+  return flags;
+}
+
+std::filesystem::path page_path(const std::filesystem::path& folder, const StudyOptions& options) {
+  return options.html.empty() ? folder / "report.html" : options.html;
 }
 
 StudyOptions study_options(const Parsed& args) {
@@ -259,7 +258,7 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       folder.create();
     }
     if (tuning) {
-      if (!tune(*tuning, options, work, line)) return {kNoRun, {}, {}};
+      if (const int code = tune(*tuning, options, work, line); code != 0) return {code, {}, {}};
       study.tuned = freeze(*tuning, runs, folder, line);
       runs = runs.anew(study);
       if (options.keep_weights) runs.need_weights();
@@ -268,7 +267,7 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
     std::size_t next = 1;  // seeds of the next table that a log gets
     if (!runs.missing().empty())
       make_runs(runs, options, "", work, line, [&] {
-        show_live(lab::make_report(runs, {}, 1, ""), page_path(folder, options), line, next);
+        show_live(lab::make_report(runs, {}, 1, ""), page_path(folder.path(), options), line, next);
       });
     folder.create();  // where others have made the runs
   } catch (const lab::Interrupted& e) {

@@ -24,10 +24,16 @@ struct StudyOptions {
   bool keep_weights = false;  // of the judged runs
 };
 
+inline constexpr int kNoRun = 1;  // exit code: a run could not be made
+
 /// The flags that are read by study_options(): --jobs, --store, --html, --plan, --other-builds,
 /// --dry-run.
 /// `only_with`: a flag without which they do nothing.
 std::vector<Extra> study_flags(std::string_view only_with = {});
+/// Of a command whose runs cannot be planned at once: without --plan.
+std::vector<Extra> study_flags_without_plan();
+/// Where the page goes: --html, or report.html in the folder.
+std::filesystem::path page_path(const std::filesystem::path& folder, const StudyOptions& options);
 /// Throws engine::Error.
 StudyOptions study_options(const Parsed& args);
 

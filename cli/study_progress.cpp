@@ -122,6 +122,14 @@ void show_tuning(lab::Report report, ProgressLine& line, std::size_t& next) {
   show_table(report, line, next);
 }
 
+int refuse_missing(ProgressLine& line, const std::string& what, const std::string& failed) {
+  line.finish();
+  fmt::print(stderr,
+             "isodrop: error: {} is missing; the same command makes it again; the first: {}\n",
+             what, failed);
+  return kNoRun;
+}
+
 void end_interrupted(const lab::Interrupted& interrupted, ProgressLine& line,
                      bool nothing_written) {
   line.finish();

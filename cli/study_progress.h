@@ -45,6 +45,9 @@ void show_live(const lab::Report& report, const std::filesystem::path& page, Pro
 /// Shows what the choices have come to so far, by their validation loss.
 void show_tuning(lab::Report report, ProgressLine& line, std::size_t& next);
 
+/// Says `what` is not so while a run is missing, and the first that failed. Exit code.
+int refuse_missing(ProgressLine& line, const std::string& what, const std::string& failed);
+
 /// Says what becomes of what was made, and ends this process as the signal would have, so that a
 /// shell's loop stops, too.
 [[noreturn]] void end_interrupted(const lab::Interrupted& interrupted, ProgressLine& line,

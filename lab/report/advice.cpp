@@ -62,15 +62,6 @@ Json direct_json(const Report& direct) {
   return json;
 }
 
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 Lines tried_table(const Halving& halving) {
   Lines lines = {{"regime", "against none", "val loss", "seeds", ""}};
   for (const Standing& s : halving.standings()) {
@@ -192,25 +183,6 @@ std::string render_text(const Advice& advice, const Report& report, const Halvin
       count > kShown ? fmt::format("; the best {}", kShown) : "");
   out += text_table(tried_table(halving), nullptr) + "\nJudged on fresh seeds:\n";
   return out + render(report, "text", color, width);
-}
-
-std::string train_command_text(const train::Settings& settings) {
-  const train::Settings base =
-      train::resolve({}, std::vector<train::Assignment>{{"preset", settings.preset, ""}});
-  std::string text = "isodrop train --preset " + settings.preset;
-  for (const train::Row& row : train::settings_table()) {
-    if (row.name == "preset") continue;
-    const std::string value = train::value_text(settings, row);
-    if (value == train::value_text(base, row)) continue;
-    std::string flag(row.name);
-    std::replace(flag.begin(), flag.end(), '_', '-');
-    text += " --" + flag;
-    if (std::holds_alternative<train::Switch>(row.domain))
-      text += value == "true" ? "" : "=false";
-    else
-      text += " " + quoted(value);
-  }
-  return text;
 }
 
 }  // namespace lab

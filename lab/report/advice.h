@@ -37,8 +37,4 @@ Json to_json(const Advice& advice, const Report& report, const Report* direct,
 std::string render_text(const Advice& advice, const Report& report, const Halving& halving,
                         const std::string& command, bool color, std::size_t width);
 
-/// "isodrop train …" with what is not as the preset has it; words that a shell would read are
-/// quoted.
-std::string train_command_text(const train::Settings& settings);
-
 }  // namespace lab

@@ -17,17 +17,12 @@ std::size_t third(std::size_t count) { return (count + 2) / 3; }
 }  // namespace
 
 std::vector<Regime> regimes(const train::Settings& base) {
-  Study study;
-  study.base = base;
-  study.cells = {{}};
-  std::vector<std::string> names;
-  for (const Rival& rival : rivals()) names.emplace_back(rival.name);
-  study.arms = arm_levels(names, base);
+  const std::vector<Level> arms = arm_levels(rival_names(), base);
   const auto runs_as = [&](const Assignments& set) { return with(base, {"", set}); };
-  const Assignments none = study.arms.front().set;
+  const Assignments none = arms.front().set;
   std::vector<Regime> out = {{"none", none, false}};
   std::set<std::string> seen = {train::to_json(runs_as(none)).dump()};
-  for (const Level& arm : study.arms)
+  for (const Level& arm : arms)
     for (const Assignments& choice : choices_of(arm)) {
       Assignments set = arm.set;
       for (const auto& item : choice) set.push_back(item);

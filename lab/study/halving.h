@@ -42,7 +42,7 @@ class Halving {
   /// of either kind besides.
   static std::size_t most_in(int round, std::size_t count);
 
-  /// REQUIRES: `study` has one cell; its arms and seeds are not looked at. Outlived by it.
+  /// REQUIRES: `study` has one cell; its arms and seeds are not looked at. It outlives this.
   Halving(const StudyRuns& study, std::vector<Regime> regimes);
 
   const std::vector<Regime>& all() const { return regimes_; }

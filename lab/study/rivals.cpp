@@ -62,6 +62,12 @@ std::vector<Level> levels(const std::vector<Arm>& arms) {
 
 std::span<const Rival> rivals() { return kRivals; }
 
+std::vector<std::string> rival_names() {
+  std::vector<std::string> names;
+  for (const Rival& rival : kRivals) names.emplace_back(rival.name);
+  return names;
+}
+
 std::vector<Level> arm_levels(std::span<const std::string> texts, const train::Settings& base) {
   std::vector<Arm> arms;
   for (const std::string& text : texts) {

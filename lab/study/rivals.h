@@ -16,6 +16,7 @@ struct Rival {
   std::string (*arm)(const train::Settings& base);  // as --arm spells it
 };
 std::span<const Rival> rivals();
+std::vector<std::string> rival_names();
 /// Choices of each: what `--rivals` sets --trials to.
 inline constexpr std::int64_t kRivalTrials = 5;
 

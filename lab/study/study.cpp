@@ -74,6 +74,19 @@ std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>
   return out;
 }
 
+std::vector<Level> given_shares(const std::vector<double>& shares, const std::string& source) {
+  for (const double share : shares) {
+    engine::require(share > 0 && share <= 1024, source, ": share ", share,
+                    " is not in (0, 1024]; give some, as in 0.25,0.5,1,2");
+    engine::require(std::count(shares.begin(), shares.end(), share) == 1, source, ": share ", share,
+                    " is given twice; give it once");
+  }
+  std::vector<double> others = shares;
+  engine::require(std::erase(others, 1.0) == 1 && !others.empty(), source,
+                  ": 1, the whole budget, and at least one other are needed, as in 0.25,0.5,1,2");
+  return share_levels(others);
+}
+
 bool tunes(const Study& study) {
   return !study.tune.empty() || std::any_of(study.arms.begin(), study.arms.end(),
                                             [](const Level& arm) { return !arm.grid.empty(); });

@@ -95,8 +95,15 @@ struct Point {
 Level level_of(std::string_view setting, std::string_view value, std::string_view source);
 /// Every pair of a level of `a` and one of `b`, which must not set the same.
 std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b);
+/// Shares beside the whole at which a first arm is trained to say what the others are worth: five
+/// points with it, so that a bend of the curve shows.
+inline const std::vector<double> kEquivalentShares = {0.125, 0.25, 0.5, 2};
 /// Levels of the whole budget and of other shares of it.
 std::vector<Level> share_levels(const std::vector<double>& others);
+
+/// Levels of shares as somebody gave them, the whole among them. Throws engine::Error naming
+/// `source`: a share outside (0, 1024] or given twice, no whole, nothing but it.
+std::vector<Level> given_shares(const std::vector<double>& shares, const std::string& source);
 
 /// Whether anything is tuned.
 bool tunes(const Study& study);

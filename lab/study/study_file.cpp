@@ -75,8 +75,7 @@ void read_study(TomlTable table, StudyFile& file) {
   const bool all = table.value("rivals", false);
   engine::require(all != !arms.empty(), table.where(),
                   ": [study] needs arms = [\"none\", …] or rivals = true");
-  if (all)
-    for (const Rival& rival : rivals()) arms.emplace_back(rival.name);
+  if (all) arms = rival_names();
   engine::require(arms.size() > 1, table.where("arms"),
                   ": one arm alone has nothing to be held against; give another");
   at(table.where("arms"), [&] { study.arms = arm_levels(arms, study.base); });
@@ -92,16 +91,9 @@ void read_study(TomlTable table, StudyFile& file) {
   const bool equivalent = table.value("equivalent", false);
   engine::require(shares.empty() || !equivalent, table.where("equivalent"),
                   ": shares train every arm at each of them; leave out equivalent");
-  std::vector<double> others = equivalent ? std::vector{0.125, 0.25, 0.5, 2.0} : shares;
-  for (const double share : others)
-    engine::require(share > 0 && share <= 1024, table.where("shares"), ": share ", share,
-                    " is not in (0, 1024]");
-  for (const double share : others)
-    engine::require(std::count(others.begin(), others.end(), share) == 1, table.where("shares"),
-                    ": share ", share, " is given twice");
-  engine::require(shares.empty() || (std::erase(others, 1.0) == 1 && !others.empty()),
-                  table.where("shares"), ": 1, the whole budget, and another share are needed");
-  study.shares = share_levels(others);
+  study.shares = !shares.empty() ? given_shares(shares, table.where("shares") + ": shares")
+                 : equivalent    ? share_levels(kEquivalentShares)
+                                 : share_levels({});
   study.all_at_shares = !shares.empty();
   std::vector<Axis> axes;
   TomlTable given = table.table("axes");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "cli/options.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 
@@ -105,6 +106,18 @@ TEST_F(CliAdvise, RefusesWhatIsNotOneQuestion) {
   EXPECT_NE(error({"--budget", "9steps", "--plan", "x"}).find("--plan"), std::string::npos);
   EXPECT_NE(error({"--budget", "4steps"}).find("less than one step"), std::string::npos);
   EXPECT_FALSE(fs::exists(folder.path() / "out"));
+}
+
+TEST(Advice, TheCommandHasWhatIsNotAsThePresetHasItInQuotesThatAShellReads) {
+  train::Settings s = train::resolve({}, std::vector<train::Assignment>{{"preset", "tiny", ""}});
+  EXPECT_EQ(cli::train_command_text(s), "isodrop train --preset tiny");
+  s.dropout = 0.1;
+  s.text = "my book's.txt";
+  s.bias = true;
+  s.n_embd = 128;
+  EXPECT_EQ(cli::train_command_text(s),
+            "isodrop train --preset tiny --n-embd 128 --bias --dropout 0.1 --text "
+            "'my book'\\''s.txt'");
 }
 
 }  // namespace

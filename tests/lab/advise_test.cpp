@@ -270,17 +270,5 @@ TEST(WithinTime, TimesAreReadWithTheirUnits) {
     EXPECT_ERROR(parse_time(wrong, "--time"), "--time '");
 }
 
-TEST(Advice, TheCommandHasWhatIsNotAsThePresetHasItInQuotesThatAShellReads) {
-  train::Settings s = train::resolve({}, std::vector<train::Assignment>{{"preset", "tiny", ""}});
-  EXPECT_EQ(train_command_text(s), "isodrop train --preset tiny");
-  s.dropout = 0.1;
-  s.text = "my book's.txt";
-  s.bias = true;
-  s.n_embd = 128;
-  EXPECT_EQ(train_command_text(s),
-            "isodrop train --preset tiny --n-embd 128 --bias --dropout 0.1 --text "
-            "'my book'\\''s.txt'");
-}
-
 }  // namespace
 }  // namespace lab

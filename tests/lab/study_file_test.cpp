@@ -247,9 +247,10 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
              "one arm alone");
   expect_has(error("arms = [", "arms = [1, "), "s.toml:14:9: arms in [study] is not a text");
   expect_has(error("dropout=0.1", "dropout=2"), "dropout '2' is out of range");
-  expect_has(error("shares = [0.5, 1, 2]", "shares = [0.5, 1, -2]"), "s.toml:17:10: share -2");
+  expect_has(error("shares = [0.5, 1, 2]", "shares = [0.5, 1, -2]"),
+             "s.toml:17:10: shares: share -2");
   expect_has(error("shares = [0.5, 1, 2]", "shares = [0.5, 0.5, 1]"), "share 0.5 is given twice");
-  expect_has(error("shares = [0.5, 1, 2]", "shares = [1]"), "another share are needed");
+  expect_has(error("shares = [0.5, 1, 2]", "shares = [1]"), "and at least one other are needed");
   expect_has(error("shares = [0.5, 1, 2]", "margin = -1"), "margin -1 is not in [0, 1000]");
   expect_has(error("shares = [0.5, 1, 2]", "margin = nan"), "is not in [0, 1000]");
   expect_has(error("shares = [0.5, 1, 2]", ""), "'cost': other shares of the budget are needed");
