@@ -30,7 +30,7 @@ class Recorder {
         config_(config),
         place_(*config.norm_place),
         mode_(mode),
-        hooks_(config.regularizers, mode == Mode::kTrain ? mode : Mode::kEval, config.n_layer) {}
+        hooks_(config.regularizers, mode, config.n_layer) {}
 
   Gpt record(std::int64_t batch, std::int64_t time, Output output) {
     Gpt gpt;
@@ -47,6 +47,7 @@ class Recorder {
     }
     tape_.segment(-1);
     if (!place_.out) x = norm("ln_f", x);
+    x = hooks_.apply(tape_, HookId::kLast, -1, x);
     if (output == Output::kLoss && !hooks_.adds_to_loss()) {
       gpt.loss = gpt.cross_entropy = ops::linear_cross_entropy(tape_, "head", x, wte, gpt.targets,
                                                                mode_ == Mode::kTrain ? 1 : batch);

@@ -27,7 +27,7 @@ struct GptConfig {
 };
 
 /// What a model ends in: its loss alone, whose logits exist a chunk of rows at a time unless a
-/// regularizer asks for them, or whole logits too.
+/// regularizer asks for them, or whole logits too (of a head with two numbers a target, those).
 enum class Output : std::uint8_t { kLoss, kLogits };
 
 /// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V) where there are

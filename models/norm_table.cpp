@@ -32,6 +32,8 @@ ops::Statistics statistics(Mode mode) {
     case Mode::kRecalibrate:
       return ops::Statistics::kAverage;
     case Mode::kEval:
+    case Mode::kNoisy:
+    case Mode::kCorrected:
       break;
   }
   return ops::Statistics::kRunning;

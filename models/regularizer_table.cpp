@@ -19,10 +19,10 @@ Family family_of(const ops::NoiseKind& kind) {
 HookIds hooks_of(const ops::NoiseKind& kind) {
   switch (kind.granularity) {
     case Granularity::kElement:
-      if (!ops::attention_takes(kind)) return {kEmb, kAttn, kMlpHidden, kMlp};
-      return {kEmb, kAttnWeights, kAttn, kMlpHidden, kMlp};
+      if (!ops::attention_takes(kind)) return {kEmb, kAttn, kMlpHidden, kMlp, kLast};
+      return {kEmb, kAttnWeights, kAttn, kMlpHidden, kMlp, kLast};
     case Granularity::kLocked:
-      return {kEmb, kAttn, kMlpHidden, kMlp};
+      return {kEmb, kAttn, kMlpHidden, kMlp, kLast};
     case Granularity::kToken:
     case Granularity::kVocabulary:
       return {kEmb};
@@ -130,6 +130,8 @@ std::string_view to_string(HookId hook) {
       return "mlp_hidden";
     case kMlp:
       return "mlp";
+    case kLast:
+      return "last";
   }
   return "?";
 }
@@ -146,6 +148,8 @@ std::string_view help(HookId hook) {
       return "the hidden layer of the MLP, after the activation";
     case kMlp:
       return "the MLP branch, before it joins the residual stream";
+    case kLast:
+      return "the last hidden state, normalized, before the head";
   }
   return "";
 }

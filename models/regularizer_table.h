@@ -10,10 +10,10 @@
 namespace models {
 
 /// The places of a transformer where a regularizer may act.
-enum class HookId : std::uint8_t { kEmb, kAttnWeights, kAttn, kMlpHidden, kMlp };
-inline constexpr HookId kHookIds[] = {HookId::kEmb, HookId::kAttnWeights, HookId::kAttn,
-                                      HookId::kMlpHidden, HookId::kMlp};
-/// "emb", "attn_weights", "attn", "mlp_hidden", "mlp"
+enum class HookId : std::uint8_t { kEmb, kAttnWeights, kAttn, kMlpHidden, kMlp, kLast };
+inline constexpr HookId kHookIds[] = {HookId::kEmb,       HookId::kAttnWeights, HookId::kAttn,
+                                      HookId::kMlpHidden, HookId::kMlp,         HookId::kLast};
+/// "emb", "attn_weights", "attn", "mlp_hidden", "mlp", "last"
 std::string_view to_string(HookId hook);
 /// What is there: "the embedded tokens"
 std::string_view help(HookId hook);

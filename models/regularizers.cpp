@@ -6,6 +6,22 @@
 
 namespace models {
 
+namespace {
+ops::NoiseForm noise_form(Mode mode) {
+  switch (mode) {
+    case Mode::kTrain:
+    case Mode::kNoisy:
+      return ops::NoiseForm::kDrawn;
+    case Mode::kCorrected:
+      return ops::NoiseForm::kRootMeanSquare;
+    case Mode::kEval:
+    case Mode::kRecalibrate:
+      break;
+  }
+  return ops::NoiseForm::kEvaluation;
+}
+}  // namespace
+
 bool RegularizerSetting::acts_at(HookId hook) const {
   return std::find(hooks.begin(), hooks.end(), hook) != hooks.end();
 }
@@ -57,10 +73,11 @@ engine::Randomness Hooks::randomness(const RegularizerSetting& s, int layer,
 bool Hooks::add_use(std::vector<ops::NoiseUse>& uses, const RegularizerSetting& s, int layer,
                     std::string_view site, std::string place) const {
   if (s.rate == 0) return false;
-  const bool evaluation = mode_ == Mode::kEval;
-  if (evaluation && ops::evaluation_scale(*s.kind->noise, s.rate) == 1) return false;
+  const ops::NoiseForm form = noise_form(mode_);
+  if (form != ops::NoiseForm::kDrawn && ops::noise_factor(*s.kind->noise, s.rate, form) == 1)
+    return false;
   place.append(".").append(s.kind->name);
-  uses.push_back({s.kind->noise, randomness(s, layer, site), std::move(place), evaluation});
+  uses.push_back({s.kind->noise, randomness(s, layer, site), std::move(place), form});
   return true;
 }
 
@@ -113,7 +130,7 @@ engine::Ref Hooks::weight(engine::Tape& tape, HookId hook, int layer, std::strin
 }
 
 bool Hooks::acts_on_loss(const RegularizerSetting& s) const {
-  return mode_ != Mode::kEval && s.kind->family == Family::kLoss && s.rate > 0;
+  return mode_ == Mode::kTrain && s.kind->family == Family::kLoss && s.rate > 0;
 }
 
 bool Hooks::adds_to_loss() const {

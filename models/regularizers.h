@@ -14,6 +14,8 @@ enum class Mode : std::uint8_t {
   kTrain,
   kEval,
   kRecalibrate,  // as kEval, but norms take the batch's statistics and keep their average
+  kNoisy,        // as kEval, but noise is drawn as in kTrain (Monte Carlo dropout)
+  kCorrected,    // as kEval, but noise has its root mean square, √E[m²], in its place
 };
 
 /// A regularizer at a rate, at some hooks of every layer.
@@ -38,8 +40,8 @@ void check(const std::vector<RegularizerSetting>& settings);
 /// "h.3.mlp"; "emb", which is in no layer.
 std::string site_name(HookId hook, int layer);
 
-/// Hands a model what stands at its hooks. A regularizer whose rate is 0 leaves no node; in kEval
-/// none does but for those whose evaluation form is a factor.
+/// Hands a model what stands at its hooks. A regularizer whose rate is 0 leaves no node; where
+/// noise is not drawn none does but a factor in its place that is not 1.
 ///
 /// The site of the first kind of noise at a hook is the hook's name, "h.3.mlp", of another one
 /// "h.3.mlp#1"; of a matrix its own name, of a whole block "h.3". A node of noise alone is called
@@ -80,7 +82,8 @@ class Hooks {
 
   /// Whether loss() adds anything.
   bool adds_to_loss() const;
-  /// The loss to be trained on: cross-entropy and what is added to it. In kEval: cross-entropy.
+  /// The loss to be trained on: cross-entropy and what is added to it. But in kTrain:
+  /// cross-entropy.
   engine::Ref loss(engine::Tape& tape, engine::Ref logits, engine::Ref targets,
                    engine::Ref cross_entropy) const;
 

@@ -224,7 +224,7 @@ class SwigluOp final : public engine::Op {
 template <class Act>
 engine::Ref push(engine::Tape& tape, std::string_view kind, std::string_view name, engine::Ref x,
                  const NoiseUse& use) {
-  if (use.evaluation) return noise(tape, use.name, push<Act>(tape, kind, name, x, {}), use);
+  if (use.is_factor()) return noise(tape, use.name, push<Act>(tape, kind, name, x, {}), use);
   return tape.push(name, std::make_unique<ActivationOp<Act>>(kind, use.kind), {x}, use.randomness);
 }
 

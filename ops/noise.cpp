@@ -115,8 +115,16 @@ Noise prepare(const NoiseKind& kind, const engine::Step& step, std::uint32_t sit
   return n;
 }
 
-double evaluation_scale(const NoiseKind& kind, double rate) {
-  return kind.evaluation(kind.points ? keep_probability(keep_threshold(rate)) : 1 - rate);
+double noise_factor(const NoiseKind& kind, double rate, NoiseForm form) {
+  const double q = kind.points ? keep_probability(keep_threshold(rate)) : 1 - rate;
+  if (form == NoiseForm::kEvaluation) return kind.evaluation(q);
+  if (kind.shifts()) return 1;
+  if (kind.points == nullptr) {
+    const double s = kind.spread(rate);
+    return std::sqrt(1 + s * s / (kind.gaussian ? 1 : 3));
+  }
+  const TwoPoints p = kind.points(q);
+  return std::sqrt(q * p.kept.m * p.kept.m + (1 - q) * p.dropped.m * p.dropped.m);
 }
 
 }  // namespace ops

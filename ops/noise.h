@@ -68,8 +68,15 @@ struct Noise {
 
 /// Throws Error where the rate is outside [0, 1) or so close to 1 that it keeps nothing.
 Noise prepare(const NoiseKind& kind, const engine::Step& step, std::uint32_t site, double rate);
-/// The factor by which evaluation multiplies instead (1 but for dropout_original).
-double evaluation_scale(const NoiseKind& kind, double rate);
+/// What a kind of noise is on a tape: drawn, or a factor in its place.
+enum class NoiseForm : std::uint8_t {
+  kDrawn,
+  kEvaluation,      // NoiseKind::evaluation: 1 but for dropout_original
+  kRootMeanSquare,  // √E[m²], which keeps E[y²] where the noise has mean 0 otherwise; 1 for kinds
+                    // that shift, which keep it by themselves
+};
+/// The factor. REQUIRES: not kDrawn.
+double noise_factor(const NoiseKind& kind, double rate, NoiseForm form);
 
 /// How rows of C elements lie in the whole batch.
 struct BatchRows {

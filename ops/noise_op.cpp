@@ -112,10 +112,10 @@ class ResidualOp final : public engine::Op {
   NoiseRows rows_;
 };
 
-// x, out (…): out = evaluation_scale·x
+// x, out (…): out = noise_factor·x
 class EvaluationScaleOp final : public engine::Op {
  public:
-  explicit EvaluationScaleOp(const NoiseKind* kind) : kind_(kind) {}
+  EvaluationScaleOp(const NoiseKind* kind, NoiseForm form) : kind_(kind), form_(form) {}
   std::string_view name() const override { return "evaluation_scale"; }
 
   Shape infer(std::span<const Shape> in) override {
@@ -124,7 +124,7 @@ class EvaluationScaleOp final : public engine::Op {
   }
 
   void forward(const Frame& f) const override { scale(f, f.in[0].f32(), f.out.f32(), false); }
-  // dx += evaluation_scale·dout
+  // dx += noise_factor·dout
   void backward(const Frame& f) const override {
     scale(f, f.dout.f32(), f.din[0].f32(), f.din[0].add);
   }
@@ -140,7 +140,7 @@ class EvaluationScaleOp final : public engine::Op {
 
  private:
   void scale(const Frame& f, const float* from, float* to, bool add) const {
-    const auto s = static_cast<float>(evaluation_scale(*kind_, static_cast<double>(f.rate)));
+    const auto s = static_cast<float>(noise_factor(*kind_, static_cast<double>(f.rate), form_));
     engine::parallel_chunks(n_, NoiseRows::kChunk,
                             [&](std::int64_t, std::int64_t begin, std::int64_t end) {
 #pragma omp simd
@@ -150,6 +150,7 @@ class EvaluationScaleOp final : public engine::Op {
   }
 
   const NoiseKind* kind_;
+  NoiseForm form_;
   std::int64_t n_ = 0;
 };
 
@@ -157,12 +158,13 @@ class EvaluationScaleOp final : public engine::Op {
 
 engine::Ref evaluation_scale(engine::Tape& tape, std::string_view name, engine::Ref x,
                              const NoiseUse& use) {
-  return tape.push(name, std::make_unique<EvaluationScaleOp>(use.kind), {x}, use.randomness);
+  return tape.push(name, std::make_unique<EvaluationScaleOp>(use.kind, use.form), {x},
+                   use.randomness);
 }
 
 engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
                   engine::Ref ids) {
-  if (use.evaluation) return evaluation_scale(tape, name, x, use);
+  if (use.is_factor()) return evaluation_scale(tape, name, x, use);
   const bool with_ids = ids && use.kind->granularity == Granularity::kVocabulary;
   std::vector<engine::Ref> in = {x};
   if (with_ids) in.push_back(ids);
@@ -172,14 +174,14 @@ engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, cons
 
 engine::Ref residual(engine::Tape& tape, std::string_view name, engine::Ref x, engine::Ref h,
                      const NoiseUse& use) {
-  if (use.evaluation) return residual(tape, name, x, evaluation_scale(tape, use.name, h, use));
+  if (use.is_factor()) return residual(tape, name, x, evaluation_scale(tape, use.name, h, use));
   return tape.push(name, std::make_unique<ResidualOp>(use.kind), {x, h}, use.randomness);
 }
 
 engine::Ref attention(engine::Tape& tape, std::string_view name, engine::Ref qkv,
                       std::int64_t n_head, const NoiseUse& use) {
   const auto heads = static_cast<int>(n_head);
-  if (use.evaluation)  // (s·P)·V = s·(P·V)
+  if (use.is_factor())  // (s·P)·V = s·(P·V)
     return evaluation_scale(tape, use.name, attention(tape, name, qkv, n_head), use);
   return tape.push(name, make_attention(heads, use.kind), {qkv}, use.randomness);
 }

@@ -12,8 +12,8 @@ struct NoiseUse {
   const NoiseKind* kind = nullptr;
   engine::Randomness randomness;
   std::string name;  // of a node of its own, where it needs one: "h.3.attn.dropout"
-  // The evaluation form: x is multiplied by evaluation_scale() instead, in a node of its own.
-  bool evaluation = false;
+  NoiseForm form = NoiseForm::kDrawn;  // a factor is applied in a node of its own
+  bool is_factor() const { return form != NoiseForm::kDrawn; }
   explicit operator bool() const { return kind != nullptr; }
 };
 
@@ -22,7 +22,7 @@ struct NoiseUse {
 engine::Ref noise(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use,
                   engine::Ref ids = {});
 
-/// What evaluation puts in the place of noise: evaluation_scale()·x.
+/// What stands in the place of noise: noise_factor()·x. REQUIRES: use.is_factor().
 engine::Ref evaluation_scale(engine::Tape& tape, std::string_view name, engine::Ref x,
                              const NoiseUse& use);
 

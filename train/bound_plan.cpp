@@ -6,13 +6,15 @@ namespace train {
 namespace {
 
 engine::Plan record(const Task& task, engine::Params& params, const models::GptConfig& config,
-                    std::int64_t rows, models::Mode mode, bool recompute, Recorded& values) {
+                    std::int64_t rows, models::Mode mode, models::Output output, bool recompute,
+                    Recorded& values) {
   engine::Tape tape(params);
-  values = task.record(tape, config, rows, mode);
+  values = task.record(tape, config, rows, mode, output);
   engine::PlanOptions options;
   options.training = mode == models::Mode::kTrain;
   options.tuning = engine::Tuning::of_environment();
   if (options.training) options.keep = {values.reported};
+  if (output == models::Output::kLogits) options.keep.push_back(values.outputs);
   options.recompute = recompute;
   return {std::move(tape), options.training ? values.loss : values.reported, options};
 }
@@ -20,8 +22,8 @@ engine::Plan record(const Task& task, engine::Params& params, const models::GptC
 }  // namespace
 
 BoundPlan::BoundPlan(const Task& task, engine::Params& params, const models::GptConfig& config,
-                     std::int64_t rows, models::Mode mode, bool recompute)
-    : rows_(rows), plan_(record(task, params, config, rows, mode, recompute, values_)) {}
+                     std::int64_t rows, models::Mode mode, models::Output output, bool recompute)
+    : rows_(rows), plan_(record(task, params, config, rows, mode, output, recompute, values_)) {}
 
 void BoundPlan::allocate(std::span<std::byte> arena) {
   for (const engine::Ref input : values_.inputs) {

@@ -14,7 +14,8 @@ class BoundPlan {
  public:
   /// Records and plans; allocates nothing. REQUIRES: `params` outlive this.
   BoundPlan(const Task& task, engine::Params& params, const models::GptConfig& config,
-            std::int64_t rows, models::Mode mode, bool recompute = false);
+            std::int64_t rows, models::Mode mode, models::Output output = models::Output::kLoss,
+            bool recompute = false);
 
   /// Allocates the inputs; all else is in `arena`, as Plan::lend().
   void allocate(std::span<std::byte> arena);

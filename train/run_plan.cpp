@@ -60,7 +60,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
 
   params = std::make_unique<engine::Params>();
   training.emplace(task, *params, config, s.micro_batch() * passes(config.regularizers),
-                   models::Mode::kTrain, s.recompute);
+                   models::Mode::kTrain, models::Output::kLoss, s.recompute);
   evaluator.emplace(task, *params, config);
   if (s.recalibrate_norm && config.norm->running)
     recalibration.emplace(task, *params, config, s.micro_batch());

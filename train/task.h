@@ -20,12 +20,19 @@ namespace train {
 
 /// What one tape of the task has. Inputs are of 4-byte elements (f32 or i32) with the rows of the
 /// batch as first axis. `reported`: what is told of the model, without what regularizers add; in
-/// kTrain (1), else (rows), each the mean over the row's targets that count. `loss` (1), of kTrain
-/// alone: what is trained on.
+/// kTrain and with Output::kLogits (1), else (rows), each the mean over the row's targets that
+/// count. `loss` (1), of kTrain alone: what is trained on. `outputs`, with Output::kLogits alone:
+/// what Task::forecast() says they are, (rows,T,·); `targets` (rows,T): one of the inputs.
 struct Recorded {
   std::vector<engine::Ref> inputs;
   engine::Ref reported, loss;
+  engine::Ref outputs = {}, targets = {};
 };
+
+/// What a model says of a target. kClasses: logits of V classes, the target an i32, below 0 where
+/// it does not count. kNormal: a mean and what softplus makes a standard deviation of (see
+/// ops::gaussian_nll), the target an f32, NaN where it does not count.
+enum class Forecast : std::uint8_t { kClasses, kNormal };
 
 /// Training batches: a pure function of (seed, step, row), so that a run can be resumed anywhere
 /// and micro-steps see what one large batch sees.
@@ -52,6 +59,10 @@ class Exam {
   virtual std::int64_t tokens(std::int64_t row) const = 0;
   /// Over all rows.
   virtual std::int64_t tokens() const = 0;
+  /// What whoever knows where the data come from would say of a row's targets: probabilities (T,V),
+  /// or means and standard deviations (T,2). Empty where that is not known. Not for concurrent
+  /// calls.
+  virtual std::vector<double> truth(std::int64_t /*row*/) const { return {}; }
 };
 
 /// What an exam is made of: a fixed part of what training can reach, the validation split, by which
@@ -82,7 +93,8 @@ class Task {
   /// Records the model for `rows` rows: in kTrain those of the batch, each as often as a step has
   /// passes.
   virtual Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                          models::Mode mode) const = 0;
+                          models::Mode mode, models::Output output) const = 0;
+  virtual Forecast forecast() const { return Forecast::kClasses; }
   /// Throws engine::Error where the settings ask for more data than there are. The feed and the
   /// exam refer to the task's data.
   virtual std::unique_ptr<Feed> feed(const Settings& settings) const = 0;

@@ -77,6 +77,8 @@ std::vector<Tap> find_taps(const Tape& tape) {
     taps.push_back({HookId::kMlpHidden, layer, {}, hidden, next_product(tape, hidden)});
     branch(HookId::kMlp, layer, name(layer, "mlp.residual"));
   }
+  if (const Node* head = find(tape, "head"))
+    handed(HookId::kLast, -1, before_noise(tape, head->in[0]));
   return taps;
 }
 

@@ -42,7 +42,7 @@ TEST_F(ProbeCli, TrainedWeightsWithTheRunsOwnSettings) {
   EXPECT_EQ(json["progress"], 1);
   EXPECT_EQ(json["masks"], 3);
   EXPECT_EQ(json["batches"], 2);  // of 4 windows of 32
-  ASSERT_EQ(json["points"].size(), 2 * (1 + 2 * 4));
+  ASSERT_EQ(json["points"].size(), 2 * (1 + 2 * 4 + 1));
   const auto& emb = json["points"][0];
   EXPECT_EQ(emb["site"], "emb");
   EXPECT_TRUE(emb["value"].is_null());
@@ -94,7 +94,7 @@ TEST_F(ProbeCli, EveryFormat) {
       if (count == 0) commas = n;
       EXPECT_EQ(n, commas) << line;
     }
-    EXPECT_EQ(count, 1U + 18U);
+    EXPECT_EQ(count, 1U + 20U);
   }
   EXPECT_TRUE(folder.snapshot().empty());
 }

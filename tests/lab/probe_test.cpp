@@ -109,9 +109,9 @@ TEST(Probe, W1IsInStandardDeviationsOfEvaluation) {
 TEST(Probe, RateZeroChangesNothingAtAll) {
   // A schedule that is at 0 for the moment: the nodes are there and copy.
   const train::Settings early = small(
-      "dropout:0.3@emb/attn_weights/attn/mlp_hidden/mlp~early:0.2+drop_connect:0.2~early:0.2");
+      "dropout:0.3@emb/attn_weights/attn/mlp_hidden/mlp/last~early:0.2+drop_connect:0.2~early:0.2");
   const Probe result = probe(early, 0.5, 2);
-  ASSERT_EQ(result.points.size(), 18U);
+  ASSERT_EQ(result.points.size(), 20U);
   for (const ProbePoint& p : result.points) {
     EXPECT_EQ(p.variance_ratio->value, 1) << p.site << p.value;
     EXPECT_EQ(p.variance_ratio->se, 0) << p.site;

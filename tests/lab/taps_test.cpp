@@ -109,7 +109,7 @@ Words of_model(const Form& form) {
 /// Of a model of two layers: what the hooks of a layer h are handed, and what is behind the last.
 Words expected(const std::string& qkv, const std::string& attn, const std::string& hidden,
                const std::string& mlp, const std::string& last = "head",
-               const std::string& weighted = "attn") {
+               const std::string& weighted = "attn", const std::string& normed = "ln_f") {
   Words out = {"emb: embedding > h.0.attn.c_attn"};
   for (const std::string h : {"h.0.", "h.1."}) {
     out.push_back(h + "attn_weights: " + h + qkv + " > " + h + weighted);
@@ -117,17 +117,24 @@ Words expected(const std::string& qkv, const std::string& attn, const std::strin
     out.push_back(h + "mlp_hidden: =" + h + hidden + " > " + h + "mlp.c_proj");
     out.push_back(h + "mlp: " + h + mlp + " > " + (h == "h.0." ? "h.1.attn.c_attn" : last));
   }
+  out.push_back("last: " + normed + " > " + last);
   return out;
 }
 
 TEST(Taps, OfEveryPlacement) {
-  const Words plain = expected("attn.c_attn", "attn.c_proj", "mlp.gelu", "mlp.c_proj");
+  const auto plain = [](const std::string& normed) {
+    return expected("attn.c_attn", "attn.c_proj", "mlp.gelu", "mlp.c_proj", "head", "attn", normed);
+  };
   for (const models::NormKind& norm : models::norm_kinds())
     for (const std::string_view place : {"pre", "post", "deepnorm"})
-      EXPECT_EQ(of_model({.norm = norm.name, .place = place}), plain) << norm.name << ' ' << place;
+      EXPECT_EQ(of_model({.norm = norm.name, .place = place}),
+                plain(norm.name == "none" ? "h.1.mlp.residual"
+                      : place == "pre"    ? "ln_f"
+                                          : "h.1.ln_2"))
+          << norm.name << ' ' << place;
   EXPECT_EQ(of_model({.place = "sandwich"}),
             expected("attn.c_attn", "ln_1_post", "mlp.gelu", "ln_2_post"));
-  EXPECT_EQ(of_model({.norm = "none", .place = "sandwich"}), plain);
+  EXPECT_EQ(of_model({.norm = "none", .place = "sandwich"}), plain("h.1.mlp.residual"));
 }
 
 TEST(Taps, OfEveryActivationAndQkNorm) {
@@ -149,7 +156,8 @@ TEST(Taps, NothingIsBehindTheLastHookWhereTheHeadIsOneWithTheLoss) {
 // Noise changes nothing of what a hook is handed, wherever it stands.
 TEST(Taps, WithRegularizersOfEveryFamily) {
   const std::string everywhere =
-      "dropout_original:0.1@emb/attn_weights/attn/mlp_hidden/mlp+gaussian_dropout:0.1@emb/attn/mlp+"
+      "dropout_original:0.1@emb/attn_weights/attn/mlp_hidden/mlp/last+gaussian_dropout:0.1@emb/"
+      "attn/mlp+"
       "layer_drop:0.1+drop_connect:0.1";
   for (const models::Mode mode : {models::Mode::kTrain, models::Mode::kEval}) {
     const bool training = mode == models::Mode::kTrain;

@@ -155,7 +155,9 @@ TEST_P(EveryRegularizer, IsAnExactCopyWhileItsScheduleIsZero) {
 
 TEST_P(EveryRegularizer, IsGoneInEvaluationButForFactors) {
   const auto factor = [&](double rate) {
-    return GetParam().noise == nullptr ? 1 : ops::evaluation_scale(*GetParam().noise, rate);
+    return GetParam().noise == nullptr
+               ? 1
+               : ops::noise_factor(*GetParam().noise, rate, ops::NoiseForm::kEvaluation);
   };
   RegularizedModel none("none", Mode::kEval), model(spelled("0.4"), Mode::kEval);
   none.run(), model.run();

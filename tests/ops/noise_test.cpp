@@ -126,7 +126,7 @@ TEST_P(EveryKind, RateZeroIsAnExactCopy) {
   EXPECT_TRUE(noise.identity());
   noise_forward(noise, rows, 0, 16, x.data(), y.data());
   EXPECT_EQ(std::memcmp(x.data(), y.data(), x.size() * sizeof(float)), 0);
-  EXPECT_EQ(evaluation_scale(GetParam(), 0), 1);
+  EXPECT_EQ(noise_factor(GetParam(), 0, NoiseForm::kEvaluation), 1);
 }
 
 TEST_P(EveryKind, RefusesRatesThatMakeNoSense) {
@@ -232,8 +232,8 @@ TEST(AlphaDropout, KeepsMeanAndVarianceAlone) {
 
 TEST(Noise, OriginalDropoutScalesInEvaluation) {
   const NoiseKind& original = noise_kind("dropout_original");
-  EXPECT_DOUBLE_EQ(evaluation_scale(original, 0.25), 0.75);
-  EXPECT_DOUBLE_EQ(evaluation_scale(noise_kind("dropout"), 0.25), 1);
+  EXPECT_DOUBLE_EQ(noise_factor(original, 0.25, NoiseForm::kEvaluation), 0.75);
+  EXPECT_DOUBLE_EQ(noise_factor(noise_kind("dropout"), 0.25, NoiseForm::kEvaluation), 1);
   const Floats y = apply("dropout_original", 0.25, Floats(1024, 3.0f));
   for (const float v : y) EXPECT_TRUE(v == 0 || v == 3);
 }

@@ -50,7 +50,7 @@ OpCase residual(std::string name, Size size, const ops::NoiseKind* kind, const S
 
 // qkv (B,T,3·NH·hs); rate 0: no noise
 OpCase attention_case(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t NH,
-                 std::int64_t hs, double rate, std::string_view kind_name = "dropout") {
+                      std::int64_t hs, double rate, std::string_view kind_name = "dropout") {
   const ops::NoiseKind* kind = rate > 0 ? &ops::noise_kind(kind_name) : nullptr;
   return {.name = "attention_" + name,
           .size = size,
@@ -78,7 +78,9 @@ OpCase evaluation_scale(std::string name, Size size, const Shape& x, double rate
           .rate = rate,
           .build =
               [kind](Tape& t, Refs in, const Randomness& randomness) {
-                return ops::evaluation_scale(t, "op", in[0], use(kind, randomness));
+                ops::NoiseUse noise = use(kind, randomness);
+                noise.form = ops::NoiseForm::kEvaluation;
+                return ops::evaluation_scale(t, "op", in[0], noise);
               },
           .reference = ref_evaluation_scale};
 }

@@ -20,8 +20,8 @@ class Spy final : public Task {
   std::size_t bytes() const override { return inner_.bytes(); }
   models::GptConfig model(const Settings& s) const override { return inner_.model(s); }
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                  models::Mode mode) const override {
-    return inner_.record(tape, config, rows, mode);
+                  models::Mode mode, models::Output output) const override {
+    return inner_.record(tape, config, rows, mode, output);
   }
   std::unique_ptr<Feed> feed(const Settings& s) const override {
     return std::make_unique<SpyFeed>(inner_.feed(s), spoiled_, steps);

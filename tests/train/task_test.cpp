@@ -36,9 +36,9 @@ class Counting final : public Task {
   std::size_t bytes() const override { return 0; }
   models::GptConfig model(const Settings& s) const override { return gpt_config(s, kModulus); }
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                  models::Mode mode) const override {
-    const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode);
-    return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss};
+                  models::Mode mode, models::Output output) const override {
+    const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
+    return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
   }
 
   std::unique_ptr<Feed> feed(const Settings& s) const override {

@@ -126,9 +126,10 @@ models::GptConfig LanguageModelling::model(const Settings& settings) const {
 }
 
 Recorded LanguageModelling::record(engine::Tape& tape, const models::GptConfig& config,
-                                   std::int64_t rows, models::Mode mode) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode);
-  return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss};
+                                   std::int64_t rows, models::Mode mode,
+                                   models::Output output) const {
+  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
+  return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
 }
 
 std::unique_ptr<Feed> LanguageModelling::feed(const Settings& settings) const {

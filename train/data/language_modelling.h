@@ -21,7 +21,7 @@ class LanguageModelling : public Task {
   std::size_t bytes() const override;
   models::GptConfig model(const Settings& settings) const override;
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                  models::Mode mode) const override;
+                  models::Mode mode, models::Output output) const override;
   /// Batches (batches.h).
   std::unique_ptr<Feed> feed(const Settings& settings) const override;
   /// Windows of T that don't overlap, tail included: every token but the first counts once. Of the
