@@ -60,7 +60,7 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
   if (!args.has("epochs") && base.text.empty() && !sized && kind != Kind::kSeconds &&
       kind != Kind::kEpochs)
     epochs = {1, 256};
-  return lab::cells_of(base, first_arm, axes, epochs);
+  return lab::cells_of(base, first_arm, {{}}, axes, epochs);
 }
 
 /// The whole budget and the other shares that are asked for.

@@ -11,7 +11,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "isodrop_version.h"
-#include "lab/report/figures.h"
+#include "lab/report/figure_kinds.h"
 #include "lab/runs/metrics.h"
 #include "lab/study/rivals.h"
 #include "lab/study/study_file.h"

@@ -74,11 +74,12 @@ int probe(const Parsed& args) {
     args.given.contains("text") ? require_same_encoding(*run, task) : require_same_data(*run, task);
   const auto page = open_output(args, "html");
   ProgressLine line;
-  const lab::Probe probe = lab::measure_probe(settings, corpus, run ? &run->weights : nullptr,
-                                              options, [&](std::int64_t done, std::int64_t of) {
-                                                if (line.due())
-                                                  line.update(fmt::format("pass {}/{}", done, of));
-                                              });
+  std::function<void(engine::Params&)> load;
+  if (run) load = [&](engine::Params& to) { train::load_parameters(to, run->weights); };
+  const lab::Probe probe =
+      lab::measure_probe(settings, corpus, load, options, [&](std::int64_t done, std::int64_t of) {
+        if (line.due()) line.update(fmt::format("pass {}/{}", done, of));
+      });
   line.finish();
   note_silence(settings, probe);
   const lab::ProbeHead head{

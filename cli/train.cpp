@@ -8,6 +8,7 @@
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "lab/runs/make.h"
+#include "lab/runs/measures.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
 #include "lab/study/arm.h"
@@ -77,7 +78,8 @@ int train_one(const Parsed& args) {
     else if (line.due())
       line.update(progress_text(p));
   });
-  const train::RunResult result = train::run(trainer, {&files.metrics(), &told});
+  train::RunResult result = train::run(trainer, {&files.metrics(), &told});
+  if (!result.diverged) result.measured = lab::measure(trainer, *task);
   line.finish();
   lab::RunRecord record = lab::make_record(result, *task, machine);
   record.id = lab::run_id({settings, task->data_hash()});

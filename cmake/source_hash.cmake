@@ -2,6 +2,7 @@
 # and of FLAGS, and the commit they were checked out from ("+": with changes): what tells two builds
 # apart that may compute other bits.
 string(REPLACE "," ";" ROOMS "${ROOMS}")
+string(REPLACE "," ";" ALSO "${ALSO}")
 set(all "")
 foreach(room IN LISTS ROOMS)
   file(GLOB_RECURSE sources LIST_DIRECTORIES false RELATIVE ${ROOT} ${ROOT}/${room}/*.cpp ${ROOT}/${room}/*.h)

@@ -87,6 +87,15 @@ void Params::allocate(std::uint64_t seed) {
     initialise(list_[i], seed, value(static_cast<int>(i)));
 }
 
+void Params::copy_from(const Params& other) {
+  for (std::size_t i = 0; i < list_.size(); ++i) {
+    const int from = other.find(list_[i].name);
+    require(from >= 0 && other[from].shape == list_[i].shape, "parameter ", list_[i].name,
+            " of shape ", list_[i].shape, " is not among those to be copied");
+    std::copy_n(other.value(from), list_[i].shape.numel(), value(static_cast<int>(i)));
+  }
+}
+
 void Params::reset_state() {
   for (std::size_t i = 0; i < list_.size(); ++i)
     if (!list_[i].trainable) initialise(list_[i], seed_, value(static_cast<int>(i)));

@@ -40,6 +40,9 @@ class Params {
   /// Allocates values (set by Init) and gradients. The numbers depend on the seed, the parameter's
   /// name and its shape alone, so two models share what they have in common.
   void allocate(std::uint64_t seed);
+  /// Takes the values of the same names. Throws Error naming the first that is missing there or has
+  /// another shape. REQUIRES: both allocated.
+  void copy_from(const Params& other);
   /// State back to where it started.
   void reset_state();
   bool allocated() const { return allocated_; }

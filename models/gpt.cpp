@@ -152,6 +152,12 @@ Gpt record_gpt(Tape& tape, const GptConfig& config, std::int64_t batch, std::int
   return Recorder(tape, config, mode).record(batch, time, output);
 }
 
+GptConfig without_losses(GptConfig config) {
+  std::erase_if(config.regularizers,
+                [](const RegularizerSetting& s) { return s.kind->family == Family::kLoss; });
+  return config;
+}
+
 double counted_parameters(const GptConfig& c) {
   const auto channels = static_cast<double>(c.n_embd), bias = c.bias ? 1.0 : 0.0;
   const auto hidden = static_cast<double>(c.hidden());

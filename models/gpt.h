@@ -49,6 +49,9 @@ struct Gpt {
 Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,
                Mode mode, Output output = Output::kLoss);
 
+/// Without regularizers that act on the loss alone, and the passes that they take.
+GptConfig without_losses(GptConfig config);
+
 /// Parameters as the field counts them: all but the positions (the tied wte counts once).
 double counted_parameters(const GptConfig& config);
 

@@ -49,9 +49,11 @@ const std::vector<Inner>& inner_rooms() {
       {"train/data", {"train/tokenizer", "train"}},
       {"train/log", {"train"}},
       {"lab/stats", {}},
-      {"lab/runs", {}},
+      {"lab/probe", {"lab/stats"}},
+      {"lab/runs", {"lab/stats", "lab/probe"}},
       {"lab/study", {"lab/runs", "lab/stats"}},
-      {"lab/inspect", {"lab/runs", "lab/stats", "lab/study", "lab/report", "lab/report/html"}},
+      {"lab/inspect",
+       {"lab/probe", "lab/runs", "lab/stats", "lab/study", "lab/report", "lab/report/html"}},
       {"lab/report", {"lab/runs", "lab/stats", "lab/study", "lab/report/html"}},
       {"lab/report/html", {}},
   };

@@ -1,5 +1,6 @@
 #include "train/bound_plan.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace train {
@@ -11,7 +12,7 @@ engine::Plan record(const Task& task, engine::Params& params, const models::GptC
   engine::Tape tape(params);
   values = task.record(tape, config, rows, mode, output);
   engine::PlanOptions options;
-  options.training = mode == models::Mode::kTrain;
+  options.training = mode == models::Mode::kTrain && output == models::Output::kLoss;
   options.tuning = engine::Tuning::of_environment();
   if (options.training) options.keep = {values.reported};
   if (output == models::Output::kLogits) options.keep.push_back(values.outputs);
@@ -34,6 +35,13 @@ void BoundPlan::allocate(std::span<std::byte> arena) {
     plan_.bind(input, inputs_.back());
   }
   plan_.lend(arena);
+}
+
+const void* BoundPlan::targets() const {
+  const auto& all = values_.inputs;
+  const auto at = std::find_if(all.begin(), all.end(),
+                               [&](engine::Ref r) { return r.id == values_.targets.id; });
+  return inputs_.at(static_cast<std::size_t>(at - all.begin()));
 }
 
 void BoundPlan::repeat_rows(std::int64_t passes) {

@@ -29,6 +29,10 @@ class BoundPlan {
   double reported(std::int64_t row = 0) const {
     return static_cast<double>(plan_.view(values_.reported).f32()[row]);
   }
+  /// Recorded::outputs of the last step. REQUIRES: recorded with Output::kLogits, allocated.
+  engine::View outputs() const { return plan_.view(values_.outputs); }
+  /// The memory of Recorded::targets. REQUIRES: allocated.
+  const void* targets() const;
   engine::Plan& plan() { return plan_; }
   const engine::Plan& plan() const { return plan_; }
 

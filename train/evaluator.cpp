@@ -9,9 +9,13 @@ constexpr std::int64_t kTokens = 2048;  // a batch evaluates about so many
 
 }  // namespace
 
-Evaluator::Evaluator(const Task& task, engine::Params& params, const models::GptConfig& config)
-    : plan_(task, params, config, std::max<std::int64_t>(1, kTokens / config.block_size),
-            models::Mode::kEval) {}
+std::int64_t evaluation_rows(const models::GptConfig& config) {
+  return std::max<std::int64_t>(1, kTokens / config.block_size);
+}
+
+Evaluator::Evaluator(const Task& task, engine::Params& params, const models::GptConfig& config,
+                     models::Mode mode)
+    : plan_(task, params, config, evaluation_rows(config), mode) {}
 
 Examined Evaluator::examine(const Exam& exam, double progress) {
   Examined out;

@@ -12,10 +12,14 @@ struct Examined {
   std::vector<float> windows;  // that of each row
 };
 
+/// Rows of a batch that is evaluated.
+std::int64_t evaluation_rows(const models::GptConfig& config);
+
 class Evaluator {
  public:
-  /// Records the evaluation form of the model over the same parameters.
-  Evaluator(const Task& task, engine::Params& params, const models::GptConfig& config);
+  /// Records an evaluation form of the model, kEval or kCorrected, over the same parameters.
+  Evaluator(const Task& task, engine::Params& params, const models::GptConfig& config,
+            models::Mode mode = models::Mode::kEval);
 
   std::size_t arena_bytes() const { return plan_.plan().arena_bytes(); }
   /// As BoundPlan::allocate().

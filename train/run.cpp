@@ -48,9 +48,14 @@ void examine(Trainer& trainer, RunResult& result) {
     result.val_loss = s.best_val_loss;
   }
   result.val_windows = s.val_windows;
-  result.train_loss = trainer.evaluate(Split::kTrainSubset).loss;
+  if (trainer.planned().evaluation.sampled()) {
+    Examined val = trainer.examine(Split::kVal);
+    result.val_loss = val.loss;
+    result.val_windows = std::move(val.windows);
+  }
+  result.train_loss = trainer.examine(Split::kTrainSubset).loss;
   if (trainer.planned().test) {
-    Examined test = trainer.evaluate(Split::kTest);
+    Examined test = trainer.examine(Split::kTest);
     result.test_loss = test.loss;
     result.test_windows = std::move(test.windows);
   }

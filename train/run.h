@@ -1,7 +1,9 @@
 // The loop around the steps: decides when to evaluate, to tell the sinks and to stop.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "train/log/sink.h"
@@ -23,6 +25,8 @@ struct RunResult {
   double executed_flops = 0;  // what the ops of the training steps really took
   Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;
+  // Beside the losses, by the names of metrics: whoever measures puts it here.
+  std::map<std::string, double, std::less<>> measured;
 };
 
 /// Trains until the budget is spent, from wherever the trainer's state is, telling `sinks` about

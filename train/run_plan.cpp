@@ -61,13 +61,20 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   params = std::make_unique<engine::Params>();
   training.emplace(task, *params, config, s.micro_batch() * passes(config.regularizers),
                    models::Mode::kTrain, models::Output::kLoss, s.recompute);
-  evaluator.emplace(task, *params, config);
+  evaluation = parse_evaluation(s.evaluation);
+  evaluator.emplace(task, *params, config,
+                    evaluation.sampled() ? models::Mode::kEval : evaluation.mode);
+  const auto measures = parse_measures(s.measure);
+  if (evaluation.sampled() || std::any_of(measures.begin(), measures.end(),
+                                          [](const MeasureKind* m) { return m->predicts; }))
+    predictor.emplace(task, *params, config, evaluation.mode);
   if (s.recalibrate_norm && config.norm->running)
     recalibration.emplace(task, *params, config, s.micro_batch());
   executed_flops = static_cast<double>(s.grad_accum) * training->plan().cost().flops;
   memory = {params->bytes(), AdamW::bytes(*params), s.stop == "best" ? params->bytes() / 2 : 0,
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
-                      recalibration ? recalibration->arena_bytes() : 0})};
+                      recalibration ? recalibration->arena_bytes() : 0,
+                      predictor ? predictor->arena_bytes() : 0})};
   memory.corpus = task.bytes();
   seconds = start.seconds();
 }

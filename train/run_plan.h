@@ -7,7 +7,9 @@
 
 #include "train/bound_plan.h"
 #include "train/budget.h"
+#include "train/evaluation.h"
 #include "train/evaluator.h"
+#include "train/predictor.h"
 #include "train/recalibration.h"
 #include "train/settings.h"
 #include "train/task.h"
@@ -60,6 +62,8 @@ struct RunPlan {
   std::optional<BoundPlan> training;
   std::optional<Evaluator> evaluator;
   std::optional<Recalibration> recalibration;  // where the settings ask for it
+  std::optional<Predictor> predictor;          // likewise, in the mode of `evaluation`
+  Evaluation evaluation;
 };
 
 }  // namespace train

@@ -44,8 +44,10 @@ struct Settings {
   std::int64_t unique_tokens = 0;  // train on a stretch of so many; 0: crops of the whole split
   // run
   std::string budget = "2000steps";
-  double budget_share = 1;   // of the budget, with schedules that end there
-  std::string stop = "end";  // whose weights are the result
+  double budget_share = 1;           // of the budget, with schedules that end there
+  std::string stop = "end";          // whose weights are the result
+  std::string evaluation = "plain";  // of the result
+  std::string measure = "none";      // beside its losses
   std::uint64_t seed = 1;
   std::int64_t threads = 0, eval_interval = 0, eval_tokens = 0;
   bool recompute = false;

@@ -58,6 +58,8 @@ void validate(const Settings& s, std::string_view source) {
   need(s.stop == defaults.stop || !s.recalibrate_norm, "stop=", s.stop,
        " with recalibrate_norm: statistics are estimated anew at the end alone; leave out one of "
        "them");
+  need(s.task == defaults.task || s.measure.find("moments") == s.measure.npos,
+       "measure=", s.measure, ": moments are of task=lm; leave them out");
   try {
     regularizers(s);
   } catch (const engine::Error& e) {

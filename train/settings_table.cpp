@@ -8,6 +8,7 @@
 #include "models/regularizer_grammar.h"
 #include "ops/activation.h"
 #include "train/budget.h"
+#include "train/evaluation.h"
 #include "train/settings.h"
 #include "train/task.h"
 
@@ -31,6 +32,9 @@ std::vector<std::string_view> activations() { return engine::names_of(ops::activ
 std::vector<std::string_view> inits() { return engine::names_of(models::init_kinds()); }
 std::string canonical_reg(const std::string& text) {
   return models::to_string(models::parse_regularizers(text));
+}
+std::string canonical_evaluation(const std::string& text) {
+  return to_string(parse_evaluation(text));
 }
 std::string canonical_budget(const std::string& text) { return Budget::parse(text).to_string(); }
 
@@ -112,6 +116,13 @@ const std::vector<Row>& rows() {
       {"stop", &S::stop, Choices{stops}, kRun,
        "whose weights are the result: those of the end, or of the evaluation with the lowest "
        "validation loss"},
+      {"evaluation", &S::evaluation,
+       Text{"HOW", "plain, corrected (noise's root mean square in its place) or mc:N (N passes)",
+            canonical_evaluation},
+       kRun, "how the result is asked: without noise, or averaged over it"},
+      {"measure", &S::measure,
+       Text{"WHAT", "none, or calibration, mode_gap, moments with '+' between", canonical_measures},
+       kRun, "what is measured of the result beside its losses, outside the budget", kSameMeasure},
       {"seed", &S::seed, Seeds{}, kRun, "seed of initial weights, data order and masks",
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",

@@ -38,6 +38,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   planned_.training->allocate(arena);
   planned_.evaluator->allocate(arena);
   if (planned_.recalibration) planned_.recalibration->allocate(arena);
+  if (planned_.predictor) planned_.predictor->allocate(arena);
   this->plan().set_loss_scale(1.0F / static_cast<float>(s.grad_accum));
   this->plan().prepare();
   setup_seconds_ = planned_.seconds + start.seconds();
@@ -129,11 +130,28 @@ double Trainer::fraction() const {
 
 bool Trainer::finished() const { return fraction() >= 1; }
 
+const Exam& Trainer::exam(Split split) const {
+  return split == Split::kVal    ? *planned_.val
+         : split == Split::kTest ? *planned_.test
+                                 : *planned_.train_subset;
+}
+
 Examined Trainer::evaluate(Split split) {
-  const Exam& exam = split == Split::kVal    ? *planned_.val
-                     : split == Split::kTest ? *planned_.test
-                                             : *planned_.train_subset;
-  return planned_.evaluator->examine(exam, state_.progress);
+  return planned_.evaluator->examine(exam(split), state_.progress);
+}
+
+std::uint64_t Trainer::evaluation_masks() const {
+  constexpr std::uint64_t kStream = 0x65766C6D61736B73U;
+  return mask_seed(planned_.settings) ^ kStream;
+}
+
+Predictions Trainer::predict(Split split) {
+  return planned_.predictor->predict(exam(split), planned_.evaluation.passes, evaluation_masks(),
+                                     state_.progress);
+}
+
+Examined Trainer::examine(Split split) {
+  return planned_.evaluation.sampled() ? predict(split).examined : evaluate(split);
 }
 
 void Trainer::keep_weights() {

@@ -42,6 +42,14 @@ class Trainer {
 
   /// Of a split's fixed rows. REQUIRES: there is such a split.
   Examined evaluate(Split split = Split::kVal);
+  /// What the model says of a split's rows, by the setting `evaluation`. REQUIRES: as evaluate(),
+  /// and planned().predictor.
+  Predictions predict(Split split);
+  /// The result's examination: as evaluate(), by the setting `evaluation`.
+  Examined examine(Split split);
+  /// Of masks that evaluation draws, none of which training has seen.
+  std::uint64_t evaluation_masks() const;
+  const Exam& exam(Split split) const;
   /// Keeps a copy of the weights, with the norms' statistics, in the state; takes it back.
   void keep_weights();
   void restore_weights();

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "lab/inspect/probe.h"
+#include "lab/probe/probe.h"
 #include "lab/report/table.h"
 
 namespace lab {

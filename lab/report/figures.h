@@ -1,7 +1,6 @@
 // Figures of a study's report: what its rule is about.
 #pragma once
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,25 +17,6 @@ struct Figure {
   std::string missing;    // why there is no value; empty where there is one
   std::string note = {};  // what it does not speak of
 };
-
-/// What a figure is asked of.
-struct FigureContext {
-  const Report& report;
-  const CellReport& cell;
-  const ArmReport& arm;
-  const FigureSpec& spec;
-  double alpha;  // its interval covers 1 − alpha
-};
-
-/// To add one: a function in figures.cpp and a row.
-struct FigureKind {
-  std::string_view name, unit, help;
-  bool over_cells;  // of all cells, and not of one
-  bool other_text;  // speaks of other text, too, where all seeds share a test text
-  bool shares;      // of other shares of the budget
-  Figure (*make)(const FigureContext&);
-};
-std::span<const FigureKind> figure_kinds();
 
 /// All figures of a file, their intervals together covering 1 − report.rules.alpha (Bonferroni).
 /// Throws engine::Error naming line and column where one asks for what there is not.

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/error.h"
+#include "lab/runs/measures.h"
 #include "train/files.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
@@ -56,7 +57,8 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   train::CallSink told([&](const train::Progress& p) {
     if (events.progress) events.progress(p);
   });
-  const train::RunResult result = train::run(trainer, {&metrics, &told});
+  train::RunResult result = train::run(trainer, {&metrics, &told});
+  if (!result.diverged) result.measured = measure(trainer, *task);
   metrics.commit();
   if (options.keep_weights && !result.diverged)
     train::write_safetensors(weights, trainer.params(), {{"run", id}});

@@ -1,8 +1,15 @@
 #include "lab/runs/metrics.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "engine/suggest.h"
 #include "engine/table.h"
+#include "lab/runs/measures.h"
+#include "models/regularizer_table.h"
+#include "train/evaluation.h"
 #include "train/log/json_lines.h"
 
 namespace lab {
@@ -21,6 +28,18 @@ Value above(const Value& loss, const Value& bound) {
 }
 
 constexpr std::string_view kLm = "lm";
+
+/// What `measure` has found under the row's own name.
+template <std::size_t N>
+struct Name {
+  char text[N];
+  constexpr Name(const char (&from)[N]) { std::copy_n(from, N, text); }
+};
+template <Name name>
+Value measured(F f) {
+  const auto at = f.result.measured.find(std::string_view(name.text));
+  return at == f.result.measured.end() ? Value{} : Value(at->second);
+}
 
 constexpr Metric kMetrics[] = {
     {"val_loss", "nats/token", Better::kLower, "{:.4f}", "",
@@ -57,6 +76,54 @@ constexpr Metric kMetrics[] = {
     {"excess_window", "nats/token", Better::kLower, "{:.4f}", kLm,
      "test_loss above the best that a window of T tokens allows, where that is known",
      [](F f) { return above(test_loss(f), f.task.constant("bayes_loss_window")); }},
+    {"kl", "nats/token", Better::kLower, "{:.5f}", "",
+     "KL divergence of the test split's true probabilities from the model's, where they are known",
+     measured<"kl">, "calibration"},
+    {"ece", "", Better::kLower, "{:.4f}", "",
+     "expected calibration error of the likeliest class over 15 bins of equal mass, debiased",
+     measured<"ece">, "calibration"},
+    {"square_ce", "", Better::kLower, "{:.3g}", "", "its square, debiased: may be below 0",
+     measured<"square_ce">, "calibration"},
+    {"brier", "", Better::kLower, "{:.4f}", "",
+     "mean squared error of the probabilities, in [0, 2]", measured<"brier">, "calibration"},
+    {"accuracy", "", Better::kHigher, "{:.4f}", "", "how often the likeliest class is right",
+     measured<"accuracy">, "calibration"},
+    {"mse", "", Better::kLower, "{:.4f}", "", "mean squared error of a forecast's mean",
+     measured<"mse">, "calibration"},
+    {"excess_mse", "", Better::kLower, "{:.4f}", "",
+     "mean squared distance of a forecast's mean from the Bayes-optimal one",
+     measured<"excess_mse">, "calibration"},
+    {"crps", "", Better::kLower, "{:.4f}", "", "continuous ranked probability score",
+     measured<"crps">, "calibration"},
+    {"coverage90", "", Better::kNeither, "{:.4f}", "",
+     "share of targets in the central 90 % interval", measured<"coverage90">, "calibration"},
+    {"slope", "", Better::kNeither, "{:.4f}", "",
+     "slope of predictions on the Bayes-optimal ones, else on the targets: below 1 they are "
+     "shrunk",
+     measured<"slope">, "calibration"},
+    {"temperature", "", Better::kNeither, "{:.4f}", "",
+     "by which scores divide, or standard deviations multiply, fitted on the validation split: "
+     "above 1 the model is too sure",
+     measured<"temperature">, "calibration"},
+    {"scaled_loss", "nats/token", Better::kLower, "{:.4f}", "", "test loss with that temperature",
+     measured<"scaled_loss">, "calibration"},
+    {"scaled_kl", "nats/token", Better::kLower, "{:.5f}", "", "kl with that temperature",
+     measured<"scaled_kl">, "calibration"},
+    {"scaled_ece", "", Better::kLower, "{:.4f}", "", "ece with that temperature",
+     measured<"scaled_ece">, "calibration"},
+    {"scaled_square_ce", "", Better::kLower, "{:.3g}", "", "square_ce with that temperature",
+     measured<"scaled_square_ce">, "calibration"},
+    {"scaled_brier", "", Better::kLower, "{:.4f}", "", "brier with that temperature",
+     measured<"scaled_brier">, "calibration"},
+    {"scaled_crps", "", Better::kLower, "{:.4f}", "", "crps with that temperature",
+     measured<"scaled_crps">, "calibration"},
+    {"scaled_coverage90", "", Better::kNeither, "{:.4f}", "", "coverage90 with that temperature",
+     measured<"scaled_coverage90">, "calibration"},
+    {"train_mode_loss", "nats/token", Better::kLower, "{:.4f}", "",
+     "test loss as training computes it: noise drawn, batchnorm with statistics of the batch",
+     measured<"train_mode_loss">, "mode_gap"},
+    {"mode_gap", "nats/token", Better::kNearZero, "{:.4f}", "", "train_mode_loss - test_loss",
+     measured<"mode_gap">, "mode_gap"},
     {"first_loss", "nats/token", Better::kNeither, "{:.4f}", "",
      "training loss of the first step, regularizers on",
      [](F f) { return f.result.diverged ? Value{} : Value(f.result.first_loss); }},
@@ -122,6 +189,63 @@ std::string_view to_string(Better better) {
 std::span<const Metric> metrics() { return kMetrics; }
 
 const Metric& metric(std::string_view name) { return engine::row_named(metrics(), name, "metric"); }
+
+namespace {
+
+bool measures(const train::Settings& s, std::string_view what) {
+  for (const train::MeasureKind* kind : train::parse_measures(s.measure))
+    if (kind->name == what) return true;
+  return false;
+}
+
+/// Whether "h.0.mlp.behind.w1", say, is a statistic of a place of the model.
+bool is_probed(std::string_view name, const train::Settings& s) {
+  const std::size_t dot = name.rfind('.');
+  if (dot == name.npos) return false;
+  if (std::find(std::begin(kShifts), std::end(kShifts), name.substr(dot + 1)) == std::end(kShifts))
+    return false;
+  std::string_view place = name.substr(0, dot);
+  constexpr std::string_view kBehind = ".behind", kLayer = "h.";
+  if (place.ends_with(kBehind)) place.remove_suffix(kBehind.size());
+  if (place.starts_with(kLayer)) {
+    place.remove_prefix(kLayer.size());
+    const std::size_t end = std::min(place.find('.'), place.size());
+    std::int64_t layer = -1;
+    if (train::parse_number(place.substr(0, end), layer) != std::errc{} || layer < 0 ||
+        layer >= s.n_layer || end == place.size())
+      return false;
+    place.remove_prefix(end + 1);
+    if (place == "emb" || place == "last") return false;  // of no layer
+  }
+  const auto hooks = models::names(models::kHookIds);
+  return std::find(hooks.begin(), hooks.end(), place) != hooks.end();
+}
+
+}  // namespace
+
+std::string why_no_metric(std::string_view name, const train::Settings& s) {
+  const auto lacks = [&](std::string_view what) {
+    return measures(s, what) ? ""
+                             : fmt::format("{} is measured where measure has {} in it", name, what);
+  };
+  if (name.starts_with(kProbePrefix))
+    return is_probed(name.substr(kProbePrefix.size()), s)
+               ? lacks("moments")
+               : fmt::format(
+                     "{} is no place and statistic of the probe, as in "
+                     "probe.h.0.mlp.variance_ratio or probe.attn.behind.w1; statistics: {}",
+                     name, fmt::join(kShifts, ", "));
+  for (const Metric& m : metrics())
+    if (m.name == name) return m.measure.empty() ? "" : lacks(m.measure);
+  return fmt::format("no metric {}; {}", engine::quote(name),
+                     engine::suggest(name, engine::names_of(metrics())));
+}
+
+std::string_view unit_of(std::string_view name) {
+  for (const Metric& m : metrics())
+    if (m.name == name) return m.unit;
+  return "";
+}
 
 std::string text(const Metric& m, const std::optional<double>& value) {
   return value ? fmt::format(fmt::runtime(m.format), *value) : "–";

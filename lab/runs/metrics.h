@@ -30,7 +30,14 @@ struct Metric {
   std::string_view task;    // that has it; empty: every one
   std::string_view help;
   std::optional<double> (*compute)(const RunFacts&);  // nullopt: not known
+  std::string_view measure = {};  // what the setting of that name must ask for; empty: nothing
 };
+
+/// Why runs with these settings have no such metric, for messages; empty where they have it: of the
+/// table, or one of the probe (measures.h).
+std::string why_no_metric(std::string_view name, const train::Settings& settings);
+/// The unit of a metric, or of one of the probe.
+std::string_view unit_of(std::string_view name);
 
 std::span<const Metric> metrics();
 /// The row of that name. Throws engine::Error where there is none.

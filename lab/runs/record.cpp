@@ -73,6 +73,8 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
     const auto value = m.compute({result, task});
     if (value && std::isfinite(*value)) record.values.emplace(m.name, *value);
   }
+  for (const auto& [name, value] : result.measured)
+    if (std::isfinite(value)) record.values.emplace(name, value);
   record.val_windows = result.val_windows;
   record.test_windows = result.test_windows;
   return record;

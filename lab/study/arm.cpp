@@ -39,6 +39,16 @@ const train::Row& arm_setting(std::string_view name, const std::string& source,
   return *row;
 }
 
+/// The setting that a cell may set.
+const train::Row& cell_setting(std::string_view name, const std::string& source) {
+  const train::Row* row = train::find_setting(name);
+  if (row == nullptr)
+    throw Error(fmt::format("{}: unknown setting {}; {}", source, quote(name),
+                            engine::suggest(name, train::setting_names())));
+  require_of_cells(row->name, source);
+  return *row;
+}
+
 /// "V1|V2" with '|' as separator.
 Alternatives alternatives(const train::Row& row, std::string_view values, char separator,
                           const std::string& source) {
@@ -60,8 +70,8 @@ Alternatives alternatives(const train::Row& row, std::string_view values, char s
 
 class Parser {
  public:
-  Parser(std::string_view text, const train::Settings& base)
-      : text_(trim(text)), source_("arm " + quote(text_)) {
+  Parser(std::string_view text, const train::Settings& base, bool cell = false)
+      : text_(trim(text)), source_((cell ? "cell " : "arm ") + quote(text_)), cell_(cell) {
     arm_.name = std::string(text_);
     arm_.settings = base;
   }
@@ -115,13 +125,15 @@ class Parser {
     const std::string_view name = trim(text.substr(0, equals));
     const std::string_view value = trim(text.substr(equals + 1));
     if (name.empty()) refuse("no setting before " + quote(text.substr(equals)));
-    const train::Row& row = arm_setting(name, source_, "no arm may override {}");
+    const train::Row& row =
+        cell_ ? cell_setting(name, source_) : arm_setting(name, source_, "no arm may override {}");
     if (value.empty())
       refuse(fmt::format("{} has no value; give {}", row.name, train::domain_text(row)));
     if (std::find(given_.begin(), given_.end(), row.name) != given_.end())
       refuse(fmt::format("{} is set twice; set it once", row.name));
     given_.push_back(row.name);
     if (value.find('|') == value.npos) return override_with(row, value);
+    if (cell_) refuse(fmt::format("{}: alternatives are of an arm; give each a cell", row.name));
     arm_.grid.push_back(alternatives(row, value, '|', source_));
     train::set(arm_.settings, row.name, arm_.grid.back().values.front(), source_);
     std::erase_if(arm_.overrides,  // what `none` switched off
@@ -157,6 +169,7 @@ class Parser {
 
   std::string_view text_;
   std::string source_;
+  bool cell_;
   std::vector<std::string_view> given_;
   Arm arm_;
 };
@@ -165,6 +178,24 @@ class Parser {
 
 Arm parse_arm(std::string_view text, const train::Settings& base) {
   return Parser(text, base).parse();
+}
+
+void require_of_cells(std::string_view setting, const std::string& source) {
+  for (const char* fixed : {"seed", "preset", "text", "val", "test", "threads", "recompute"})
+    engine::require(setting != fixed, source, ": ", fixed,
+                    " is the same for the whole comparison; choose another setting");
+}
+
+std::vector<Level> parse_cells(std::span<const std::string> texts, const train::Settings& base) {
+  std::vector<Level> out;
+  for (const std::string& text : texts) {
+    const Arm cell = Parser(text, base, true).parse();
+    out.push_back({cell.name, cell.overrides});
+    for (std::size_t i = 0; i + 1 < out.size(); ++i)
+      engine::require(out[i].name != out.back().name, "two cells are called ",
+                      quote(out.back().name), "; give one of them a name, NAME: SETTING=VALUE");
+  }
+  return out;
 }
 
 Alternatives parse_tune(std::string_view text) {

@@ -31,6 +31,13 @@ struct Arm {
 /// or settings that do not go together.
 Arm parse_arm(std::string_view text, const train::Settings& base);
 
+/// Throws engine::Error naming `source` where a setting is the same for a whole study.
+void require_of_cells(std::string_view setting, const std::string& source);
+
+/// Cells of a study, each [NAME:] SETTING=VALUE{,SETTING=VALUE}. Throws Error as for arms, and
+/// where a setting is the same for a whole study.
+std::vector<Level> parse_cells(std::span<const std::string> texts, const train::Settings& base);
+
 /// "SETTING=V1,V2[,...]" of --tune. Throws Error: what an arm may not set, a value outside the
 /// setting's domain or given twice, a share of the budget above 1.
 Alternatives parse_tune(std::string_view text);

@@ -5,15 +5,14 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/study/arm.h"
 #include "train/task.h"
 
 namespace lab {
 namespace {
 
 std::vector<Level> levels_of(const Axis& axis, train::Budget::Kind kind) {
-  for (const char* fixed : {"seed", "preset", "text", "val", "test", "threads", "recompute"})
-    engine::require(axis.setting != fixed, axis.source, ": ", fixed,
-                    " is the same for the whole comparison; choose another setting");
+  require_of_cells(axis.setting, axis.source);
   std::vector<Level> levels;
   for (const std::string& value : axis.values) {
     levels.push_back(level_of(axis.setting, value, axis.source));
@@ -33,9 +32,8 @@ std::vector<Level> levels_of(const Axis& axis, train::Budget::Kind kind) {
 }  // namespace
 
 std::vector<Level> cells_of(const train::Settings& base, const Level& first_arm,
-                            const std::vector<Axis>& axes,
+                            std::vector<Level> cells, const std::vector<Axis>& axes,
                             const std::vector<std::int64_t>& epochs) {
-  std::vector<Level> cells = {{}};
   for (const Axis& axis : axes)
     cells = product(cells, levels_of(axis, train::Budget::parse(base.budget).kind));
   if (epochs.empty()) return cells;

@@ -8,6 +8,7 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/study/arm.h"
 #include "lab/study/cells.h"
 #include "lab/study/rivals.h"
 #include "lab/study/toml_table.h"
@@ -99,11 +100,17 @@ void read_study(TomlTable table, StudyFile& file) {
   TomlTable given = table.table("axes");
   for (const std::string& setting : given.keys())
     axes.push_back({setting, given.texts(setting), "axis " + setting});
+  const std::vector<std::string> named = table.list<std::string>("cells");
+  std::vector<Level> combinations = {{}};
+  if (!named.empty())
+    at(table.where("cells"), [&] { combinations = parse_cells(named, study.base); });
   const auto epochs = table.list<std::int64_t>("epochs");
   for (const std::int64_t n : epochs)
     engine::require(n >= 1 && n <= 1'000'000, table.where("epochs"), ": epochs ", n,
                     ": give whole numbers in [1, 1000000]");
-  at(table.where(), [&] { study.cells = cells_of(study.base, study.arms.front(), axes, epochs); });
+  at(table.where(), [&] {
+    study.cells = cells_of(study.base, study.arms.front(), std::move(combinations), axes, epochs);
+  });
   table.done();
 }
 
@@ -117,6 +124,9 @@ void read_figure(TomlTable table, StudyFile& file) {
   f.on = table.list<std::string>("on");
   f.coefficient = table.value<std::string>("coefficient", "");
   f.metric = table.value<std::string>("metric", "");
+  f.against = table.value<std::string>("against", "");
+  f.against_metric = table.value<std::string>("against_metric", "");
+  f.by = table.value<std::string>("by", "");
   table.done();
   for (const FigureSpec& other : file.figures)
     engine::require(other.name != f.name, f.source, ": two figures are called ",

@@ -5,6 +5,7 @@
 //   question = "…"
 //   [base]       settings, by name             budget = "1000steps"
 //   [study]      arms = ["none", "p10: dropout=0.1|0.2"]     as --arm of `isodrop compare`
+//                cells = ["post: norm_place=post"]           tables, each with its settings
 //                epochs = [1, 256]   axes.n_embd = [32, 64]  as --epochs and --axis
 //                shares = [0.5, 1, 2]   equivalent = true    as --shares and --equivalent
 //                seeds = 8   tuning_seeds = 2   trials = 5   margin = 0.01
@@ -28,8 +29,11 @@ struct FigureSpec {
   std::string arm, cell;        // by their names; empty: the only one there is beside the baseline
   std::vector<std::string> on;  // settings, of a slope
   std::string coefficient;
-  std::string metric;  // of a spread; empty: what is judged
-  std::string source;  // "FILE:LINE:COLUMN", for messages
+  std::string metric;          // empty: what is judged
+  std::string against;         // an arm; empty: the first
+  std::string against_metric;  // of that arm; empty: the same
+  std::string by;              // an arm, of won_back
+  std::string source;          // "FILE:LINE:COLUMN", for messages
 };
 
 /// "NAME above X", "NAME below X": the whole interval is.

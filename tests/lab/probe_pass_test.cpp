@@ -1,5 +1,5 @@
 // What the probe looks at are the values that the model computes with.
-#include "lab/inspect/probe_pass.h"
+#include "lab/probe/probe_pass.h"
 
 #include <gtest/gtest.h>
 

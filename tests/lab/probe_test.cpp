@@ -1,5 +1,5 @@
 // The moment probe against what theory says about dropout.
-#include "lab/inspect/probe.h"
+#include "lab/probe/probe.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>
@@ -9,8 +9,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "lab/inspect/probe_pass.h"
 #include "lab/inspect/probe_render.h"
+#include "lab/probe/probe_pass.h"
 #include "lab/stats/moments.h"
 #include "models/gpt.h"
 #include "tests/expect_error.h"
@@ -18,6 +18,7 @@
 #include "tests/train/small_corpus.h"
 #include "train/architecture.h"
 #include "train/data/batches.h"
+#include "train/safetensors.h"
 
 namespace {
 
@@ -33,7 +34,7 @@ Probe probe(const train::Settings& settings, double progress = 0.5, std::int64_t
   lab::ProbeOptions options;
   options.masks = masks, options.tokens = 400, options.progress = progress;
   options.sample = sample;
-  return lab::measure_probe(settings, corpus, nullptr, options, [](std::int64_t, std::int64_t) {});
+  return lab::measure_probe(settings, corpus, {}, options, [](std::int64_t, std::int64_t) {});
 }
 
 const ProbePoint& point(const Probe& p, const std::string& site, bool behind = false) {
@@ -206,7 +207,7 @@ TEST(Probe, IsOfTheFirstBatchesWithTheMasksOfTheirRows) {
   options.masks = 2, options.tokens = 400, options.progress = 0.5;
   std::vector<std::pair<std::int64_t, std::int64_t>> told;
   const Probe result =
-      lab::measure_probe(s, corpus, nullptr, options,
+      lab::measure_probe(s, corpus, {}, options,
                          [&](std::int64_t done, std::int64_t of) { told.emplace_back(done, of); });
   EXPECT_EQ(result.batches, 3);  // of 6·24 tokens
   ASSERT_EQ(told.size(), 9U);
@@ -251,8 +252,9 @@ TEST(Probe, WeightsMustFitAndBeNumbers) {
   train::TensorFile file;
   file.path = "w.safetensors";
   const auto run = [&] {
-    return lab::measure_probe(small("dropout:0.1"), corpus, &file, {},
-                              [](std::int64_t, std::int64_t) {});
+    return lab::measure_probe(
+        small("dropout:0.1"), corpus, [&](engine::Params& to) { train::load_parameters(to, file); },
+        {}, [](std::int64_t, std::int64_t) {});
   };
   EXPECT_ERROR(run(), "w.safetensors: has no tensor");
   engine::Params params;

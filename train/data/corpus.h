@@ -2,6 +2,7 @@
 // split. Whatever chooses (tuning, stopping, checkpoints) sees validation, verdicts are on test.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include "train/tokenizer/tokenizer.h"
 
 namespace train {
+
+struct WordHmm;  // synthetic.h
 
 /// A split that nothing is trained on.
 struct HeldOut {
@@ -26,6 +29,7 @@ struct Corpus {
   // Known for the built-in corpus only, nats per token of `test`: the least any model can reach,
   // and the least for one that sees a window of T tokens alone (see synthetic_filter.h).
   std::optional<double> bayes_loss, bayes_loss_window;
+  std::shared_ptr<const WordHmm> language;  // of the built-in corpus, whose symbols are its pieces
   // Whether every seed has held-out texts of its own, which these are of one.
   bool own_texts = false;
   std::string hash;  // of tokenizer, vocabulary and splits, or of what generates them; no name

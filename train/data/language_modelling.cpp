@@ -10,6 +10,7 @@
 #include "train/architecture.h"
 #include "train/data/batches.h"
 #include "train/data/load_corpus.h"
+#include "train/data/synthetic_filter.h"
 #include "train/json.h"
 
 namespace train {
@@ -41,8 +42,9 @@ class TokenFeed final : public Feed {
 
 class TokenExam final : public Exam {
  public:
-  TokenExam(std::span<const std::int32_t> all, std::size_t most, std::int64_t time)
-      : ids_(all.first(std::min(all.size(), most))), time_(time) {}
+  TokenExam(const Corpus& corpus, std::span<const std::int32_t> all, std::size_t most,
+            std::int64_t time)
+      : corpus_(&corpus), ids_(all.first(std::min(all.size(), most))), time_(time) {}
   /// Of its own.
   TokenExam(std::vector<std::int32_t> ids, std::int64_t time)
       : own_(std::move(ids)), ids_(own_), time_(time) {}
@@ -54,8 +56,30 @@ class TokenExam final : public Exam {
     return std::clamp<std::int64_t>(tokens() - row * time_, 0, time_);
   }
   std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()) - 1; }
+  /// For whoever sees nothing before the window, as the model (synthetic_filter.h).
+  std::vector<double> truth(std::int64_t row) const override {
+    if (corpus_ == nullptr || !corpus_->language) return {};
+    if (!filter_) filter_ = std::make_unique<BayesFilter>(*corpus_->language);
+    const auto symbol = [&](std::int32_t id) {
+      return corpus_->pieces()[static_cast<std::size_t>(id)].front();
+    };
+    const auto V = static_cast<std::size_t>(corpus_->vocab);
+    std::vector<double> out(static_cast<std::size_t>(time_) * V);
+    const std::int32_t* window = ids_.data() + row * time_;
+    filter_->start_anywhere();
+    filter_->observe(symbol(window[0]));
+    for (std::int64_t t = 0; t < tokens(row); ++t) {
+      for (std::size_t v = 0; v < V; ++v)
+        out[static_cast<std::size_t>(t) * V + v] =
+            filter_->probability(symbol(static_cast<std::int32_t>(v)));
+      filter_->observe(symbol(window[t + 1]));
+    }
+    return out;
+  }
 
  private:
+  const Corpus* corpus_ = nullptr;  // of held-out text
+  mutable std::unique_ptr<BayesFilter> filter_;
   std::vector<std::int32_t> own_;
   std::span<const std::int32_t> ids_;
   std::int64_t time_;
@@ -144,7 +168,7 @@ std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split sp
   const std::int64_t T = settings.block_size;
   const auto most = static_cast<std::size_t>(settings.eval_tokens);
   const auto held_out = [&](const HeldOut& of) {
-    return std::make_unique<TokenExam>(of.ids, most == 0 ? of.ids.size() : most + 1, T);
+    return std::make_unique<TokenExam>(corpus_, of.ids, most == 0 ? of.ids.size() : most + 1, T);
   };
   switch (split) {
     case Split::kVal:

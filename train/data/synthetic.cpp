@@ -218,6 +218,7 @@ Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size) {
   corpus.bayes_loss = bayes_loss(language, test);
   corpus.bayes_loss_window = bayes_loss_window(language, test, block_size);
   corpus.hash = hash_of(language, choice.language);
+  corpus.language = std::make_shared<const WordHmm>(language);
   return corpus;
 }
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "lab/inspect/probe.h"
+#include "lab/probe/probe.h"
 #include "lab/stats/moments.h"
 
 namespace lab {

@@ -1,5 +1,5 @@
 // The model and the attention weights' own small tape, planned and run.
-#include "lab/inspect/probe_pass.h"
+#include "lab/probe/probe_pass.h"
 
 #include <algorithm>
 #include <utility>

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/plan.h"
-#include "lab/inspect/taps.h"
+#include "lab/probe/taps.h"
 #include "models/gpt.h"
 
 namespace lab {

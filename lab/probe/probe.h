@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/params.h"
 #include "train/data/corpus.h"
-#include "train/safetensors.h"
 #include "train/settings.h"
 
 namespace lab {
@@ -70,12 +70,12 @@ struct Probe {
 /// optimizer don't show in activations.
 bool probe_has_subject(const train::Settings& settings);
 
-/// Runs the model of the settings, with weights from a file or, where `weights` is null, as they
+/// Runs the model of the settings with the weights that `load` writes, or where it is empty as they
 /// start. `report` is told after every pass how many of how many are done. Throws engine::Error
 /// where the weights don't fit the settings, give values that are not finite, or it does not fit in
 /// memory. The same bits for any number of threads.
 Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus,
-                    const train::TensorFile* weights, const ProbeOptions& options,
+                    const std::function<void(engine::Params&)>& load, const ProbeOptions& options,
                     const std::function<void(std::int64_t done, std::int64_t of)>& report);
 
 }  // namespace lab

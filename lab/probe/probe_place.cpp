@@ -1,5 +1,5 @@
 // Moments, distances and bins of the values of one place.
-#include "lab/inspect/probe_place.h"
+#include "lab/probe/probe_place.h"
 
 #include <algorithm>
 #include <cmath>

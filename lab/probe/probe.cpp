@@ -1,28 +1,18 @@
 // The passes of a probe: evaluation once, training once a mask.
-#include "lab/inspect/probe.h"
+#include "lab/probe/probe.h"
 
 #include <algorithm>
 
 #include "engine/parallel.h"
-#include "lab/inspect/probe_pass.h"
-#include "lab/inspect/probe_place.h"
+#include "lab/probe/probe_pass.h"
+#include "lab/probe/probe_place.h"
 #include "train/architecture.h"
 #include "train/data/batches.h"
 
 namespace lab {
 namespace {
 
-using models::Family;
-
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-/// Losses leave no trace in activations, and R-Drop's second pass would only double the batch.
-models::GptConfig without_losses(models::GptConfig config) {
-  std::erase_if(config.regularizers, [](const models::RegularizerSetting& s) {
-    return s.kind->family == Family::kLoss;
-  });
-  return config;
-}
 
 std::vector<ProbePlace> make_places(const ProbePass& pass, const models::GptConfig& config,
                                     std::int64_t batches, const ProbeOptions& options) {
@@ -60,7 +50,7 @@ void for_places(std::vector<ProbePlace>& places, const F& f) {
 }  // namespace
 
 bool probe_has_subject(const train::Settings& settings) {
-  const models::GptConfig config = without_losses(train::gpt_config(settings, 1));
+  const models::GptConfig config = models::without_losses(train::gpt_config(settings, 1));
   return config.norm->running || std::any_of(config.regularizers.begin(), config.regularizers.end(),
                                              [](const models::RegularizerSetting& s) {
                                                return s.rate > 0 && s.kind->noise != nullptr;
@@ -68,9 +58,10 @@ bool probe_has_subject(const train::Settings& settings) {
 }
 
 Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus,
-                    const train::TensorFile* weights, const ProbeOptions& options,
+                    const std::function<void(engine::Params&)>& load, const ProbeOptions& options,
                     const std::function<void(std::int64_t, std::int64_t)>& report) {
-  const models::GptConfig config = without_losses(train::gpt_config(settings, corpus.vocab));
+  const models::GptConfig config =
+      models::without_losses(train::gpt_config(settings, corpus.vocab));
   Probe probe;
   probe.masks = options.masks;
   probe.progress = options.progress;
@@ -86,7 +77,7 @@ Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus
       "probing this model and batch");
   const auto seed = static_cast<std::uint64_t>(settings.seed);
   params.allocate(seed);
-  if (weights != nullptr) train::load_parameters(params, *weights);
+  if (load) load(params);
 
   train::Batches data(corpus.train, settings.block_size, settings.batch, seed);
   std::vector<std::int32_t> tokens(at(probe.rows * probe.time)), targets(tokens.size());

@@ -1,5 +1,5 @@
 // Names and edges of a tape.
-#include "lab/inspect/taps.h"
+#include "lab/probe/taps.h"
 
 #include <algorithm>
 #include <string>

@@ -1,0 +1,229 @@
+#include "lab/report/figure_kinds.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "engine/error.h"
+#include "lab/report/slope_design.h"
+#include "lab/stats/crossing.h"
+#include "lab/stats/ratio_of_means.h"
+#include "lab/stats/regression.h"
+#include "lab/stats/variances.h"
+
+namespace lab {
+namespace {
+
+Figure missing(std::string why) { return {"", "", {}, {}, std::move(why)}; }
+
+Figure of(const Estimate& e, double alpha) { return {"", "", e.mean, t_interval(e, alpha), ""}; }
+
+using BySeed = std::map<std::uint64_t, double>;
+
+/// What is asked of an arm, of its runs that are ok.
+BySeed values(const ArmReport& arm, const std::string& metric) {
+  BySeed out;
+  for (const RunRecord& run : arm.runs)
+    if (const auto value = run.ok() ? run.value(metric) : std::nullopt)
+      out.emplace(run.seed, *value);
+  return out;
+}
+
+/// a − b of the seeds that have both.
+std::vector<double> less(const BySeed& a, const BySeed& b) {
+  std::vector<double> out;
+  for (const auto& [seed, value] : a)
+    if (const auto other = b.find(seed); other != b.end()) out.push_back(value - other->second);
+  return out;
+}
+
+const std::string& metric_of(const FigureContext& c) {
+  return c.spec.metric.empty() ? c.report.judged : c.spec.metric;
+}
+
+Figure mean_of(const std::vector<double>& values, const FigureContext& c) {
+  const auto sample = summarize(values);
+  if (!sample) return missing(fmt::format("fewer than 2 seeds have {}", metric_of(c)));
+  return of(estimate(*sample), c.alpha);
+}
+
+Figure value(const FigureContext& c) {
+  std::vector<double> all;
+  for (const auto& [seed, x] : values(c.arm, metric_of(c))) all.push_back(x);
+  return mean_of(all, c);
+}
+
+Figure difference(const FigureContext& c) {
+  const std::string &mine = metric_of(c),
+                    &theirs = c.spec.against_metric.empty() ? mine : c.spec.against_metric;
+  // Of the loss against the first arm there is a verdict, which knows of shared test texts.
+  if (&c.against == &c.cell.arms.front() && mine == c.report.judged && theirs == mine) {
+    if (!c.arm.versus || !c.arm.versus->estimate)
+      return missing("too few seeds, or runs were lost");
+    return of(*c.arm.versus->estimate, c.alpha);
+  }
+  return mean_of(less(values(c.arm, mine), values(c.against, theirs)), c);
+}
+
+/// Of what the arm is worse by than `against`, the share by which `by` is better than the arm.
+Figure won_back(const FigureContext& c) {
+  const std::string &metric = metric_of(c),
+                    &theirs = c.spec.against_metric.empty() ? metric : c.spec.against_metric;
+  const BySeed arm = values(c.arm, metric), by = values(*c.by, metric),
+               against = values(c.against, theirs);
+  BySeed both;  // seeds that all three have
+  for (const auto& [seed, x] : arm)
+    if (by.contains(seed) && against.contains(seed)) both.emplace(seed, x);
+  const std::vector<double> won = less(both, by), lost = less(both, against);
+  const auto ratio = ratio_of_means(won, lost, c.alpha);
+  if (!ratio) return missing("the arm itself is not told from the one it is held against");
+  return {"", "", ratio->ratio, ratio->ci, ""};
+}
+
+/// How many times the compute of the first arm it takes to be as good as that at the whole budget.
+Figure compute_ratio(const FigureContext& c) {
+  const std::vector<ShareLosses>& shares = c.cell.shares;
+  if (shares.size() < 2) return missing("the study has no other shares of the budget");
+  std::vector<double> sizes, first, arm;
+  for (const ShareLosses& at : shares) sizes.push_back(at.share);
+  for (const RunRecord& run : c.arm.runs) {
+    const auto loss = run.ok() ? run.value(c.report.judged) : std::nullopt;
+    if (!loss) continue;
+    for (const ShareLosses& at : shares) {
+      const auto it = at.losses.find(run.seed);
+      if (it == at.losses.end()) return missing("runs of the first arm were lost");
+      first.push_back(it->second);
+    }
+    arm.push_back(*loss);
+  }
+  const auto ci = equivalent_interval({sizes, first, arm}, c.alpha);
+  std::vector<BudgetLoss> curve;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    double sum = 0;
+    for (std::size_t s = 0; s < arm.size(); ++s) sum += first[s * sizes.size() + i];
+    curve.push_back({sizes[i], sum / static_cast<double>(arm.size())});
+  }
+  const auto equal = arm.empty() ? std::nullopt : compute_equivalent(curve, *mean(arm));
+  if (!ci || !equal) return missing("too few seeds");
+  using Relation = ComputeEquivalent::Relation;
+  const auto flops = [](const ArmReport& of) { return of.metrics.find("flops")->second.mean; };
+  const auto mine = flops(c.arm), theirs = flops(c.cell.arms.front());
+  const double scale = mine && theirs && *theirs > 0 ? *mine / *theirs : 1;
+  // Worth the share e of the first arm's compute: 1/e times of it. Beyond the curve, no bound.
+  Figure f;
+  if (equal->relation == Relation::kEqual)
+    f.value = scale / equal->share;
+  else
+    f.missing = "beyond the shares that were trained";
+  const auto bound = [&](const ComputeEquivalent& e, Relation beyond, double end, double none) {
+    return e.relation == Relation::kEqual ? scale / e.share
+           : e.relation == beyond         ? scale / end
+                                          : none;
+  };
+  f.ci = Interval{bound(ci->hi, Relation::kBelow, sizes.front(), 0),
+                  bound(ci->lo, Relation::kAbove, sizes.back(), INFINITY)};
+  return f;
+}
+
+Figure trend(const FigureContext& c) {
+  if (!c.arm.trend)
+    return missing("every arm at other shares of the budget is needed: shares = […]");
+  return of(*c.arm.trend, c.alpha);
+}
+
+/// Standard deviation over seeds against the first arm's.
+Figure spread_ratio(const FigureContext& c) {
+  const std::string& metric = metric_of(c);
+  std::vector<double> mine, theirs;
+  for (const RunRecord& a : c.arm.runs)
+    for (const RunRecord& b : c.cell.arms.front().runs) {
+      if (a.seed != b.seed) continue;
+      const auto x = a.value(metric), y = b.value(metric);
+      if (!x || !y) return missing(fmt::format("{} is not known of these runs", metric));
+      mine.push_back(*x);
+      theirs.push_back(*y);
+    }
+  const auto ratio = pitman_morgan(mine, theirs, c.alpha);
+  if (!ratio) return missing("too few seeds");
+  return {"", "", std::sqrt(ratio->ratio),
+          Interval{std::sqrt(ratio->ci.lo), std::sqrt(ratio->ci.hi)}, ""};
+}
+
+/// Of the difference on log₂ of settings over the cells, seed by seed.
+Figure slope(const FigureContext& c) {
+  const std::vector<CellReport>& cells = c.report.cells;
+  std::vector<Level> levels;
+  for (const CellReport& cell : cells) levels.push_back({cell.name, cell.set, cell.epochs});
+  const SlopeDesign d = slope_design(c.spec, c.report.base, levels);
+  std::map<std::uint64_t, std::vector<double>> by_seed;
+  for (const CellReport& cell : cells)
+    for (const ArmReport& arm : cell.arms) {
+      if (arm.name != c.arm.name) continue;
+      for (const ArmReport* side : {&arm, &cell.arms.front()})
+        if (const std::string why = withheld(*side); !why.empty()) return missing(why);
+      const BySeed mine = values(arm, metric_of(c)),
+                   theirs = values(cell.arms.front(), metric_of(c));
+      for (const auto& [seed, x] : mine)
+        if (const auto first = theirs.find(seed); first != theirs.end())
+          by_seed[seed].push_back(x - first->second);
+    }
+  std::vector<double> y;
+  for (const auto& [seed, diffs] : by_seed) y.insert(y.end(), diffs.begin(), diffs.end());
+  if (by_seed.size() < 2 || y.size() != by_seed.size() * cells.size())
+    return missing(fmt::format("too few seeds have {} in every cell", metric_of(c)));
+  const auto samples = ols_by_seed(d.x, d.columns, cells.size(), y);
+  const auto at = std::find(c.spec.on.begin(), c.spec.on.end(), c.spec.coefficient);
+  const std::size_t which = c.spec.coefficient == "interaction"
+                                ? d.columns - 1
+                                : 1 + static_cast<std::size_t>(at - c.spec.on.begin());
+  return of(estimate(samples.at(which)), c.alpha);
+}
+
+Figure step_time(const FigureContext& c) {
+  if (!c.arm.speed) return missing("step times were not measured");
+  return {"", "", c.arm.speed->step_time_ratio,
+          Interval{c.arm.speed->ratio_low, c.arm.speed->ratio_high}, ""};
+}
+
+constexpr FigureKind kKinds[] = {
+    {"value", "", "mean over seeds of 'metric' of an arm in a cell", 0, kMetric, true, value},
+    {"difference", "",
+     "'metric' of the arm less that of 'against' (or its 'against_metric') in a cell; without them "
+     "the test loss against the first arm",
+     0, kMetric | kAgainst, true, difference},
+    {"won_back", "share",
+     "of what the arm is worse by than 'against', what the arm 'by' is better by than the arm; "
+     "Fieller's interval",
+     0, kMetric | kAgainst | kBy, true, won_back},
+    {"compute_ratio", "×",
+     "compute of the first arm that is as good as the arm at the whole budget, inverted: how many "
+     "times as much the arm needs (with other shares of the budget)",
+     kShares, 0, false, compute_ratio},
+    {"trend", "nats per doubling", "slope of the difference over the shares of the budget",
+     kShares | kEveryArm, 0, false, trend},
+    {"spread_ratio", "×",
+     "standard deviation over seeds against the first arm's, of what is judged or of 'metric'; "
+     "Pitman-Morgan on paired seeds",
+     0, kMetric, false, spread_ratio},
+    {"slope", "per doubling",
+     "of the difference on log2 of the settings in 'on' over all cells, seed by seed; "
+     "'coefficient' is one of them, or with two 'interaction'",
+     kCells, kMetric, false, slope},
+    {"step_time", "×", "step time against the first arm's, with quartiles", 0, 0, true, step_time},
+};
+
+}  // namespace
+
+std::span<const FigureKind> figure_kinds() { return kKinds; }
+
+std::string withheld(const ArmReport& arm) {
+  if (!arm.missing.empty()) return "runs are missing";
+  if (arm.diverged + arm.failed + arm.untrained > 0)
+    return fmt::format("{} run{} of {} lost", arm.diverged + arm.failed + arm.untrained,
+                       arm.diverged + arm.failed + arm.untrained == 1 ? "" : "s", arm.name);
+  return "";
+}
+
+}  // namespace lab

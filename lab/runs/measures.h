@@ -1,0 +1,31 @@
+// What is measured of a finished run beside its losses, where the setting `measure` asks for it.
+//
+// To measure something more: a row of train/evaluation.cpp that names it, a function here, and rows
+// of the metric table that say what its values are.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "train/trainer.h"
+
+namespace lab {
+
+using Measured = std::map<std::string, double, std::less<>>;
+
+/// By the names of metrics. REQUIRES: the run is finished and has not diverged. Leaves the weights
+/// as they are.
+Measured measure(train::Trainer& trainer, const train::Task& task);
+
+/// Of forecasts on the test split; `val`: on which temperatures are fitted.
+Measured calibration(const train::Predictions& val, const train::Predictions& test);
+
+/// Metrics of the probe are called kProbePrefix + place + "." + statistic: "probe.h.0.mlp.w1" at a
+/// hook, "probe.h.0.mlp.behind.w1" behind it, "probe.mlp.w1" the mean over layers. Statistics:
+/// mean_shift (in standard deviations of evaluation), variance_ratio, square_ratio (of E[x²]),
+/// skewness_shift, kurtosis_shift, w1.
+inline constexpr std::string_view kProbePrefix = "probe.";
+inline constexpr std::string_view kShifts[] = {"mean_shift",     "variance_ratio", "square_ratio",
+                                               "skewness_shift", "kurtosis_shift", "w1"};
+
+}  // namespace lab

@@ -1,0 +1,77 @@
+#include "train/evaluation.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/budget.h"
+
+namespace train {
+namespace {
+
+constexpr std::array kMeasures{
+    MeasureKind{"calibration",
+                "whether probabilities mean what they say: KL to the true ones where they are "
+                "known, calibration error, Brier score, and after temperature scaling; of a normal "
+                "forecast CRPS, coverage and squared error",
+                true},
+    MeasureKind{"mode_gap", "the test loss as training computes it, noise and batch statistics on",
+                false},
+    MeasureKind{"moments",
+                "the probe: moments at every hook and behind it, training against "
+                "evaluation",
+                false},
+};
+
+}  // namespace
+
+Evaluation parse_evaluation(std::string_view text) {
+  if (text == "plain") return {};
+  if (text == "corrected") return {models::Mode::kCorrected, 1};
+  Evaluation e{models::Mode::kNoisy, 0};
+  const bool sampled =
+      text.starts_with("mc:") && parse_number(std::string(text.substr(3)), e.passes) == std::errc{};
+  engine::require(sampled, "evaluation ", engine::quote(text),
+                  ": give plain, corrected, or mc:N for N passes");
+  engine::require(e.passes >= 2 && e.passes <= kMostPasses, "evaluation ", engine::quote(text),
+                  ": give 2 to ", kMostPasses, " passes");
+  return e;
+}
+
+std::string to_string(const Evaluation& e) {
+  if (e.sampled()) return engine::concat("mc:", e.passes);
+  return e.mode == models::Mode::kCorrected ? "corrected" : "plain";
+}
+
+std::span<const MeasureKind> measure_kinds() { return kMeasures; }
+
+std::vector<const MeasureKind*> parse_measures(std::string_view text) {
+  std::vector<const MeasureKind*> out;
+  if (text == "none") return out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('+', at), text.size());
+    const std::string_view name = text.substr(at, end - at);
+    const auto row = std::find_if(kMeasures.begin(), kMeasures.end(),
+                                  [&](const MeasureKind& m) { return m.name == name; });
+    if (row == kMeasures.end()) {
+      std::vector<std::string_view> names;
+      for (const MeasureKind& m : kMeasures) names.push_back(m.name);
+      throw engine::Error(engine::concat("measure ", engine::quote(name), ": there is none; ",
+                                         engine::suggest(name, names)));
+    }
+    if (std::find(out.begin(), out.end(), &*row) == out.end()) out.push_back(&*row);
+    at = end + 1;
+  }
+  std::sort(out.begin(), out.end());  // in the order of the table
+  return out;
+}
+
+std::string canonical_measures(const std::string& text) {
+  std::string out;
+  for (const MeasureKind* m : parse_measures(text))
+    out.append(out.empty() ? "" : "+").append(m->name);
+  return out.empty() ? "none" : out;
+}
+
+}  // namespace train

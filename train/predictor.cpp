@@ -1,0 +1,159 @@
+#include "train/predictor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace train {
+namespace {
+
+constexpr std::int64_t kMostScores = std::int64_t{1} << 22;  // of a batch
+
+std::int64_t batch_rows(const models::GptConfig& c) {
+  return std::clamp<std::int64_t>(kMostScores / (c.block_size * c.vocab), 1, evaluation_rows(c));
+}
+
+/// The standard deviation that ops::gaussian_nll makes of a number.
+double normal_sd(float raw) {
+  const auto s = static_cast<double>(raw);
+  return std::max(s, 0.0) + std::log1p(std::exp(-std::abs(s))) + 1e-3;
+}
+
+double log_add(double a, double b) {
+  const double top = std::max(a, b);
+  return std::isinf(top) ? top : top + std::log(std::exp(a - top) + std::exp(b - top));
+}
+
+/// log Σ exp of a row.
+double log_sum(std::span<const double> x) {
+  const double top = *std::max_element(x.begin(), x.end());
+  double sum = 0;
+  for (const double v : x) sum += std::exp(v - top);
+  return top + std::log(sum);
+}
+
+/// What passes say of one batch, added up.
+class Mixture {
+ public:
+  Mixture(Forecast kind, std::size_t targets, std::size_t width)
+      : kind_(kind), width_(width), sums_(targets * width), likelihoods_(targets), own_(targets) {}
+
+  void clear() {
+    std::fill(sums_.begin(), sums_.end(), 0.0);
+    std::fill(likelihoods_.begin(), likelihoods_.end(), -std::numeric_limits<double>::infinity());
+    std::fill(own_.begin(), own_.end(), 0.0);
+    passes_ = 0;
+  }
+
+  /// `outputs` (targets,width), of target i where it counts.
+  template <class Counts>
+  void add(const float* outputs, const std::int32_t* labels, const float* targets,
+           const Counts& counts) {
+    std::vector<double> z(width_);
+    for (std::size_t i = 0; i < own_.size(); ++i) {
+      if (!counts(i)) continue;
+      double* sum = &sums_[i * width_];
+      const float* out = outputs + i * width_;
+      double loss = 0;
+      if (kind_ == Forecast::kClasses) {
+        z.assign(out, out + width_);
+        const double all = log_sum(z);
+        for (std::size_t v = 0; v < width_; ++v) sum[v] += std::exp(z[v] - all);
+        loss = all - z[static_cast<std::size_t>(labels[i])];
+      } else {
+        const double mean = static_cast<double>(out[0]), sd = normal_sd(out[1]),
+                     off = (static_cast<double>(targets[i]) - mean) / sd;
+        sum[0] += mean;
+        sum[1] += sd * sd + mean * mean;
+        loss = 0.5 * (std::log(2 * std::numbers::pi * sd * sd) + off * off);
+      }
+      likelihoods_[i] = log_add(likelihoods_[i], -loss);
+      own_[i] += loss;
+    }
+    ++passes_;
+  }
+
+  double loss(std::size_t i, bool each) const {
+    return each || passes_ == 1 ? own_[i] / passes_ : std::log(passes_) - likelihoods_[i];
+  }
+  /// kClasses: log probabilities.
+  void scores(std::size_t i, std::vector<float>& out) const {
+    for (std::size_t v = 0; v < width_; ++v)
+      out.push_back(static_cast<float>(
+          std::log(std::max(sums_[i * width_ + v] / passes_, std::numeric_limits<double>::min()))));
+  }
+  double mean(std::size_t i) const { return sums_[i * width_] / passes_; }
+  double sd(std::size_t i) const {
+    return std::sqrt(std::max(0.0, sums_[i * width_ + 1] / passes_ - mean(i) * mean(i)));
+  }
+
+ private:
+  Forecast kind_;
+  std::size_t width_;
+  std::vector<double> sums_, likelihoods_, own_;  // likelihoods_: logarithms of their sums
+  double passes_ = 0;
+};
+
+}  // namespace
+
+Predictor::Predictor(const Task& task, engine::Params& params, models::GptConfig config,
+                     models::Mode mode, std::int64_t rows)
+    : kind_(task.forecast()),
+      config_(models::without_losses(std::move(config))),
+      plan_(task, params, config_, rows > 0 ? rows : batch_rows(config_), mode,
+            models::Output::kLogits) {}
+
+Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint64_t masks,
+                               double progress, bool each) {
+  Predictions out;
+  out.kind = kind_;
+  const std::int64_t rows = plan_.rows();
+  const engine::View outputs = plan_.outputs();
+  const auto width = static_cast<std::size_t>(outputs.shape->back());
+  const auto time = static_cast<std::size_t>(outputs.shape->numel() / rows) / width;
+  if (kind_ == Forecast::kClasses) out.classes = width;
+  const auto* labels = static_cast<const std::int32_t*>(plan_.targets());
+  const auto* targets = static_cast<const float*>(plan_.targets());
+  const auto counts = [&](std::size_t i) {
+    return kind_ == Forecast::kClasses ? labels[i] >= 0 : !std::isnan(targets[i]);
+  };
+  Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width);
+  double sum = 0;
+  for (std::int64_t first = 0; first < exam.rows(); first += rows) {
+    exam.fill(first, rows, plan_.inputs());
+    mixture.clear();
+    for (std::int64_t pass = 0; pass < passes; ++pass) {
+      plan_.plan().forward(
+          {masks, static_cast<std::uint64_t>(pass), static_cast<std::uint64_t>(first), progress});
+      mixture.add(outputs.f32(), labels, targets, counts);
+    }
+    for (std::int64_t row = 0; row < std::min(rows, exam.rows() - first); ++row) {
+      const std::vector<double> truth = exam.truth(first + row);
+      double window = 0;
+      for (std::size_t t = 0; t < time; ++t) {
+        const std::size_t i = static_cast<std::size_t>(row) * time + t;
+        if (!counts(i)) continue;
+        window += mixture.loss(i, each);
+        if (kind_ == Forecast::kClasses) {
+          mixture.scores(i, out.scores);
+          out.labels.push_back(labels[i]);
+        } else {
+          out.means.push_back(mixture.mean(i));
+          out.sds.push_back(mixture.sd(i));
+          out.targets.push_back(static_cast<double>(targets[i]));
+        }
+        if (!truth.empty())
+          out.truth.insert(out.truth.end(), truth.begin() + static_cast<std::ptrdiff_t>(t * width),
+                           truth.begin() + static_cast<std::ptrdiff_t>((t + 1) * width));
+      }
+      const auto n = static_cast<double>(std::max<std::int64_t>(1, exam.tokens(first + row)));
+      out.examined.windows.push_back(static_cast<float>(window / n));
+      sum += window;
+    }
+  }
+  out.examined.loss = sum / static_cast<double>(exam.tokens());
+  return out;
+}
+
+}  // namespace train

@@ -1,0 +1,47 @@
+// What a model says of every target of an exam.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "train/bound_plan.h"
+#include "train/evaluator.h"
+
+namespace train {
+
+/// Of the targets that count, in the exam's order.
+struct Predictions {
+  Forecast kind = Forecast::kClasses;
+  // kClasses: logarithms of probabilities (n,classes).
+  std::size_t classes = 0;
+  std::vector<float> scores;
+  std::vector<std::int32_t> labels;
+  // kNormal: (n) each; of several passes the moments of their mixture.
+  std::vector<double> means, sds, targets;
+  // (n,classes) probabilities, or (n,2) mean and sd, of whoever knows the data; or empty.
+  std::vector<double> truth;
+  Examined examined;  // the losses; of several passes those of the mixture
+
+  std::size_t count() const { return kind == Forecast::kClasses ? labels.size() : targets.size(); }
+};
+
+class Predictor {
+ public:
+  /// `mode`: kEval, kNoisy or kCorrected, or kTrain for what training computes (without what
+  /// regularizers add to the loss). `rows`: of a batch; 0: as many as there is room for.
+  Predictor(const Task& task, engine::Params& params, models::GptConfig config, models::Mode mode,
+            std::int64_t rows = 0);
+
+  std::size_t arena_bytes() const { return plan_.plan().arena_bytes(); }
+  void allocate(std::span<std::byte> arena) { plan_.allocate(arena); }
+  /// Probabilities averaged over `passes` with masks of the seed `masks`; `each`: instead of the
+  /// mixture's loss the mean of the passes' own.
+  Predictions predict(const Exam& exam, std::int64_t passes, std::uint64_t masks, double progress,
+                      bool each = false);
+
+ private:
+  Forecast kind_;
+  models::GptConfig config_;
+  BoundPlan plan_;
+};
+
+}  // namespace train
