@@ -158,7 +158,9 @@ std::vector<ListEntry> studies() {
 std::vector<ListEntry> figures() {
   std::vector<ListEntry> out;
   for (const lab::FigureKind& row : lab::figure_kinds())
-    out.push_back({text(row.name), text(row.help), {{"unit", text(row.unit)}}});
+    out.push_back({text(row.name),
+                   text(row.help),
+                   {{"unit", row.unit.empty() ? "that of the metric" : text(row.unit)}}});
   return out;
 }
 

@@ -67,7 +67,8 @@ TEST(ParallelChunks, OneOfSeveralThatAreThrown) {
 TEST(Gemm, AnErrorInABlockComesOut) {
   for (const int n : {1, 3}) {
     const Threads threads(n);
-    ops::Gemm gemm({.m = 256, .n = 256, .k = 64, .a_row = 64, .b_row = 256, .c_row = 256}, ops::Way::kPartition);
+    ops::Gemm gemm({.m = 256, .n = 256, .k = 64, .a_row = 64, .b_row = 256, .c_row = 256},
+                   ops::Way::kPartition);
     gemm.build(true, false);
     const std::vector<float> a(256 * 64, 1), b(64 * 256, 1);
     std::vector<float> c(256 * 256);

@@ -98,7 +98,8 @@ class StudyFileTest : public testing::Test {
   }
 
   using Loss = std::function<double(const train::Settings&)>;
-  StudyResult result(const StudyFile& file, const Loss& loss) {
+  using Gap = std::function<double(const train::Settings&, double loss)>;
+  StudyResult result(const StudyFile& file, const Loss& loss, const Gap& gap = {}) {
     StudyRuns runs(file.study, store, true);
     for (const Point& p : runs.missing()) {
       const RunSpec& spec = runs.spec(runs.id(p));
@@ -110,6 +111,7 @@ class StudyFileTest : public testing::Test {
       const double value = loss(spec.settings);
       r.status = std::isfinite(value) ? Status::kOk : Status::kDiverged;
       if (r.ok()) r.values = {{"val_loss", value}, {"flops", 1e9}};
+      if (gap) r.values["gap"] = gap(spec.settings, value);
       store.add_spec(spec);
       store.save(r);
     }
@@ -210,6 +212,54 @@ TEST_F(StudyFileTest, OnASharedTextWhatIsOfSeedsAloneSaysSo) {
   EXPECT_EQ(figure(r, "gap").note, "");
 }
 
+// Figures of any metric: the arm's own, against another arm and metric, and what a third wins back.
+TEST_F(StudyFileTest, FiguresOfMetricsHaveArmsToBeHeldAgainst) {
+  text = R"(title = "t"
+question = "q"
+figures = [
+  { name = "own", of = "value", arm = "a", cell = "x", metric = "val_loss" },
+  { name = "first", of = "value", arm = "none", cell = "y", metric = "gap" },
+  { name = "other", of = "difference", arm = "b", against = "a", cell = "x", metric = "gap" },
+  { name = "across", of = "difference", arm = "a", against = "a", against_metric = "val_loss", cell = "x", metric = "gap" },
+  { name = "back", of = "won_back", arm = "a", by = "b", cell = "x", metric = "gap" },
+  { name = "lost", of = "won_back", arm = "b", against = "b", against_metric = "gap", by = "a", cell = "x", metric = "gap" },
+]
+[base]
+n_embd = 16
+n_head = 2
+budget = "40steps"
+text = "TEXT"
+test_fraction = 0
+[study]
+arms = ["none", "a: dropout=0.1", "b: dropout=0.2"]
+cells = ["x: lr=0.1", "y: lr=0.2,norm_place=post"]
+[rule]
+supported = ["back above 0.5"]
+contradicted = ["back below 0.5"]
+)";
+  replace("TEXT", (folder.path() / "text.txt").string());
+  const StudyFile file = read();
+  ASSERT_EQ(file.study.cells.size(), 2U);
+  EXPECT_EQ(file.study.cells[1].set, (Assignments{{"lr", "0.2"}, {"norm_place", "post"}}));
+  // gap: 0 for none, 1 for a, a quarter for b, and twice that in y.
+  const StudyResult r = result(
+      file, [](const train::Settings& s) { return 2 + 10 * s.lr + 0.01 * wobble(s.seed, 0); },
+      [](const train::Settings& s, double) {
+        const double level = s.dropout == 0 ? 0 : s.dropout < 0.15 ? 1 : 0.25;
+        return (s.lr > 0.15 ? 2 : 1) * (level + 1e-3 * wobble(s.seed, 5 * s.dropout));
+      });
+  EXPECT_NEAR(figure(r, "own").value.value(), 3, 0.01);
+  EXPECT_EQ(figure(r, "own").unit, "nats/token");
+  EXPECT_NEAR(figure(r, "first").value.value(), 0, 0.01);
+  EXPECT_NEAR(figure(r, "other").value.value(), -0.75, 0.002);
+  EXPECT_NEAR(figure(r, "across").value.value(), 1 - 3, 0.01);
+  EXPECT_NEAR(figure(r, "back").value.value(), 0.75, 0.002);
+  EXPECT_LT(figure(r, "back").ci->lo, 0.75);
+  EXPECT_EQ(figure(r, "back").unit, "share");
+  tests::expect_has(figure(r, "lost").missing, "not told from");
+  EXPECT_EQ(r.verdict, StudyVerdict::kSupported);
+}
+
 // Whoever changes the rule after the runs begins another study.
 TEST_F(StudyFileTest, TheRuleIsPartOfTheStudysIdentity) {
   const Json before = StudyRuns(read().study, store, true).identity();
@@ -265,7 +315,24 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
              "norm is layernorm in n_embd=16,epochs=1: a slope needs numbers above 0");
   expect_has(error("name = \"spread\"", "name = \"spread\"\nmetric = \"excesss\""),
              "did you mean 'excess'");
-  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"gap\""), "of a spread_ratio");
+  expect_has(error("name = \"cost\"", "name = \"cost\"\nmetric = \"gap\""),
+             "metric is not of a compute_ratio");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"kl\""),
+             "kl is measured where measure has calibration in it");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"probe.h.1.mlp.w1\""),
+             "probe.h.1.mlp.w1 is no place and statistic of the probe");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"probe.h.0.mlp.w1\""),
+             "measured where measure has moments");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nagainst = \"p10\""), "against itself is 0");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nagainst = \"p20\""), "no arm 'p20'");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nby = \"p10\""), "by is not of a difference");
+  expect_has(error("of = \"difference\"", "of = \"won_back\""), "by = an arm is needed");
+  expect_has(error("axes.n_embd", "cells = [\"x: seed=3\"]\naxes.n_embd"),
+             "s.toml:15:9: cell 'x: seed=3': seed is the same");
+  expect_has(error("axes.n_embd", "cells = [\"x: lr=0.1|0.2\"]\naxes.n_embd"),
+             "alternatives are of an arm");
+  expect_has(error("axes.n_embd", "cells = [\"x: lr=0.1\", \"x: lr=0.2\"]\naxes.n_embd"),
+             "two cells are called 'x'");
   expect_has(error("axes.n_embd = [16, 32]", "axes.seed = [1, 2]"), "axis seed: seed is the same");
   expect_has(error("of = \"difference\"", "of = \"diference\""), "did you mean 'difference'");
   expect_has(error("cell = \"n_embd=32,epochs=4\"", "cell = \"epochs=4\""), "no cell 'epochs=4'");

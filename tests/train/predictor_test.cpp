@@ -1,0 +1,154 @@
+// What a model says of every target: the same as the evaluator hears, passes averaged as
+// probabilities, and what the corpus itself would have said.
+#include "train/predictor.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/expect_error.h"
+#include "tests/train/small_corpus.h"
+#include "train/data/load_corpus.h"
+#include "train/evaluation.h"
+#include "train/run.h"
+
+namespace train {
+namespace {
+
+using tests::small_task;
+
+Settings small(const std::string& evaluation = "plain", double dropout = 0.2) {
+  Settings s;
+  s.n_layer = 2, s.n_head = 2, s.n_embd = 16, s.block_size = 16, s.batch = 4;
+  s.budget = "30steps";
+  s.dropout = dropout;
+  s.measure = "calibration";
+  set(s, "evaluation", evaluation);
+  return s;
+}
+
+TEST(Evaluation, IsReadAndSpelledOneWay) {
+  for (const char* text : {"plain", "corrected", "mc:2", "mc:4096"})
+    EXPECT_EQ(to_string(parse_evaluation(text)), text);
+  EXPECT_EQ(parse_evaluation("mc:32").passes, 32);
+  for (const char* text : {"mc", "mc:", "mc:x", "mc:2x", "", "Plain"})
+    EXPECT_ERROR(parse_evaluation(text), "give plain, corrected, or mc:N");
+  for (const char* text : {"mc:1", "mc:-3", "mc:4097"})
+    EXPECT_ERROR(parse_evaluation(text), "give 2 to 4096 passes");
+  EXPECT_EQ(canonical_measures("moments+calibration+moments"), "calibration+moments");
+  EXPECT_EQ(canonical_measures("none"), "none");
+  EXPECT_ERROR(parse_measures("momentz"), "did you mean 'moments'");
+  EXPECT_ERROR(parse_measures("moments+"), "there is none");
+}
+
+TEST(Predictor, HearsWhatTheEvaluatorHears) {
+  const LanguageModelling task = small_task(4000, 16 * 150 + 5);  // more than a batch, and a tail
+  for (const char* how : {"plain", "corrected"}) {
+    Trainer trainer(small(how), task);
+    for (int i = 0; i < 30; ++i) trainer.advance();
+    const Examined heard = trainer.evaluate();
+    const Predictions said = trainer.predict(Split::kVal);
+    EXPECT_NEAR(said.examined.loss, heard.loss, 1e-5) << how;
+    ASSERT_EQ(said.examined.windows.size(), heard.windows.size());
+    EXPECT_NEAR(said.examined.windows.back(), heard.windows.back(), 1e-4);
+    ASSERT_EQ(said.count(), task.corpus().val.ids.size() - 1);
+    double loss = 0;
+    for (std::size_t i = 0; i < said.count(); ++i) {
+      double sum = 0;
+      for (std::size_t v = 0; v < said.classes; ++v)
+        sum += std::exp(static_cast<double>(said.scores[i * said.classes + v]));
+      EXPECT_NEAR(sum, 1, 1e-5);
+      EXPECT_EQ(said.labels[i], task.corpus().val.ids[i + 1]);
+      loss -= static_cast<double>(
+          said.scores[i * said.classes + static_cast<std::size_t>(said.labels[i])]);
+    }
+    EXPECT_NEAR(loss / static_cast<double>(said.count()), heard.loss, 1e-5) << how;
+  }
+}
+
+TEST(Predictor, PassesAverageProbabilitiesWithMasksOfTheirOwn) {
+  const LanguageModelling task = small_task(4000, 500);
+  Trainer trainer(small("mc:3"), task);
+  for (int i = 0; i < 30; ++i) trainer.advance();
+  const RunPlan& plan = trainer.planned();
+  Predictor one(task, trainer.params(), plan.config, models::Mode::kNoisy);
+  engine::Buffer arena(one.arena_bytes());
+  one.allocate({arena.data(), arena.size()});
+  const auto predict = [&](std::int64_t passes, std::uint64_t masks, bool each = false) {
+    return one.predict(*plan.val, passes, masks, 1, each);
+  };
+  // The seed of the masks stands for another pass: three passes, each alone, by hand.
+  const std::uint64_t masks = trainer.evaluation_masks();
+  EXPECT_NE(masks, plan.settings.seed);
+  const Predictions first = predict(1, masks), again = predict(1, masks),
+                    other = predict(1, masks + 1), all = predict(2, masks);
+  EXPECT_EQ(first.scores, again.scores);
+  EXPECT_NE(first.scores, other.scores);
+  EXPECT_NE(first.scores, all.scores);
+  // Of two passes the first is the one alone, so that the second follows, and it is a pass, too.
+  double lowest = 1, sum = 0;
+  for (std::size_t i = 0; i < all.count(); ++i) {
+    double total = 0;
+    for (std::size_t v = 0; v < all.classes; ++v) {
+      const std::size_t at = i * all.classes + v;
+      const double second = 2 * std::exp(static_cast<double>(all.scores[at])) -
+                            std::exp(static_cast<double>(first.scores[at]));
+      lowest = std::min(lowest, second);
+      total += second;
+    }
+    sum = std::max(sum, std::abs(total - 1));
+  }
+  EXPECT_GT(lowest, -1e-6);
+  EXPECT_LT(sum, 1e-5);
+  // By Jensen the mixture is no worse than its passes.
+  EXPECT_LT(all.examined.loss, predict(2, masks, true).examined.loss);
+  // What a run reports is the mixture.
+  const RunResult result = run(trainer);
+  EXPECT_NEAR(*result.val_loss, trainer.predict(Split::kVal).examined.loss, 1e-12);
+  EXPECT_NE(*result.val_loss, trainer.evaluate().loss);
+}
+
+TEST(Predictor, WithoutNoiseAllWaysAreThePlainOne) {
+  const LanguageModelling task = small_task(4000, 500);
+  const double plain =
+      *[&] {
+        Trainer t(small("plain", 0), task);
+        return run(t);
+      }()
+           .val_loss;
+  for (const char* how : {"corrected", "mc:2"}) {
+    Trainer t(small(how, 0), task);
+    EXPECT_NEAR(*run(t).val_loss, plain, 1e-6) << how;
+  }
+  Trainer noisy(small("corrected"), task), still(small("plain"), task);
+  EXPECT_NE(*run(noisy).val_loss, *run(still).val_loss);
+}
+
+// The corpus' own probabilities sum to 1 and have its own loss.
+TEST(Predictor, TruthIsThatOfWhoeverMadeTheText) {
+  Settings s = small();
+  s.text.clear();
+  s.budget = "2steps";
+  const LanguageModelling task(load_corpus(s));
+  const auto exam = task.exam(s, Split::kTest);
+  const auto V = static_cast<std::size_t>(task.corpus().vocab);
+  double loss = 0;
+  for (std::int64_t row = 0; row < exam->rows(); ++row) {
+    const std::vector<double> p = exam->truth(row);
+    ASSERT_EQ(p.size(), 16 * V);
+    for (std::int64_t t = 0; t < exam->tokens(row); ++t) {
+      double sum = 0;
+      for (std::size_t v = 0; v < V; ++v) sum += p[static_cast<std::size_t>(t) * V + v];
+      ASSERT_NEAR(sum, 1, 1e-9);
+      const auto next = static_cast<std::size_t>(
+          task.corpus().test.ids[static_cast<std::size_t>(row * 16 + t + 1)]);
+      loss -= std::log(p[static_cast<std::size_t>(t) * V + next]);
+    }
+  }
+  EXPECT_NEAR(loss / static_cast<double>(exam->tokens()), *task.constant("bayes_loss_window"),
+              1e-9);
+  EXPECT_TRUE(task.exam(s, Split::kTrainSubset)->truth(0).empty());
+}
+
+}  // namespace
+}  // namespace train
