@@ -9,6 +9,7 @@
 namespace models {
 namespace {
 
+using engine::DType;
 using engine::Init;
 using engine::Ref;
 using engine::Shape;
@@ -21,7 +22,15 @@ void check(const GptConfig& c, std::int64_t batch, std::int64_t time) {
                   " channels; choose n_embd as a multiple of n_head");
   engine::require(time > 0 && time <= c.block_size, "model: ", time,
                   " positions do not fit a block size of ", c.block_size);
+  engine::require(c.features >= 0 && (c.features == 0) == (c.head == Head::kTied),
+                  "model: ", c.features,
+                  " features a token: a head is tied where inputs are ids of tokens, "
+                  "and has weights of its own where they are features");
+  models::check(c);
 }
+
+/// Rows of head.weight.
+std::int64_t outputs(const GptConfig& c) { return c.head == Head::kNormal ? 2 : c.vocab; }
 
 class Recorder {
  public:
@@ -35,11 +44,17 @@ class Recorder {
   Gpt record(std::int64_t batch, std::int64_t time, Output output) {
     Gpt gpt;
     const std::int64_t channels = config_.n_embd;
-    gpt.tokens = tape_.input("tokens", {batch, time}, engine::DType::kI32);
-    gpt.targets = tape_.input("targets", {batch, time}, engine::DType::kI32);
-    const Ref wte = tape_.param("wte.weight", {config_.vocab, channels}, normal(kInitStd));
+    const bool ids = config_.features == 0, classes = config_.head != Head::kNormal;
+    if (ids)
+      gpt.tokens = tape_.input("tokens", {batch, time}, DType::kI32);
+    else
+      gpt.features = tape_.input("features", {batch, time, config_.features}, DType::kF32);
+    gpt.targets = tape_.input("targets", {batch, time}, classes ? DType::kI32 : DType::kF32);
+    const Ref in = ids ? tape_.param("wte.weight", {config_.vocab, channels}, normal(kInitStd))
+                       : tape_.param("wfe.weight", {config_.features, channels}, normal(kInitStd));
     const Ref wpe = tape_.param("wpe.weight", {config_.block_size, channels}, normal(kInitStd));
-    Ref x = ops::embedding(tape_, "embedding", gpt.tokens, wte, wpe);
+    Ref x = ids ? ops::embedding(tape_, "embedding", gpt.tokens, in, wpe)
+                : ops::feature_embedding(tape_, "embedding", gpt.features, in, wpe);
     x = hooks_.apply(tape_, HookId::kEmb, -1, x, gpt.tokens);
     for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
       tape_.segment(static_cast<int>(layer));
@@ -48,13 +63,21 @@ class Recorder {
     tape_.segment(-1);
     if (!place_.out) x = norm("ln_f", x);
     x = hooks_.apply(tape_, HookId::kLast, -1, x);
-    if (output == Output::kLoss && !hooks_.adds_to_loss()) {
-      gpt.loss = gpt.cross_entropy = ops::linear_cross_entropy(tape_, "head", x, wte, gpt.targets,
-                                                               mode_ == Mode::kTrain ? 1 : batch);
+    const Ref head =
+        config_.head == Head::kTied
+            ? in
+            : tape_.param("head.weight", {outputs(config_), channels}, normal(kInitStd));
+    const bool plain = output == Output::kLoss && !hooks_.adds_to_loss();
+    const std::int64_t windows = plain && mode_ != Mode::kTrain ? batch : 1;
+    if (plain && classes) {
+      gpt.loss = gpt.cross_entropy =
+          ops::linear_cross_entropy(tape_, "head", x, head, gpt.targets, windows);
       return gpt;
     }
-    gpt.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);
-    gpt.cross_entropy = ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets);
+    gpt.logits = ops::matmul(tape_, "head", x, head, {}, ops::Weight::kOutIn);
+    gpt.cross_entropy = classes
+                            ? ops::cross_entropy(tape_, "loss", gpt.logits, gpt.targets)
+                            : ops::gaussian_nll(tape_, "loss", gpt.logits, gpt.targets, windows);
     gpt.loss = hooks_.loss(tape_, gpt.logits, gpt.targets, gpt.cross_entropy);
     return gpt;
   }
@@ -158,6 +181,19 @@ GptConfig without_losses(GptConfig config) {
   return config;
 }
 
+void check(const GptConfig& c) {
+  for (const RegularizerSetting& s : c.regularizers) {
+    if (s.rate == 0) continue;
+    engine::require(c.head != Head::kNormal || s.kind->family != Family::kLoss, s.kind->name,
+                    " adds to the loss of classes, and this model predicts a number; leave it out");
+    engine::require(c.features == 0 || s.kind->noise == nullptr ||
+                        s.kind->noise->granularity != ops::Granularity::kVocabulary,
+                    s.kind->name,
+                    " drops tokens of a vocabulary, and the inputs of this model are "
+                    "numbers; leave it out");
+  }
+}
+
 double counted_parameters(const GptConfig& c) {
   const auto channels = static_cast<double>(c.n_embd), bias = c.bias ? 1.0 : 0.0;
   const auto hidden = static_cast<double>(c.hidden());
@@ -168,7 +204,9 @@ double counted_parameters(const GptConfig& c) {
                      linear(channels, hidden * c.activation->inputs) + linear(hidden, channels) +
                      norms * norm;
   if (c.qk_norm) per_layer += 2 * channels / static_cast<double>(c.n_head);
-  return static_cast<double>(c.n_layer) * per_layer + static_cast<double>(c.vocab) * channels +
+  // A tied head is the embedding, which multiplies nothing.
+  const auto ends = static_cast<double>(c.features + outputs(c));
+  return static_cast<double>(c.n_layer) * per_layer + ends * channels +
          (c.norm_place->out ? 0 : norm);
 }
 

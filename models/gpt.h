@@ -12,8 +12,16 @@
 
 namespace models {
 
+/// What a model ends in, and what its loss is. kTied: a softmax over the vocabulary by wte itself.
+/// kClasses: over classes by head.weight (V,C). kNormal: a mean and what ops::normal_sigma makes a
+/// standard deviation of, by head.weight (2,C).
+enum class Head : std::uint8_t { kTied, kClasses, kNormal };
+
 struct GptConfig {
   std::int64_t n_layer = 4, n_head = 4, n_embd = 128, block_size = 64, vocab = 65;
+  std::int64_t features = 0;  // F numbers a token, of which wfe.weight (F,C) makes the embedding;
+                              // 0: ids of a vocabulary
+  Head head = Head::kTied;    // with ids; with features one of the others. No vocabulary: kNormal
   bool bias = false;
   std::int64_t mlp_hidden = 0;  // channels of the MLP's hidden layer; 0: 4·n_embd
   const NormKind* norm = &norm_kind("layernorm");
@@ -30,13 +38,19 @@ struct GptConfig {
 /// regularizer asks for them, or whole logits too (of a head with two numbers a target, those).
 enum class Output : std::uint8_t { kLoss, kLogits };
 
-/// The values of a recorded model: tokens and targets (B,T) i32, logits (B,T,V) where there are
-/// any. What is reported is the plain cross_entropy: (1) in kTrain and with whole logits, else (B),
-/// that of every row of the batch. What is trained on is the loss (1), cross_entropy and what
-/// regularizers add to it. In training both are known after backward().
+/// The values of a recorded model: the input, tokens (B,T) i32 or features (B,T,F) f32; targets
+/// (B,T), i32 or with a normal head f32; logits (B,T,V) where there are any, of a normal head
+/// (B,T,2). What is reported is the plain cross_entropy, of a normal head the negative
+/// log-likelihood: (1) in kTrain and with whole logits, else (B), that of every row of the batch.
+/// What is trained on is the loss (1), cross_entropy and what regularizers add to it. In training
+/// both are known after backward().
 struct Gpt {
-  engine::Ref tokens, targets, logits, cross_entropy, loss;
+  engine::Ref tokens, features, targets, logits, cross_entropy, loss;
+  engine::Ref input() const { return tokens ? tokens : features; }
 };
+
+/// Throws Error where regularizers need what such a model has not: ids of tokens, classes.
+void check(const GptConfig& config);
 
 /// Records the model for batches of (B,T). Every node has a name of its own, by which it is found
 /// later: a product that of its weights (h.3.attn.c_attn, h.3.attn.c_proj, h.3.mlp.c_fc,
@@ -52,7 +66,8 @@ Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, 
 /// Without regularizers that act on the loss alone, and the passes that they take.
 GptConfig without_losses(GptConfig config);
 
-/// Parameters as the field counts them: all but the positions (the tied wte counts once).
+/// Parameters as the field counts them: all but the positions (the tied wte counts once). Of a
+/// model of features those that multiply them count as well.
 double counted_parameters(const GptConfig& config);
 
 /// FLOPs of training on one token: 6N + 12·L·C·T (Chowdhery et al. 2022, appendix B), for every

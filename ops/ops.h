@@ -54,6 +54,10 @@ Ref qk_norm(Tape& tape, std::string_view name, Ref qkv, Ref gamma_q, Ref gamma_k
 /// wte[token] + wpe[t]: tokens (B,T) i32, wte (V,C), wpe (≥T,C) → (B,T,C)
 Ref embedding(Tape& tape, std::string_view name, Ref tokens, Ref wte, Ref wpe);
 
+/// features · w + wpe[t]: features (B,T,F) f32, w (F,C), wpe (≥T,C) → (B,T,C). For few features (up
+/// to 64 or so): they are no operand of a matrix product.
+Ref feature_embedding(Tape& tape, std::string_view name, Ref features, Ref w, Ref wpe);
+
 // m·act(x) + c, the noise in the activation's own loop; without noise x has any shape.
 
 /// GELU by its tanh approximation (Hendrycks & Gimpel 2016, eq. 2), as GPT-2 has it.
@@ -85,6 +89,17 @@ Ref cross_entropy(Tape& tape, std::string_view name, Ref logits, Ref targets);
 Ref linear_cross_entropy(Tape& tape, std::string_view name, Ref x, Ref w, Ref targets,
                          std::int64_t windows = 1,
                          std::int64_t chunk_bytes = std::int64_t{64} << 20);
+
+/// The least standard deviation of a normal head.
+inline constexpr double kLeastSigma = 1e-3;
+/// A head's second number as a standard deviation: softplus(s) + kLeastSigma.
+double normal_sigma(double s);
+
+/// Negative log-likelihood in nats, ½log(2πσ²) + (y − μ)²/(2σ²) with μ = x[…,0] and
+/// σ = normal_sigma(x[…,1]), its mean over the targets that count of each of W equal groups of
+/// consecutive rows: x (…,2), targets (…) f32 → (W). A target that is NaN does not count; 0 where
+/// none of a group does. More than one group is for evaluation alone.
+Ref gaussian_nll(Tape& tape, std::string_view name, Ref x, Ref targets, std::int64_t windows = 1);
 
 // loss (1) + rate·term → (1), the rate that of `randomness`; with rate 0 an exact copy. The term is
 // a mean over the rows with target ≥ 0.

@@ -47,6 +47,28 @@ OpCase embedding(std::string name, Size size, std::int64_t B, std::int64_t T, st
           .reference = ref_embedding};
 }
 
+OpCase feature_embedding(std::string name, Size size, std::int64_t B, std::int64_t T,
+                         std::int64_t F, std::int64_t P, std::int64_t C) {
+  return {.name = "feature_embedding_" + name,
+          .size = size,
+          .operands = {data("features", {B, T, F}), param("w", {F, C}), param("wpe", {P, C})},
+          .build =
+              [](Tape& t, Refs in, const Randomness&) {
+                return ops::feature_embedding(t, "op", in[0], in[1], in[2]);
+              },
+          .reference = ref_feature_embedding};
+}
+
+// `sd`: of the raw standard deviations; `missing`: every so many target does not count
+OpCase gaussian_nll(std::string name, Size size, const Shape& x, double sd, std::int64_t missing) {
+  return {.name = "gaussian_nll_" + name,
+          .size = size,
+          .operands = {activation("x", x, 0.5, sd), data("targets", {x.rows()}, 0, 2, missing)},
+          .build = [](Tape& t, Refs in,
+                      const Randomness&) { return ops::gaussian_nll(t, "op", in[0], in[1]); },
+          .reference = ref_gaussian_nll};
+}
+
 // targets from `low`: below 0 they are ignored
 OpCase cross_entropy(std::string name, Size size, std::int64_t rows, std::int64_t V,
                      std::int32_t low) {
@@ -101,6 +123,18 @@ std::vector<OpCase> make_cases() {
       embedding("one", kSmall, 1, 1, 3, 1, 16),
       embedding("130_rows", kLarge, 5, 26, 11, 26, 65),
       embedding("nano", kLarge, 12, 64, 65, 64, 128),
+
+      feature_embedding("odd", kSmall, 2, 3, 5, 4, 7),
+      feature_embedding("one", kSmall, 1, 1, 1, 1, 1),
+      feature_embedding("130_rows", kLarge, 5, 26, 3, 26, 65),
+      feature_embedding("nano", kLarge, 12, 16, 11, 16, 128),
+
+      gaussian_nll("odd", kSmall, {2, 5, 2}, 1, 0),
+      gaussian_nll("one", kSmall, {1, 2}, 1, 0),
+      gaussian_nll("missing", kSmall, {9, 2}, 2, 4),
+      gaussian_nll("none_counts", kSmall, {3, 2}, 1, 1),
+      gaussian_nll("130_rows", kLarge, {130, 2}, 0.5, 3),
+      gaussian_nll("nano", kLarge, {12, 64, 2}, 1, 0),
 
       cross_entropy("odd", kSmall, 5, 9, 0),
       cross_entropy("row", kSmall, 1, 5, 0),
@@ -159,7 +193,8 @@ Point make_point(const OpCase& c) {
         double sum = -2;  // of four uniforms with variance 1/12 each: normal enough
         for (int k = 0; k < 4; ++k) sum += random.next32() * 0x1p-32;
         const double number = o.mean + o.sd * std::sqrt(3.0) * sum;
-        floats.push_back(static_cast<double>(static_cast<float>(number)));
+        const bool missing = o.missing > 0 && i % o.missing == 0;
+        floats.push_back(missing ? NAN : static_cast<double>(static_cast<float>(number)));
       }
     }
   }

@@ -26,11 +26,14 @@ using engine::Step;
 using engine::Tape;
 
 struct Operand {
-  enum class Kind : std::uint8_t { kParam, kActivation, kInts } kind = Kind::kParam;
+  enum class Kind : std::uint8_t { kParam, kActivation, kData, kInts } kind = Kind::kParam;
   std::string name;
   Shape shape;
   double mean = 0, sd = 1;         // numbers: normal
   std::int32_t low = 0, high = 1;  // ints: uniform in [low, high)
+  std::int64_t missing = 0;        // data: every so many is NaN; 0: none
+
+  bool has_gradient() const { return kind == Kind::kParam || kind == Kind::kActivation; }
 };
 
 inline Operand param(std::string name, Shape shape, double mean = 0, double sd = 1) {
@@ -38,6 +41,11 @@ inline Operand param(std::string name, Shape shape, double mean = 0, double sd =
 }
 inline Operand activation(std::string name, Shape shape, double mean = 0, double sd = 1) {
   return {Operand::Kind::kActivation, std::move(name), shape, mean, sd};
+}
+/// Numbers without a gradient.
+inline Operand data(std::string name, Shape shape, double mean = 0, double sd = 1,
+                    std::int64_t missing = 0) {
+  return {Operand::Kind::kData, std::move(name), shape, mean, sd, 0, 1, missing};
 }
 inline Operand ints(std::string name, Shape shape, std::int32_t low, std::int32_t high) {
   return {Operand::Kind::kInts, std::move(name), shape, 0, 0, low, high};

@@ -18,7 +18,7 @@ RecordedCase::RecordedCase(const OpCase& c, const Point& point, const RunOptions
     const Operand& o = c.operands[k];
     bound_.emplace_back(point.floats[k].begin(), point.floats[k].end());
     ints_.push_back(point.ints[k]);
-    const bool wanted = o.kind != Kind::kInts && options.only.value_or(k) == k;
+    const bool wanted = o.has_gradient() && options.only.value_or(k) == k;
     sources_.push_back(
         wanted ? tape.param(o.name, o.shape, {})
                : tape.input(o.name, o.shape,
@@ -37,7 +37,7 @@ RecordedCase::RecordedCase(const OpCase& c, const Point& point, const RunOptions
     tape.segment(-1);
     if (options.second_consumer)
       for (std::size_t k = 0; k < in.size(); ++k)
-        if (c.operands[k].kind != Kind::kInts) summed.push_back(in[k]);
+        if (c.operands[k].has_gradient()) summed.push_back(in[k]);
     loss = weighted_sum(tape, "sum", std::move(summed));
   }
   engine::PlanOptions plan_options;

@@ -163,4 +163,30 @@ Doubles ref_linear_cross_entropy(const Point& p) {
       {.operands = logits, .floats = {ref_matmul(product, true), {}}, .ints = {{}, p.ints[2]}});
 }
 
+// features (B,T,F), w (F,C), wpe (P,C) → (B,T,C)
+Doubles ref_feature_embedding(const Point& p) {
+  const Doubles &x = p.floats[0], &w = p.floats[1], &wpe = p.floats[2];
+  const std::size_t T = at(p.shape(0)[1]), F = at(p.shape(0)[2]), C = at(p.shape(1).back());
+  Doubles out;
+  for (std::size_t r = 0; r < x.size() / F; ++r)
+    for (std::size_t j = 0; j < C; ++j) {
+      out.push_back(wpe[r % T * C + j]);
+      for (std::size_t f = 0; f < F; ++f) out.back() += x[r * F + f] * w[f * C + j];
+    }
+  return out;
+}
+
+// x (R,2), targets (R) → (1)
+Doubles ref_gaussian_nll(const Point& p) {
+  double loss = 0, rows = 0;
+  for (std::size_t r = 0; r < p.floats[1].size(); ++r) {
+    const double y = p.floats[1][r], mu = p.floats[0][2 * r];
+    if (std::isnan(y)) continue;
+    const double sigma = std::log(1 + std::exp(p.floats[0][2 * r + 1])) + 1e-3;
+    loss += 0.5 * std::log(2 * M_PI * sigma * sigma) + (y - mu) * (y - mu) / (2 * sigma * sigma);
+    rows += 1;
+  }
+  return {loss / std::max(rows, 1.0)};
+}
+
 }  // namespace tests

@@ -28,5 +28,7 @@ Doubles ref_residual(const Point& p, const ops::NoiseKind* kind);
 Doubles ref_attention(const Point& p, std::int64_t n_head, const ops::NoiseKind* kind);
 Doubles ref_cross_entropy(const Point& p);
 Doubles ref_linear_cross_entropy(const Point& p);
+Doubles ref_feature_embedding(const Point& p);
+Doubles ref_gaussian_nll(const Point& p);
 
 }  // namespace tests
