@@ -1,6 +1,7 @@
 #include "train/task.h"
 
 #include "engine/table.h"
+#include "train/data/in_context_regression.h"
 #include "train/data/language_modelling.h"
 
 namespace train {
@@ -8,6 +9,8 @@ namespace {
 
 constexpr TaskKind kTasks[] = {
     {"lm", "language modelling: predict the next token of a text", load_language_modelling},
+    {"in_context", "regression in context: predict y of a linear function from the pairs before it",
+     load_in_context_regression},
 };
 
 }  // namespace
