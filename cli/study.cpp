@@ -8,10 +8,11 @@
 #include "engine/error.h"
 #include "engine/parallel.h"
 #include "isodrop_version.h"
-#include "lab/report/html.h"
+#include "lab/report/claims.h"
 #include "lab/report/published.h"
 #include "lab/report/study_result.h"
 #include "lab/study/folder.h"
+#include "lab/study/within_time.h"
 #include "train/files.h"
 
 namespace cli {
@@ -36,17 +37,39 @@ void print(const lab::StudyResult& result, const std::string& format) {
   fmt::print("{}", lab::render(result, format, color(stdout), table_width(stdout)));
 }
 
-/// From what was published, without a run.
-int again(const std::vector<lab::StudyFile>& files, const std::filesystem::path& from,
-          const std::string& format) {
+/// All studies of isodrop's own that are published there, for the page of all.
+void write_index(const std::filesystem::path& folder) {
+  std::vector<lab::StudyResult> results;
+  for (const auto& path : lab::studies_in(ISODROP_STUDIES)) {
+    if (!std::filesystem::exists(folder / path.stem().concat(".json"))) continue;
+    const Scratch scratch;
+    try {
+      const lab::StudyFile file = lab::read_study_file(path, false);
+      results.push_back(lab::read_published(file, folder, lab::Store(scratch.path())).result);
+    } catch (const engine::Error& e) {  // of an older study file, say
+      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n", e.what());
+    }
+  }
+  if (!results.empty()) lab::publish_index(results, folder);
+}
+
+/// From what was published, without a run; with --publish the pages again.
+int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
+          const Parsed& args) {
+  engine::require(options.html.empty() || files.size() == 1, "--html ", options.html.string(),
+                  ": a page is of one study, and here are ", files.size(), "; give one");
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
     const Scratch scratch;
-    const auto result = lab::read_published(file, from, lab::Store(scratch.path()));
+    const auto [result, records] =
+        lab::read_published(file, args.text("from"), lab::Store(scratch.path()));
+    if (!options.html.empty()) train::write_atomically(options.html, lab::study_html(result));
+    if (args.has("publish")) lab::publish(result, records, args.text("publish"));
     results.push_back(lab::to_json(result));
-    if (format != "json") print(result, format);
+    if (options.format != "json") print(result, options.format);
   }
-  if (format == "json") fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
+  if (args.has("publish")) write_index(args.text("publish"));
+  if (options.format == "json") fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
   return 0;
 }
 
@@ -54,7 +77,7 @@ int study(const Parsed& args) {
   // All are read before anything is trained.
   std::vector<lab::StudyFile> files;
   for (const auto& path : files_of(args)) {
-    files.push_back(lab::read_study_file(path, args.has("quick")));
+    files.push_back(lab::read_study_file(path, args.has("quick"), args.text("text")));
     lab::check_figures(files.back());
     for (std::size_t i = 0; i + 1 < files.size(); ++i)
       engine::require(files[i].path.stem() != path.stem(), path.string(), ": ",
@@ -62,9 +85,11 @@ int study(const Parsed& args) {
                       " is called the same; give them one at a time, with "
                       "an --out each");
   }
-  const StudyOptions given = study_options(args);
+  StudyOptions given = study_options(args);
+  if (args.has("time-limit"))
+    given.time_limit = lab::parse_time(args.text("time-limit"), "--time-limit");
   const bool json = given.format == "json";
-  if (args.has("from")) return again(files, args.text("from"), given.format);
+  if (args.has("from")) return again(files, given, args);
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
     StudyOptions options = given;
@@ -76,7 +101,7 @@ int study(const Parsed& args) {
     if (options.dry && made.code == 0) continue;
     if (!made.report) return made.code;
     const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
-    train::write_atomically(made.page, lab::render_html(result.report, lab::headline(result)));
+    train::write_atomically(made.page, lab::study_html(result));
     results.push_back(lab::to_json(result));
     train::write_json(options.out / "study-result.json", results.back());
     if (args.has("publish"))
@@ -88,6 +113,7 @@ int study(const Parsed& args) {
     print(result, options.format);
     if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
   }
+  if (args.has("publish") && !given.dry) write_index(args.text("publish"));
   if (json && !given.dry) fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
   return 0;
 }
@@ -106,11 +132,20 @@ Command study_command() {
   c.extras = {
       {"all", "", "", "all studies that come with isodrop"},
       {"quick", "", "", "a first look in minutes, smaller than the real size; it gives no verdict"},
+      {"text", "PATH", "", "the text that a study with of_text is of"},
+      {"time-limit",
+       "TIME",
+       "",
+       "refuse what would take longer on this machine, as 30min, and say what would not",
+       false,
+       {},
+       {},
+       "from"},
       {"out", "DIR", "", "where the folders of the studies go (default: out)"},
       {"publish",
        "DIR",
        "",
-       "write NAME.md and, with all records, NAME.json of each study there",
+       "write NAME.md and, with all records, NAME.json of each study there, and index.html of all",
        false,
        {},
        {},
@@ -126,8 +161,11 @@ Command study_command() {
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the result", false, {"text", "json", "md"}},
   };
-  for (const Extra& flag : study_flags_without_plan())
-    if (flag.flag != "html") c.extras.push_back(flag);
+  for (Extra& flag : study_flags_without_plan()) {
+    if (flag.flag == "html")
+      flag.help = "with --from: one study's page with pictures", flag.only_with = "from";
+    c.extras.push_back(flag);
+  }
   c.examples = {"isodrop study studies/04-cost.toml", "isodrop study --all --quick"};
   c.run = study;
   return c;

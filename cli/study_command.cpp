@@ -242,6 +242,10 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
               {},
               {}};
     }
+    if (options.time_limit)
+      lab::require_in_time(
+          lab::dry_run(runs, planned_jobs(runs, options), tuning ? &*tuning : nullptr), study,
+          *options.time_limit);
     if (!options.plan.empty() && tuning && !tuning->done())
       return {write_plan(tuning->runs(), options.plan,
                          "tuning comes first; when it is made, the same command writes the rest. "),

@@ -17,8 +17,9 @@ struct StudyOptions {
   std::string format;                // of the result
   bool dry = false;                  // say what it will take, and train nothing
   std::filesystem::path store;
-  std::filesystem::path out;   // folder of the study; empty: named after it
-  std::filesystem::path html;  // where the page goes; empty: report.html in that folder
+  std::filesystem::path out;         // folder of the study; empty: named after it
+  std::optional<double> time_limit;  // seconds that all runs may take
+  std::filesystem::path html;        // where the page goes; empty: report.html in that folder
   std::filesystem::path plan;  // write the missing specs there and make none; empty: make them
   bool other_builds = false;
   bool keep_weights = false;  // of the judged runs

@@ -117,12 +117,14 @@ std::string answer(const Report& report) {
                      text);
 }
 
-std::string render_html(const Report& report, const std::string& headline) {
+std::string render_html(const Report& report, const std::string& headline,
+                        std::vector<PageSection> first) {
   Page page;
   page.title = fmt::format("comparison with {}", report.cells.front().arms.front().name);
   page.answer = headline.empty() ? answer(report) : headline;
   page.missing = missing(report);
   page.facts = report_header(report);
+  page.sections = std::move(first);
   for (const CellReport& cell : report.cells)
     page.sections.push_back({cell.title, cell_table(report, cell), cell_pictures(report, cell),
                              cell_notes(report, cell)});

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "lab/report/html/page.h"
 #include "lab/report/report.h"
 
 namespace lab {
@@ -12,7 +13,8 @@ std::string answer(const Report& report);
 
 /// A file of HTML that needs nothing else: the answer, what is missing, the tables, the pictures of
 /// lab/report/pictures.h, and every run as CSV.
-/// `headline`: a sentence in the answer's place.
-std::string render_html(const Report& report, const std::string& headline = "");
+/// `headline`: a sentence in the answer's place; `first`: what stands above the tables.
+std::string render_html(const Report& report, const std::string& headline = "",
+                        std::vector<PageSection> first = {});
 
 }  // namespace lab

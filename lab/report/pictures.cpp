@@ -32,7 +32,9 @@ PlotAxis cell_axis(const Report& report) {
     if (apart)
       axis.ticks.emplace_back(std::log2(cell.epochs), ticks_of(static_cast<double>(cell.epochs)));
     else
-      axis.ticks.emplace_back(i, cell.title);
+      axis.ticks.emplace_back(i, cell.name.empty() || cell.name.find('=') != std::string::npos
+                                     ? cell.title
+                                     : cell.name);
   }
   return axis;
 }

@@ -1,9 +1,14 @@
 #include "lab/report/published.h"
 
+#include <fmt/format.h>
+
+#include <fstream>
 #include <set>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/report/claims.h"
+#include "lab/runs/measures.h"
 #include "lab/study/tuning.h"
 #include "train/files.h"
 
@@ -12,6 +17,44 @@ namespace {
 
 std::filesystem::path data_file(const StudyFile& file, const std::filesystem::path& folder) {
   return folder / (file.path.stem().string() + ".json");
+}
+
+/// The paragraphs of DIR/NAME.note.md; none where there is no such file.
+std::vector<std::string> by_hand(const StudyFile& file, const std::filesystem::path& folder) {
+  std::ifstream in(folder / (file.path.stem().string() + ".note.md"));
+  std::vector<std::string> paragraphs;
+  bool open = false;  // a paragraph
+  for (std::string line; std::getline(in, line); open = !line.empty())
+    if (open && !line.empty())
+      paragraphs.back() += " " + line;
+    else if (!line.empty())
+      paragraphs.push_back(line);
+  return paragraphs;
+}
+
+/// Of the probe the means over layers alone, and what a figure names.
+RunRecord compact(RunRecord record, const StudyFile& file) {
+  const std::string layer = std::string(kProbePrefix) + "h.";
+  std::erase_if(record.values, [&](const auto& value) {
+    return value.first.starts_with(layer) &&
+           std::none_of(file.figures.begin(), file.figures.end(), [&](const FigureSpec& f) {
+             return f.metric == value.first || f.against_metric == value.first;
+           });
+  });
+  return record;
+}
+
+/// Of the report's arms; empty where they were not timed.
+Speeds speeds_of(const Report& report) {
+  Speeds out;
+  for (const CellReport& cell : report.cells) {
+    std::vector<ArmSpeed>& arms = out.emplace_back();
+    for (const ArmReport& arm : cell.arms) {
+      if (!arm.speed) return {};
+      arms.push_back(*arm.speed);
+    }
+  }
+  return out;
 }
 
 /// The runs of the study with what tuning chose, after those of the tuning.
@@ -37,7 +80,7 @@ std::vector<Json> records_of(const StudyFile& file, const Store& store, bool oth
     for (const Point& p : runs.points()) {
       const RunRecord* record = runs.record(p);
       if (record == nullptr || !seen.insert(record->id).second) continue;
-      Json json = to_full_json(*record);
+      Json json = to_full_json(compact(*record, file));
       if (!windows || !judged) json["windows"] = {{"val", ""}, {"test", ""}};
       out.push_back(std::move(json));
     }
@@ -58,14 +101,25 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   // Of the report the rules alone: the rest is made of the records.
   json["looks"] = result.report.rules.looks;
   json.erase("report");
+  json["speeds"] = to_json(speeds_of(result.report));
   json["records"] = records;
-  train::write_atomically(folder / (result.file.path.stem().string() + ".md"),
-                          render(shown, "md", false, 0));
+  const std::string name = result.file.path.stem().string();
+  std::string page;
+  for (const std::string& paragraph : by_hand(result.file, folder)) page += paragraph + "\n\n";
+  if (std::filesystem::exists(folder / (name + ".png")))
+    page += fmt::format("![{}]({}.png)\n\n", result.file.title, name);
+  train::write_atomically(folder / (name + ".md"), render(shown, "md", false, 0, page));
   train::write_atomically(data_file(result.file, folder), json.dump() + "\n");
 }
 
-StudyResult read_published(const StudyFile& file, const std::filesystem::path& folder,
-                           const Store& scratch) {
+void publish_index(const std::vector<StudyResult>& results, const std::filesystem::path& folder) {
+  std::vector<ToldStudy> told;
+  for (const StudyResult& result : results) told.push_back({result, by_hand(result.file, folder)});
+  train::write_atomically(folder / "index.html", claims_html(told));
+}
+
+Published read_published(const StudyFile& file, const std::filesystem::path& folder,
+                         const Store& scratch) {
   const std::filesystem::path path = data_file(file, folder);
   const Json json = train::read_json(path);
   const auto need = [&](bool ok, const auto&... why) {
@@ -88,7 +142,11 @@ StudyResult read_published(const StudyFile& file, const std::filesystem::path& f
   const StudyRuns runs = chosen(file, scratch, true, [](const StudyRuns&) {});
   need(runs.missing().empty(), runs.missing().size(), " of its ", runs.count(),
        " runs are not in it");
-  return make_result(file, make_report(runs, {}, json["looks"].get<int>(), "", false));
+  // Older ones have no step times.
+  const auto speeds = speeds_from_json(json.value("speeds", Json()), file.study);
+  return {make_result(file, make_report(runs, speeds.value_or(Speeds{}), json["looks"].get<int>(),
+                                        "", false)),
+          json["records"].get<std::vector<Json>>()};
 }
 
 }  // namespace lab

@@ -14,13 +14,23 @@ namespace lab {
 std::vector<Json> records_of(const StudyFile& file, const Store& store, bool other_builds,
                              bool windows);
 
-/// Writes DIR/NAME.md and DIR/NAME.json, NAME that of the study file. Throws engine::Error.
+/// Writes DIR/NAME.json, and DIR/NAME.md with what DIR/NAME.note.md says by hand on top, if there
+/// is one. Throws engine::Error.
 void publish(const StudyResult& result, const std::vector<Json>& records,
              const std::filesystem::path& folder);
 
-/// The result again, from DIR/NAME.json and nothing else; `scratch` is an empty store. Throws
-/// engine::Error: not there, of another study file, records missing or edited.
-StudyResult read_published(const StudyFile& file, const std::filesystem::path& folder,
-                           const Store& scratch);
+/// A result again, and the records it was made of.
+struct Published {
+  StudyResult result;
+  std::vector<Json> records;
+};
+
+/// From DIR/NAME.json and nothing else; `scratch` is an empty store. Throws engine::Error: not
+/// there, of another study file, records missing or edited.
+Published read_published(const StudyFile& file, const std::filesystem::path& folder,
+                         const Store& scratch);
+
+/// DIR/index.html, of all of the studies that are published in DIR.
+void publish_index(const std::vector<StudyResult>& results, const std::filesystem::path& folder);
 
 }  // namespace lab

@@ -22,11 +22,6 @@ std::string joined(const std::vector<Condition>& conditions, const std::string& 
   return text;
 }
 
-std::string rule_text(const StudyFile& file) {
-  return fmt::format("supported where {}; contradicted where {}; open otherwise",
-                     joined(file.supported, " and "), joined(file.contradicted, " or "));
-}
-
 std::string value_text(const Figure& f) {
   return f.value ? fmt::format("{:.4g}", *f.value) : f.missing;
 }
@@ -40,6 +35,19 @@ double level(const StudyResult& r) {
 }
 
 }  // namespace
+
+std::string rule_text(const StudyFile& file) {
+  return fmt::format("supported where {}; contradicted where {}; open otherwise",
+                     joined(file.supported, " and "), joined(file.contradicted, " or "));
+}
+
+Lines figure_lines(const StudyResult& r) {
+  Lines lines = {{"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
+  for (const Figure& f : r.figures)
+    lines.push_back(
+        {f.name, value_text(f), interval_text(f), f.unit + (f.note.empty() ? "" : ", " + f.note)});
+  return lines;
+}
 
 std::string_view to_string(StudyVerdict verdict) {
   switch (verdict) {
@@ -113,7 +121,8 @@ Json to_json(const StudyResult& r) {
           {"report", report}};
 }
 
-std::string render(const StudyResult& r, const std::string& format, bool color, std::size_t width) {
+std::string render(const StudyResult& r, const std::string& format, bool color, std::size_t width,
+                   const std::string& said) {
   const bool md = format == "md";
   const std::string bold = color ? std::string(kBold)
                            : md  ? "**"
@@ -128,11 +137,8 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
       end + r.file.question + end +
       fmt::format("{}Verdict: {}{}", bold, to_string(r.verdict), plain) +
       (r.file.quick ? ": too small for one; without --quick it is made at its real size" : "") +
-      "\n\n";
-  Lines lines = {{"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
-  for (const Figure& f : r.figures)
-    lines.push_back(
-        {f.name, value_text(f), interval_text(f), f.unit + (f.note.empty() ? "" : ", " + f.note)});
+      "\n\n" + said;
+  const Lines lines = figure_lines(r);
   out += (md ? markdown_table(lines) : text_table(lines, nullptr)) + "\n";
   out += "Rule: " + rule_text(r.file) + end;
   out +=

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lab/report/figures.h"
+#include "lab/report/table.h"
 
 namespace lab {
 
@@ -26,12 +27,16 @@ StudyVerdict decide(const StudyFile& file, const std::vector<Figure>& figures,
                     const Report& report);
 StudyResult make_result(StudyFile file, Report report);
 
+/// "supported where …; contradicted where …; open otherwise"
+std::string rule_text(const StudyFile& file);
+/// The figures as a table: name, value, interval, unit.
+Lines figure_lines(const StudyResult& result);
 /// A sentence: the claim, the verdict and the figures of the rule.
 std::string headline(const StudyResult& result);
 /// {file, hash, claim, title, question, rule, verdict, figures[], runs, builds, report}
 Json to_json(const StudyResult& result);
-/// "text" or "md".
+/// "text" or "md"; `said`: what stands between the verdict and the figures.
 std::string render(const StudyResult& result, const std::string& format, bool color,
-                   std::size_t width);
+                   std::size_t width, const std::string& said = "");
 
 }  // namespace lab

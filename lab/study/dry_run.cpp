@@ -1,5 +1,7 @@
 #include "lab/study/dry_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -162,6 +164,28 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning
     plan.missing.emplace_back(estimate_of(p.cell, p.arm),
                               share_of(study, p) / share_of(study, {p.cell, p.arm, 0, 0}));
   return plan;
+}
+
+void require_in_time(const DryRun& plan, const Study& study, double limit) {
+  const double needed = plan.seconds();
+  if (needed <= limit) return;
+  const auto minutes = [](double seconds) { return fmt::format("{:.3g} min", seconds / 60); };
+  std::vector<double> spent(plan.arms.size());
+  double all = 0;
+  for (const auto& [arm, share] : plan.missing) {
+    const double one = share * plan.arms[arm].seconds();
+    spent[arm] += one;
+    all += one;
+  }
+  const std::size_t most =
+      static_cast<std::size_t>(std::max_element(spent.begin(), spent.end()) - spent.begin());
+  const auto seeds = static_cast<std::int64_t>(static_cast<double>(study.seeds) * limit / needed);
+  throw engine::Error(fmt::format(
+      "this would take about {} here, and the limit is {}: {} of {} seeds would fit; {} alone "
+      "takes "
+      "{:.0f} % of it; leave out seeds, arms or cells in a file of your own, or look with --quick",
+      minutes(needed), minutes(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds),
+      study.seeds, plan.arms[most].name, 100 * spent[most] / all));
 }
 
 void require_fits(const DryRun& plan) {

@@ -50,6 +50,10 @@ DryRun dry_run(const train::Settings& settings, const train::Task& task);
 /// null: nothing is tuned, or it is already.
 DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning = nullptr);
 
+/// Throws engine::Error that says what could be left out where a study would take longer than so
+/// many seconds.
+void require_in_time(const DryRun& plan, const Study& study, double seconds);
+
 /// Throws the error that the real run would end with where memory is short.
 void require_fits(const DryRun& plan);
 

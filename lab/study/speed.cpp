@@ -88,7 +88,7 @@ Speeds measure_speed(const StudyRuns& runs, int rounds, double seconds) {
   return speeds;
 }
 
-Json to_json(const Speeds& speeds, const StudyRuns& runs) {
+Json to_json(const Speeds& speeds) {
   Json cells = Json::array();
   for (const auto& cell : speeds) {
     Json arms = Json::array();
@@ -96,29 +96,37 @@ Json to_json(const Speeds& speeds, const StudyRuns& runs) {
       arms.push_back({s.tokens_per_second, s.step_time_ratio, s.ratio_low, s.ratio_high});
     cells.push_back(arms);
   }
-  return {{"environment", environment(runs.study().base.threads)}, {"cells", cells}};
+  return cells;
 }
 
-std::optional<Speeds> speeds_from_json(const Json& json, const StudyRuns& runs) {
-  if (!json.is_object() ||
-      json.value("environment", Json()) != environment(runs.study().base.threads))
-    return {};
+std::optional<Speeds> speeds_from_json(const Json& json, const Study& study) {
   try {
     Speeds speeds;
-    for (const auto& cell :
-         json.at("cells").get<std::vector<std::vector<std::array<double, 4>>>>()) {
+    for (const auto& cell : json.get<std::vector<std::vector<std::array<double, 4>>>>()) {
       std::vector<ArmSpeed>& arms = speeds.emplace_back();
       for (const auto& [tokens, ratio, low, high] : cell) {
         if (!sound(tokens) || !sound(ratio) || !sound(low) || !sound(high)) return {};
         arms.push_back({tokens, ratio, low, high});
       }
-      if (arms.size() != runs.study().arms.size()) return {};
+      if (arms.size() != study.arms.size()) return {};
     }
-    if (speeds.size() != runs.study().cells.size()) return {};
+    if (speeds.size() != study.cells.size()) return {};
     return speeds;
   } catch (const Json::exception&) {
-    return {};  // measured again by the caller
+    return {};
   }
+}
+
+Json to_json(const Speeds& speeds, const StudyRuns& runs) {
+  return {{"environment", environment(runs.study().base.threads)}, {"cells", to_json(speeds)}};
+}
+
+std::optional<Speeds> speeds_from_json(const Json& json, const StudyRuns& runs) {
+  // Of another machine or program they are measured again by the caller.
+  if (!json.is_object() || !json.contains("cells") ||
+      json.value("environment", Json()) != environment(runs.study().base.threads))
+    return {};
+  return speeds_from_json(json["cells"], runs.study());
 }
 
 }  // namespace lab

@@ -31,6 +31,10 @@ using Speeds = std::vector<std::vector<ArmSpeed>>;
 /// 3. Holds two models at a time; throws engine::Error where memory does not.
 Speeds measure_speed(const StudyRuns& runs, int rounds = 41, double seconds = 5);
 
+/// A list of cells, each a list of arms.
+Json to_json(const Speeds& speeds);
+/// nullopt where `json` is not what to_json() writes of this study.
+std::optional<Speeds> speeds_from_json(const Json& json, const Study& study);
 /// With the machine and the program that they are of.
 Json to_json(const Speeds& speeds, const StudyRuns& runs);
 /// nullopt where `json` is not what to_json() writes here and now for this study.

@@ -136,7 +136,7 @@ void read_figure(TomlTable table, StudyFile& file) {
 
 }  // namespace
 
-StudyFile read_study_file(const std::filesystem::path& path, bool quick) {
+StudyFile read_study_file(const std::filesystem::path& path, bool quick, const std::string& of) {
   const std::string text = read_all(path);
   toml::table root;
   try {
@@ -158,7 +158,16 @@ StudyFile read_study_file(const std::filesystem::path& path, bool quick) {
   engine::require(study.there(), path.string(), ": no [study]; give its arms");
   const std::int64_t seeds = smaller.count("seeds", 2, 1),
                      tuning_seeds = smaller.count("tuning_seeds", 1, 1);
-  file.study.base = settings_of({}, base);
+  const bool of_text = top.value("of_text", false);
+  engine::require(of_text || of.empty(), path.string(), ": is not of a text; leave out --text ",
+                  of);
+  engine::require(!of_text || !of.empty(), path.string(),
+                  ": is of a text; give it with --text FILE");
+  engine::require(!of_text || !base.has("text"), base.where("text"),
+                  ": with of_text it is given with --text; leave it out here");
+  train::Settings start;
+  start.text = of;
+  file.study.base = settings_of(start, base);
   train::Settings quick_base = settings_of(file.study.base, smaller);
   if (quick) file.study.base = quick_base;
   read_study(study, file);

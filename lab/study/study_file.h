@@ -3,6 +3,7 @@
 //   claim = 4                                  number, title and question
 //   title = "…"
 //   question = "…"
+//   of_text = true                             of a text that is given beside the file
 //   [base]       settings, by name             budget = "1000steps"
 //   [study]      arms = ["none", "p10: dropout=0.1|0.2"]     as --arm of `isodrop compare`
 //                cells = ["post: norm_place=post"]           tables, each with its settings
@@ -54,9 +55,11 @@ struct StudyFile {
   std::vector<Condition> supported, contradicted;
 };
 
-/// Throws engine::Error with file, line and column: not TOML, an unknown key, a wrong type, a value
-/// outside its domain, a rule on a figure that there is not.
-StudyFile read_study_file(const std::filesystem::path& path, bool quick);
+/// `text`: the path of the text that a study with of_text is of. Throws engine::Error with file,
+/// line and column: not TOML, an unknown key, a wrong type, a value outside its domain, a rule on a
+/// figure that there is not; a text for a study that is of none, or none for one that is.
+StudyFile read_study_file(const std::filesystem::path& path, bool quick,
+                          const std::string& text = "");
 
 /// "cost above 1"
 std::string to_string(const Condition& condition);

@@ -1,0 +1,194 @@
+#include "lab/report/claims.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/report/html.h"
+#include "lab/report/pairs.h"
+#include "lab/report/pictures.h"
+
+namespace lab {
+namespace {
+
+/// What the rule asks of a figure: "supports above 1", "contradicts below 1".
+std::vector<std::string> asked_of(const StudyFile& file, const std::string& figure) {
+  std::vector<std::string> out;
+  const auto of = [&](const std::vector<Condition>& conditions, const char* what) {
+    for (const Condition& c : conditions)
+      if (c.figure == figure)
+        out.push_back(fmt::format("{} {} {:g}", what, c.above ? "above" : "below", c.bound));
+  };
+  of(file.supported, "supports");
+  of(file.contradicted, "contradicts");
+  return out;
+}
+
+/// The least unit in which all pictures of a study are told apart.
+Picture figures_of(const StudyResult& r, const std::string& unit, std::size_t number) {
+  Picture p{fmt::format("figures-{}-{}", r.file.path.stem().string(), number),
+            unit.empty() ? "Figures" : "Figures, in " + unit};
+  p.caption = "With intervals that hold for all figures at once; small points: bounds of the rule.";
+  p.value.label = unit;
+  p.horizontal = true;
+  Series found{"figure", Drawn::kPoints, 1}, bounds{"bound of the rule", Drawn::kPoints, 0};
+  bounds.quiet = true;
+  for (const Figure& f : r.figures) {
+    if (f.unit != unit || !f.value) continue;
+    const auto at = static_cast<double>(p.at.ticks.size());
+    p.at.ticks.emplace_back(at, f.name);
+    Mark mark{at, f.value};
+    if (f.ci && std::isfinite(f.ci->lo) && std::isfinite(f.ci->hi))
+      mark.lo = f.ci->lo, mark.hi = f.ci->hi;
+    mark.note = asked_of(r.file, f.name);
+    found.marks.push_back(std::move(mark));
+    for (const auto* conditions : {&r.file.supported, &r.file.contradicted})
+      for (const Condition& c : *conditions)
+        if (c.figure == f.name) bounds.marks.push_back({at, c.bound, {}, {}, {to_string(c)}});
+  }
+  p.series = {std::move(found)};
+  if (!bounds.marks.empty()) p.series.push_back(std::move(bounds));
+  return p;
+}
+
+/// A setting of the cells with the values it takes, in their order, where all cells have it.
+struct Varied {
+  std::string name;
+  std::vector<std::string> values;
+};
+
+std::string value_in(const CellReport& cell, const std::string& name) {
+  if (name == "epochs") return std::to_string(cell.epochs);
+  for (const auto& [setting, value] : cell.set)
+    if (setting == name) return value;
+  return "";
+}
+
+std::vector<Varied> varied(const Report& report) {
+  std::vector<std::string> names;
+  for (const auto& [setting, value] : report.cells.front().set)
+    if (setting != "unique_tokens" || report.cells.front().epochs == 0) names.push_back(setting);
+  if (report.cells.front().epochs > 0) names.emplace_back("epochs");
+  std::vector<Varied> out;
+  for (const std::string& name : names) {
+    Varied v{name, {}};
+    for (const CellReport& cell : report.cells)
+      if (const std::string value = value_in(cell, name);
+          std::find(v.values.begin(), v.values.end(), value) == v.values.end())
+        v.values.push_back(value);
+    if (v.values.size() > 1) out.push_back(std::move(v));
+  }
+  return out;
+}
+
+std::vector<std::string> figure_notes(const StudyResult& r) {
+  std::vector<std::string> notes = {r.file.question};
+  double flops = 0, seconds = 0;
+  std::size_t runs = 0;
+  for (const CellReport& cell : r.report.cells)
+    for (const ArmReport& arm : cell.arms)
+      for (const RunRecord& run : arm.runs) {
+        ++runs;
+        flops += run.value("flops").value_or(0);
+        seconds += run.value("seconds").value_or(0) * static_cast<double>(run.machine.threads);
+      }
+  notes.push_back(fmt::format("Judged on {} runs: {:.3g} FLOP, {:.0f} min of one core in training.",
+                              runs, flops, seconds / 60));
+  notes.push_back(
+      fmt::format("File {}, hash {}", r.file.path.filename().string(), r.file.hash.substr(0, 12)));
+  for (const Build& build : r.report.builds) notes.push_back("Made by " + to_string(build));
+  return notes;
+}
+
+PageSection figures_section(const StudyResult& r, const std::string& title) {
+  PageSection section{title, figure_lines(r), figure_pictures(r), figure_notes(r)};
+  section.notes.push_back("Rule: " + rule_text(r.file));
+  return section;
+}
+
+}  // namespace
+
+std::vector<Picture> figure_pictures(const StudyResult& r) {
+  std::vector<std::string> units;
+  for (const Figure& f : r.figures)
+    if (f.value && std::find(units.begin(), units.end(), f.unit) == units.end())
+      units.push_back(f.unit);
+  std::vector<Picture> out;
+  for (const std::string& unit : units) out.push_back(figures_of(r, unit, out.size()));
+  return out;
+}
+
+std::optional<Picture> grid_picture(const Report& report) {
+  const std::vector<Varied> settings = varied(report);
+  if (settings.size() != 2 ||
+      settings[0].values.size() * settings[1].values.size() != report.cells.size())
+    return {};
+  const Varied &lines = settings[0], &places = settings[1];
+  const ArmReport& last = report.cells.front().arms.back();
+  Picture p{"grid", fmt::format("{} against {}, by {} and {}", last.name,
+                                report.cells.front().arms.front().name, lines.name, places.name)};
+  p.caption = "Where a line crosses 0 the benefit ends. " + difference_caption(report);
+  p.at.label = places.name;
+  p.value.label = "nats per token (below 0: better)";
+  p.rule = 0;
+  for (std::size_t i = 0; i < places.values.size(); ++i)
+    p.at.ticks.emplace_back(static_cast<double>(i), places.values[i]);
+  for (std::size_t line = 0; line < lines.values.size(); ++line) {
+    Series s{lines.name + "=" + lines.values[line], Drawn::kLine, static_cast<int>(line)};
+    for (std::size_t i = 0; i < places.values.size(); ++i)
+      for (const CellReport& cell : report.cells)
+        if (value_in(cell, lines.name) == lines.values[line] &&
+            value_in(cell, places.name) == places.values[i])
+          if (auto mark = difference_mark(report, cell, cell.arms.back(), static_cast<double>(i)))
+            s.marks.push_back(std::move(*mark));
+    p.series.push_back(std::move(s));
+  }
+  return p;
+}
+
+std::string study_html(const StudyResult& r) {
+  return render_html(r.report, headline(r), {figures_section(r, "The figures of the rule")});
+}
+
+std::string claims_html(const std::vector<ToldStudy>& studies) {
+  Page page;
+  page.title = "claims about dropout";
+  std::map<std::string_view, int> verdicts;
+  page.csv = "claim,title,verdict,figure,value,low,high,unit\r\n";
+  for (const ToldStudy& told : studies) {
+    const StudyResult& r = told.result;
+    ++verdicts[to_string(r.verdict)];
+    PageSection section = figures_section(
+        r, fmt::format("{}{}: {}", r.file.claim > 0 ? fmt::format("{}. ", r.file.claim) : "",
+                       r.file.title, to_string(r.verdict)));
+    section.notes.insert(section.notes.begin() + 1, told.by_hand.begin(), told.by_hand.end());
+    if (auto grid = grid_picture(r.report))
+      section.pictures.push_back(std::move(*grid));
+    else
+      for (Picture& picture : report_pictures(r.report))
+        section.pictures.push_back(std::move(picture));
+    for (const CellReport& cell : r.report.cells)
+      if (auto compute = compute_picture(r.report, cell))
+        section.pictures.push_back(std::move(*compute));
+    for (Picture& picture : section.pictures)
+      if (picture.id.find(r.file.path.stem().string()) == std::string::npos)
+        picture.id += "-" + r.file.path.stem().string();
+    page.sections.push_back(std::move(section));
+    for (const Figure& f : r.figures)
+      page.csv += fmt::format(
+          "{},\"{}\",{},\"{}\",{},{},{},{}\r\n", r.file.claim, r.file.title, to_string(r.verdict),
+          f.name, f.value ? fmt::format("{}", *f.value) : "",
+          f.ci ? fmt::format("{}", f.ci->lo) : "", f.ci ? fmt::format("{}", f.ci->hi) : "", f.unit);
+  }
+  for (const auto& [verdict, count] : verdicts)
+    page.answer += fmt::format("{}{} {}", page.answer.empty() ? "" : ", ", count, verdict);
+  page.answer = fmt::format("{} claims, each by a rule that stood in its file before the runs: {}.",
+                            studies.size(), page.answer);
+  page.footnotes = {
+      "Each claim is a file in studies/; 'isodrop study FILE' makes its runs, 'isodrop "
+      "study FILE --from docs/claims' its figures again from the published records."};
+  return to_html(page);
+}
+
+}  // namespace lab
