@@ -57,8 +57,8 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
     sized = sized || axes.back().setting == "unique_tokens";
   }
   std::vector<std::int64_t> epochs = parse_epochs(args.text("epochs"));
-  if (!args.has("epochs") && base.text.empty() && !sized && kind != Kind::kSeconds &&
-      kind != Kind::kEpochs)
+  if (!args.has("epochs") && base.text.empty() && base.csv.empty() && !sized &&
+      kind != Kind::kSeconds && kind != Kind::kEpochs)
     epochs = {1, 256};
   return lab::cells_of(base, first_arm, {{}}, axes, epochs);
 }

@@ -56,6 +56,8 @@ int probe(const Parsed& args) {
   std::optional<train::SavedRun> run;
   if (!args.argument.empty()) run = train::read_run(args.argument);
   const train::Settings settings = run ? with_flags(run->settings, args) : args.settings;
+  engine::require(settings.task == train::Settings{}.task, "task=", settings.task,
+                  ": a probe reads tokens; give a run of task=lm");
   engine::use_threads(settings.threads);
   lab::ProbeOptions options;
   options.masks = args.integer("masks", 2, 100'000);

@@ -10,7 +10,6 @@
 #include "lab/inspect/profile_render.h"
 #include "lab/runs/build.h"
 #include "train/data/language_modelling.h"
-#include "train/data/load_corpus.h"
 #include "train/data/random_corpus.h"
 #include "train/trainer.h"
 
@@ -41,10 +40,13 @@ int profile(const Parsed& args) {
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
   const auto trace = open_output(args, "trace"), page = open_output(args, "html");
-  const train::LanguageModelling corpus(settings.text.empty() ? train::random_corpus(settings)
-                                                              : train::load_corpus(settings));
-  for (const lab::Arm& arm : arms) train::check_run(arm.settings, corpus);
-  const lab::Profile profile = lab::measure_profile(arms, corpus, options);
+  // What tokens say changes nothing of a step, and these are made at once.
+  const std::unique_ptr<train::Task> task =
+      settings.task == train::Settings{}.task && settings.text.empty()
+          ? std::make_unique<train::LanguageModelling>(train::random_corpus(settings))
+          : train::load_task(settings);
+  for (const lab::Arm& arm : arms) train::check_run(arm.settings, *task);
+  const lab::Profile profile = lab::measure_profile(arms, *task, options);
   std::vector<lab::ProfileTable> tables;
   for (const lab::ArmProfile& arm : profile.arms)
     tables.push_back(lab::profile_table(arm, profile.roof, parse_by(args.text("by"))));

@@ -28,13 +28,18 @@ void print_text(const lab::RunRecord& record, const train::Task& task, const std
     return lab::text(lab::metric(name), record.value(name));
   };
   const auto value = [&](const char* name) { return record.value(name).value_or(0); };
-  fmt::print("validation loss  {} nats/token ({} bits/byte), best along the way {}\n",
-             number("val_loss"), number("val_bpb"), number("best_val_loss"));
+  const auto bits = [&](const char* name) {
+    return record.value(name) ? fmt::format(" ({} bits/byte)", number(name)) : "";
+  };
+  fmt::print("validation loss  {} nats/{}{}, best along the way {}\n", number("val_loss"),
+             task.name() == train::Settings{}.task ? "token" : "target", bits("val_bpb"),
+             number("best_val_loss"));
   const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
-  if (bayes && window)
-    fmt::print("Bayes-optimal    {:.4f}, from a window of T {:.4f}\n", *bayes, *window);
+  if (bayes)
+    fmt::print("Bayes-optimal    {:.4f}{}\n", *bayes,
+               window ? fmt::format(", from a window of T {:.4f}", *window) : "");
   if (record.value("test_loss"))
-    fmt::print("test loss        {} ({} bits/byte)\n", number("test_loss"), number("test_bpb"));
+    fmt::print("test loss        {}{}\n", number("test_loss"), bits("test_bpb"));
   fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
   fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
              number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),

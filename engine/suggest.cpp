@@ -90,6 +90,13 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+std::string divisors_near(std::int64_t whole, std::int64_t wanted) {
+  std::int64_t low = std::min(wanted, whole), high = low;
+  while (whole % low != 0) --low;
+  while (whole % high != 0) ++high;
+  return std::to_string(low) + (low == high ? "" : " or " + std::to_string(high));
+}
+
 std::string join(std::span<const std::string_view> words, std::string_view separator) {
   std::string out;
   for (const std::string_view word : words) {

@@ -29,6 +29,9 @@ std::string_view trim(std::string_view text);
 /// "1 024 000"
 std::string grouped(std::uint64_t n);
 
+/// "4" or "3 or 6": the nearest to `wanted` that divide `whole`, below and above. Both at least 1.
+std::string divisors_near(std::int64_t whole, std::int64_t wanted);
+
 /// "A, B, C"
 std::string join(std::span<const std::string_view> words, std::string_view separator = ", ");
 

@@ -40,8 +40,10 @@ struct Settings {
   std::string text, val, test;
   std::string tokenizer = "char";
   double val_fraction = 0.1, test_fraction = 0.1;
-  std::string language = "fixed";  // of the built-in corpus
-  std::int64_t unique_tokens = 0;  // train on a stretch of so many; 0: crops of the whole split
+  std::string csv, target;             // a table, and its column that is predicted
+  std::int64_t columns_per_token = 1;  // of the table's others
+  std::string language = "fixed";      // of the built-in corpus
+  std::int64_t unique_tokens = 0;      // train on a stretch of so many; 0: crops of the whole split
   // run
   std::string budget = "2000steps";
   double budget_share = 1;           // of the budget, with schedules that end there

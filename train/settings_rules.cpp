@@ -4,10 +4,12 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "engine/table.h"
 #include "train/architecture.h"
 #include "train/budget.h"
 #include "train/regularization.h"
 #include "train/settings.h"
+#include "train/task.h"
 
 namespace train {
 
@@ -20,32 +22,43 @@ void validate(const Settings& s, std::string_view source) {
   const auto need = [&](bool ok, const auto&... message) {
     if (!ok) throw engine::Error(engine::concat(source, source.empty() ? "" : ": ", message...));
   };
-  // The nearest to `wanted` that divides `whole`, below and above.
-  const auto divisors = [](std::int64_t whole, std::int64_t wanted) {
-    std::int64_t low = std::min(wanted, whole), high = std::min(wanted, whole);
-    while (whole % low != 0) --low;
-    while (whole % high != 0) ++high;
-    return low == high ? engine::concat(low) : engine::concat(low, " or ", high);
-  };
   need(s.n_embd % s.n_head == 0, "n_head=", s.n_head, " heads do not divide n_embd=", s.n_embd,
-       " channels; try n_head=", divisors(s.n_embd, s.n_head),
+       " channels; try n_head=", engine::divisors_near(s.n_embd, s.n_head),
        ", or n_embd=", (s.n_embd / s.n_head + 1) * s.n_head);
   need(s.batch % s.grad_accum == 0, "grad_accum=", s.grad_accum, " does not divide batch=", s.batch,
-       "; try grad_accum=", divisors(s.batch, s.grad_accum));
+       "; try grad_accum=", engine::divisors_near(s.batch, s.grad_accum));
   need(s.final_lr() <= s.lr, "min_lr=", s.final_lr(), " is above lr=", s.lr,
        "; the learning rate falls from lr to min_lr");
+  const Settings defaults;
+  const From from = engine::row_named(task_kinds(), s.task, "task").from;
+  const bool table = from == From::kTable;
+  need(table || s.csv.empty(), "csv=", engine::quote(s.csv), " does nothing with task=", s.task,
+       "; give --task regression or --task classification");
+  need(!table || !s.csv.empty(), "task=", s.task, " learns from a table; give its file with --csv");
+  need(table || s.target.empty(), "target=", engine::quote(s.target),
+       " does nothing with task=", s.task, ", which reads no table; leave it out");
+  need(!table || !s.target.empty(), "task=", s.task,
+       " predicts a column of the table; name it with --target");
+  need(table || s.columns_per_token == defaults.columns_per_token,
+       "columns_per_token=", s.columns_per_token, " does nothing with task=", s.task,
+       "; leave it out");
+  need(from == From::kText || s.text.empty(), "text=", engine::quote(s.text),
+       " does nothing with task=", s.task, "; leave it out, or give --task lm");
   need(s.val.empty() || !s.text.empty(), "val=", engine::quote(s.val),
        " needs a text to train on; give text too");
-  const Settings defaults;
   need(s.test.empty() || !s.text.empty(), "test=", engine::quote(s.test),
        " needs a text to train on; give text too");
+  need(from == From::kText || s.language == defaults.language, "language=", s.language,
+       " does nothing with task=", s.task, "; leave it out");
+  need(from == From::kText || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
+       " does nothing with task=", s.task, "; leave it out");
   need(s.text.empty() || s.language == defaults.language, "language=", s.language,
        " is of the built-in corpus and does nothing for a text; leave it out");
   need(!s.text.empty() || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
        " does nothing for the built-in corpus, which has symbols of its own; give a text, or leave "
        "it "
        "out");
-  const bool built_in = s.text.empty();
+  const bool built_in = s.text.empty() && !table;
   need((s.val.empty() && !built_in) || s.val_fraction == defaults.val_fraction,
        "val_fraction=", s.val_fraction, " does nothing where ",
        built_in ? "no text is given" : "val names a text", "; leave out one of them");
@@ -65,8 +78,11 @@ void validate(const Settings& s, std::string_view source) {
   } catch (const engine::Error& e) {
     need(false, e.what());
   }
-  need(s.unique_tokens == 0 || s.unique_tokens > s.block_size, "unique_tokens=", s.unique_tokens,
-       " hold no window of block_size=", s.block_size, " and its target; give more of them");
+  need(s.unique_tokens == 0 || s.unique_tokens > s.block_size ||
+           (from != From::kText && s.unique_tokens == s.block_size),
+       "unique_tokens=", s.unique_tokens, " hold no ", from == From::kText ? "window of" : "row of",
+       " block_size=", s.block_size,
+       from == From::kText ? " and its target; give more of them" : "; give more of them");
   try {
     run_budget(s);
   } catch (const engine::Error& e) {

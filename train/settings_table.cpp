@@ -96,17 +96,23 @@ const std::vector<Row>& rows() {
       {"test", &S::test, Text{"PATH", "a path"}, kData,
        "text file to test on, by which is judged (default: the end of the text)", kSameData},
       {"tokenizer", &S::tokenizer, Choices{tokenizers}, kData, "what a token is", kSameData},
+      {"csv", &S::csv, Text{"PATH", "a path"}, kData,
+       "table to train on, a CSV file whose first line names its columns", kSameData},
+      {"target", &S::target, Text{"NAME", "a column's name"}, kData,
+       "column of the table that is predicted from the others", kSameData},
+      {"columns_per_token", &S::columns_per_token, Integers{1, 1 << 20}, kData,
+       "of the table: consecutive columns that make one token; block_size is how many there are",
+       kSameData},
       {"val_fraction", &S::val_fraction, Reals{0, 1, true, true}, kData,
-       "share of the text to validate on, before that of the test", kSameData},
+       "share of the text or table to validate on, before that of the test", kSameData},
       {"test_fraction", &S::test_fraction, Reals{0, 1, false, true}, kData,
-       "share of the text to test on, at its end; 0 is no test split, as nanoGPT has it",
+       "share of the text or table to test on, at its end; 0 is no test split, as nanoGPT has it",
        kSameData},
       {"language", &S::language, Choices{languages}, kData,
        "of the built-in corpus: the same for all seeds, or one per seed", kSameData},
       {"unique_tokens", &S::unique_tokens, Integers{0, kMax}, kData,
-       "train on one stretch of so many tokens, placed by the seed, again and again; 0 takes "
-       "random "
-       "crops of the whole training split",
+       "train on one stretch (or rows) of so many tokens, placed by the seed, again and again; 0 "
+       "takes random crops of the whole training split (new rows, the whole table)",
        kSameData},
 
       {"budget", &S::budget, Text{"BUDGET", kBudgetForms, canonical_budget}, kRun,

@@ -3,6 +3,7 @@
 #include "engine/table.h"
 #include "train/data/in_context_regression.h"
 #include "train/data/language_modelling.h"
+#include "train/data/table.h"
 
 namespace train {
 namespace {
@@ -10,7 +11,11 @@ namespace {
 constexpr TaskKind kTasks[] = {
     {"lm", "language modelling: predict the next token of a text", load_language_modelling},
     {"in_context", "regression in context: predict y of a linear function from the pairs before it",
-     load_in_context_regression},
+     load_in_context_regression, From::kGenerator},
+    {"regression", "predict a column of numbers of a table from the others", load_table_regression,
+     From::kTable},
+    {"classification", "predict a column of classes of a table from the others",
+     load_table_classification, From::kTable},
 };
 
 }  // namespace

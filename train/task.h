@@ -109,9 +109,14 @@ class Task {
   virtual std::optional<double> constant(std::string_view name) const = 0;
 };
 
+/// Where a task's data come from, which says what settings it has: a text or the built-in corpus,
+/// a generator of its own, a table.
+enum class From : std::uint8_t { kText, kGenerator, kTable };
+
 struct TaskKind {
   std::string_view name, help;
   std::unique_ptr<Task> (*load)(const Settings&);
+  From from = From::kText;
 };
 std::span<const TaskKind> task_kinds();
 

@@ -22,8 +22,8 @@ bool is_hash(const Json& j) {
 
 bool decides_results(const train::Row& row) {
   // The data are in the id by their hash, however they were come by.
-  constexpr std::array<std::string_view, 6> kNot = {"preset", "text",    "val",
-                                                    "test",   "threads", "recompute"};
+  constexpr std::array<std::string_view, 7> kNot = {"preset", "text",    "val",      "test",
+                                                    "csv",    "threads", "recompute"};
   return std::find(kNot.begin(), kNot.end(), row.name) == kNot.end();
 }
 
@@ -48,7 +48,7 @@ std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }
 
 Json to_json(const RunSpec& spec) {
   Json settings = train::to_json(spec.settings);
-  for (const char* path : {"text", "val", "test"})
+  for (const char* path : {"text", "val", "test", "csv"})
     if (const auto text = settings[path].get<std::string>(); !text.empty())
       settings[path] = std::filesystem::absolute(text).lexically_normal().string();
   return {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},

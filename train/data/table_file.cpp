@@ -1,0 +1,162 @@
+#include "train/data/table_file.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <new>
+#include <set>
+#include <span>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/budget.h"
+#include "train/data/corpus.h"
+#include "train/data/csv_file.h"
+#include "train/hash.h"
+
+namespace train {
+namespace {
+
+using engine::concat;
+using engine::quote;
+using engine::require;
+
+constexpr double kLargest = 1e30;  // whose square is still far from the end of doubles
+
+std::errc read_cell(std::string_view text, double& out) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  return parse_number(text, out);
+}
+
+class TableReader {
+ public:
+  TableReader(TableFile& table, bool classes) : table_(table), classes_(classes) {}
+
+  void take(std::int64_t line, std::span<const std::string> cells) {
+    hash_.add(std::to_string(cells.size()));
+    for (const std::string& cell : cells) hash_.add(cell);
+    if (names_.empty())
+      header(line, cells);
+    else
+      row(line, cells);
+  }
+
+  void finish() {
+    require(table_.rows > 0, table_.path, ": has no row below its header; give some");
+    table_.hash = hash_.hex();
+    if (!classes_) return;
+    // Sorted, so that a class's number hangs on no order of rows.
+    std::int32_t next = 0;
+    for (auto& [name, id] : ids_) {
+      table_.classes.push_back(name);
+      rank_.resize(ids_.size());
+      rank_[static_cast<std::size_t>(id)] = next++;
+    }
+    for (std::int32_t& label : table_.labels) label = rank_[static_cast<std::size_t>(label)];
+    require(table_.classes.size() > 1, table_.path, ": column ", quote(table_.target), " has ",
+            quote(table_.classes[0]), " in every row: there is nothing to tell apart");
+  }
+
+ private:
+  void header(std::int64_t line, std::span<const std::string> cells) {
+    const auto need = [&](bool ok, const auto&... what) {
+      if (!ok) throw engine::Error(concat(table_.path, ":", line, ": ", what...));
+    };
+    names_.assign(cells.begin(), cells.end());
+    need(names_.size() > 1 || names_[0].find_first_of(";\t") == std::string::npos,
+         "columns are separated by something else than commas; write the table with commas");
+    double number = 0;
+    need(!std::all_of(names_.begin(), names_.end(),
+                      [&](const std::string& n) { return read_cell(n, number) == std::errc{}; }),
+         "the first line must name the columns, and there are only numbers; add one with names");
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      need(!names_[i].empty(), "column ", i + 1, " has no name; give it one");
+      need(std::none_of(names_[i].begin(), names_[i].end(),
+                        [](unsigned char c) { return c < ' ' || c == 0x7f; }),
+           "column ", quote(names_[i]), " has a line end or the like in its name; rename it");
+      need(seen.insert(names_[i]).second, "two columns are called ", quote(names_[i]),
+           "; rename one");
+    }
+    const auto at = std::find(names_.begin(), names_.end(), table_.target);
+    if (at == names_.end())
+      throw engine::Error(concat(table_.path, ":", line, ": no column is called ",
+                                 quote(table_.target), ", the target; ", suggestion()));
+    target_ = static_cast<std::size_t>(at - names_.begin());
+    need(names_.size() > 1, "there is no column but the target; give some to predict it from");
+    table_.columns = names_;
+    table_.columns.erase(table_.columns.begin() + static_cast<std::ptrdiff_t>(target_));
+  }
+
+  /// What the target may have meant: of a wide table the first columns alone are told.
+  std::string suggestion() const {
+    constexpr std::size_t kTold = 12;
+    const std::vector<std::string_view> all(names_.begin(), names_.end());
+    if (all.size() <= kTold || !engine::nearest(table_.target, all).empty())
+      return engine::suggest(table_.target, all);
+    return concat("there are ", engine::join(std::span(all).first(kTold)), " and ",
+                  all.size() - kTold, " more");
+  }
+
+  void row(std::int64_t line, std::span<const std::string> cells) {
+    require(cells.size() == names_.size(), table_.path, ":", line, ": ", cells.size(),
+            " cells where the header names ", names_.size(), " columns; each needs its own");
+    ++table_.rows;
+    require(table_.rows <= std::numeric_limits<std::int32_t>::max(), table_.path,
+            ": more rows than 31 bits count; train on a part of it");
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i].empty())
+        refuse(line, i, "is missing; fill it in, or leave out the row or the column");
+      if (i == target_ && classes_) {
+        const auto fresh = static_cast<std::int32_t>(ids_.size());
+        table_.labels.push_back(ids_.emplace(cells[i], fresh).first->second);
+        continue;
+      }
+      double number = 0;
+      const std::errc error = read_cell(cells[i], number);
+      if (error == std::errc::invalid_argument)
+        refuse(line, i, quote(cells[i]), " is not a number; ",
+               i == target_ ? "for classes give --task classification"
+                            : "write it as numbers, or leave out the column");
+      if (error != std::errc{} || std::abs(number) > kLargest)
+        refuse(line, i, quote(cells[i]), " is out of range; give numbers of at most 1e30");
+      (i == target_ ? table_.numbers : table_.features).push_back(number);
+    }
+  }
+
+  /// Of the cell of a column.
+  template <class... What>
+  [[noreturn]] void refuse(std::int64_t line, std::size_t column, const What&... what) const {
+    throw engine::Error(
+        concat(table_.path, ":", line, ": column ", quote(names_[column]), ": ", what...));
+  }
+
+  TableFile& table_;
+  bool classes_;
+  std::vector<std::string> names_;
+  std::size_t target_ = 0;
+  std::map<std::string, std::int32_t> ids_;  // in order of appearance
+  std::vector<std::int32_t> rank_;
+  Hash hash_;
+};
+
+}  // namespace
+
+TableFile read_table(const std::string& path, const std::string& target, bool classes) {
+  TableFile table;
+  table.path = path;
+  table.target = target;
+  try {
+    TableReader reader(table, classes);
+    read_csv(read_text(path), path, [&](std::int64_t line, std::span<const std::string> cells) {
+      reader.take(line, cells);
+    });
+    reader.finish();
+  } catch (const std::bad_alloc&) {
+    throw engine::Error(concat("'", path, "' does not fit in memory; train on a part of it"));
+  }
+  return table;
+}
+
+}  // namespace train

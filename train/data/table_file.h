@@ -1,0 +1,27 @@
+// A user's table: a CSV file with named columns, one of which is predicted from the others.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace train {
+
+struct TableFile {
+  std::string path, target;
+  std::vector<std::string> columns;  // of features (F), in the file's order
+  std::vector<double> features;      // (rows,F)
+  std::vector<double> numbers;       // (rows) targets of regression, else empty
+  std::vector<std::string> classes;  // (V) sorted; empty for regression
+  std::vector<std::int32_t> labels;  // (rows) of classification: which of `classes`
+  std::string hash;                  // of header and cells: 32 hex digits
+  std::int64_t rows = 0;
+
+  std::int64_t width() const { return static_cast<std::int64_t>(columns.size()); }
+};
+
+/// Reads `path`, of at most 2^31 bytes: the first line names the columns, all but `target` are
+/// numbers, and so is that unless `classes`. Throws Error naming file, line and column for what is
+/// missing or no number, for columns without a name or with the same, for rows of other lengths.
+TableFile read_table(const std::string& path, const std::string& target, bool classes);
+
+}  // namespace train
