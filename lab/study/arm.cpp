@@ -181,7 +181,7 @@ Arm parse_arm(std::string_view text, const train::Settings& base) {
 }
 
 void require_of_cells(std::string_view setting, const std::string& source) {
-  for (const char* fixed : {"seed", "preset", "text", "val", "test", "threads", "recompute"})
+  for (const char* fixed : {"seed", "preset", "text", "val", "test", "csv", "threads", "recompute"})
     engine::require(setting != fixed, source, ": ", fixed,
                     " is the same for the whole comparison; choose another setting");
 }
