@@ -98,6 +98,9 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
         return fmt::format("{} ({})", mean_of(a, "excess"), mean_of(a, "excess_window"));
       },
       any([](const ArmReport& a) { return spread(a, "excess_window").mean.has_value(); }));
+  add("excess", 12, mean("excess"), any([](const ArmReport& a) {
+        return spread(a, "excess").mean.has_value() && !spread(a, "excess_window").mean.has_value();
+      }));
   add("difference", 0,
       [](const ArmReport& a) { return signed_number(a.versus ? a.versus->diff : std::nullopt); });
   add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, family_of(report))), 5,

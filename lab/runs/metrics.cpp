@@ -70,7 +70,7 @@ constexpr Metric kMetrics[] = {
        const Value bytes = f.task.constant("test_bytes_per_token");
        return loss && bytes ? Value(train::bits_per_byte(*loss, *bytes)) : Value{};
      }},
-    {"excess", "nats/token", Better::kLower, "{:.4f}", kLm,
+    {"excess", "nats/token", Better::kLower, "{:.4f}", "",
      "test_loss above the Bayes-optimal loss, where that is known",
      [](F f) { return above(test_loss(f), f.task.constant("bayes_loss")); }},
     {"excess_window", "nats/token", Better::kLower, "{:.4f}", kLm,

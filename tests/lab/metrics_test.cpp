@@ -74,6 +74,17 @@ TEST(Metrics, AreWhatTheirRowSays) {
   EXPECT_EQ(record.values.size(), expected.size()) << "what it does not know it does not have";
 }
 
+TEST(Metrics, ExcessIsOfEveryTaskWhoseBayesLossIsKnown) {
+  train::Settings s;
+  s.task = "in_context";
+  s.block_size = 4;
+  const auto regression = train::load_task(s);
+  const RunRecord record = make_record(finished(), *regression, {"cpu", 2});
+  EXPECT_NEAR(*record.value("excess"), 2.5 - *regression->constant("bayes_loss"), 1e-12);
+  EXPECT_FALSE(record.value("excess_window"));
+  EXPECT_FALSE(record.value("val_bpb"));
+}
+
 TEST(Metrics, OfARunThatDiverged) {
   train::RunResult r = finished();
   r.diverged = true;
