@@ -5,6 +5,8 @@
 #include <limits>
 #include <numbers>
 
+#include "ops/ops.h"
+
 namespace train {
 namespace {
 
@@ -12,12 +14,6 @@ constexpr std::int64_t kMostScores = std::int64_t{1} << 22;  // of a batch
 
 std::int64_t batch_rows(const models::GptConfig& c) {
   return std::clamp<std::int64_t>(kMostScores / (c.block_size * c.vocab), 1, evaluation_rows(c));
-}
-
-/// The standard deviation that ops::gaussian_nll makes of a number.
-double normal_sd(float raw) {
-  const auto s = static_cast<double>(raw);
-  return std::max(s, 0.0) + std::log1p(std::exp(-std::abs(s))) + 1e-3;
 }
 
 double log_add(double a, double b) {
@@ -62,7 +58,8 @@ class Mixture {
         for (std::size_t v = 0; v < width_; ++v) sum[v] += std::exp(z[v] - all);
         loss = all - z[static_cast<std::size_t>(labels[i])];
       } else {
-        const double mean = static_cast<double>(out[0]), sd = normal_sd(out[1]),
+        const double mean = static_cast<double>(out[0]),
+                     sd = ops::normal_sigma(static_cast<double>(out[1])),
                      off = (static_cast<double>(targets[i]) - mean) / sd;
         sum[0] += mean;
         sum[1] += sd * sd + mean * mean;

@@ -163,8 +163,9 @@ StudyFile read_study_file(const std::filesystem::path& path, bool quick, const s
                   of);
   engine::require(!of_text || !of.empty(), path.string(),
                   ": is of a text; give it with --text FILE");
-  engine::require(!of_text || !base.has("text"), base.where("text"),
-                  ": with of_text it is given with --text; leave it out here");
+  const std::vector<std::string> given = base.keys();
+  engine::require(!of_text || std::find(given.begin(), given.end(), "text") == given.end(),
+                  base.where(), ": with of_text the text is given with --text; leave it out here");
   train::Settings start;
   start.text = of;
   file.study.base = settings_of(start, base);

@@ -130,6 +130,52 @@ TEST_F(CliStudy, WhatWasPublishedGivesTheSameFiguresWithoutARun) {
   EXPECT_NE(error().find("of another planted.toml"), std::string::npos);
 }
 
+// The page: what was said by hand stays on top, however often it is published.
+TEST_F(CliStudy, ThePageKeepsWhatIsSaidByHandAndStepTimes) {
+  std::string text = folder.read("planted.toml");
+  text.replace(text.find("[rule]"), 0, "[[figures]]\nname = \"pace\"\nof = \"step_time\"\n");
+  folder.write("planted.toml", text);
+  fs::create_directory(folder.path() / "claims");
+  folder.write("claims/planted.note.md", "A rate matters.\nIt does.\n\nAnother paragraph.\n");
+  const Json made = result({"study", "planted.toml", "--publish", "claims"});
+  const std::string page = folder.read("claims/planted.md");
+  const std::size_t verdict = page.find("Verdict"), note = page.find("A rate matters. It does.\n"),
+                    table = page.find("| figure |");
+  EXPECT_LT(verdict, note);
+  EXPECT_LT(note, table);
+  const std::string records = folder.read("claims/planted.json");
+  const Json again = result(
+      {"study", "planted.toml", "--from", "claims", "--publish", "claims", "--html", "page.html"});
+  EXPECT_EQ(again[0]["figures"], made[0]["figures"]);
+  EXPECT_FALSE(again[0]["figures"][1]["value"].is_null()) << "step times are published";
+  EXPECT_EQ(folder.read("claims/planted.json"), records);
+  EXPECT_EQ(folder.read("claims/planted.md"), page);
+  EXPECT_NE(folder.read("page.html").find("harm"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder.path() / "claims/index.html")) << "of isodrop's own studies alone";
+}
+
+TEST_F(CliStudy, AStudyOfATextTakesItAndATimeLimitIsKept) {
+  const auto error = [&](const Words& args) {
+    return only_error(args, isodrop(args, folder.path()));
+  };
+  std::string text = folder.read("planted.toml");
+  text.replace(text.find("text = \"text.txt\"\n"), 18, "");
+  text.insert(0, "of_text = true\n");
+  folder.write("of.toml", text);
+  EXPECT_NE(error({"study", "of.toml"}).find("is of a text; give it with --text"),
+            std::string::npos);
+  EXPECT_NE(error({"study", "planted.toml", "--text", "text.txt"}).find("is not of a text"),
+            std::string::npos);
+  EXPECT_NE(error({"study", "of.toml", "--text", "none.txt"}).find("none.txt"), std::string::npos);
+  const std::string late =
+      error({"study", "of.toml", "--text", "text.txt", "--time-limit", "0.01s"});
+  EXPECT_NE(late.find("not one of 8 seeds would fit"), std::string::npos) << late;
+  EXPECT_FALSE(fs::exists(folder.path() / "runs"));
+  const Json of = result({"study", "of.toml", "--text", "text.txt", "--time-limit", "10min"});
+  EXPECT_EQ(of[0]["verdict"], "supported");
+  EXPECT_EQ(of[0]["report"]["model"]["text"], "text.txt");
+}
+
 TEST_F(CliStudy, TheStudiesThatComeWithItAreListed) {
   const Words args = {"list", "studies", "--format", "json"};
   const Result r = isodrop(args, folder.path());

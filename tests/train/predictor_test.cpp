@@ -124,6 +124,37 @@ TEST(Predictor, WithoutNoiseAllWaysAreThePlainOne) {
   EXPECT_NE(*run(noisy).val_loss, *run(still).val_loss);
 }
 
+// Of a normal forecast the same loss as the op's, and of several passes their mixture's moments.
+TEST(Predictor, NormalForecasts) {
+  Settings s = small();
+  for (const auto& [name, value] : {std::pair{"task", "in_context"}, {"eval_tokens", "640"}})
+    set(s, name, value);
+  const std::unique_ptr<Task> task = load_task(s);
+  Trainer trainer(s, *task);
+  for (int i = 0; i < 30; ++i) trainer.advance();
+  const Predictions said = trainer.predict(Split::kTest);
+  EXPECT_EQ(said.kind, Forecast::kNormal);
+  ASSERT_EQ(said.count(), static_cast<std::size_t>(trainer.exam(Split::kTest).tokens()));
+  ASSERT_EQ(said.truth.size(), 2 * said.count());
+  EXPECT_NEAR(said.examined.loss, trainer.evaluate(Split::kTest).loss, 1e-5);
+  EXPECT_NEAR(said.truth[1], std::sqrt(0.25 + 5), 3) << "of the first pair nothing is known";
+  Predictor noisy(*task, trainer.params(), trainer.planned().config, models::Mode::kNoisy);
+  engine::Buffer arena(noisy.arena_bytes());
+  noisy.allocate({arena.data(), arena.size()});
+  const auto predict = [&](std::int64_t passes) {
+    return noisy.predict(trainer.exam(Split::kTest), passes, 7, 1);
+  };
+  const Predictions one = predict(1), two = predict(2);
+  for (std::size_t i = 0; i < two.count(); ++i) {
+    // The second pass follows from the first and the mixture.
+    const double mean = 2 * two.means[i] - one.means[i];
+    const auto square = [](double m, double sd) { return m * m + sd * sd; };
+    const double second = 2 * square(two.means[i], two.sds[i]) - square(one.means[i], one.sds[i]);
+    EXPECT_GT(second - mean * mean, 0);
+  }
+  EXPECT_NE(one.means, two.means);
+}
+
 // The corpus' own probabilities sum to 1 and have its own loss.
 TEST(Predictor, TruthIsThatOfWhoeverMadeTheText) {
   Settings s = small();

@@ -1,0 +1,94 @@
+// Claims as a page: figures with the rule's bounds, a grid of two settings, all in one file.
+#include "lab/report/claims.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/page_data.h"
+
+namespace lab {
+namespace {
+
+ArmReport arm(const std::string& name, double loss) {
+  ArmReport a;
+  a.name = name;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    RunRecord r;
+    r.seed = seed;
+    r.values = {
+        {"test_loss", loss + 0.01 * static_cast<double>(seed)}, {"flops", 1e9}, {"seconds", 30}};
+    r.machine = {"CPU", 2};
+    a.runs.push_back(r);
+  }
+  return a;
+}
+
+StudyResult made() {
+  StudyResult r;
+  r.file.path = "studies/04-cost.toml";
+  r.file.hash = std::string(32, 'a');
+  r.file.claim = 4;
+  r.file.title = "It costs";
+  r.file.question = "How much?";
+  r.file.supported = {{"cost", true, 1}};
+  r.file.contradicted = {{"cost", false, 1.05}, {"gap", false, 0}};
+  r.figures = {{"cost", "×", 1.7, Interval{1.6, INFINITY}, ""},
+               {"gap", "nats/token", 0.2, Interval{0.1, 0.3}, ""},
+               {"lost", "×", {}, {}, "runs were lost"}};
+  r.verdict = StudyVerdict::kSupported;
+  for (const char* width : {"16", "32"})
+    for (const std::int64_t epochs : {1, 4}) {
+      CellReport cell;
+      cell.name = std::string("n_embd=") + width + ",epochs=" + std::to_string(epochs);
+      cell.title = cell.name;
+      cell.set = {{"n_embd", width}, {"unique_tokens", "100"}};
+      cell.epochs = epochs;
+      cell.arms = {arm("none", 2), arm("dropout", 2 - 0.1 * static_cast<double>(epochs))};
+      r.report.cells.push_back(cell);
+    }
+  return r;
+}
+
+TEST(Claims, FiguresStandByTheirUnitsWithTheRulesBounds) {
+  const std::vector<Picture> pictures = figure_pictures(made());
+  ASSERT_EQ(pictures.size(), 2U);
+  const Picture& times = pictures[0];
+  EXPECT_EQ(times.value.label, "×");
+  ASSERT_EQ(times.at.ticks.size(), 1U) << "a figure without a value is in the table alone";
+  ASSERT_EQ(times.series.size(), 2U);
+  EXPECT_EQ(times.series[0].marks[0].value, 1.7);
+  EXPECT_FALSE(times.series[0].marks[0].hi) << "an end that there is not";
+  EXPECT_EQ(times.series[0].marks[0].note,
+            (std::vector<std::string>{"supports above 1", "contradicts below 1.05"}));
+  EXPECT_EQ(times.series[1].marks.size(), 2U);
+  EXPECT_EQ(pictures[1].series[0].marks[0].lo, 0.1);
+}
+
+TEST(Claims, AGridHasALineForEachValueOfTheFirstSetting) {
+  StudyResult r = made();
+  const auto p = grid_picture(r.report);
+  ASSERT_TRUE(p);
+  EXPECT_EQ(p->at.label, "epochs");
+  ASSERT_EQ(p->series.size(), 2U);
+  EXPECT_EQ(p->series[0].name, "n_embd=16");
+  EXPECT_NEAR(*p->series[1].marks[1].value, -0.4, 1e-9);
+  r.report.cells.pop_back();
+  EXPECT_FALSE(grid_picture(r.report)) << "a hole";
+}
+
+TEST(Claims, OnePageOfAll) {
+  const std::string html = claims_html({{made(), {"Said by hand."}}, {made(), {}}});
+  const nlohmann::json page = tests::page_data(html);
+  EXPECT_NE(page["answer"].get<std::string>().find("2 supported"), std::string::npos);
+  ASSERT_EQ(page["sections"].size(), 2U);
+  EXPECT_EQ(page["sections"][0]["title"], "4. It costs: supported");
+  EXPECT_EQ(page["sections"][0]["notes"][1], "Said by hand.");
+  const auto& notes = page["sections"][1]["notes"];
+  EXPECT_EQ(notes[0], "How much?");
+  EXPECT_NE(notes[1].get<std::string>().find("24 runs: 2.4e+10 FLOP, 24 min"), std::string::npos)
+      << notes[1];
+  EXPECT_EQ(page["sections"][0]["table"][1][1], "1.7");
+  EXPECT_NE(html.find("claim,title,verdict"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lab
