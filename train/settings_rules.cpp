@@ -73,6 +73,8 @@ void validate(const Settings& s, std::string_view source) {
        "them");
   need(s.task == defaults.task || s.measure.find("moments") == s.measure.npos,
        "measure=", s.measure, ": moments are of task=lm; leave them out");
+  need(s.task == defaults.task || s.target_noise == 0, "target_noise=", s.target_noise,
+       " is of task=lm; leave it out");
   try {
     regularizers(s);
   } catch (const engine::Error& e) {

@@ -110,6 +110,10 @@ const std::vector<Row>& rows() {
        kSameData},
       {"language", &S::language, Choices{languages}, kData,
        "of the built-in corpus: the same for all seeds, or one per seed", kSameData},
+      {"target_noise", &S::target_noise, Reals{0, 1, false, true}, kData,
+       "share of the training targets that are replaced by a symbol drawn at random, the same ones "
+       "whenever they are seen (task lm)",
+       kSameData},
       {"unique_tokens", &S::unique_tokens, Integers{0, kMax}, kData,
        "train on one stretch (or rows) of so many tokens, placed by the seed, again and again; 0 "
        "takes random crops of the whole training split (new rows, the whole table)",

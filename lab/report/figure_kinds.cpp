@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/error.h"
+#include "lab/report/rate_figures.h"
 #include "lab/report/slope_design.h"
 #include "lab/stats/crossing.h"
 #include "lab/stats/ratio_of_means.h"
@@ -211,6 +212,14 @@ constexpr FigureKind kKinds[] = {
      "of the difference on log2 of the settings in 'on' over all cells, seed by seed; "
      "'coefficient' is one of them, or with two 'interaction'",
      kCells, kMetric, false, slope},
+    {"rate_sensitivity", "nats/token",
+     "what a wrong learning rate costs, the mean loss over the rates less the lowest, with the arm "
+     "less with the first one; over cells that differ in lr (Wortsman et al. 2023)",
+     kRates, 0, false, rate_sensitivity},
+    {"best_rate_slope", "doublings per doubling",
+     "slope of log2 of the best learning rate on log2 of the setting in 'on', with the arm less "
+     "with the first one",
+     kRates, 0, false, best_rate_slope},
     {"step_time", "×", "step time against the first arm's, with quartiles", 0, 0, true, step_time},
 };
 

@@ -7,6 +7,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "lab/report/figure_kinds.h"
+#include "lab/report/rate_figures.h"
 #include "lab/report/slope_design.h"
 #include "lab/runs/metrics.h"
 #include "lab/stats/regression.h"
@@ -80,6 +81,7 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
   engine::require(at.arm != at.against || kind.name == "value" || !spec.against_metric.empty(),
                   spec.source, ": figure ", engine::quote(spec.name), ": ", spec.arm,
                   " against itself is 0; give another arm");
+  if ((kind.over & kRates) != 0) return at;
   if ((kind.over & kCells) == 0) {
     at.cell = index_of(file.study.cells, spec.cell, 0, spec, "cell");
     return at;
@@ -119,6 +121,7 @@ void check_figures(const StudyFile& file) {
     has(spec.metric, at.arm);
     has(spec.against_metric.empty() ? spec.metric : spec.against_metric, at.against);
     if (at.by) has(spec.metric, *at.by);
+    if ((kind.over & kRates) != 0) check_rates(spec, file.study, kind.make == best_rate_slope);
     if ((kind.over & kCells) == 0) continue;
     const SlopeDesign d = slope_design(spec, file.study.base, file.study.cells);
     try {
@@ -144,8 +147,9 @@ std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
     const ArmReport& arm = cell.arms.at(at.arm);
     const ArmReport& against = cell.arms.at(at.against);
     const ArmReport* by = at.by ? &cell.arms.at(*at.by) : nullptr;
-    std::string why = withheld(arm);
-    if (why.empty() && kind.name != "value") why = withheld(against);
+    const bool lost_count = (kind.over & kRates) != 0;
+    std::string why = lost_count ? "" : withheld(arm);
+    if (!lost_count && why.empty() && kind.name != "value") why = withheld(against);
     if (why.empty() && by != nullptr) why = withheld(*by);
     Figure f = why.empty() ? kind.make({report, cell, arm, against, by, spec, alpha})
                            : Figure{"", "", {}, {}, why};

@@ -27,17 +27,38 @@ Batches batches(const Corpus& corpus, const Settings& s) {
 
 class TokenFeed final : public Feed {
  public:
-  TokenFeed(Batches batches, double tokens_per_epoch)
-      : batches_(std::move(batches)), tokens_per_epoch_(tokens_per_epoch) {}
+  TokenFeed(Batches batches, double tokens_per_epoch, const Settings& s, std::int64_t vocab)
+      : batches_(std::move(batches)),
+        tokens_per_epoch_(tokens_per_epoch),
+        time_(s.block_size),
+        vocab_(static_cast<std::uint64_t>(vocab)),
+        noise_(s.target_noise),
+        key_(engine::stream_key(s.seed, engine::Stream::kData)) {}
   void fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows,
             std::span<void* const> inputs) override {
     batches_.fill(step, first_row, rows, ids(inputs[0]), ids(inputs[1]));
+    if (noise_ == 0) return;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::int64_t start = batches_.start(step, first_row + row) + 1;
+      for (std::int64_t t = 0; t < time_; ++t) replace(start + t, ids(inputs[1])[row * time_ + t]);
+    }
   }
   double tokens_per_epoch() const override { return tokens_per_epoch_; }
 
  private:
+  /// What the target at a place of the data is taught as: hangs on the place alone.
+  void replace(std::int64_t place, std::int32_t& target) const {
+    static constexpr std::uint32_t kSite = engine::site_id("target_noise");
+    engine::Sequence random(key_, kSite, static_cast<std::uint64_t>(place));
+    if (random.uniform() < noise_) target = static_cast<std::int32_t>(random.below(vocab_));
+  }
+
   Batches batches_;
   double tokens_per_epoch_;
+  std::int64_t time_;
+  std::uint64_t vocab_;
+  double noise_;
+  engine::Key key_;
 };
 
 class TokenExam final : public Exam {
@@ -161,7 +182,7 @@ std::unique_ptr<Feed> LanguageModelling::feed(const Settings& settings) const {
   const std::int64_t windows = all.windows_per_epoch();
   const double tokens = windows > 0 ? static_cast<double>(windows * settings.block_size)
                                     : static_cast<double>(corpus_.train.size());
-  return std::make_unique<TokenFeed>(std::move(all), tokens);
+  return std::make_unique<TokenFeed>(std::move(all), tokens, settings, corpus_.vocab);
 }
 
 std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split split) const {
