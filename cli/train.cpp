@@ -66,6 +66,9 @@ int with_and_without(const Parsed& args) {
 
 int train_one(const Parsed& args) {
   const train::Settings& settings = args.settings;
+  engine::require(settings.members == 1, "--members ", settings.members,
+                  ": a folder holds one model; 'isodrop compare --arm none --arm members=",
+                  settings.members, "' judges an ensemble");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
   const std::unique_ptr<train::Task> task = train::load_task(settings);

@@ -11,6 +11,15 @@ namespace train {
 struct Spent {
   std::int64_t steps = 0;
   double tokens = 0, flops = 0, seconds = 0, epochs = 0;
+
+  Spent& operator+=(const Spent& other) {
+    steps += other.steps;
+    tokens += other.tokens;
+    flops += other.flops;
+    seconds += other.seconds;
+    epochs += other.epochs;
+    return *this;
+  }
 };
 
 inline constexpr std::string_view kBudgetForms =

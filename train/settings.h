@@ -22,6 +22,7 @@ struct Settings {
   // model
   std::int64_t n_layer = 4, n_head = 4, n_embd = 128, block_size = 64;
   bool bias = false;
+  std::int64_t init_stream = 0;  // of the seed's initial weights; the rest of the seed stays
   std::string norm = "layernorm", norm_place = "pre", activation = "gelu", init = "gpt2";
   bool qk_norm = false, recalibrate_norm = false;
   std::int64_t mlp_hidden = 0;  // 0: 4·n_embd
@@ -43,11 +44,12 @@ struct Settings {
   std::string csv, target;             // a table, and its column that is predicted
   std::int64_t columns_per_token = 1;  // of the table's others
   std::string language = "fixed";      // of the built-in corpus
-  double target_noise = 0;         // share of training targets that are another symbol
+  double target_noise = 0;             // share of training targets that are another symbol
   std::int64_t unique_tokens = 0;      // train on a stretch of so many; 0: crops of the whole split
   // run
   std::string budget = "2000steps";
   double budget_share = 1;           // of the budget, with schedules that end there
+  std::int64_t members = 1;          // models that share the budget and are asked together
   std::string stop = "end";          // whose weights are the result
   std::string evaluation = "plain";  // of the result
   std::string measure = "none";      // beside its losses

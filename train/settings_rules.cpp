@@ -73,6 +73,9 @@ void validate(const Settings& s, std::string_view source) {
        "them");
   need(s.task == defaults.task || s.measure.find("moments") == s.measure.npos,
        "measure=", s.measure, ": moments are of task=lm; leave them out");
+  need(s.members == 1 || s.measure == defaults.measure, "members=", s.members,
+       " with measure=", s.measure,
+       ": only the losses of an ensemble are known; leave out one of them");
   need(s.task == defaults.task || s.target_noise == 0, "target_noise=", s.target_noise,
        " is of task=lm; leave it out");
   try {

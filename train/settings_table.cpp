@@ -54,6 +54,8 @@ const std::vector<Row>& rows() {
       {"bias", &S::bias, Switch{}, kModel, "biases in linear layers and norms"},
       {"norm", &S::norm, Choices{norms}, kModel, "normalization"},
       {"norm_place", &S::norm_place, Choices{places}, kModel, "where the norms of a block stand"},
+      {"init_stream", &S::init_stream, Integers{0, kMax}, kModel,
+       "other initial weights with the same data and masks; 0 is the seed's own"},
       {"qk_norm", &S::qk_norm, Switch{}, kModel, "RMS norm of each head's queries and keys"},
       {"recalibrate_norm", &S::recalibrate_norm, Switch{}, kModel,
        "batchnorm: estimate the running statistics anew, regularizers off, before the last "
@@ -126,6 +128,9 @@ const std::vector<Row>& rows() {
       {"stop", &S::stop, Choices{stops}, kRun,
        "whose weights are the result: those of the end, or of the evaluation with the lowest "
        "validation loss"},
+      {"members", &S::members, Integers{1, 1024}, kRun,
+       "models that share the budget, probabilities averaged: an ensemble, whose answers take as "
+       "many times the compute"},
       {"evaluation", &S::evaluation,
        Text{"HOW", "plain, corrected (noise's root mean square in its place) or mc:N (N passes)",
             canonical_evaluation},

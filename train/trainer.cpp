@@ -14,6 +14,13 @@ RunPlan checked_plan(const Settings& settings, const Task& task) {
   return {settings, task};
 }
 
+/// The seed itself for stream 0; steps of the golden ratio of 2^64 keep the others far from it.
+std::uint64_t stream_seed(const Settings& s, std::int64_t stream) {
+  return s.seed + 0x9E3779B97F4A7C15U * static_cast<std::uint64_t>(stream);
+}
+
+std::uint64_t mask_seed(const Settings& s) { return stream_seed(s, s.mask_stream); }
+
 }  // namespace
 
 Trainer::Trainer(const Settings& settings, const Task& task)
@@ -24,7 +31,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   const Settings& s = planned_.settings;
   engine::require_memory(static_cast<double>(planned_.memory.allocated()), "this model and batch");
   state_.params = std::move(planned_.params);
-  state_.params->allocate(s.seed);
+  state_.params->allocate(stream_seed(s, s.init_stream));
   state_.next_eval = 1 / kTimedEvaluations;
   state_.moments = Moments(*state_.params);
   AdamWConfig adam;
@@ -56,13 +63,6 @@ void Trainer::observed(StepObserver::Phase phase, const F& work) {
   work();
   observer_->phase(phase, start.seconds());
 }
-
-namespace {
-/// The seed itself for stream 0; steps of the golden ratio of 2^64 keep the others far from it.
-std::uint64_t mask_seed(const Settings& s) {
-  return s.seed + 0x9E3779B97F4A7C15U * static_cast<std::uint64_t>(s.mask_stream);
-}
-}  // namespace
 
 double Trainer::gradients(std::uint64_t index, double progress) {
   const Settings& s = planned_.settings;

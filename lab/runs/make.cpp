@@ -4,6 +4,7 @@
 
 #include "engine/error.h"
 #include "lab/runs/measures.h"
+#include "train/ensemble.h"
 #include "train/files.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
@@ -24,8 +25,29 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
   return task;
 }
 
+namespace {
+
+/// Trains and measures; `weights` is shown those of a run that has not diverged.
+train::RunResult train_model(const train::Settings& settings, const train::Task& task,
+                             const std::vector<train::Sink*>& sinks,
+                             const std::function<void(const engine::Params&)>& weights) {
+  if (settings.members > 1) return train::run_ensemble(settings, task, sinks);
+  train::Trainer trainer(settings, task);
+  train::RunResult result = train::run(trainer, sinks);
+  if (result.diverged) return result;
+  result.measured = measure(trainer, task);
+  weights(trainer.params());
+  return result;
+}
+
+}  // namespace
+
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const MakeEvents& events) {
+  engine::require(!options.keep_weights || spec.settings.members == 1,
+                  "members=", spec.settings.members,
+                  " with --keep-weights: an ensemble has no weights to be "
+                  "kept; leave out one of them");
   const std::string id = run_id(spec);
   const fs::path weights = store.weights_file(id);
   const auto there = [&]() -> std::optional<Made> {
@@ -51,17 +73,17 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
 
   const std::unique_ptr<train::Task> task = load_checked(spec);
   train::check_run(spec.settings, *task);
-  train::Trainer trainer(spec.settings, *task);
   train::JsonLines<train::AtomicFile> metrics(store.folder(id) / "metrics.jsonl",
                                               task->constant("val_bytes_per_token"));
   train::CallSink told([&](const train::Progress& p) {
     if (events.progress) events.progress(p);
   });
-  train::RunResult result = train::run(trainer, {&metrics, &told});
-  if (!result.diverged) result.measured = measure(trainer, *task);
+  const train::RunResult result =
+      train_model(spec.settings, *task, {&metrics, &told}, [&](const engine::Params& params) {
+        if (!options.keep_weights) return;
+        train::write_safetensors(weights, params, {{"run", id}});
+      });
   metrics.commit();
-  if (options.keep_weights && !result.diverged)
-    train::write_safetensors(weights, trainer.params(), {{"run", id}});
   Made made{Made::How::kMade, make_record(result, *task, this_machine(spec.settings.threads))};
   made.record.id = id;
   made.record.seed = spec.settings.seed;
