@@ -1,9 +1,8 @@
 // lab/inspect: what can be seen of one model from outside. `profile` is where a training step's
 // time goes (profile measures, profile_table makes rows of the samples, profile_render and trace
-// print them), `probe` what regularizers do to the values (taps finds the hooks on a tape,
-// probe_pass runs a mode, probe_place keeps a hook's figures, probe measures, probe_render prints).
-// Both read tapes, plans and trainers and change none of them. May include train and below,
-// lab/stats, the arms of lab/study and the tables of lab/report; only cli includes it.
+// print them); probe_render prints what lab/probe has measured. Reads tapes, plans and trainers and
+// changes none of them. May include train and below, lab/probe, lab/stats, the arms of lab/study
+// and the tables of lab/report; only cli includes it.
 //
 // This file: every op, the optimizer and the data of a step, timed in place.
 #pragma once

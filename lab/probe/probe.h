@@ -1,5 +1,8 @@
 // What regularizers do to the values of a model: the same batches in training and in evaluation
-// mode, hook by hook. (profile.h says what lives in this folder.)
+// mode, hook by hook.
+//
+// lab/probe: taps finds the hooks on a tape, probe_pass runs a mode, probe_place keeps a hook's
+// figures, probe measures. Used by `isodrop probe` and, where the setting `measure` asks, by runs.
 #pragma once
 #include <array>
 #include <cstdint>
