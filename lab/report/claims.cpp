@@ -8,6 +8,8 @@
 #include "lab/report/html.h"
 #include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
+#include "lab/runs/metrics.h"
+#include "train/budget.h"
 
 namespace lab {
 namespace {
@@ -101,6 +103,15 @@ std::vector<std::string> figure_notes(const StudyResult& r) {
   return notes;
 }
 
+/// What is particular to the kind of study, else what every comparison shows across its tables.
+std::vector<Picture> study_pictures(const StudyResult& r) {
+  std::vector<Picture> out;
+  for (auto picture : {grid_picture(r.report), bowls_picture(r.report), spread_picture(r)})
+    if (picture) out.push_back(std::move(*picture));
+  if (out.empty()) out = report_pictures(r.report);
+  return out;
+}
+
 PageSection figures_section(const StudyResult& r, const std::string& title) {
   PageSection section{title, figure_lines(r), figure_pictures(r), figure_notes(r)};
   section.notes.push_back("Rule: " + rule_text(r.file));
@@ -147,8 +158,74 @@ std::optional<Picture> grid_picture(const Report& report) {
   return p;
 }
 
+std::optional<Picture> bowls_picture(const Report& report) {
+  // Cells that differ in the rate, by what else they set.
+  std::map<std::string, std::map<double, const CellReport*>> rows;
+  for (const CellReport& cell : report.cells) {
+    double rate = 0;
+    Assignments rest;
+    for (const auto& [setting, value] : cell.set)
+      if (setting != "lr")
+        rest.emplace_back(setting, value);
+      else if (train::parse_number(value, rate) != std::errc{})
+        return {};
+    if (rate <= 0) return {};
+    rows[to_text(rest)][rate] = &cell;
+  }
+  if (rows.empty() || rows.begin()->second.size() < 3) return {};
+  Picture p{"bowls", "Loss against the learning rate"};
+  p.caption = "Mean over the seeds that did not diverge.";
+  p.at = {"highest learning rate", true};
+  p.value.label = judged_label(report);
+  int colour = 0;
+  for (const auto& [rest, cells] : rows) {
+    for (std::size_t arm = 0; arm < report.cells.front().arms.size(); ++arm) {
+      const std::string& name = report.cells.front().arms[arm].name;
+      Series s{rest.empty() ? name : name + ", " + rest, Drawn::kLine, colour, arm > 0};
+      for (const auto& [rate, cell] : cells) {
+        const auto metric = cell->arms[arm].metrics.find(report.judged);
+        if (metric != cell->arms[arm].metrics.end() && metric->second.mean)
+          s.marks.push_back({rate, metric->second.mean});
+      }
+      if (!s.marks.empty()) p.series.push_back(std::move(s));
+    }
+    ++colour;
+  }
+  return p;
+}
+
+std::optional<Picture> spread_picture(const StudyResult& r) {
+  const auto of = std::find_if(r.file.figures.begin(), r.file.figures.end(),
+                               [](const FigureSpec& f) { return f.of == "spread_ratio"; });
+  if (of == r.file.figures.end()) return {};
+  const std::string& metric = of->metric.empty() ? r.report.judged : of->metric;
+  Picture p{"spread", "Every seed's " + metric};
+  p.caption = "A point is a run; the large one is their mean with one standard deviation.";
+  p.value.label = metric + (unit_of(metric).empty() ? "" : fmt::format(" ({})", unit_of(metric)));
+  p.horizontal = true;
+  Series seeds{"single seeds", Drawn::kPoints, 0, false, true},
+      means{"mean ± sd", Drawn::kPoints, 1};
+  for (const CellReport& cell : r.report.cells)
+    for (const ArmReport& arm : cell.arms) {
+      const auto at = static_cast<double>(p.at.ticks.size());
+      p.at.ticks.emplace_back(at, cell.name.empty() ? arm.name : arm.name + ", " + cell.name);
+      for (const RunRecord& run : arm.runs)
+        if (const auto x = run.ok() ? run.value(metric) : std::nullopt)
+          seeds.marks.push_back({at + 0.28, *x, {}, {}, {fmt::format("seed {}", run.seed)}});
+      const auto known = arm.metrics.find(metric);
+      if (known == arm.metrics.end() || !known->second.mean || !known->second.sd) continue;
+      const double mean = *known->second.mean, sd = *known->second.sd;
+      means.marks.push_back({at, mean, mean - sd, mean + sd});
+    }
+  p.series = {std::move(means), std::move(seeds)};
+  return p;
+}
+
 std::string study_html(const StudyResult& r) {
-  return render_html(r.report, headline(r), {figures_section(r, "The figures of the rule")});
+  PageSection first = figures_section(r, "The figures of the rule");
+  for (Picture& picture : study_pictures(r))
+    if (picture.id != "cells") first.pictures.push_back(std::move(picture));
+  return render_html(r.report, headline(r), {std::move(first)});
 }
 
 std::string claims_html(const std::vector<ToldStudy>& studies) {
@@ -163,11 +240,7 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
         r, fmt::format("{}{}: {}", r.file.claim > 0 ? fmt::format("{}. ", r.file.claim) : "",
                        r.file.title, to_string(r.verdict)));
     section.notes.insert(section.notes.begin() + 1, told.by_hand.begin(), told.by_hand.end());
-    if (auto grid = grid_picture(r.report))
-      section.pictures.push_back(std::move(*grid));
-    else
-      for (Picture& picture : report_pictures(r.report))
-        section.pictures.push_back(std::move(picture));
+    for (Picture& picture : study_pictures(r)) section.pictures.push_back(std::move(picture));
     for (const CellReport& cell : r.report.cells)
       if (auto compute = compute_picture(r.report, cell))
         section.pictures.push_back(std::move(*compute));

@@ -75,6 +75,33 @@ TEST(Claims, AGridHasALineForEachValueOfTheFirstSetting) {
   EXPECT_FALSE(grid_picture(r.report)) << "a hole";
 }
 
+TEST(Claims, BowlsOverTheRatesAndTheSpreadOfSeeds) {
+  StudyResult r = made();
+  EXPECT_FALSE(bowls_picture(r.report)) << "no rates";
+  EXPECT_FALSE(spread_picture(r)) << "not asked for";
+  r.report.cells.clear();
+  for (const char* rate : {"0.1", "0.2", "0.4"}) {
+    CellReport cell;
+    cell.name = std::string("lr=") + rate;
+    cell.set = {{"lr", rate}};
+    cell.arms = {arm("none", 2), arm("dropout", 1)};
+    for (ArmReport& a : cell.arms) a.metrics["test_loss"] = {a.name == "none" ? 2.02 : 1.02, 0.01};
+    r.report.cells.push_back(cell);
+  }
+  const auto bowls = bowls_picture(r.report);
+  ASSERT_TRUE(bowls);
+  EXPECT_TRUE(bowls->at.log);
+  ASSERT_EQ(bowls->series.size(), 2U);
+  EXPECT_EQ(bowls->series[1].marks[2].at, 0.4);
+  EXPECT_EQ(bowls->series[1].marks[2].value, 1.02);
+  r.file.figures.push_back({.name = "s", .of = "spread_ratio"});
+  const auto spread = spread_picture(r);
+  ASSERT_TRUE(spread);
+  EXPECT_EQ(spread->at.ticks.size(), 6U);
+  EXPECT_NEAR(spread->series[0].marks[0].lo.value(), 2.01, 1e-12);
+  EXPECT_EQ(spread->series[1].marks.size(), 18U);
+}
+
 TEST(Claims, OnePageOfAll) {
   const std::string html = claims_html({{made(), {"Said by hand."}}, {made(), {}}});
   const nlohmann::json page = tests::page_data(html);

@@ -162,6 +162,12 @@ TEST_F(HtmlInChromium, AProbeAndAProfile) {
   expect_whole("two.html", "&dark", "dark");
 }
 
+// The page of all claims that stands in docs.
+TEST_F(HtmlInChromium, TheClaims) {
+  fs::copy(fs::path(ISODROP_SOURCE_DIR) / "docs/claims/index.html", folder.path() / "claims.html");
+  expect_whole("claims.html", "&light", "light");
+}
+
 // Markup wherever text may stand: shown, never obeyed.
 TEST_F(HtmlInChromium, UntrustedText) {
   const std::string evil =
