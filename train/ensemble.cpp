@@ -119,7 +119,8 @@ RunResult run_ensemble(const Settings& settings, const Task& task,
     engine::Buffer arena(predictor.arena_bytes());
     predictor.allocate({arena.data(), arena.size()});
     const auto hear = [&](Average& average, const Exam& exam) {
-      average.add(losses(predictor.predict(exam, plan.evaluation.passes, trainer.evaluation_masks(),
+      average.add(losses(predictor.predict(exam, plan.evaluation.passes,
+                                           evaluation_masks(trainer.planned().settings),
                                            trainer.state().progress)));
     };
     hear(val, *plan.val);

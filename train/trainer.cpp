@@ -140,14 +140,14 @@ Examined Trainer::evaluate(Split split) {
   return planned_.evaluator->examine(exam(split), state_.progress);
 }
 
-std::uint64_t Trainer::evaluation_masks() const {
+std::uint64_t evaluation_masks(const Settings& settings) {
   constexpr std::uint64_t kStream = 0x65766C6D61736B73U;
-  return mask_seed(planned_.settings) ^ kStream;
+  return mask_seed(settings) ^ kStream;
 }
 
 Predictions Trainer::predict(Split split) {
-  return planned_.predictor->predict(exam(split), planned_.evaluation.passes, evaluation_masks(),
-                                     state_.progress);
+  return planned_.predictor->predict(exam(split), planned_.evaluation.passes,
+                                     evaluation_masks(planned_.settings), state_.progress);
 }
 
 Examined Trainer::examine(Split split) {

@@ -20,6 +20,9 @@ class StepObserver : public engine::Observer {
 /// the whole batch. Empty: they are.
 using Reducer = std::function<void(engine::Params&)>;
 
+/// Seed of the masks that evaluation draws, none of which training has seen.
+std::uint64_t evaluation_masks(const Settings& settings);
+
 class Trainer {
  public:
   /// Records, plans and allocates everything. Throws engine::Error where it does not fit in memory.
@@ -47,8 +50,6 @@ class Trainer {
   Predictions predict(Split split);
   /// The result's examination: as evaluate(), by the setting `evaluation`.
   Examined examine(Split split);
-  /// Of masks that evaluation draws, none of which training has seen.
-  std::uint64_t evaluation_masks() const;
   const Exam& exam(Split split) const;
   /// Keeps a copy of the weights, with the norms' statistics, in the state; takes it back.
   void keep_weights();

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <regex>
+#include <set>
 
 #include "lab/report/html.h"
 #include "lab/report/pairs.h"
@@ -112,6 +114,12 @@ std::vector<Picture> study_pictures(const StudyResult& r) {
   return out;
 }
 
+/// "[name](file)" becomes "name": the page is text.
+std::string without_links(const std::string& text) {
+  static const std::regex link(R"(\[([^\]]*)\]\([^)]*\))");
+  return std::regex_replace(text, link, "$1");
+}
+
 PageSection figures_section(const StudyResult& r, const std::string& title) {
   PageSection section{title, figure_lines(r), figure_pictures(r), figure_notes(r)};
   section.notes.push_back("Rule: " + rule_text(r.file));
@@ -135,6 +143,10 @@ std::optional<Picture> grid_picture(const Report& report) {
   if (settings.size() != 2 ||
       settings[0].values.size() * settings[1].values.size() != report.cells.size())
     return {};
+  std::set<std::pair<std::string, std::string>> places_taken;
+  for (const CellReport& cell : report.cells)
+    places_taken.emplace(value_in(cell, settings[0].name), value_in(cell, settings[1].name));
+  if (places_taken.size() != report.cells.size()) return {};  // no grid
   const Varied &lines = settings[0], &places = settings[1];
   const ArmReport& last = report.cells.front().arms.back();
   Picture p{"grid", fmt::format("{} against {}, by {} and {}", last.name,
@@ -239,7 +251,9 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
     PageSection section = figures_section(
         r, fmt::format("{}{}: {}", r.file.claim > 0 ? fmt::format("{}. ", r.file.claim) : "",
                        r.file.title, to_string(r.verdict)));
-    section.notes.insert(section.notes.begin() + 1, told.by_hand.begin(), told.by_hand.end());
+    for (std::size_t i = 0; i < told.by_hand.size(); ++i)
+      section.notes.insert(section.notes.begin() + 1 + static_cast<std::ptrdiff_t>(i),
+                           without_links(told.by_hand[i]));
     for (Picture& picture : study_pictures(r)) section.pictures.push_back(std::move(picture));
     for (const CellReport& cell : r.report.cells)
       if (auto compute = compute_picture(r.report, cell))

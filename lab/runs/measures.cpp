@@ -122,7 +122,9 @@ Measured mode_gap(train::Trainer& trainer, const train::Task& task) {
   predictor.allocate({arena.data(), arena.size()});
   const double progress = trainer.state().progress;
   const double training =
-      predictor.predict(*plan.test, kGapPasses, trainer.evaluation_masks(), progress, /*each=*/true)
+      predictor
+          .predict(*plan.test, kGapPasses, train::evaluation_masks(trainer.planned().settings),
+                   progress, /*each=*/true)
           .examined.loss;
   trainer.restore_weights();
   return {{"train_mode_loss", training},

@@ -73,6 +73,8 @@ TEST(Claims, AGridHasALineForEachValueOfTheFirstSetting) {
   EXPECT_NEAR(*p->series[1].marks[1].value, -0.4, 1e-9);
   r.report.cells.pop_back();
   EXPECT_FALSE(grid_picture(r.report)) << "a hole";
+  r.report.cells.push_back(r.report.cells.front());
+  EXPECT_FALSE(grid_picture(r.report)) << "a place taken twice";
 }
 
 TEST(Claims, BowlsOverTheRatesAndTheSpreadOfSeeds) {
@@ -103,12 +105,12 @@ TEST(Claims, BowlsOverTheRatesAndTheSpreadOfSeeds) {
 }
 
 TEST(Claims, OnePageOfAll) {
-  const std::string html = claims_html({{made(), {"Said by hand."}}, {made(), {}}});
+  const std::string html = claims_html({{made(), {"Said [by hand](x.md)."}}, {made(), {}}});
   const nlohmann::json page = tests::page_data(html);
   EXPECT_NE(page["answer"].get<std::string>().find("2 supported"), std::string::npos);
   ASSERT_EQ(page["sections"].size(), 2U);
   EXPECT_EQ(page["sections"][0]["title"], "4. It costs: supported");
-  EXPECT_EQ(page["sections"][0]["notes"][1], "Said by hand.");
+  EXPECT_EQ(page["sections"][0]["notes"][1], "Said by hand.") << "links are of the .md";
   const auto& notes = page["sections"][1]["notes"];
   EXPECT_EQ(notes[0], "How much?");
   EXPECT_NE(notes[1].get<std::string>().find("24 runs: 2.4e+10 FLOP, 24 min"), std::string::npos)

@@ -78,7 +78,7 @@ TEST(Predictor, PassesAverageProbabilitiesWithMasksOfTheirOwn) {
     return one.predict(*plan.val, passes, masks, 1, each);
   };
   // The seed of the masks stands for another pass: three passes, each alone, by hand.
-  const std::uint64_t masks = trainer.evaluation_masks();
+  const std::uint64_t masks = evaluation_masks(trainer.planned().settings);
   EXPECT_NE(masks, plan.settings.seed);
   const Predictions first = predict(1, masks), again = predict(1, masks),
                     other = predict(1, masks + 1), all = predict(2, masks);

@@ -1,0 +1,84 @@
+// `isodrop eval` by the real binary: the training's own figures again, any text, and what is
+// refused.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
+
+namespace {
+
+using namespace tests;
+using Json = nlohmann::json;
+
+class CliEval : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder.write("text.txt", small_text(12000));
+    folder.write("other.txt", small_text(500, 2));
+    const Words args = {"train",    "--text",    "text.txt", "--preset", "tiny",
+                        "--n-embd", "16",        "--budget", "60steps",  "--lr",
+                        "0.01",     "--dropout", "0.1",      "--out",    "run"};
+    const Result r = isodrop(args, folder.path());
+    ASSERT_EQ(r.code, 0) << describe(args, r);
+  }
+  Json eval(const Words& more) const {
+    const Words args = Words{"eval", "run", "--format", "json"} + more;
+    const Result r = isodrop(args, folder.path());
+    EXPECT_EQ(r.code, 0) << describe(args, r);
+    return json_of(args, r);
+  }
+  std::string error(const Words& args) const {
+    return only_error(args, isodrop(args, folder.path()));
+  }
+  const TempFolder folder;
+};
+
+TEST_F(CliEval, SaysWhatTheTrainingSaid) {
+  const Json summary = Json::parse(folder.read("run/summary.json"));
+  const Json test = eval({}), val = eval({"--split", "val"});
+  EXPECT_NEAR(test["loss"], summary["test_loss"], 1e-5);
+  EXPECT_NEAR(test["bits_per_byte"], summary["test_bpb"], 1e-5);
+  EXPECT_NEAR(val["loss"], summary["val_loss"], 1e-5);
+  EXPECT_NEAR(test["perplexity"], std::exp(test["loss"].get<double>()), 1e-9);
+  EXPECT_GT(test["accuracy"], 1.0 / 15);
+  EXPECT_FALSE(test.contains("temperature")) << "there is nothing left to fit it on";
+  const Json noisy = eval({"--evaluation", "mc:4"});
+  EXPECT_NE(noisy["loss"], test["loss"]);
+  EXPECT_EQ(noisy, eval({"--evaluation", "mc:4", "--threads", "1"}))
+      << "masks are a function of the seed";
+}
+
+TEST_F(CliEval, AnyTextThatTheVocabularyCanRead) {
+  const Json other = eval({"--text", "other.txt"});
+  EXPECT_EQ(other["targets"], 499);
+  EXPECT_EQ(other["on"], "other.txt");
+  EXPECT_TRUE(std::isfinite(other["loss"].get<double>()));
+  folder.write("snow.txt", "eta\xe2\x98\x83oin");
+  EXPECT_NE(error({"eval", "run", "--text", "snow.txt"}).find("U+2603) at byte offset 3"),
+            std::string::npos);
+  folder.write("one.txt", "e");
+  EXPECT_NE(error({"eval", "run", "--text", "one.txt"}).find("give at least 2"), std::string::npos);
+}
+
+TEST_F(CliEval, WhatIsWrongIsSaid) {
+  EXPECT_NE(error({"eval"}).find("evaluate what?"), std::string::npos);
+  EXPECT_NE(error({"eval", "none"}).find("no such folder"), std::string::npos);
+  EXPECT_NE(error({"eval", "run", "--evaluation", "mc:1"}).find("2 to 4096 passes"),
+            std::string::npos);
+  EXPECT_NE(error({"eval", "run", "--split", "dev"}).find("--split"), std::string::npos);
+  folder.write("text.txt", small_text(12000, 3));
+  EXPECT_NE(error({"eval", "run"}).find("not those it was trained on"), std::string::npos);
+  // A vocabulary that was edited by hand.
+  Json data = Json::parse(folder.read("run/data.json"));
+  const Json whole = data;
+  for (const Json& pieces : {Json{"b", "a"}, Json{{256}}, Json{1}, Json::array(), Json("ab")}) {
+    data["encoding"]["pieces"] = pieces;
+    folder.write("run/data.json", data.dump());
+    EXPECT_NE(error({"eval", "run", "--text", "other.txt"}).find("data.json"), std::string::npos)
+        << pieces;
+  }
+}
+
+}  // namespace
