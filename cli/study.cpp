@@ -136,7 +136,7 @@ Command study_command() {
       {"time-limit",
        "TIME",
        "",
-       "refuse what would take longer on this machine, as 30min, and say what would not",
+       "refuse a study that would take longer on this machine, as 30min, and say what to leave out",
        false,
        {},
        {},

@@ -234,18 +234,18 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       runs = runs.anew(study);
   }
   if (options.keep_weights) runs.need_weights();
+  const auto planned = [&](const lab::StudyRuns& of) {
+    return lab::dry_run(of, planned_jobs(of, options), tuning ? &*tuning : nullptr);
+  };
   ProgressLine line;
   try {
     if (options.dry) {
-      const lab::Jobs jobs = planned_jobs(runs, options);
-      return {show_dry_run(lab::dry_run(runs, jobs, tuning ? &*tuning : nullptr), options.format),
-              {},
-              {}};
+      const lab::DryRun plan = planned(runs);
+      const int code = show_dry_run(plan, options.format);
+      if (options.time_limit) lab::require_in_time(plan, study, *options.time_limit);
+      return {code, {}, {}};
     }
-    if (options.time_limit)
-      lab::require_in_time(
-          lab::dry_run(runs, planned_jobs(runs, options), tuning ? &*tuning : nullptr), study,
-          *options.time_limit);
+    if (options.time_limit) lab::require_in_time(planned(runs), study, *options.time_limit);
     if (!options.plan.empty() && tuning && !tuning->done())
       return {write_plan(tuning->runs(), options.plan,
                          "tuning comes first; when it is made, the same command writes the rest. "),

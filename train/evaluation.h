@@ -10,9 +10,9 @@ namespace train {
 
 /// The setting `evaluation`:
 ///   plain      what a model is asked in use: noise replaced by its mean
-///   corrected  noise replaced by its root mean square, so that the values behind it have the
-///              variance of training where they are uncorrelated (after Li et al. 2018,
-///              arXiv:1801.05134)
+///   corrected  noise replaced by its root mean square, so that a value's mean square is that of
+///              training, and with mean 0 the variance behind it where values are uncorrelated
+///              (after Li et al. 2018, arXiv:1801.05134); a mean that is not 0 grows with it
 ///   mc:N       N passes with masks of their own stream, probabilities averaged (Gal & Ghahramani
 ///              2016, arXiv:1506.02142); the result alone, evaluations on the way are plain
 struct Evaluation {
@@ -22,6 +22,10 @@ struct Evaluation {
 };
 
 inline constexpr std::int64_t kMostPasses = 4096;
+
+// What measuring takes: passes of mode_gap, and of moments masks (with the pass without) and tokens
+// of each.
+inline constexpr std::int64_t kGapPasses = 4, kProbeMasks = 16, kProbeTokens = 4096;
 
 /// Throws engine::Error where it is none.
 Evaluation parse_evaluation(std::string_view text);

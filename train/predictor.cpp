@@ -97,12 +97,13 @@ class Mixture {
 Predictor::Predictor(const Task& task, engine::Params& params, models::GptConfig config,
                      models::Mode mode, std::int64_t rows)
     : kind_(task.forecast()),
+      whole_(mode == models::Mode::kTrain),
       config_(models::without_losses(std::move(config))),
       plan_(task, params, config_, rows > 0 ? rows : batch_rows(config_), mode,
             models::Output::kLogits) {}
 
 Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint64_t masks,
-                               double progress, bool each) {
+                               double progress, Keep keep) {
   Predictions out;
   out.kind = kind_;
   const std::int64_t rows = plan_.rows();
@@ -116,8 +117,9 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
     return kind_ == Forecast::kClasses ? labels[i] >= 0 : !std::isnan(targets[i]);
   };
   Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width);
-  double sum = 0;
+  double sum = 0, counted = 0;
   for (std::int64_t first = 0; first < exam.rows(); first += rows) {
+    if (whole_ && first > 0 && first + rows > exam.rows()) break;
     exam.fill(first, rows, plan_.inputs());
     mixture.clear();
     for (std::int64_t pass = 0; pass < passes; ++pass) {
@@ -126,12 +128,14 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
       mixture.add(outputs.f32(), labels, targets, counts);
     }
     for (std::int64_t row = 0; row < std::min(rows, exam.rows() - first); ++row) {
-      const std::vector<double> truth = exam.truth(first + row);
+      const std::vector<double> truth =
+          keep == Keep::kForecasts ? exam.truth(first + row) : std::vector<double>{};
       double window = 0;
       for (std::size_t t = 0; t < time; ++t) {
         const std::size_t i = static_cast<std::size_t>(row) * time + t;
         if (!counts(i)) continue;
-        window += mixture.loss(i, each);
+        window += mixture.loss(i, keep == Keep::kPassLosses);
+        if (keep != Keep::kForecasts) continue;
         if (kind_ == Forecast::kClasses) {
           mixture.scores(i, out.scores);
           out.labels.push_back(labels[i]);
@@ -147,9 +151,10 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
       const auto n = static_cast<double>(std::max<std::int64_t>(1, exam.tokens(first + row)));
       out.examined.windows.push_back(static_cast<float>(window / n));
       sum += window;
+      counted += static_cast<double>(exam.tokens(first + row));
     }
   }
-  out.examined.loss = sum / static_cast<double>(exam.tokens());
+  out.examined.loss = sum / counted;
   return out;
 }
 

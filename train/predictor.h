@@ -24,6 +24,10 @@ struct Predictions {
   std::size_t count() const { return kind == Forecast::kClasses ? labels.size() : targets.size(); }
 };
 
+/// What is kept of predictions: forecasts with truth and losses; the losses alone; or, instead of
+/// the mixture's losses, the mean of the passes' own.
+enum class Keep : std::uint8_t { kForecasts, kLosses, kPassLosses };
+
 class Predictor {
  public:
   /// `mode`: kEval, kNoisy or kCorrected, or kTrain for what training computes (without what
@@ -33,13 +37,14 @@ class Predictor {
 
   std::size_t arena_bytes() const { return plan_.plan().arena_bytes(); }
   void allocate(std::span<std::byte> arena) { plan_.allocate(arena); }
-  /// Probabilities averaged over `passes` with masks of the seed `masks`; `each`: instead of the
-  /// mixture's loss the mean of the passes' own.
+  /// Probabilities averaged over `passes` with masks of the seed `masks`. In kTrain the rows that
+  /// fill no whole batch are left out.
   Predictions predict(const Exam& exam, std::int64_t passes, std::uint64_t masks, double progress,
-                      bool each = false);
+                      Keep keep = Keep::kForecasts);
 
  private:
   Forecast kind_;
+  bool whole_;  // batches alone: rows that are padded would count in a batch's statistics
   models::GptConfig config_;
   BoundPlan plan_;
 };

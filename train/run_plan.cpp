@@ -55,16 +55,28 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
     const std::int64_t every = eval_every(s, total_steps);
     times = static_cast<double>((total_steps + every - 1) / every);
   }
-  evaluated_tokens = times * static_cast<double>(val->tokens()) +
-                     static_cast<double>(train_subset->tokens() + (test ? test->tokens() : 0));
+  evaluation = parse_evaluation(s.evaluation);
+  const auto measures = parse_measures(s.measure);
+  const auto asked = [&](std::string_view name) {
+    return std::any_of(measures.begin(), measures.end(),
+                       [&](const MeasureKind* m) { return m->name == name; });
+  };
+  const auto tokens = [&](const std::unique_ptr<Exam>& exam) {
+    return exam ? static_cast<double>(exam->rows() * s.block_size) : 0;
+  };
+  // On the way, then the result's, then what is measured of it.
+  const double repeats = static_cast<double>(evaluation.passes), both = tokens(val) + tokens(test);
+  evaluated_tokens = times * tokens(val) + repeats * (tokens(test) + tokens(train_subset)) +
+                     (evaluation.sampled() ? repeats * tokens(val) : 0) +
+                     (asked("calibration") ? repeats * both : 0) +
+                     (asked("mode_gap") ? kGapPasses * tokens(test) : 0) +
+                     (asked("moments") ? kProbeMasks * kProbeTokens : 0);
 
   params = std::make_unique<engine::Params>();
   training.emplace(task, *params, config, s.micro_batch() * passes(config.regularizers),
                    models::Mode::kTrain, models::Output::kLoss, s.recompute);
-  evaluation = parse_evaluation(s.evaluation);
   evaluator.emplace(task, *params, config,
                     evaluation.sampled() ? models::Mode::kEval : evaluation.mode);
-  const auto measures = parse_measures(s.measure);
   if (evaluation.sampled() || std::any_of(measures.begin(), measures.end(),
                                           [](const MeasureKind* m) { return m->predicts; }))
     predictor.emplace(task, *params, config, evaluation.mode);
@@ -75,6 +87,14 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0,
                       predictor ? predictor->arena_bytes() : 0})};
+  // Forecasts of two splits at once, with the truth where it is known; the other forms of the model
+  // have weights of their own, or a copy of them.
+  if (asked("calibration"))
+    memory.measures = static_cast<std::size_t>(
+        both * static_cast<double>(task.forecast() == Forecast::kClasses ? config.vocab : 2) *
+        (sizeof(float) + sizeof(double)));
+  if (asked("mode_gap") || asked("moments"))
+    memory.measures = std::max(memory.measures, 2 * (params->bytes() + memory.training));
   memory.corpus = task.bytes();
   seconds = start.seconds();
 }

@@ -25,12 +25,15 @@ struct MemoryNeed {
   std::size_t optimizer = 0;
   std::size_t checkpoint = 0;  // the best weights, where they are kept
   std::size_t training = 0;    // arena, in which evaluation and recalibration take turns with it
-  std::size_t corpus = 0;      // the task's data
+  std::size_t measures = 0;  // what is measured of the result: forecasts, other forms of the model
+  std::size_t corpus = 0;    // the task's data
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
   // over the presets.
   std::size_t program = std::size_t{28} << 20;
   /// What is allocated for the run: corpus and program are there by then.
-  std::size_t allocated() const { return parameters + optimizer + checkpoint + training; }
+  std::size_t allocated() const {
+    return parameters + optimizer + checkpoint + training + measures;
+  }
   std::size_t total() const { return allocated() + corpus + program; }
 };
 

@@ -44,7 +44,7 @@ struct Settings {
   std::string csv, target;             // a table, and its column that is predicted
   std::int64_t columns_per_token = 1;  // of the table's others
   std::string language = "fixed";      // of the built-in corpus
-  double target_noise = 0;             // share of training targets that are another symbol
+  double target_noise = 0;             // share of training targets that are drawn at random
   std::int64_t unique_tokens = 0;      // train on a stretch of so many; 0: crops of the whole split
   // run
   std::string budget = "2000steps";

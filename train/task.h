@@ -117,6 +117,7 @@ struct TaskKind {
   std::string_view name, help;
   std::unique_ptr<Task> (*load)(const Settings&);
   From from = From::kText;
+  Forecast forecast = Forecast::kClasses;
 };
 std::span<const TaskKind> task_kinds();
 

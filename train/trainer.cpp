@@ -145,13 +145,13 @@ std::uint64_t evaluation_masks(const Settings& settings) {
   return mask_seed(settings) ^ kStream;
 }
 
-Predictions Trainer::predict(Split split) {
+Predictions Trainer::predict(Split split, Keep keep) {
   return planned_.predictor->predict(exam(split), planned_.evaluation.passes,
-                                     evaluation_masks(planned_.settings), state_.progress);
+                                     evaluation_masks(planned_.settings), state_.progress, keep);
 }
 
 Examined Trainer::examine(Split split) {
-  return planned_.evaluation.sampled() ? predict(split).examined : evaluate(split);
+  return planned_.evaluation.sampled() ? predict(split, Keep::kLosses).examined : evaluate(split);
 }
 
 void Trainer::keep_weights() {

@@ -77,8 +77,17 @@ std::vector<Tap> find_taps(const Tape& tape) {
     taps.push_back({HookId::kMlpHidden, layer, {}, hidden, next_product(tape, hidden)});
     branch(HookId::kMlp, layer, name(layer, "mlp.residual"));
   }
-  if (const Node* head = find(tape, "head"))
-    handed(HookId::kLast, -1, before_noise(tape, head->in[0]));
+  if (const Node* head = find(tape, "head")) {
+    // Its own noise alone: without a last norm a branch's stands right before it, in the residual.
+    Ref x = head->in[0];
+    const std::string own = models::site_name(HookId::kLast, -1) + ".";
+    for (int producer = tape.value(x).producer; producer >= 0; producer = tape.value(x).producer) {
+      const Node& n = tape.nodes()[static_cast<std::size_t>(producer)];
+      if (!std::string_view(n.name).starts_with(own)) break;
+      x = n.in[0];
+    }
+    handed(HookId::kLast, -1, x);
+  }
   return taps;
 }
 

@@ -120,6 +120,11 @@ std::string without_links(const std::string& text) {
   return std::regex_replace(text, link, "$1");
 }
 
+/// An end of the interval; nothing where there is none.
+std::string end_text(const Figure& f, double Interval::*end) {
+  return f.ci && std::isfinite((*f.ci).*end) ? fmt::format("{}", (*f.ci).*end) : "";
+}
+
 PageSection figures_section(const StudyResult& r, const std::string& title) {
   PageSection section{title, figure_lines(r), figure_pictures(r), figure_notes(r)};
   section.notes.push_back("Rule: " + rule_text(r.file));
@@ -263,10 +268,10 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
         picture.id += "-" + r.file.path.stem().string();
     page.sections.push_back(std::move(section));
     for (const Figure& f : r.figures)
-      page.csv += fmt::format(
-          "{},\"{}\",{},\"{}\",{},{},{},{}\r\n", r.file.claim, r.file.title, to_string(r.verdict),
-          f.name, f.value ? fmt::format("{}", *f.value) : "",
-          f.ci ? fmt::format("{}", f.ci->lo) : "", f.ci ? fmt::format("{}", f.ci->hi) : "", f.unit);
+      page.csv += fmt::format("{},{},{},{},{},{},{},{}\r\n", r.file.claim, csv_field(r.file.title),
+                              to_string(r.verdict), csv_field(f.name),
+                              f.value ? fmt::format("{}", *f.value) : "",
+                              end_text(f, &Interval::lo), end_text(f, &Interval::hi), f.unit);
   }
   for (const auto& [verdict, count] : verdicts)
     page.answer += fmt::format("{}{} {}", page.answer.empty() ? "" : ", ", count, verdict);

@@ -9,6 +9,7 @@
 #include "engine/error.h"
 #include "lab/report/rate_figures.h"
 #include "lab/report/slope_design.h"
+#include "lab/runs/measures.h"
 #include "lab/stats/crossing.h"
 #include "lab/stats/ratio_of_means.h"
 #include "lab/stats/regression.h"
@@ -22,6 +23,16 @@ Figure missing(std::string why) { return {"", "", {}, {}, std::move(why)}; }
 Figure of(const Estimate& e, double alpha) { return {"", "", e.mean, t_interval(e, alpha), ""}; }
 
 using BySeed = std::map<std::uint64_t, double>;
+
+/// Why a figure is not taken: runs that are ok and do not know the metric, of which what is left
+/// would be a selection. Empty: all of them do.
+std::string unknown(const ArmReport& arm, const std::string& metric) {
+  int lacking = 0;
+  for (const RunRecord& run : arm.runs) lacking += run.ok() && !run.value(metric) ? 1 : 0;
+  return lacking == 0 ? ""
+                      : fmt::format("{} is not known of {} of {} runs of {}", metric, lacking,
+                                    arm.runs.size(), arm.name);
+}
 
 /// What is asked of an arm, of its runs that are ok.
 BySeed values(const ArmReport& arm, const std::string& metric) {
@@ -51,6 +62,7 @@ Figure mean_of(const std::vector<double>& values, const FigureContext& c) {
 }
 
 Figure value(const FigureContext& c) {
+  if (std::string why = unknown(c.arm, metric_of(c)); !why.empty()) return missing(std::move(why));
   std::vector<double> all;
   for (const auto& [seed, x] : values(c.arm, metric_of(c))) all.push_back(x);
   return mean_of(all, c);
@@ -63,8 +75,12 @@ Figure difference(const FigureContext& c) {
   if (&c.against == &c.cell.arms.front() && mine == c.report.judged && theirs == mine) {
     if (!c.arm.versus || !c.arm.versus->estimate)
       return missing("too few seeds, or runs were lost");
-    return of(*c.arm.versus->estimate, c.alpha);
+    Figure f = of(*c.arm.versus->estimate, c.alpha);
+    f.other_text = true;
+    return f;
   }
+  for (std::string why : {unknown(c.arm, mine), unknown(c.against, theirs)})
+    if (!why.empty()) return missing(std::move(why));
   return mean_of(less(values(c.arm, mine), values(c.against, theirs)), c);
 }
 
@@ -72,6 +88,9 @@ Figure difference(const FigureContext& c) {
 Figure won_back(const FigureContext& c) {
   const std::string &metric = metric_of(c),
                     &theirs = c.spec.against_metric.empty() ? metric : c.spec.against_metric;
+  for (std::string why :
+       {unknown(c.arm, metric), unknown(*c.by, metric), unknown(c.against, theirs)})
+    if (!why.empty()) return missing(std::move(why));
   const BySeed arm = values(c.arm, metric), by = values(*c.by, metric),
                against = values(c.against, theirs);
   BySeed both;  // seeds that all three have
@@ -80,6 +99,10 @@ Figure won_back(const FigureContext& c) {
   const std::vector<double> won = less(both, by), lost = less(both, against);
   const auto ratio = ratio_of_means(won, lost, c.alpha);
   if (!ratio) return missing("the arm itself is not told from the one it is held against");
+  const bool higher_is_better =
+      !metric.starts_with(kProbePrefix) && ::lab::metric(metric).better == Better::kHigher;
+  if ((*mean(lost) < 0) != higher_is_better)
+    return missing("the arm is better than the one it is held against: nothing is lost");
   return {"", "", ratio->ratio, ratio->ci, ""};
 }
 
@@ -182,45 +205,65 @@ Figure slope(const FigureContext& c) {
   return of(estimate(samples.at(which)), c.alpha);
 }
 
+/// The probability that the quartiles of so many rounds, independent of each other, have the median
+/// between them: 1 − 2·P(Bin(n, ½) ≤ ⌊(n − 1)/4⌋).
+double quartile_coverage(int rounds) {
+  double log_choose = 0, below = 0;
+  for (int k = 0; k <= (rounds - 1) / 4; ++k) {
+    below += std::exp(log_choose - rounds * std::log(2.0));
+    log_choose += std::log(static_cast<double>(rounds - k)) - std::log(k + 1.0);
+  }
+  return 1 - 2 * below;
+}
+
 Figure step_time(const FigureContext& c) {
   if (!c.arm.speed) return missing("step times were not measured");
-  return {"", "", c.arm.speed->step_time_ratio,
-          Interval{c.arm.speed->ratio_low, c.arm.speed->ratio_high}, ""};
+  const ArmSpeed& speed = *c.arm.speed;
+  Figure f{"", "", speed.step_time_ratio, {}, ""};
+  f.other_text = true;
+  if (quartile_coverage(speed.rounds) >= 1 - c.alpha)
+    f.ci = Interval{speed.ratio_low, speed.ratio_high};
+  else
+    f.note = fmt::format("{} rounds are too few for an interval", speed.rounds);
+  return f;
 }
 
 constexpr FigureKind kKinds[] = {
-    {"value", "", "mean over seeds of 'metric' of an arm in a cell", 0, kMetric, true, value},
+    {"value", "", "mean over seeds of 'metric' of an arm in a cell", 0, kMetric, value},
     {"difference", "",
      "'metric' of the arm less that of 'against' (or its 'against_metric') in a cell; without them "
      "the test loss against the first arm",
-     0, kMetric | kAgainst, true, difference},
+     0, kMetric | kAgainst, difference},
     {"won_back", "share",
      "of what the arm is worse by than 'against', what the arm 'by' is better by than the arm; "
      "Fieller's interval",
-     0, kMetric | kAgainst | kBy, true, won_back},
+     0, kMetric | kAgainst | kBy, won_back},
     {"compute_ratio", "×",
      "compute of the first arm that is as good as the arm at the whole budget, inverted: how many "
      "times as much the arm needs (with other shares of the budget)",
-     kShares, 0, false, compute_ratio},
+     kShares, 0, compute_ratio},
     {"trend", "nats per doubling", "slope of the difference over the shares of the budget",
-     kShares | kEveryArm, 0, false, trend},
+     kShares | kEveryArm, 0, trend},
     {"spread_ratio", "×",
      "standard deviation over seeds against the first arm's, of what is judged or of 'metric'; "
      "Pitman-Morgan on paired seeds",
-     0, kMetric, false, spread_ratio},
+     0, kMetric, spread_ratio},
     {"slope", "per doubling",
      "of the difference on log2 of the settings in 'on' over all cells, seed by seed; "
      "'coefficient' is one of them, or with two 'interaction'",
-     kCells, kMetric, false, slope},
+     kCells, kMetric, slope},
     {"rate_sensitivity", "nats/token",
      "what a wrong learning rate costs, the mean loss over the rates less the lowest, with the arm "
      "less with the first one; over cells that differ in lr (Wortsman et al. 2023)",
-     kRates, 0, false, rate_sensitivity},
+     kRates, 0, rate_sensitivity},
     {"best_rate_slope", "doublings per doubling",
      "slope of log2 of the best learning rate on log2 of the setting in 'on', with the arm less "
      "with the first one",
-     kRates, 0, false, best_rate_slope},
-    {"step_time", "×", "step time against the first arm's, with quartiles", 0, 0, true, step_time},
+     kRates, 0, best_rate_slope},
+    {"step_time", "×",
+     "step time against the first arm's, median over rounds, with quartiles where these are an "
+     "interval of it",
+     0, 0, step_time},
 };
 
 }  // namespace

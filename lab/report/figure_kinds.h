@@ -30,7 +30,6 @@ inline constexpr unsigned kMetric = 1, kAgainst = 2, kBy = 4;
 struct FigureKind {
   std::string_view name, unit, help;  // no unit: that of the metric
   unsigned over, takes;
-  bool other_text;  // speaks of other text, too, where all seeds share a test text
   Figure (*make)(const FigureContext&);
 };
 std::span<const FigureKind> figure_kinds();

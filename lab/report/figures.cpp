@@ -9,6 +9,7 @@
 #include "lab/report/figure_kinds.h"
 #include "lab/report/rate_figures.h"
 #include "lab/report/slope_design.h"
+#include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
 #include "lab/stats/regression.h"
 
@@ -78,6 +79,9 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
   at.arm = index_of(arms, spec.arm, skip, spec, "arm");
   if (!spec.against.empty()) at.against = index_of(arms, spec.against, 0, spec, "arm");
   if (!spec.by.empty()) at.by = index_of(arms, spec.by, 0, spec, "arm");
+  engine::require(!at.by || (*at.by != at.arm && *at.by != at.against), spec.source, ": figure ",
+                  engine::quote(spec.name), ": by = ", spec.by,
+                  " is the arm itself, or what it is held against; give another arm");
   engine::require(at.arm != at.against || kind.name == "value" || !spec.against_metric.empty(),
                   spec.source, ": figure ", engine::quote(spec.name), ": ", spec.arm,
                   " against itself is 0; give another arm");
@@ -113,13 +117,17 @@ void check_figures(const StudyFile& file) {
     need((kind.over & kEveryArm) == 0 || file.study.all_at_shares,
          "every arm at other shares is needed, shares = […]");
     const auto has = [&](const std::string& metric, std::size_t arm) {
-      if (metric.empty()) return;
-      const std::string why =
-          why_no_metric(metric, settings_at(file.study, {at.cell, arm, 0, file.study.base.seed}));
-      need(why.empty(), why);
+      const bool all = (kind.over & kCells) != 0;
+      for (std::size_t cell = all ? 0 : at.cell;
+           !metric.empty() && cell < (all ? file.study.cells.size() : at.cell + 1); ++cell) {
+        const std::string why =
+            why_no_metric(metric, settings_at(file.study, {cell, arm, 0, file.study.base.seed}));
+        need(why.empty(), why);
+      }
     };
     has(spec.metric, at.arm);
-    has(spec.against_metric.empty() ? spec.metric : spec.against_metric, at.against);
+    if (kind.name != "value")
+      has(spec.against_metric.empty() ? spec.metric : spec.against_metric, at.against);
     if (at.by) has(spec.metric, *at.by);
     if ((kind.over & kRates) != 0) check_rates(spec, file.study, kind.make == best_rate_slope);
     if ((kind.over & kCells) == 0) continue;
@@ -157,7 +165,8 @@ std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
     f.unit = !kind.unit.empty() && kind.unit != "per doubling"
                  ? std::string(kind.unit)
                  : unit_text(spec.metric.empty() ? report.judged : spec.metric, kind.unit);
-    if (f.ci && !kind.other_text && !report.own_exams) f.note = "of this test text alone";
+    if (f.ci && !f.other_text && !report.own_exams && !spec.metric.starts_with(kProbePrefix))
+      f.note = "of this test text alone";
     out.push_back(std::move(f));
   }
   return out;

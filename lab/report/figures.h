@@ -14,8 +14,9 @@ struct Figure {
   std::string name, unit;
   std::optional<double> value;
   std::optional<Interval> ci;
-  std::string missing;    // why there is no value; empty where there is one
-  std::string note = {};  // what it does not speak of
+  std::string missing;      // why there is no value; empty where there is one
+  std::string note = {};    // what it does not speak of
+  bool other_text = false;  // speaks of other text, too, where all seeds share a test text
 };
 
 /// All figures of a file, their intervals together covering 1 − report.rules.alpha (Bonferroni).

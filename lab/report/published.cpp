@@ -103,6 +103,7 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   json.erase("report");
   json["speeds"] = to_json(speeds_of(result.report));
   json["records"] = records;
+  json["fingerprint"] = fingerprint(records);
   const std::string name = result.file.path.stem().string();
   std::string page;
   for (const std::string& paragraph : by_hand(result.file, folder)) page += paragraph + "\n\n";
@@ -142,11 +143,17 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
   const StudyRuns runs = chosen(file, scratch, true, [](const StudyRuns&) {});
   need(runs.missing().empty(), runs.missing().size(), " of its ", runs.count(),
        " runs are not in it");
-  // Older ones have no step times.
-  const auto speeds = speeds_from_json(json.value("speeds", Json()), file.study);
+  const auto records = json["records"].get<std::vector<Json>>();
+  const Json known = json.value("fingerprint", Json());  // null: older ones have none
+  need(known.is_null() || known == fingerprint(records),
+       "its records were changed since they were published");
+  const Json timed = json.value("speeds", Json());
+  const auto speeds = speeds_from_json(timed, file.study);
+  need(speeds || timed.is_null() || timed == Json::array(),
+       "its step times are not those of the study's arms");
   return {make_result(file, make_report(runs, speeds.value_or(Speeds{}), json["looks"].get<int>(),
                                         "", false)),
-          json["records"].get<std::vector<Json>>()};
+          records};
 }
 
 }  // namespace lab

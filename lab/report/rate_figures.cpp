@@ -100,7 +100,8 @@ Figure over_seeds(const FigureContext& c, const std::string& other, const F& num
         first != theirs.end() && whole(groups) && whole(first->second))
       diffs.push_back(number(groups) - number(first->second));
   const auto sample = summarize(diffs);
-  if (!sample) return {"", "", {}, {}, "fewer than 2 seeds have a loss at every rate"};
+  if (!sample || std::ssize(diffs) != c.report.seeds)
+    return {"", "", {}, {}, "not every seed has a loss, or a uniform guess's, at every rate"};
   return {"", "", sample->mean, t_interval(*sample, c.alpha), ""};
 }
 

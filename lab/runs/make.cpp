@@ -18,7 +18,8 @@ bool usable(const RunRecord& record, bool other_build) {
 
 std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
   std::unique_ptr<train::Task> task = train::load_task(spec.settings);
-  const std::string hash = task->data_hash(), &text = spec.settings.text;
+  const std::string hash = task->data_hash(),
+                    &text = spec.settings.text.empty() ? spec.settings.csv : spec.settings.text;
   engine::require(hash == spec.data, text.empty() ? "the data" : text,
                   ": not what the run was planned for (hash ", hash, ", not ", spec.data,
                   "), which has changed since; plan it anew");

@@ -9,14 +9,13 @@
 #include "lab/stats/gaussian.h"
 #include "lab/stats/regression.h"
 #include "train/data/language_modelling.h"
+#include "train/evaluation.h"
 
 namespace lab {
 namespace {
 
 using train::Predictions;
 using train::Split;
-
-constexpr std::int64_t kGapPasses = 4, kProbeMasks = 16;
 
 Logits logits(const Predictions& p) { return {p.scores, p.classes, p.labels}; }
 
@@ -113,22 +112,28 @@ Measured calibration_of(train::Trainer& trainer, const train::Task&) {
 
 Measured mode_gap(train::Trainer& trainer, const train::Task& task) {
   const train::RunPlan& plan = trainer.planned();
-  if (!plan.test) return {};
+  const std::int64_t rows = plan.settings.micro_batch();
+  if (!plan.test || plan.test->rows() < rows) return {};  // no whole batch
   // Training moves the norms' statistics.
   trainer.keep_weights();
-  train::Predictor predictor(task, trainer.params(), plan.config, models::Mode::kTrain,
-                             plan.settings.micro_batch());
+  train::Predictor predictor(task, trainer.params(), plan.config, models::Mode::kTrain, rows);
   engine::Buffer arena(predictor.arena_bytes());
   predictor.allocate({arena.data(), arena.size()});
-  const double progress = trainer.state().progress;
-  const double training =
+  const train::Examined training =
       predictor
-          .predict(*plan.test, kGapPasses, train::evaluation_masks(trainer.planned().settings),
-                   progress, /*each=*/true)
-          .examined.loss;
+          .predict(*plan.test, train::kGapPasses, train::evaluation_masks(plan.settings),
+                   trainer.state().progress, train::Keep::kPassLosses)
+          .examined;
   trainer.restore_weights();
-  return {{"train_mode_loss", training},
-          {"mode_gap", training - trainer.examine(Split::kTest).loss}};
+  // Evaluation's loss of the same rows.
+  const train::Examined evaluation = trainer.examine(Split::kTest);
+  double sum = 0, targets = 0;
+  for (std::size_t row = 0; row < training.windows.size(); ++row) {
+    const auto n = static_cast<double>(plan.test->tokens(static_cast<std::int64_t>(row)));
+    sum += n * static_cast<double>(evaluation.windows[row]);
+    targets += n;
+  }
+  return {{"train_mode_loss", training.loss}, {"mode_gap", training.loss - sum / targets}};
 }
 
 /// What a place's statistics are, each with its name, where it is known.
@@ -153,7 +158,8 @@ std::vector<std::pair<std::string, double>> shifts(const ProbePoint& p) {
 Measured moments(train::Trainer& trainer, const train::Task& task) {
   const auto& lm = dynamic_cast<const train::LanguageModelling&>(task);
   ProbeOptions options;
-  options.masks = kProbeMasks;
+  options.masks = train::kProbeMasks;
+  options.tokens = train::kProbeTokens;
   options.progress = trainer.state().progress;
   const Probe probe = measure_probe(
       trainer.planned().settings, lm.corpus(),

@@ -29,6 +29,8 @@ Value above(const Value& loss, const Value& bound) {
 
 constexpr std::string_view kLm = "lm";
 
+constexpr auto kClasses = train::Forecast::kClasses, kNormal = train::Forecast::kNormal;
+
 /// What `measure` has found under the row's own name.
 template <std::size_t N>
 struct Name {
@@ -78,29 +80,33 @@ constexpr Metric kMetrics[] = {
      [](F f) { return above(test_loss(f), f.task.constant("bayes_loss_window")); }},
     {"kl", "nats/token", Better::kLower, "{:.5f}", "",
      "KL divergence of the test split's true probabilities from the model's, where they are known",
-     measured<"kl">, "calibration"},
+     measured<"kl">, "calibration", kClasses},
     {"ece", "", Better::kLower, "{:.4f}", "",
      "expected calibration error of the likeliest class over 15 bins of equal mass, debiased",
-     measured<"ece">, "calibration"},
+     measured<"ece">, "calibration", kClasses},
     {"square_ce", "", Better::kLower, "{:.3g}", "", "its square, debiased: may be below 0",
-     measured<"square_ce">, "calibration"},
+     measured<"square_ce">, "calibration", kClasses},
     {"brier", "", Better::kLower, "{:.4f}", "",
-     "mean squared error of the probabilities, in [0, 2]", measured<"brier">, "calibration"},
+     "mean squared error of the probabilities, in [0, 2]", measured<"brier">, "calibration",
+     kClasses},
     {"accuracy", "", Better::kHigher, "{:.4f}", "", "how often the likeliest class is right",
-     measured<"accuracy">, "calibration"},
+     measured<"accuracy">, "calibration", kClasses},
     {"mse", "", Better::kLower, "{:.4f}", "", "mean squared error of a forecast's mean",
-     measured<"mse">, "calibration"},
+     measured<"mse">, "calibration", kNormal},
     {"excess_mse", "", Better::kLower, "{:.4f}", "",
      "mean squared distance of a forecast's mean from the Bayes-optimal one",
-     measured<"excess_mse">, "calibration"},
-    {"crps", "", Better::kLower, "{:.4f}", "", "continuous ranked probability score",
-     measured<"crps">, "calibration"},
+     measured<"excess_mse">, "calibration", kNormal},
+    {"crps", "", Better::kLower, "{:.4f}", "",
+     "continuous ranked probability score; of several passes of a normal with the mixture's mean "
+     "and variance, as all of this kind but the losses",
+     measured<"crps">, "calibration", kNormal},
     {"coverage90", "", Better::kNeither, "{:.4f}", "",
-     "share of targets in the central 90 % interval", measured<"coverage90">, "calibration"},
+     "share of targets in the central 90 % interval", measured<"coverage90">, "calibration",
+     kNormal},
     {"slope", "", Better::kNeither, "{:.4f}", "",
      "slope of predictions on the Bayes-optimal ones, else on the targets: below 1 they are "
      "shrunk",
-     measured<"slope">, "calibration"},
+     measured<"slope">, "calibration", kNormal},
     {"temperature", "", Better::kNeither, "{:.4f}", "",
      "by which scores divide, or standard deviations multiply, fitted on the validation split: "
      "above 1 the model is too sure",
@@ -108,17 +114,17 @@ constexpr Metric kMetrics[] = {
     {"scaled_loss", "nats/token", Better::kLower, "{:.4f}", "", "test loss with that temperature",
      measured<"scaled_loss">, "calibration"},
     {"scaled_kl", "nats/token", Better::kLower, "{:.5f}", "", "kl with that temperature",
-     measured<"scaled_kl">, "calibration"},
+     measured<"scaled_kl">, "calibration", kClasses},
     {"scaled_ece", "", Better::kLower, "{:.4f}", "", "ece with that temperature",
-     measured<"scaled_ece">, "calibration"},
+     measured<"scaled_ece">, "calibration", kClasses},
     {"scaled_square_ce", "", Better::kLower, "{:.3g}", "", "square_ce with that temperature",
-     measured<"scaled_square_ce">, "calibration"},
+     measured<"scaled_square_ce">, "calibration", kClasses},
     {"scaled_brier", "", Better::kLower, "{:.4f}", "", "brier with that temperature",
-     measured<"scaled_brier">, "calibration"},
+     measured<"scaled_brier">, "calibration", kClasses},
     {"scaled_crps", "", Better::kLower, "{:.4f}", "", "crps with that temperature",
-     measured<"scaled_crps">, "calibration"},
+     measured<"scaled_crps">, "calibration", kNormal},
     {"scaled_coverage90", "", Better::kNeither, "{:.4f}", "", "coverage90 with that temperature",
-     measured<"scaled_coverage90">, "calibration"},
+     measured<"scaled_coverage90">, "calibration", kNormal},
     {"train_mode_loss", "nats/token", Better::kLower, "{:.4f}", "",
      "test loss as training computes it: noise drawn, batchnorm with statistics of the batch",
      measured<"train_mode_loss">, "mode_gap"},
@@ -235,8 +241,16 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
                      "{} is no place and statistic of the probe, as in "
                      "probe.h.0.mlp.variance_ratio or probe.attn.behind.w1; statistics: {}",
                      name, fmt::join(kShifts, ", "));
-  for (const Metric& m : metrics())
-    if (m.name == name) return m.measure.empty() ? "" : lacks(m.measure);
+  for (const Metric& m : metrics()) {
+    if (m.name != name) continue;
+    const train::TaskKind& task = engine::row_named(train::task_kinds(), s.task, "task");
+    if ((!m.task.empty() && m.task != s.task) || (m.forecast && *m.forecast != task.forecast))
+      return fmt::format("the task {} has no {}", s.task, name);
+    if (name.starts_with("test") && s.text.empty() == false && s.test.empty() &&
+        s.test_fraction == 0)
+      return fmt::format("without a test split there is no {}", name);
+    return m.measure.empty() ? "" : lacks(m.measure);
+  }
   return fmt::format("no metric {}; {}", engine::quote(name),
                      engine::suggest(name, engine::names_of(metrics())));
 }

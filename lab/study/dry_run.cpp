@@ -169,7 +169,10 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning
 void require_in_time(const DryRun& plan, const Study& study, double limit) {
   const double needed = plan.seconds();
   if (needed <= limit) return;
-  const auto minutes = [](double seconds) { return fmt::format("{:.3g} min", seconds / 60); };
+  const auto time = [](double seconds) {
+    return seconds < 90 ? fmt::format("{:.3g} s", seconds)
+                        : fmt::format("{:.3g} min", seconds / 60);
+  };
   std::vector<double> spent(plan.arms.size());
   double all = 0;
   for (const auto& [arm, share] : plan.missing) {
@@ -177,15 +180,19 @@ void require_in_time(const DryRun& plan, const Study& study, double limit) {
     spent[arm] += one;
     all += one;
   }
-  const std::size_t most =
+  const auto most =
       static_cast<std::size_t>(std::max_element(spent.begin(), spent.end()) - spent.begin());
-  const auto seeds = static_cast<std::int64_t>(static_cast<double>(study.seeds) * limit / needed);
+  // Runs that are there are whole seeds, first ones first.
+  const auto there = static_cast<double>(plan.done),
+             missing = static_cast<double>(plan.missing.size());
+  const auto seeds = static_cast<std::int64_t>(
+      static_cast<double>(study.seeds) * (there + missing * limit / needed) / (there + missing));
   throw engine::Error(fmt::format(
       "this would take about {} here, and the limit is {}: {} of {} seeds would fit; {} alone "
       "takes "
       "{:.0f} % of it; leave out seeds, arms or cells in a file of your own, or look with --quick",
-      minutes(needed), minutes(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds),
-      study.seeds, plan.arms[most].name, 100 * spent[most] / all));
+      time(needed), time(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds), study.seeds,
+      plan.arms[most].name, 100 * spent[most] / all));
 }
 
 void require_fits(const DryRun& plan) {

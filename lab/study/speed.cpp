@@ -43,7 +43,7 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
     }
     speeds.push_back({arm.trainer().tokens_per_step() / engine::median(times),
                       engine::median(ratios), engine::quantile(ratios, 0.25),
-                      engine::quantile(ratios, 0.75)});
+                      engine::quantile(ratios, 0.75), static_cast<int>(ratios.size())});
   }
   if (!first_times.empty())
     speeds[0].tokens_per_second = first.trainer().tokens_per_step() / engine::median(first_times);
@@ -93,7 +93,7 @@ Json to_json(const Speeds& speeds) {
   for (const auto& cell : speeds) {
     Json arms = Json::array();
     for (const ArmSpeed& s : cell)
-      arms.push_back({s.tokens_per_second, s.step_time_ratio, s.ratio_low, s.ratio_high});
+      arms.push_back({s.tokens_per_second, s.step_time_ratio, s.ratio_low, s.ratio_high, s.rounds});
     cells.push_back(arms);
   }
   return cells;
@@ -102,11 +102,13 @@ Json to_json(const Speeds& speeds) {
 std::optional<Speeds> speeds_from_json(const Json& json, const Study& study) {
   try {
     Speeds speeds;
-    for (const auto& cell : json.get<std::vector<std::vector<std::array<double, 4>>>>()) {
+    for (const auto& cell : json.get<std::vector<std::vector<std::array<double, 5>>>>()) {
       std::vector<ArmSpeed>& arms = speeds.emplace_back();
-      for (const auto& [tokens, ratio, low, high] : cell) {
-        if (!sound(tokens) || !sound(ratio) || !sound(low) || !sound(high)) return {};
-        arms.push_back({tokens, ratio, low, high});
+      for (const auto& [tokens, ratio, low, high, rounds] : cell) {
+        if (!sound(tokens) || !sound(ratio) || !sound(low) || !sound(high) || !(rounds >= 0) ||
+            !(rounds <= 1e6))
+          return {};
+        arms.push_back({tokens, ratio, low, high, static_cast<int>(rounds)});
       }
       if (arms.size() != study.arms.size()) return {};
     }

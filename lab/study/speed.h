@@ -12,6 +12,7 @@ struct ArmSpeed {
   double tokens_per_second = 0;          // of the median round
   double step_time_ratio = 1;            // median over rounds of step time / first arm's
   double ratio_low = 1, ratio_high = 1;  // quartiles of it
+  int rounds = 0;
 };
 
 /// Equal where a step takes the same work.

@@ -190,8 +190,9 @@ std::string title(const Settings& base, const Level& cell) {
   if (!text.empty()) text += ": ";
   const std::int64_t unique = with(base, cell).unique_tokens;
   if (unique == 0)
-    return text + (base.task == Settings{}.task ? "random crops of the whole training split"
-                                                : "all of the training data");
+    return text + (base.task == train::Settings{}.task ? "random crops of the whole training split"
+                   : base.csv.empty()                  ? "rows that are all new"
+                                                       : "all of the training data");
   text += engine::grouped(static_cast<std::uint64_t>(unique)) + " unique tokens";
   if (cell.epochs == 0) return text;
   return text + (cell.epochs == 1 ? ", seen once" : fmt::format(", seen {} times", cell.epochs));

@@ -123,6 +123,14 @@ TEST_F(CliStudy, WhatWasPublishedGivesTheSameFiguresWithoutARun) {
   cut["records"].erase(3);
   folder.write("claims/planted.json", cut.dump());
   EXPECT_NE(error().find("1 of its 16 runs are not in it"), std::string::npos) << error();
+  Json edited = Json::parse(whole);
+  edited["records"][0]["test_loss"] = 1.5;
+  folder.write("claims/planted.json", edited.dump());
+  EXPECT_NE(error().find("were changed since they were published"), std::string::npos) << error();
+  edited = Json::parse(whole);
+  edited["speeds"] = 5;
+  folder.write("claims/planted.json", edited.dump());
+  EXPECT_NE(error().find("its step times"), std::string::npos) << error();
   folder.write("claims/planted.json", whole.substr(0, whole.size() / 2));
   EXPECT_NE(error().find("not valid JSON"), std::string::npos);
   folder.write("claims/planted.json", whole);

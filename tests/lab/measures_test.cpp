@@ -97,6 +97,40 @@ TEST(Measures, LeaveTheRunAsItWasAndHaveRowsOrPlaces) {
   EXPECT_TRUE(measure(trainer, task) == m) << "the same again";
 }
 
+// Rows that are padded would count in a batch's statistics: what fills no batch is left out.
+TEST(Measures, TheGapOfBatchnormIsOfWholeBatches) {
+  train::Corpus corpus = tests::small_corpus(4000, 16 * 40 + 1);
+  corpus.test = corpus.val;
+  const train::LanguageModelling task(corpus);
+  const auto gap = [&](std::int64_t batch) {
+    train::Settings s = small("mode_gap");
+    s.batch = batch;  // of 40 windows
+    s.dropout = 0;
+    s.budget = "60steps";
+    train::Trainer trainer(s, task);
+    train::run(trainer);
+    return measure(trainer, task);
+  };
+  EXPECT_LT(std::abs(gap(10).at("mode_gap")), 0.1);
+  EXPECT_LT(std::abs(gap(12).at("mode_gap")), 0.1) << "4 windows in 12";
+  EXPECT_TRUE(gap(41).empty()) << "no whole batch";
+}
+
+TEST(Measures, AreInWhatARunTakes) {
+  train::Corpus corpus = tests::small_corpus(4000, 500);
+  corpus.test = corpus.val;
+  const train::LanguageModelling task(corpus);
+  const train::RunPlan none(small("none"), task);
+  for (const char* measure : {"calibration", "mode_gap", "moments"}) {
+    const train::RunPlan plan(small(measure), task);
+    EXPECT_GT(plan.memory.allocated(), none.memory.allocated()) << measure;
+    EXPECT_GT(plan.evaluated_tokens, none.evaluated_tokens + 999) << measure;
+  }
+  train::Settings sampled = small("none");
+  sampled.evaluation = "mc:100";
+  EXPECT_GT(train::RunPlan(sampled, task).evaluated_tokens, none.evaluated_tokens + 100 * 900);
+}
+
 TEST(Measures, EveryKindThatMayBeAskedForIsMade) {
   const train::LanguageModelling task(tests::small_corpus(4000, 500));
   for (const train::MeasureKind& kind : train::measure_kinds()) {

@@ -111,7 +111,8 @@ class StudyFileTest : public testing::Test {
       const double value = loss(spec.settings);
       r.status = std::isfinite(value) ? Status::kOk : Status::kDiverged;
       if (r.ok()) r.values = {{"val_loss", value}, {"flops", 1e9}};
-      if (gap) r.values["gap"] = gap(spec.settings, value);
+      if (const double known = gap ? gap(spec.settings, value) : NAN; std::isfinite(known))
+        r.values["gap"] = known;
       store.add_spec(spec);
       store.save(r);
     }
@@ -242,12 +243,14 @@ contradicted = ["back below 0.5"]
   ASSERT_EQ(file.study.cells.size(), 2U);
   EXPECT_EQ(file.study.cells[1].set, (Assignments{{"lr", "0.2"}, {"norm_place", "post"}}));
   // gap: 0 for none, 1 for a, a quarter for b, and twice that in y.
-  const StudyResult r = result(
-      file, [](const train::Settings& s) { return 2 + 10 * s.lr + 0.01 * wobble(s.seed, 0); },
-      [](const train::Settings& s, double) {
-        const double level = s.dropout == 0 ? 0 : s.dropout < 0.15 ? 1 : 0.25;
-        return (s.lr > 0.15 ? 2 : 1) * (level + 1e-3 * wobble(s.seed, 5 * s.dropout));
-      });
+  const auto flat = [](const train::Settings& s) {
+    return 2 + 10 * s.lr + 0.01 * wobble(s.seed, 0);
+  };
+  const auto by_rate = [](const train::Settings& s, double) {
+    const double level = s.dropout == 0 ? 0 : s.dropout < 0.15 ? 1 : 0.25;
+    return (s.lr > 0.15 ? 2 : 1) * (level + 1e-3 * wobble(s.seed, 5 * s.dropout));
+  };
+  const StudyResult r = result(file, flat, by_rate);
   EXPECT_NEAR(figure(r, "own").value.value(), 3, 0.01);
   EXPECT_EQ(figure(r, "own").unit, "nats/token");
   EXPECT_NEAR(figure(r, "first").value.value(), 0, 0.01);
@@ -258,6 +261,26 @@ contradicted = ["back below 0.5"]
   EXPECT_EQ(figure(r, "back").unit, "share");
   tests::expect_has(figure(r, "lost").missing, "not told from");
   EXPECT_EQ(r.verdict, StudyVerdict::kSupported);
+  EXPECT_EQ(figure(r, "own").note, "of this test text alone");
+  EXPECT_EQ(figure(r, "other").note, "of this test text alone");
+
+  // Where the arm is better than what it is held against nothing is there to be won back.
+  replace("arm = \"b\", against = \"b\", against_metric = \"gap\", by = \"a\"",
+          "arm = \"b\", against = \"a\", by = \"none\"");
+  tests::expect_has(figure(result(read(), flat, by_rate), "lost").missing, "nothing is lost");
+}
+
+// A run that is ok and does not know a metric takes the figure away: what is left is a selection.
+TEST_F(StudyFileTest, FiguresAreOfAllSeedsOrNone) {
+  replace("of = \"difference\"\ncell = \"n_embd=32,epochs=4\"",
+          "of = \"difference\"\nmetric = \"gap\"\ncell = \"n_embd=32,epochs=4\"");
+  const auto gap = [](const train::Settings& s, double) {
+    return s.seed == 2 && s.dropout > 0 ? NAN : 1.0;
+  };
+  const StudyResult r = result(read(), loss_of, gap);
+  EXPECT_FALSE(figure(r, "gap").value);
+  tests::expect_has(figure(r, "gap").missing, "gap is not known of 1 of 8 runs of p10");
+  EXPECT_EQ(r.verdict, StudyVerdict::kOpen);
 }
 
 // Whoever changes the rule after the runs begins another study.
@@ -319,6 +342,11 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
              "metric is not of a compute_ratio");
   expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"kl\""),
              "kl is measured where measure has calibration in it");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"crps\""),
+             "the task lm has no crps");
+  expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"test_bpb\""),
+             "without a test split there is no test_bpb");
+  expect_has(error("of = \"difference\"", "of = \"won_back\"\nby = \"p10\""), "is the arm itself");
   expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"probe.h.1.mlp.w1\""),
              "probe.h.1.mlp.w1 is no place and statistic of the probe");
   expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"probe.h.0.mlp.w1\""),

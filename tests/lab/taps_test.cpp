@@ -144,6 +144,14 @@ TEST(Taps, OfEveryActivationAndQkNorm) {
                        "mlp.c_proj"));
 }
 
+// Without a last norm the noise of a branch stands right before the head.
+TEST(Taps, TheLastHookIsHandedTheStreamWithItsNoise) {
+  Words words = of_model({.norm = "none", .reg = "dropout:0.1@attn/mlp"});
+  EXPECT_EQ(words.back(), "last: h.1.mlp.residual > head");
+  words = of_model({.norm = "none", .reg = "dropout:0.1@attn/mlp/last"});
+  EXPECT_EQ(words.back(), "last: h.1.mlp.residual > head");
+}
+
 TEST(Taps, NothingIsBehindTheLastHookWhereTheHeadIsOneWithTheLoss) {
   const auto layers = [](const std::string& last) {
     return expected("attn.c_attn", "attn.c_proj", "mlp.gelu", "mlp.c_proj", last);

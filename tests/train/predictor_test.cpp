@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "tests/expect_error.h"
@@ -75,7 +76,7 @@ TEST(Predictor, PassesAverageProbabilitiesWithMasksOfTheirOwn) {
   engine::Buffer arena(one.arena_bytes());
   one.allocate({arena.data(), arena.size()});
   const auto predict = [&](std::int64_t passes, std::uint64_t masks, bool each = false) {
-    return one.predict(*plan.val, passes, masks, 1, each);
+    return one.predict(*plan.val, passes, masks, 1, each ? Keep::kPassLosses : Keep::kForecasts);
   };
   // The seed of the masks stands for another pass: three passes, each alone, by hand.
   const std::uint64_t masks = evaluation_masks(trainer.planned().settings);
@@ -137,7 +138,16 @@ TEST(Predictor, NormalForecasts) {
   ASSERT_EQ(said.count(), static_cast<std::size_t>(trainer.exam(Split::kTest).tokens()));
   ASSERT_EQ(said.truth.size(), 2 * said.count());
   EXPECT_NEAR(said.examined.loss, trainer.evaluate(Split::kTest).loss, 1e-5);
-  EXPECT_NEAR(said.truth[1], std::sqrt(0.25 + 5), 3) << "of the first pair nothing is known";
+  // Of the first pair nothing is known: y = w·x + ε, of variance |x|² + σ².
+  const auto& first = trainer.exam(Split::kTest);
+  std::vector<float> features(16 * 11), targets(16);
+  first.fill(0, 1, std::array<void*, 2>{features.data(), targets.data()});
+  double square = 0.25;
+  for (int i = 6; i < 11; ++i)
+    square += static_cast<double>(features[static_cast<std::size_t>(i)]) *
+              static_cast<double>(features[static_cast<std::size_t>(i)]);
+  EXPECT_NEAR(said.truth[0], 0, 1e-9);
+  EXPECT_NEAR(said.truth[1], std::sqrt(square), 1e-6);
   Predictor noisy(*task, trainer.params(), trainer.planned().config, models::Mode::kNoisy);
   engine::Buffer arena(noisy.arena_bytes());
   noisy.allocate({arena.data(), arena.size()});
@@ -145,13 +155,22 @@ TEST(Predictor, NormalForecasts) {
     return noisy.predict(trainer.exam(Split::kTest), passes, 7, 1);
   };
   const Predictions one = predict(1), two = predict(2);
+  double loss = 0;
   for (std::size_t i = 0; i < two.count(); ++i) {
     // The second pass follows from the first and the mixture.
-    const double mean = 2 * two.means[i] - one.means[i];
-    const auto square = [](double m, double sd) { return m * m + sd * sd; };
-    const double second = 2 * square(two.means[i], two.sds[i]) - square(one.means[i], one.sds[i]);
-    EXPECT_GT(second - mean * mean, 0);
+    const auto square_of = [](double m, double sd) { return m * m + sd * sd; };
+    const double mean = 2 * two.means[i] - one.means[i],
+                 variance = 2 * square_of(two.means[i], two.sds[i]) -
+                            square_of(one.means[i], one.sds[i]) - mean * mean;
+    ASSERT_GT(variance, 0);
+    const auto density = [&](double m, double v) {
+      return std::exp(-0.5 * std::pow(two.targets[i] - m, 2) / v) / std::sqrt(2 * M_PI * v);
+    };
+    loss -=
+        std::log((density(one.means[i], one.sds[i] * one.sds[i]) + density(mean, variance)) / 2);
   }
+  EXPECT_NEAR(loss / static_cast<double>(two.count()), two.examined.loss, 1e-4)
+      << "of the mixture, not of a normal with its moments";
   EXPECT_NE(one.means, two.means);
 }
 

@@ -160,17 +160,27 @@ std::optional<std::int64_t> repeated_rows(const Settings& s) {
   return s.unique_tokens > 0 ? std::optional(s.unique_tokens / s.block_size) : std::nullopt;
 }
 
+/// Of the test split; eval_tokens may ask for fewer.
+std::int64_t most_rows(const Settings& s) {
+  return s.eval_tokens == 0 ? kInContextTest
+                            : std::min(kInContextTest, (s.eval_tokens - 1) / s.block_size + 1);
+}
+
 }  // namespace
 
-InContextRegression::InContextRegression(std::uint64_t seed, std::int64_t time) {
-  const Rows rows(seed, "test", time);
+InContextRegression::InContextRegression(std::uint64_t seed, std::int64_t time, std::int64_t tested)
+    : seed_(seed), time_(time), tested_(tested) {}
+
+double InContextRegression::bayes_loss() const {
+  if (bayes_loss_) return *bayes_loss_;
+  const Rows rows(seed_, "test", time_);
   std::vector<float> targets;
   double sum = 0;
-  for (std::uint64_t row = 0; row < std::uint64_t{kInContextTest}; ++row) {
-    const std::vector<double> predictions = rows.bayes(row, targets);
+  for (std::int64_t row = 0; row < tested_; ++row) {
+    const std::vector<double> predictions = rows.bayes(static_cast<std::uint64_t>(row), targets);
     sum += normal_loss(predictions, targets);
   }
-  bayes_loss_ = sum / static_cast<double>(kInContextTest);
+  return *(bayes_loss_ = sum / static_cast<double>(tested_));
 }
 
 DataSummary InContextRegression::describe(const Settings& s) const {
@@ -179,7 +189,7 @@ DataSummary InContextRegression::describe(const Settings& s) const {
                       "standard deviation {}; validated on {} rows, tested on {}, rows of its own "
                       "for every seed; Bayes-optimal {:.4f} nats per target (of the first seed)",
                       s.block_size, kDim, kNoise, engine::grouped(rows(Split::kVal)),
-                      engine::grouped(rows(Split::kTest)), bayes_loss_),
+                      engine::grouped(rows(Split::kTest)), bayes_loss()),
           {{"name", "regression in context"},
            {"pairs", s.block_size},
            {"numbers", kDim},
@@ -187,7 +197,7 @@ DataSummary InContextRegression::describe(const Settings& s) const {
            {"val_rows", rows(Split::kVal)},
            {"test_rows", rows(Split::kTest)},
            {"hash", data_hash()},
-           {"bayes_loss", bayes_loss_}}};
+           {"bayes_loss", bayes_loss()}}};
 }
 
 std::string InContextRegression::data_hash() const {
@@ -229,13 +239,11 @@ std::unique_ptr<Exam> InContextRegression::exam(const Settings& s, Split split) 
   const auto of = [&](std::string_view name, std::int64_t rows) {
     return std::make_unique<InContextExam>(Rows(s.seed, name, s.block_size), rows);
   };
-  const std::int64_t most =
-      s.eval_tokens == 0 ? kInContextTest : (s.eval_tokens - 1) / s.block_size + 1;
   switch (split) {
     case Split::kVal:
-      return of("val", std::min(kInContextVal, most));
+      return of("val", std::min(kInContextVal, most_rows(s)));
     case Split::kTest:
-      return of("test", std::min(kInContextTest, most));
+      return of("test", most_rows(s));
     case Split::kTrainSubset:
       break;
   }
@@ -243,11 +251,12 @@ std::unique_ptr<Exam> InContextRegression::exam(const Settings& s, Split split) 
 }
 
 std::optional<double> InContextRegression::constant(std::string_view name) const {
-  return name == "bayes_loss" ? std::optional(bayes_loss_) : std::nullopt;
+  return name == "bayes_loss" ? std::optional(bayes_loss()) : std::nullopt;
 }
 
 std::unique_ptr<Task> load_in_context_regression(const Settings& settings) {
-  return std::make_unique<InContextRegression>(settings.seed, settings.block_size);
+  return std::make_unique<InContextRegression>(settings.seed, settings.block_size,
+                                               most_rows(settings));
 }
 
 }  // namespace train

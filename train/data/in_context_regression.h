@@ -23,8 +23,9 @@ class InContextRegression : public Task {
   static constexpr std::int64_t kDim = 5, kFeatures = 2 * kDim + 1;
   static constexpr double kNoise = 0.5;
 
-  /// The test split's Bayes loss hangs on both. REQUIRES: time >= 1.
-  InContextRegression(std::uint64_t seed, std::int64_t time);
+  /// The test split's Bayes loss, made when it is asked for, hangs on all three: `tested` rows are
+  /// examined. REQUIRES: time >= 1, tested >= 1.
+  InContextRegression(std::uint64_t seed, std::int64_t time, std::int64_t tested);
 
   std::string_view name() const override { return "in_context"; }
   DataSummary describe(const Settings& settings) const override;
@@ -45,7 +46,11 @@ class InContextRegression : public Task {
   std::optional<double> constant(std::string_view name) const override;
 
  private:
-  double bayes_loss_;
+  double bayes_loss() const;
+
+  std::uint64_t seed_;
+  std::int64_t time_, tested_;
+  mutable std::optional<double> bayes_loss_;
 };
 
 std::unique_ptr<Task> load_in_context_regression(const Settings& settings);
