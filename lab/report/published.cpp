@@ -81,7 +81,13 @@ std::vector<Json> records_of(const StudyFile& file, const Store& store, bool oth
       const RunRecord* record = runs.record(p);
       if (record == nullptr || !seen.insert(record->id).second) continue;
       Json json = to_full_json(compact(*record, file));
-      if (!windows || !judged) json["windows"] = {{"val", ""}, {"test", ""}};
+      // Verdicts are taken over the windows of the split that is judged on, of the whole budget.
+      if (!windows || !judged || p.share != 0)
+        json["windows"] = {{"val", ""}, {"test", ""}};
+      else if (!record->test_windows.empty())
+        json["windows"]["val"] = "";
+      for (auto at = json.begin(); at != json.end();)
+        at = at->is_null() ? json.erase(at) : std::next(at);
       out.push_back(std::move(json));
     }
   };

@@ -9,8 +9,8 @@
 
 namespace lab {
 
-/// The records of a study's runs and of its tuning's, each once; windows only where a verdict is
-/// taken over them, which is where the seeds share a test text.
+/// The records of a study's runs and of its tuning's, each once, without what is not known of them;
+/// windows only where a verdict is taken over them, which is where the seeds share a test text.
 std::vector<Json> records_of(const StudyFile& file, const Store& store, bool other_builds,
                              bool windows);
 
