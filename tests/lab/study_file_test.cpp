@@ -222,6 +222,7 @@ figures = [
   { name = "first", of = "value", arm = "none", cell = "y", metric = "gap" },
   { name = "other", of = "difference", arm = "b", against = "a", cell = "x", metric = "gap" },
   { name = "across", of = "difference", arm = "a", against = "a", against_metric = "val_loss", cell = "x", metric = "gap" },
+  { name = "first against", of = "difference", arm = "none", against = "a", cell = "x", metric = "gap" },
   { name = "back", of = "won_back", arm = "a", by = "b", cell = "x", metric = "gap" },
   { name = "lost", of = "won_back", arm = "b", against = "b", against_metric = "gap", by = "a", cell = "x", metric = "gap" },
 ]
@@ -256,6 +257,7 @@ contradicted = ["back below 0.5"]
   EXPECT_NEAR(figure(r, "first").value.value(), 0, 0.01);
   EXPECT_NEAR(figure(r, "other").value.value(), -0.75, 0.002);
   EXPECT_NEAR(figure(r, "across").value.value(), 1 - 3, 0.01);
+  EXPECT_NEAR(figure(r, "first against").value.value(), -1, 0.01);
   EXPECT_NEAR(figure(r, "back").value.value(), 0.75, 0.002);
   EXPECT_LT(figure(r, "back").ci->lo, 0.75);
   EXPECT_EQ(figure(r, "back").unit, "share");
