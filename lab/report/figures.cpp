@@ -75,7 +75,8 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
   check_keys(spec, kind);
   const std::vector<Level>& arms = file.study.arms;
   Place at;
-  const std::size_t skip = kind.name == "value" || !spec.against.empty() ? 0 : 1;
+  const bool any = kind.name == "value" || (!spec.against.empty() && !spec.arm.empty());
+  const std::size_t skip = any ? 0 : 1;
   at.arm = index_of(arms, spec.arm, skip, spec, "arm");
   if (!spec.against.empty()) at.against = index_of(arms, spec.against, 0, spec, "arm");
   if (!spec.by.empty()) at.by = index_of(arms, spec.by, 0, spec, "arm");
