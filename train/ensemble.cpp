@@ -27,8 +27,7 @@ std::vector<double> losses(const Predictions& p) {
       out[i] =
           -static_cast<double>(p.scores[i * p.classes + static_cast<std::size_t>(p.labels[i])]);
     } else {
-      const double z = (p.targets[i] - p.means[i]) / p.sds[i];
-      out[i] = 0.5 * (std::log(2 * M_PI * p.sds[i] * p.sds[i]) + z * z);
+      out[i] = normal_nll(p.means[i], p.sds[i], p.targets[i]);
     }
   }
   return out;
@@ -39,10 +38,7 @@ class Average {
  public:
   void add(const std::vector<double>& losses) {
     if (sums_.empty()) sums_.assign(losses.size(), -INFINITY);
-    for (std::size_t i = 0; i < losses.size(); ++i) {
-      const double top = std::max(sums_[i], -losses[i]);
-      sums_[i] = top + std::log(std::exp(sums_[i] - top) + std::exp(-losses[i] - top));
-    }
+    for (std::size_t i = 0; i < losses.size(); ++i) sums_[i] = log_add(sums_[i], -losses[i]);
     ++members_;
   }
   Examined over(const Exam& exam) const {
@@ -121,7 +117,7 @@ RunResult run_ensemble(const Settings& settings, const Task& task,
     const auto hear = [&](Average& average, const Exam& exam) {
       average.add(losses(predictor.predict(exam, plan.evaluation.passes,
                                            evaluation_masks(trainer.planned().settings),
-                                           trainer.state().progress)));
+                                           trainer.state().progress, Keep::kForecasts)));
     };
     hear(val, *plan.val);
     hear(train, *plan.train_subset);

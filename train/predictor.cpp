@@ -16,11 +16,6 @@ std::int64_t batch_rows(const models::GptConfig& c) {
   return std::clamp<std::int64_t>(kMostScores / (c.block_size * c.vocab), 1, evaluation_rows(c));
 }
 
-double log_add(double a, double b) {
-  const double top = std::max(a, b);
-  return std::isinf(top) ? top : top + std::log(std::exp(a - top) + std::exp(b - top));
-}
-
 /// log Σ exp of a row.
 double log_sum(std::span<const double> x) {
   const double top = *std::max_element(x.begin(), x.end());
@@ -29,11 +24,16 @@ double log_sum(std::span<const double> x) {
   return top + std::log(sum);
 }
 
-/// What passes say of one batch, added up.
+/// What passes say of one batch, added up; `forecasts`: scores, or means and sds, too.
 class Mixture {
  public:
-  Mixture(Forecast kind, std::size_t targets, std::size_t width)
-      : kind_(kind), width_(width), sums_(targets * width), likelihoods_(targets), own_(targets) {}
+  Mixture(Forecast kind, std::size_t targets, std::size_t width, bool forecasts)
+      : kind_(kind),
+        width_(width),
+        forecasts_(forecasts),
+        sums_(forecasts ? targets * width : 0),
+        likelihoods_(targets),
+        own_(targets) {}
 
   void clear() {
     std::fill(sums_.begin(), sums_.end(), 0.0);
@@ -49,21 +49,19 @@ class Mixture {
     std::vector<double> z(width_);
     for (std::size_t i = 0; i < own_.size(); ++i) {
       if (!counts(i)) continue;
-      double* sum = &sums_[i * width_];
+      double* sum = forecasts_ ? &sums_[i * width_] : nullptr;
       const float* out = outputs + i * width_;
       double loss = 0;
       if (kind_ == Forecast::kClasses) {
         z.assign(out, out + width_);
         const double all = log_sum(z);
-        for (std::size_t v = 0; v < width_; ++v) sum[v] += std::exp(z[v] - all);
+        for (std::size_t v = 0; forecasts_ && v < width_; ++v) sum[v] += std::exp(z[v] - all);
         loss = all - z[static_cast<std::size_t>(labels[i])];
       } else {
         const double mean = static_cast<double>(out[0]),
-                     sd = ops::normal_sigma(static_cast<double>(out[1])),
-                     off = (static_cast<double>(targets[i]) - mean) / sd;
-        sum[0] += mean;
-        sum[1] += sd * sd + mean * mean;
-        loss = 0.5 * (std::log(2 * std::numbers::pi * sd * sd) + off * off);
+                     sd = ops::normal_sigma(static_cast<double>(out[1]));
+        if (forecasts_) sum[0] += mean, sum[1] += sd * sd + mean * mean;
+        loss = normal_nll(mean, sd, static_cast<double>(targets[i]));
       }
       likelihoods_[i] = log_add(likelihoods_[i], -loss);
       own_[i] += loss;
@@ -88,11 +86,22 @@ class Mixture {
  private:
   Forecast kind_;
   std::size_t width_;
+  bool forecasts_;
   std::vector<double> sums_, likelihoods_, own_;  // likelihoods_: logarithms of their sums
   double passes_ = 0;
 };
 
 }  // namespace
+
+double normal_nll(double mean, double sd, double y) {
+  const double off = (y - mean) / sd;
+  return 0.5 * (std::log(2 * std::numbers::pi * sd * sd) + off * off);
+}
+
+double log_add(double a, double b) {
+  const double top = std::max(a, b);
+  return std::isinf(top) ? top : top + std::log(std::exp(a - top) + std::exp(b - top));
+}
 
 Predictor::Predictor(const Task& task, engine::Params& params, models::GptConfig config,
                      models::Mode mode, std::int64_t rows)
@@ -116,7 +125,8 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
   const auto counts = [&](std::size_t i) {
     return kind_ == Forecast::kClasses ? labels[i] >= 0 : !std::isnan(targets[i]);
   };
-  Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width);
+  const bool forecasts = keep == Keep::kAll || keep == Keep::kForecasts;
+  Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width, forecasts);
   double sum = 0, counted = 0;
   for (std::int64_t first = 0; first < exam.rows(); first += rows) {
     if (whole_ && first > 0 && first + rows > exam.rows()) break;
@@ -129,13 +139,13 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
     }
     for (std::int64_t row = 0; row < std::min(rows, exam.rows() - first); ++row) {
       const std::vector<double> truth =
-          keep == Keep::kForecasts ? exam.truth(first + row) : std::vector<double>{};
+          keep == Keep::kAll ? exam.truth(first + row) : std::vector<double>{};
       double window = 0;
       for (std::size_t t = 0; t < time; ++t) {
         const std::size_t i = static_cast<std::size_t>(row) * time + t;
         if (!counts(i)) continue;
         window += mixture.loss(i, keep == Keep::kPassLosses);
-        if (keep != Keep::kForecasts) continue;
+        if (!forecasts) continue;
         if (kind_ == Forecast::kClasses) {
           mixture.scores(i, out.scores);
           out.labels.push_back(labels[i]);

@@ -24,9 +24,14 @@ struct Predictions {
   std::size_t count() const { return kind == Forecast::kClasses ? labels.size() : targets.size(); }
 };
 
-/// What is kept of predictions: forecasts with truth and losses; the losses alone; or, instead of
-/// the mixture's losses, the mean of the passes' own.
-enum class Keep : std::uint8_t { kForecasts, kLosses, kPassLosses };
+/// What is kept of predictions: forecasts with the truth and losses; without the truth, which takes
+/// its time; the losses alone; or, instead of the mixture's losses, the mean of the passes' own.
+enum class Keep : std::uint8_t { kAll, kForecasts, kLosses, kPassLosses };
+
+/// −log of the density N(mean, sd²) at y, nats.
+double normal_nll(double mean, double sd, double y);
+/// log(eᵃ + eᵇ)
+double log_add(double a, double b);
 
 class Predictor {
  public:
@@ -40,7 +45,7 @@ class Predictor {
   /// Probabilities averaged over `passes` with masks of the seed `masks`. In kTrain the rows that
   /// fill no whole batch are left out.
   Predictions predict(const Exam& exam, std::int64_t passes, std::uint64_t masks, double progress,
-                      Keep keep = Keep::kForecasts);
+                      Keep keep = Keep::kAll);
 
  private:
   Forecast kind_;

@@ -47,7 +47,7 @@ class Trainer {
   Examined evaluate(Split split = Split::kVal);
   /// What the model says of a split's rows, by the setting `evaluation`. REQUIRES: as evaluate(),
   /// and planned().predictor.
-  Predictions predict(Split split, Keep keep = Keep::kForecasts);
+  Predictions predict(Split split, Keep keep = Keep::kAll);
   /// The result's examination: as evaluate(), by the setting `evaluation`.
   Examined examine(Split split);
   const Exam& exam(Split split) const;

@@ -29,7 +29,7 @@ std::vector<std::string> asked_of(const StudyFile& file, const std::string& figu
   return out;
 }
 
-/// The least unit in which all pictures of a study are told apart.
+/// The figures that have this unit.
 Picture figures_of(const StudyResult& r, const std::string& unit, std::size_t number) {
   Picture p{fmt::format("figures-{}-{}", r.file.path.stem().string(), number),
             unit.empty() ? "Figures" : "Figures, in " + unit};

@@ -76,7 +76,7 @@ TEST(Predictor, PassesAverageProbabilitiesWithMasksOfTheirOwn) {
   engine::Buffer arena(one.arena_bytes());
   one.allocate({arena.data(), arena.size()});
   const auto predict = [&](std::int64_t passes, std::uint64_t masks, bool each = false) {
-    return one.predict(*plan.val, passes, masks, 1, each ? Keep::kPassLosses : Keep::kForecasts);
+    return one.predict(*plan.val, passes, masks, 1, each ? Keep::kPassLosses : Keep::kAll);
   };
   // The seed of the masks stands for another pass: three passes, each alone, by hand.
   const std::uint64_t masks = evaluation_masks(trainer.planned().settings);
