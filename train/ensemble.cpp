@@ -101,6 +101,7 @@ RunResult run_ensemble(const Settings& settings, const Task& task,
     result.running_loss = one.running_loss;
     result.spent += one.spent;
     result.recalibration += one.recalibration;
+    result.parameters += one.parameters;
     result.executed_flops += one.executed_flops;
     result.eval_seconds += one.eval_seconds;
     result.setup_seconds += one.setup_seconds;

@@ -22,6 +22,13 @@ constexpr std::array kMeasures{
                 "the probe: moments at every hook and behind it, training against "
                 "evaluation",
                 false},
+    MeasureKind{"reliability",
+                "the points of a reliability diagram: what the likeliest class was given, and how "
+                "often it was right, in ten bins of equal mass",
+                true},
+    MeasureKind{"stability",
+                "tails of the gradient's norm and spikes of the training loss, over the steps",
+                false},
 };
 
 }  // namespace

@@ -106,6 +106,7 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
   result.late_loss = s.late_loss_count > 0
                          ? s.late_loss_sum / static_cast<double>(s.late_loss_count)
                          : result.running_loss;
+  result.parameters = models::counted_parameters(trainer.planned().config);
   result.executed_flops = trainer.planned().executed_flops * static_cast<double>(s.step);
   result.spent = s.spent;
   result.eval_seconds = s.eval_seconds;

@@ -22,6 +22,7 @@ struct RunResult {
   double first_loss = 0, late_loss = 0;           // the same of the first step, over the last tenth
   std::vector<float> val_windows, test_windows;   // the losses of each window
   Spent spent;
+  double parameters = 0;  // of the model, as counted_parameters(); of an ensemble of all of them
   double executed_flops = 0;  // what the ops of the training steps really took
   Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;

@@ -20,6 +20,8 @@ struct TrainState {
   // of the last step
   double progress = 1;  // share of the budget spent, for schedules
   double lr = 0, grad_norm = 0;
+  // of every step: the batch's loss, regularizers on, nats; the gradient's norm before clipping
+  std::vector<float> losses, grad_norms;
   // since the last evaluation, regularizers on, nats
   double loss_sum = 0;
   std::int64_t loss_count = 0;

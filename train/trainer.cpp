@@ -115,6 +115,8 @@ double Trainer::advance() {
     now.seconds += start.seconds();
     update(planned_.budget.fraction_spent(now));
   }
+  s.losses.push_back(static_cast<float>(loss));
+  s.grad_norms.push_back(static_cast<float>(s.grad_norm));
   ++s.step;
   s.spent = planned_.spent(s.step, s.spent.seconds + start.seconds());
   s.loss_sum += loss;

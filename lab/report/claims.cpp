@@ -260,9 +260,12 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
       section.notes.insert(section.notes.begin() + 1 + static_cast<std::ptrdiff_t>(i),
                            without_links(told.by_hand[i]));
     for (Picture& picture : study_pictures(r)) section.pictures.push_back(std::move(picture));
-    for (const CellReport& cell : r.report.cells)
-      if (auto compute = compute_picture(r.report, cell))
-        section.pictures.push_back(std::move(*compute));
+    for (std::size_t i = 0; i < r.report.cells.size(); ++i)
+      for (auto of_cell : {compute_picture, front_picture, reliability_picture})
+        if (auto picture = of_cell(r.report, r.report.cells[i])) {
+          if (r.report.cells.size() > 1) picture->id += fmt::format("-{}", i + 1);
+          section.pictures.push_back(std::move(*picture));
+        }
     for (Picture& picture : section.pictures)
       if (picture.id.find(r.file.path.stem().string()) == std::string::npos)
         picture.id += "-" + r.file.path.stem().string();

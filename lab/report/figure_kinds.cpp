@@ -7,53 +7,16 @@
 #include <map>
 
 #include "engine/error.h"
+#include "lab/report/by_seed.h"
+#include "lab/report/cell_figures.h"
 #include "lab/report/rate_figures.h"
-#include "lab/report/slope_design.h"
 #include "lab/runs/measures.h"
 #include "lab/stats/crossing.h"
 #include "lab/stats/ratio_of_means.h"
-#include "lab/stats/regression.h"
 #include "lab/stats/variances.h"
 
 namespace lab {
 namespace {
-
-Figure missing(std::string why) { return {"", "", {}, {}, std::move(why)}; }
-
-Figure of(const Estimate& e, double alpha) { return {"", "", e.mean, t_interval(e, alpha), ""}; }
-
-using BySeed = std::map<std::uint64_t, double>;
-
-/// Why a figure is not taken: runs that are ok and do not know the metric, of which what is left
-/// would be a selection. Empty: all of them do.
-std::string unknown(const ArmReport& arm, const std::string& metric) {
-  int lacking = 0;
-  for (const RunRecord& run : arm.runs) lacking += run.ok() && !run.value(metric) ? 1 : 0;
-  return lacking == 0 ? ""
-                      : fmt::format("{} is not known of {} of {} runs of {}", metric, lacking,
-                                    arm.runs.size(), arm.name);
-}
-
-/// What is asked of an arm, of its runs that are ok.
-BySeed values(const ArmReport& arm, const std::string& metric) {
-  BySeed out;
-  for (const RunRecord& run : arm.runs)
-    if (const auto value = run.ok() ? run.value(metric) : std::nullopt)
-      out.emplace(run.seed, *value);
-  return out;
-}
-
-/// a − b of the seeds that have both.
-std::vector<double> less(const BySeed& a, const BySeed& b) {
-  std::vector<double> out;
-  for (const auto& [seed, value] : a)
-    if (const auto other = b.find(seed); other != b.end()) out.push_back(value - other->second);
-  return out;
-}
-
-const std::string& metric_of(const FigureContext& c) {
-  return c.spec.metric.empty() ? c.report.judged : c.spec.metric;
-}
 
 Figure mean_of(const std::vector<double>& values, const FigureContext& c) {
   const auto sample = summarize(values);
@@ -175,36 +138,6 @@ Figure spread_ratio(const FigureContext& c) {
           Interval{std::sqrt(ratio->ci.lo), std::sqrt(ratio->ci.hi)}, ""};
 }
 
-/// Of the difference on log₂ of settings over the cells, seed by seed.
-Figure slope(const FigureContext& c) {
-  const std::vector<CellReport>& cells = c.report.cells;
-  std::vector<Level> levels;
-  for (const CellReport& cell : cells) levels.push_back({cell.name, cell.set, cell.epochs});
-  const SlopeDesign d = slope_design(c.spec, c.report.base, levels);
-  std::map<std::uint64_t, std::vector<double>> by_seed;
-  for (const CellReport& cell : cells)
-    for (const ArmReport& arm : cell.arms) {
-      if (arm.name != c.arm.name) continue;
-      for (const ArmReport* side : {&arm, &cell.arms.front()})
-        if (const std::string why = withheld(*side); !why.empty()) return missing(why);
-      const BySeed mine = values(arm, metric_of(c)),
-                   theirs = values(cell.arms.front(), metric_of(c));
-      for (const auto& [seed, x] : mine)
-        if (const auto first = theirs.find(seed); first != theirs.end())
-          by_seed[seed].push_back(x - first->second);
-    }
-  std::vector<double> y;
-  for (const auto& [seed, diffs] : by_seed) y.insert(y.end(), diffs.begin(), diffs.end());
-  if (by_seed.size() < 2 || y.size() != by_seed.size() * cells.size())
-    return missing(fmt::format("too few seeds have {} in every cell", metric_of(c)));
-  const auto samples = ols_by_seed(d.x, d.columns, cells.size(), y);
-  const auto at = std::find(c.spec.on.begin(), c.spec.on.end(), c.spec.coefficient);
-  const std::size_t which = c.spec.coefficient == "interaction"
-                                ? d.columns - 1
-                                : 1 + static_cast<std::size_t>(at - c.spec.on.begin());
-  return of(estimate(samples.at(which)), c.alpha);
-}
-
 /// The probability that the quartiles of so many rounds, independent of each other, have the median
 /// between them: 1 − 2·P(Bin(n, ½) ≤ ⌊(n − 1)/4⌋).
 double quartile_coverage(int rounds) {
@@ -231,9 +164,9 @@ Figure step_time(const FigureContext& c) {
 constexpr FigureKind kKinds[] = {
     {"value", "", "mean over seeds of 'metric' of an arm in a cell", 0, kMetric, value},
     {"difference", "",
-     "'metric' of the arm less that of 'against' (or its 'against_metric') in a cell; without them "
-     "the test loss against the first arm",
-     0, kMetric | kAgainst, difference},
+     "'metric' of the arm less that of 'against' (or its 'against_metric') in a cell, or in its "
+     "'against_cell'; without them the test loss against the first arm",
+     0, kMetric | kAgainst | kElsewhere, difference},
     {"won_back", "share",
      "of what the arm is worse by than 'against', what the arm 'by' is better by than the arm; "
      "Fieller's interval",
@@ -249,9 +182,15 @@ constexpr FigureKind kKinds[] = {
      "Pitman-Morgan on paired seeds",
      0, kMetric, spread_ratio},
     {"slope", "per doubling",
-     "of the difference on log2 of the settings in 'on' over all cells, seed by seed; "
-     "'coefficient' is one of them, or with two 'interaction'",
+     "of the difference on log2 of the settings in 'on' over all cells, or those in 'cells', seed "
+     "by "
+     "seed; 'coefficient' is one of them, or with two 'interaction'",
      kCells, kMetric, slope},
+    {"crossover", "",
+     "the value of the setting in 'on' from which the arm's mean is below the first arm's, over "
+     "all "
+     "cells or those in 'cells', straight in its logarithm between them",
+     kCells | kAscending, kMetric, crossover},
     {"rate_sensitivity", "nats/token",
      "what a wrong learning rate costs, the mean loss over the rates less the lowest, with the arm "
      "less with the first one; over cells that differ in lr (Wortsman et al. 2023)",

@@ -23,9 +23,11 @@ struct FigureContext {
 
 // What a kind is over: a cell at the whole budget, or else.
 inline constexpr unsigned kCells = 1, kShares = 2, kEveryArm = 4;  // kEveryArm: at every share
+inline constexpr unsigned kAscending = 16;  // cells that ascend in one setting, with kCells
 inline constexpr unsigned kRates = 8;  // cells that differ in the learning rate, lost runs included
 // What of FigureSpec it takes beside the arm and the cell. kAgainst: and the metric there.
-inline constexpr unsigned kMetric = 1, kAgainst = 2, kBy = 4;
+// kElsewhere: and another cell.
+inline constexpr unsigned kMetric = 1, kAgainst = 2, kBy = 4, kElsewhere = 8;
 
 struct FigureKind {
   std::string_view name, unit, help;  // no unit: that of the metric

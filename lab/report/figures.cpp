@@ -6,12 +6,11 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/report/cell_figures.h"
 #include "lab/report/figure_kinds.h"
 #include "lab/report/rate_figures.h"
-#include "lab/report/slope_design.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
-#include "lab/stats/regression.h"
 
 namespace lab {
 namespace {
@@ -50,7 +49,7 @@ std::string unit_text(const std::string& metric, std::string_view kind) {
 }
 
 struct Place {
-  std::size_t cell = 0, arm = 1, against = 0;
+  std::size_t cell = 0, arm = 1, against = 0, against_cell = 0;
   std::optional<std::size_t> by = {};
 };
 
@@ -63,9 +62,12 @@ void check_keys(const FigureSpec& spec, const FigureKind& kind) {
   };
   for (const Key& key :
        {Key{"metric", spec.metric, kMetric}, Key{"against", spec.against, kAgainst},
-        Key{"against_metric", spec.against_metric, kAgainst}, Key{"by", spec.by, kBy}})
+        Key{"against_metric", spec.against_metric, kAgainst},
+        Key{"against_cell", spec.against_cell, kElsewhere}, Key{"by", spec.by, kBy}})
     engine::require(key.value.empty() || (kind.takes & key.needs) != 0, spec.source, ": figure ",
                     engine::quote(spec.name), ": ", key.name, " is not of a ", kind.name);
+  engine::require(spec.cells.empty() || (kind.over & kCells) != 0, spec.source, ": figure ",
+                  engine::quote(spec.name), ": cells is not of a ", kind.name, "; give cell = …");
   engine::require(spec.by.empty() == ((kind.takes & kBy) == 0), spec.source, ": figure ",
                   engine::quote(spec.name), ": by = an arm is needed");
 }
@@ -83,23 +85,29 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
   engine::require(!at.by || (*at.by != at.arm && *at.by != at.against), spec.source, ": figure ",
                   engine::quote(spec.name), ": by = ", spec.by,
                   " is the arm itself, or what it is held against; give another arm");
-  engine::require(at.arm != at.against || kind.name == "value" || !spec.against_metric.empty(),
-                  spec.source, ": figure ", engine::quote(spec.name), ": ", spec.arm,
-                  " against itself is 0; give another arm");
+  const bool elsewhere = !spec.against_cell.empty() && spec.against_cell != spec.cell;
+  engine::require(
+      at.arm != at.against || kind.name == "value" || !spec.against_metric.empty() || elsewhere,
+      spec.source, ": figure ", engine::quote(spec.name), ": ", spec.arm,
+      " against itself is 0; give another arm");
   if ((kind.over & kRates) != 0) return at;
   if ((kind.over & kCells) == 0) {
-    at.cell = index_of(file.study.cells, spec.cell, 0, spec, "cell");
+    at.cell = at.against_cell = index_of(file.study.cells, spec.cell, 0, spec, "cell");
+    if (elsewhere) at.against_cell = index_of(file.study.cells, spec.against_cell, 0, spec, "cell");
     return at;
   }
-  engine::require(spec.on.size() == 1 || spec.on.size() == 2, spec.source, ": figure ",
-                  engine::quote(spec.name), ": on = one or two settings");
+  const bool line = (kind.over & kAscending) != 0;
+  engine::require(spec.on.size() == 1 || (spec.on.size() == 2 && !line), spec.source, ": figure ",
+                  engine::quote(spec.name), ": on = one ", line ? "setting" : "or two settings");
   for (const std::string& setting : spec.on)
     engine::require(setting == "epochs" || train::find_setting(setting) != nullptr, spec.source,
                     ": figure ", engine::quote(spec.name), ": no setting ", engine::quote(setting));
   const bool known = std::find(spec.on.begin(), spec.on.end(), spec.coefficient) != spec.on.end();
-  engine::require(known || (spec.coefficient == "interaction" && spec.on.size() == 2), spec.source,
-                  ": figure ", engine::quote(spec.name), ": coefficient ",
-                  engine::quote(spec.coefficient), " is none of on");
+  engine::require(line ? spec.coefficient.empty()
+                       : known || (spec.coefficient == "interaction" && spec.on.size() == 2),
+                  spec.source, ": figure ", engine::quote(spec.name), ": coefficient ",
+                  engine::quote(spec.coefficient),
+                  line ? " is of a slope; leave it out" : " is none of on");
   return at;
 }
 
@@ -117,32 +125,27 @@ void check_figures(const StudyFile& file) {
          (kind.over & kEveryArm) != 0 ? "" : " or equivalent = true");
     need((kind.over & kEveryArm) == 0 || file.study.all_at_shares,
          "every arm at other shares is needed, shares = […]");
-    const auto has = [&](const std::string& metric, std::size_t arm) {
+    const auto has = [&](const std::string& metric, std::size_t arm, std::size_t where) {
       const bool all = (kind.over & kCells) != 0;
-      for (std::size_t cell = all ? 0 : at.cell;
-           !metric.empty() && cell < (all ? file.study.cells.size() : at.cell + 1); ++cell) {
+      for (std::size_t cell = all ? 0 : where;
+           !metric.empty() && cell < (all ? file.study.cells.size() : where + 1); ++cell) {
         const std::string why =
             why_no_metric(metric, settings_at(file.study, {cell, arm, 0, file.study.base.seed}));
         need(why.empty(), why);
       }
     };
-    has(spec.metric, at.arm);
+    has(spec.metric, at.arm, at.cell);
     if (kind.name != "value")
-      has(spec.against_metric.empty() ? spec.metric : spec.against_metric, at.against);
-    if (at.by) has(spec.metric, *at.by);
+      has(spec.against_metric.empty() ? spec.metric : spec.against_metric, at.against,
+          at.against_cell);
+    if (at.by) has(spec.metric, *at.by, at.cell);
+    const auto task = [&](std::size_t cell) {
+      return with(file.study.base, file.study.cells[cell]).task;
+    };
+    need(task(at.cell) == task(at.against_cell), spec.against_cell, " is of another task than ",
+         spec.cell);
     if ((kind.over & kRates) != 0) check_rates(spec, file.study, kind.make == best_rate_slope);
-    if ((kind.over & kCells) == 0) continue;
-    const SlopeDesign d = slope_design(spec, file.study.base, file.study.cells);
-    try {
-      ols_by_seed(d.x, d.columns, file.study.cells.size(),
-                  std::vector<double>(2 * file.study.cells.size(), 0.0));
-    } catch (const engine::Error&) {
-      throw engine::Error(
-          fmt::format("{}: figure {}: the {} cells do not tell the slopes apart; "
-                      "give more values of {}",
-                      spec.source, engine::quote(spec.name), file.study.cells.size(),
-                      engine::join(std::vector<std::string_view>(spec.on.begin(), spec.on.end()))));
-    }
+    if ((kind.over & kCells) != 0) check_cells(spec, kind, file.study);
   }
 }
 
@@ -154,7 +157,7 @@ std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
     const Place at = place_of(file, spec);
     const CellReport& cell = report.cells.at(at.cell);
     const ArmReport& arm = cell.arms.at(at.arm);
-    const ArmReport& against = cell.arms.at(at.against);
+    const ArmReport& against = report.cells.at(at.against_cell).arms.at(at.against);
     const ArmReport* by = at.by ? &cell.arms.at(*at.by) : nullptr;
     const bool lost_count = (kind.over & kRates) != 0;
     std::string why = lost_count ? "" : withheld(arm);
@@ -163,9 +166,10 @@ std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
     Figure f = why.empty() ? kind.make({report, cell, arm, against, by, spec, alpha})
                            : Figure{"", "", {}, {}, why};
     f.name = spec.name;
-    f.unit = !kind.unit.empty() && kind.unit != "per doubling"
-                 ? std::string(kind.unit)
-                 : unit_text(spec.metric.empty() ? report.judged : spec.metric, kind.unit);
+    if (f.unit.empty())
+      f.unit = !kind.unit.empty() && kind.unit != "per doubling"
+                   ? std::string(kind.unit)
+                   : unit_text(spec.metric.empty() ? report.judged : spec.metric, kind.unit);
     if (f.ci && !f.other_text && !report.own_exams && !spec.metric.starts_with(kProbePrefix))
       f.note = "of this test text alone";
     out.push_back(std::move(f));

@@ -12,7 +12,8 @@ namespace lab {
 namespace {
 
 constexpr std::optional<Picture> (*kOfACell[])(const Report&, const CellReport&) = {
-    forest_picture, slopes_picture, tuning_picture, curves_picture, compute_picture};
+    forest_picture,  slopes_picture, tuning_picture,     curves_picture,
+    compute_picture, front_picture,  reliability_picture};
 constexpr std::optional<Picture> (*kOfAll[])(const Report&) = {cells_picture};
 
 std::string ticks_of(double epochs) { return fmt::format("{:g} ×", epochs); }

@@ -22,6 +22,9 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
 std::optional<Picture> curves_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> tuning_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> compute_picture(const Report& report, const CellReport& cell);
+/// Loss against compute with every arm a line; what is surely off the Pareto front is pale.
+std::optional<Picture> front_picture(const Report& report, const CellReport& cell);
+std::optional<Picture> reliability_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> cells_picture(const Report& report);
 
 }  // namespace lab

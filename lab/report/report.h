@@ -22,9 +22,10 @@ struct Spread {
 
 /// An arm at a share of the budget.
 struct ShareReport {
-  double share = 1;
-  Spread loss;                   // on the split that is judged on
-  std::optional<Estimate> diff;  // against the first arm at that share
+  double share = 1, flops = 0;                  // flops: mean over the seeds
+  Spread loss;                                  // on the split that is judged on
+  std::optional<Estimate> diff;                 // against the first arm at that share
+  std::map<std::uint64_t, double> losses = {};  // by seed
 };
 
 /// How a run of the whole budget went.

@@ -17,6 +17,8 @@ struct Curves {
   std::vector<double> shares, first, arm;  // arm: at every share, or where only the first arm is
                                            // trained at the others, at the whole budget
   bool arm_everywhere = false;
+  std::vector<double> flops;  // of the arm at each share, mean over the seeds
+  std::vector<std::uint64_t> seed_numbers;
   std::size_t seeds = 0;
 };
 
@@ -30,6 +32,14 @@ Curves curves_of(const StudyRuns& runs, std::size_t cell, std::size_t arm,
   Curves out;
   out.arm_everywhere = study.all_at_shares || arm == 0;
   for (const std::size_t share : order) out.shares.push_back(size_of(study, share));
+  for (const std::size_t share : order) {
+    std::vector<double> flops;
+    for (std::int64_t s = 0; s < study.seeds; ++s)
+      if (const RunRecord* r =
+              runs.record({cell, arm, share, study.base.seed + static_cast<std::uint64_t>(s)}))
+        flops.push_back(r->value("flops").value_or(0));
+    out.flops.push_back(mean(flops).value_or(0));
+  }
   for (std::uint64_t s = 0; s < static_cast<std::uint64_t>(study.seeds); ++s) {
     std::vector<double> first, mine;
     const auto add = [&](std::vector<double>& to, std::size_t of, std::size_t share) {
@@ -45,6 +55,7 @@ Curves curves_of(const StudyRuns& runs, std::size_t cell, std::size_t arm,
     if (first.size() != order.size() || mine.size() != wanted) continue;
     out.first.insert(out.first.end(), first.begin(), first.end());
     out.arm.insert(out.arm.end(), mine.begin(), mine.end());
+    out.seed_numbers.push_back(study.base.seed + s);
     ++out.seeds;
   }
   return out;
@@ -103,7 +114,10 @@ void add_shares(ArmReport& out, const StudyRuns& runs, std::size_t cell, std::si
     curve.push_back({c.shares[i], *mean(first)});
     if (!c.arm_everywhere) continue;
     ShareReport& share = out.shares.emplace_back();
-    share = {c.shares[i], {mean(mine), sd(mine)}, {}};
+    share.share = c.shares[i];
+    share.loss = {mean(mine), sd(mine)};
+    share.flops = c.flops[i];
+    for (std::size_t s = 0; s < c.seeds; ++s) share.losses.emplace(c.seed_numbers[s], mine[s]);
     if (arm == 0) continue;
     if (const auto x = summarize(differences(mine, first))) share.diff = estimate(*x);
   }

@@ -1,5 +1,6 @@
 #include "lab/report/slope_design.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/error.h"
@@ -9,7 +10,37 @@
 namespace lab {
 namespace {
 
-/// log₂ of a setting in a cell.
+/// Whether a cell is called that, or has all of those settings.
+bool is_of(const std::string& cell, const std::string& name) {
+  const std::string parts = "," + cell + ",";
+  for (std::size_t from = 0; cell != name && from <= name.size();) {
+    const std::size_t to = std::min(name.find(',', from), name.size());
+    if (parts.find("," + name.substr(from, to - from) + ",") == parts.npos) return false;
+    from = to + 1;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::size_t> cells_of_figure(const FigureSpec& spec, const std::vector<Level>& cells) {
+  std::vector<std::size_t> out;
+  std::vector<bool> used(spec.cells.size(), false);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    bool wanted = spec.cells.empty();
+    for (std::size_t name = 0; name < spec.cells.size(); ++name)
+      if (is_of(cells[i].name, spec.cells[name])) wanted = used[name] = true;
+    if (wanted) out.push_back(i);
+  }
+  for (std::size_t name = 0; name < used.size(); ++name) {
+    std::string there;
+    for (const Level& cell : cells) there += (there.empty() ? "" : "; ") + cell.name;
+    engine::require(used[name], spec.source, ": figure ", engine::quote(spec.name), ": no cell is ",
+                    engine::quote(spec.cells[name]), "; there are: ", there);
+  }
+  return out;
+}
+
 double log_of(const FigureSpec& spec, const train::Settings& base, const Level& cell,
               const std::string& setting) {
   double value = static_cast<double>(cell.epochs);
@@ -23,8 +54,6 @@ double log_of(const FigureSpec& spec, const train::Settings& base, const Level& 
                   ": a slope needs numbers above 0");
   return std::log2(value);
 }
-
-}  // namespace
 
 SlopeDesign slope_design(const FigureSpec& spec, const train::Settings& base,
                          const std::vector<Level>& cells) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lab/report/front.h"
 #include "lab/report/table.h"
 
 namespace lab {
@@ -116,6 +117,7 @@ Json to_json(const StudyResult& r) {
           {"rule", rule_text(r.file)},
           {"verdict", r.file.quick ? Json(nullptr) : Json(to_string(r.verdict))},
           {"figures", figures},
+          {"front", front_json(r.report)},
           {"runs", runs},
           {"builds", report["builds"]},
           {"report", report}};
@@ -140,6 +142,8 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
       "\n\n" + said;
   const Lines lines = figure_lines(r);
   out += (md ? markdown_table(lines) : text_table(lines, nullptr)) + "\n";
+  if (const Lines places = front_lines(r.report); !places.empty())
+    out += (md ? markdown_table(places) : text_table(places, nullptr)) + "\n";
   out += "Rule: " + rule_text(r.file) + end;
   out +=
       fmt::format("File: {}, hash {}", r.file.path.filename().string(), r.file.hash.substr(0, 12)) +

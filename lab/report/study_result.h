@@ -33,7 +33,7 @@ std::string rule_text(const StudyFile& file);
 Lines figure_lines(const StudyResult& result);
 /// A sentence: the claim, the verdict and the figures of the rule.
 std::string headline(const StudyResult& result);
-/// {file, hash, claim, title, question, rule, verdict, figures[], runs, builds, report}
+/// {file, hash, claim, title, question, rule, verdict, figures[], front[], runs, builds, report}
 Json to_json(const StudyResult& result);
 /// "text" or "md"; `said`: what stands between the verdict and the figures.
 std::string render(const StudyResult& result, const std::string& format, bool color,

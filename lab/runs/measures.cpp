@@ -8,6 +8,7 @@
 #include "lab/stats/calibration.h"
 #include "lab/stats/gaussian.h"
 #include "lab/stats/regression.h"
+#include "lab/stats/stability.h"
 #include "train/data/language_modelling.h"
 #include "train/evaluation.h"
 
@@ -182,12 +183,35 @@ Measured moments(train::Trainer& trainer, const train::Task& task) {
   return out;
 }
 
+Measured reliability_of(train::Trainer& trainer, const train::Task& task) {
+  if (!trainer.planned().test || task.forecast() != train::Forecast::kClasses) return {};
+  const Predictions test = trainer.predict(Split::kTest);
+  Measured out;
+  const auto r = reliability(top_label(logits(test)), kReliabilityBins);
+  for (std::size_t i = 0; r && i < r->bins.size(); ++i) {
+    const std::string bin = std::string(kReliabilityPrefix) + std::to_string(i + 1);
+    out[bin + ".p"] = r->bins[i].mean_p;
+    out[bin + ".hit"] = r->bins[i].hit_rate;
+    out[bin + ".share"] = r->bins[i].count / static_cast<double>(test.count());
+  }
+  return out;
+}
+
+Measured stability_of(train::Trainer& trainer, const train::Task&) {
+  const auto s = stability(trainer.state().losses, trainer.state().grad_norms);
+  if (!s) return {};
+  return {{"grad_norm", s->median_norm}, {"grad_norm_tail", s->tail}, {"loss_spikes", s->spikes}};
+}
+
 struct Kind {
   std::string_view name;  // of train::measure_kinds()
   Measured (*measure)(train::Trainer&, const train::Task&);
 };
-constexpr Kind kKinds[] = {
-    {"calibration", calibration_of}, {"mode_gap", mode_gap}, {"moments", moments}};
+constexpr Kind kKinds[] = {{"calibration", calibration_of},
+                           {"mode_gap", mode_gap},
+                           {"moments", moments},
+                           {"reliability", reliability_of},
+                           {"stability", stability_of}};
 
 }  // namespace
 

@@ -20,6 +20,13 @@ Measured measure(train::Trainer& trainer, const train::Task& task);
 /// Of forecasts on the test split; `val`: on which temperatures are fitted.
 Measured calibration(const train::Predictions& val, const train::Predictions& test);
 
+/// Points of a reliability diagram (measure=reliability), bins from 1 on in ascending order of p:
+/// "reliability.1.p", the mean probability of the likeliest class, "reliability.1.hit", how often
+/// it was right, "reliability.1.share" of the targets. Equal forecasts share a bin, so there may be
+/// fewer.
+inline constexpr std::string_view kReliabilityPrefix = "reliability.";
+inline constexpr int kReliabilityBins = 10;
+
 /// Metrics of the probe are called kProbePrefix + place + "." + statistic: "probe.h.0.mlp.w1" at a
 /// hook, "probe.h.0.mlp.behind.w1" behind it, "probe.mlp.w1" the mean over layers. Statistics:
 /// mean_shift (in standard deviations of evaluation), variance_ratio, square_ratio (of E[x²]),

@@ -130,6 +130,16 @@ constexpr Metric kMetrics[] = {
      measured<"train_mode_loss">, "mode_gap"},
     {"mode_gap", "nats/token", Better::kNearZero, "{:.4f}", "", "train_mode_loss - test_loss",
      measured<"mode_gap">, "mode_gap"},
+    {"grad_norm", "", Better::kNeither, "{:.4f}", "",
+     "median over the steps of the gradient's norm before clipping, the first tenth left out",
+     measured<"grad_norm">, "stability"},
+    {"grad_norm_tail", "×", Better::kLower, "{:.3f}", "",
+     "the 99th percentile of that norm as a multiple of the median", measured<"grad_norm_tail">,
+     "stability"},
+    {"loss_spikes", "per 1000 steps", Better::kLower, "{:.2f}", "",
+     "steps whose training loss lies more than 3.5 standard deviations of the preceding 50 above "
+     "their mean; of independent normal losses 0.6 would",
+     measured<"loss_spikes">, "stability"},
     {"first_loss", "nats/token", Better::kNeither, "{:.4f}", "",
      "training loss of the first step, regularizers on",
      [](F f) { return f.result.diverged ? Value{} : Value(f.result.first_loss); }},
@@ -139,6 +149,9 @@ constexpr Metric kMetrics[] = {
     {"uniform_loss", "nats/token", Better::kNeither, "{:.4f}", "",
      "loss of the same chance for every outcome",
      [](F f) { return f.task.constant("uniform_loss"); }},
+    {"parameters", "", Better::kNeither, "{:.0f}", "",
+     "of the model without the positions, by which FLOPs are counted; of an ensemble all of them",
+     [](F f) { return Value(f.result.parameters); }},
     {"epochs", "", Better::kNeither, "{:.3g}", "", "how often the training data was seen",
      [](F f) { return Value(f.result.spent.epochs); }},
     {"steps", "", Better::kNeither, "{:.0f}", "", "updates made",
@@ -204,6 +217,16 @@ bool measures(const train::Settings& s, std::string_view what) {
   return false;
 }
 
+/// Whether "3.hit", say, is a point of a reliability diagram.
+bool is_reliability(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  std::int64_t bin = 0;
+  if (dot == name.npos || train::parse_number(name.substr(0, dot), bin) != std::errc{})
+    return false;
+  name.remove_prefix(dot + 1);
+  return bin >= 1 && bin <= kReliabilityBins && (name == "p" || name == "hit" || name == "share");
+}
+
 /// Whether "h.0.mlp.behind.w1", say, is a statistic of a place of the model.
 bool is_probed(std::string_view name, const train::Settings& s) {
   const std::size_t dot = name.rfind('.');
@@ -241,6 +264,11 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
                      "{} is no place and statistic of the probe, as in "
                      "probe.h.0.mlp.variance_ratio or probe.attn.behind.w1; statistics: {}",
                      name, fmt::join(kShifts, ", "));
+  if (name.starts_with(kReliabilityPrefix))
+    return is_reliability(name.substr(kReliabilityPrefix.size()))
+               ? lacks("reliability")
+               : fmt::format("{} is no point of a reliability diagram, as in reliability.{}.hit",
+                             name, kReliabilityBins);
   for (const Metric& m : metrics()) {
     if (m.name != name) continue;
     const train::TaskKind& task = engine::row_named(train::task_kinds(), s.task, "task");

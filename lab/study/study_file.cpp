@@ -121,11 +121,13 @@ void read_figure(TomlTable table, StudyFile& file) {
   f.of = table.needed("of");
   f.arm = table.value<std::string>("arm", "");
   f.cell = table.value<std::string>("cell", "");
+  f.cells = table.list<std::string>("cells");
   f.on = table.list<std::string>("on");
   f.coefficient = table.value<std::string>("coefficient", "");
   f.metric = table.value<std::string>("metric", "");
   f.against = table.value<std::string>("against", "");
   f.against_metric = table.value<std::string>("against_metric", "");
+  f.against_cell = table.value<std::string>("against_cell", "");
   f.by = table.value<std::string>("by", "");
   table.done();
   for (const FigureSpec& other : file.figures)

@@ -28,11 +28,13 @@ namespace lab {
 struct FigureSpec {
   std::string name, of;
   std::string arm, cell;        // by their names; empty: the only one there is beside the baseline
-  std::vector<std::string> on;  // settings, of a slope
+  std::vector<std::string> cells;  // of what is over several: settings or names that they have
+  std::vector<std::string> on;     // settings, of a slope
   std::string coefficient;
   std::string metric;          // empty: what is judged
   std::string against;         // an arm; empty: the first
   std::string against_metric;  // of that arm; empty: the same
+  std::string against_cell;    // where that arm is; empty: in the same cell
   std::string by;              // an arm, of won_back
   std::string source;          // "FILE:LINE:COLUMN", for messages
 };
