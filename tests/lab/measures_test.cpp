@@ -130,6 +130,43 @@ TEST(Measures, AreInWhatARunTakes) {
   EXPECT_GT(train::RunPlan(sampled, task).evaluated_tokens, none.evaluated_tokens + 100 * 900);
 }
 
+TEST(Measures, ReliabilityAndStability) {
+  train::Corpus corpus = tests::small_corpus(4000, 500);
+  corpus.test = corpus.val;
+  const train::LanguageModelling task(corpus);
+  train::Settings s = small("reliability+stability");
+  s.budget = "40steps";
+  train::Trainer trainer(s, task);
+  train::run(trainer);
+  const Measured m = measure(trainer, task);
+  double given = 0, right = 0, all = 0;
+  for (int bin = 1; m.contains("reliability." + std::to_string(bin) + ".p"); ++bin) {
+    const auto of = [&](const char* what) {
+      return m.at("reliability." + std::to_string(bin) + "." + what);
+    };
+    given += of("share") * of("p");
+    right += of("share") * of("hit");
+    all += of("share");
+    if (bin > 1) {
+      EXPECT_GE(of("p"), m.at("reliability." + std::to_string(bin - 1) + ".p")) << "ascending";
+    }
+  }
+  const Measured whole =
+      calibration(trainer.predict(train::Split::kVal), trainer.predict(train::Split::kTest));
+  EXPECT_NEAR(all, 1, 1e-9);
+  EXPECT_NEAR(right, whole.at("accuracy"), 1e-9);
+  EXPECT_GT(given, 0);
+  EXPECT_EQ(std::ssize(trainer.state().losses), 40);
+  EXPECT_EQ(trainer.state().grad_norms.back(), static_cast<float>(trainer.state().grad_norm));
+  EXPECT_GT(m.at("grad_norm"), 0);
+  EXPECT_GE(m.at("grad_norm_tail"), 1);
+  EXPECT_TRUE(m.contains("loss_spikes"));
+  for (const auto& [name, value] : m) EXPECT_EQ(why_no_metric(name, s), "") << name;
+  for (const char* name : {"reliability.0.p", "reliability.11.p", "reliability.1.q",
+                           "reliability.x.p", "reliability.p", "reliability."})
+    EXPECT_NE(why_no_metric(name, s), "") << name;
+}
+
 TEST(Measures, EveryKindThatMayBeAskedForIsMade) {
   const train::LanguageModelling task(tests::small_corpus(4000, 500));
   for (const train::MeasureKind& kind : train::measure_kinds()) {

@@ -23,6 +23,7 @@ train::RunResult finished() {
   r.test_loss = 2.5;
   r.first_loss = 3;
   r.late_loss = 1.75;
+  r.parameters = 1234;
   r.executed_flops = 4e9;
   r.train_loss = 1.25;
   r.running_loss = 7;
@@ -56,6 +57,7 @@ TEST(Metrics, AreWhatTheirRowSays) {
       {"first_loss", 3},
       {"late_loss", 1.75},
       {"uniform_loss", std::log(28.0)},
+      {"parameters", 1234},
       {"executed_flops", 4e9},
       {"excess", 2.0},
       {"excess_window", 1.75},
