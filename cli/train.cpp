@@ -42,9 +42,11 @@ int train_new(const Parsed& args, TrainCommand& command) {
                   settings.members, "' judges an ensemble");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const std::unique_ptr<train::Task> task = train::load_task(settings);
-  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));
   const std::filesystem::path folder = args.text("out");
+  const bool dry = args.has("dry-run");
+  if (!dry && !args.has("restart")) train::refuse_unfinished(folder);
+  const std::unique_ptr<train::Task> task = train::load_task(settings);
+  if (dry) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));
   lab::refuse_study(folder);
   train::check_run(settings, *task);
   train::Trainer trainer(settings, *task);

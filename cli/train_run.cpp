@@ -101,7 +101,8 @@ int say_stopped(const ReadyRun& run, int signal) {
   const std::string of =
       run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
   fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
-             s.step, of, signal != 0 ? strsignal(signal) : "--time-limit", run.folder.string());
+             s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
+             run.folder.string());
   return signal != 0 ? 128 + signal : kTimeLimit;
 }
 

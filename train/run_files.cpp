@@ -38,16 +38,6 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-/// Throws engine::Error where there is work in the folder that could go on.
-void refuse_unfinished(const fs::path& folder) {
-  const std::vector<fs::path> checkpoints = checkpoints_in(folder);
-  require(checkpoints.empty() || there(folder / kSummary), "--out ", folder.string(),
-          ": holds an unfinished run (",
-          checkpoints.empty() ? "" : checkpoints[0].filename().string(),
-          "); 'isodrop train --resume ", folder.string(),
-          "' goes on with it, --restart removes it, another --out leaves it there");
-}
-
 /// Moves a run that has its weights to kPrevious, where it replaces an older one; removes what one
 /// without has left.
 void clear_away(const fs::path& folder) {
@@ -129,6 +119,15 @@ SavedData read_data(const fs::path& path) {
 
 std::string pairing_id(const Settings& settings, std::string_view data_hash) {
   return Hash().add(to_json(settings).dump()).add(data_hash).hex();
+}
+
+void refuse_unfinished(const fs::path& folder) {
+  const std::vector<fs::path> checkpoints = checkpoints_in(folder);
+  require(checkpoints.empty() || there(folder / kSummary), "--out ", folder.string(),
+          ": holds an unfinished run (",
+          checkpoints.empty() ? "" : checkpoints[0].filename().string(),
+          "); 'isodrop train --resume ", folder.string(),
+          "' goes on with it, --restart removes it, another --out leaves it there");
 }
 
 RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task& task,

@@ -19,6 +19,9 @@ namespace train {
 /// data.
 std::string pairing_id(const Settings& settings, std::string_view data_hash);
 
+/// Throws engine::Error where a folder holds an unfinished run that could go on from a checkpoint.
+void refuse_unfinished(const std::filesystem::path& folder);
+
 class RunFiles {
  public:
   /// Begins a run: creates the folder, moves a run that is there with its weights to previous/ (in

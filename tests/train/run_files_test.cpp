@@ -154,7 +154,7 @@ TEST_F(RunFilesTest, DataFilesAreNotTrusted) {
   make("run", settings, task);
   fs::remove(folder.path() / "run/data.json");
   EXPECT_NE(error("run").find("no data.json"), std::string::npos);
-  EXPECT_ERROR(require_same_encoding({"f", {}, {"other", "", {}}, {}}, task),
+  EXPECT_ERROR(require_same_encoding(BegunRun{"f", {}, {"other", "", {}}}, task),
                "was trained on the task 'other', not on 'lm'");
 }
 
