@@ -24,7 +24,7 @@ struct RunResult {
   double first_loss = 0, late_loss = 0;           // the same of the first step, over the last tenth
   std::vector<float> val_windows, test_windows;   // the losses of each window
   Spent spent;
-  double fraction = 0;        // of the budget; below 1 where patience or divergence ended the run
+  double fraction = 1;        // of the budget; below 1 where patience or divergence ended the run
   double executed_flops = 0;  // what the ops of the training steps really took
   Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;
