@@ -28,7 +28,10 @@ void print_usage() {
     fmt::print("  {:<10} {}\n", command.name, command.summary);
   fmt::print(
       "\nisodrop COMMAND --help lists a command's flags. `isodrop compare` alone shows both sides "
-      "of the\nquestion on a built-in corpus in a few minutes.\n");
+      "of the\nquestion on a built-in corpus in a few minutes.\n\n"
+      "Exit codes: 0 done, 1 a run could not be made or an internal error, 2 bad input, 3 "
+      "diverged,\n"
+      "4 time limit, 75 another process is making the run, 128 + N stopped by signal N.\n");
 }
 
 /// Never throws: standard error may be closed.

@@ -214,6 +214,7 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
       throw Error(
           fmt::format("{} does nothing with --{}; leave one of them out", given, extra.not_with));
   }
+  if (command.base != nullptr) out.settings = command.base(out);
   out.settings = train::resolve(out.settings, assignments);
   train::validate(out.settings);
   return out;

@@ -35,6 +35,8 @@ struct Command {
   std::vector<std::string_view> without = {};  // but not these
   // What this command starts from. A preset on the command line overrides the settings in it.
   std::vector<train::Assignment> defaults = {};
+  // What it starts from where its own flags decide that; null: the defaults.
+  train::Settings (*base)(const Parsed& extras) = nullptr;
   // Hint of its argument without a flag, "FILE..." of any number of them; empty: takes none.
   std::string_view argument = {};
   std::vector<std::string_view> examples = {};

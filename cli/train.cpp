@@ -1,51 +1,22 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <memory>
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/show.h"
 #include "cli/study_command.h"
-#include "cli/terminal.h"
-#include "lab/runs/make.h"
-#include "lab/runs/measures.h"
-#include "lab/runs/record.h"
-#include "lab/runs/spec.h"
+#include "cli/train_run.h"
+#include "engine/error.h"
+#include "lab/runs/build.h"
 #include "lab/study/arm.h"
+#include "lab/study/dry_run.h"
 #include "lab/study/folder.h"
-#include "train/run.h"
 #include "train/run_files.h"
-#include "train/safetensors.h"
 #include "train/task.h"
 
 namespace cli {
 namespace {
-
-constexpr int kDiverged = 3;
-
-void print_text(const lab::RunRecord& record, const train::Task& task, const std::string& weights) {
-  const auto number = [&](const char* name) {
-    return lab::text(lab::metric(name), record.value(name));
-  };
-  const auto value = [&](const char* name) { return record.value(name).value_or(0); };
-  const auto bits = [&](const char* name) {
-    return record.value(name) ? fmt::format(" ({} bits/byte)", number(name)) : "";
-  };
-  fmt::print("validation loss  {} nats/{}{}, best along the way {}\n", number("val_loss"),
-             task.name() == train::Settings{}.task ? "token" : "target", bits("val_bpb"),
-             number("best_val_loss"));
-  const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
-  if (bayes)
-    fmt::print("Bayes-optimal    {:.4f}{}\n", *bayes,
-               window ? fmt::format(", from a window of T {:.4f}", *window) : "");
-  if (record.value("test_loss"))
-    fmt::print("test loss        {}{}\n", number("test_loss"), bits("test_bpb"));
-  fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
-  fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
-             number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),
-             duration(value("seconds")), number("gflops"), duration(value("eval_seconds")));
-  fmt::print("weights          {}\n", weights);
-}
 
 /// The same study as `isodrop compare --arm none --arm "as given"`, at the run's budget.
 int with_and_without(const Parsed& args) {
@@ -64,66 +35,85 @@ int with_and_without(const Parsed& args) {
   return run_study(std::move(study), options);
 }
 
-int train_one(const Parsed& args) {
+int train_new(const Parsed& args, TrainCommand& command) {
   const train::Settings& settings = args.settings;
   engine::require(settings.members == 1, "--members ", settings.members,
                   ": a folder holds one model; 'isodrop compare --arm none --arm members=",
                   settings.members, "' judges an ensemble");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const std::unique_ptr<train::Task> task = train::load_task(settings);
-  if (args.has("dry-run")) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));
   const std::filesystem::path folder = args.text("out");
+  const bool dry = args.has("dry-run");
+  if (!dry && !args.has("restart")) train::refuse_unfinished(folder);
+  const std::unique_ptr<train::Task> task = train::load_task(settings);
+  if (dry) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));
   lab::refuse_study(folder);
   train::check_run(settings, *task);
-  const lab::Machine machine = lab::this_machine(settings.threads);
   train::Trainer trainer(settings, *task);
-  train::RunFiles files(folder, settings, *task, lab::environment(settings.threads));
-  ProgressLine line;
-  train::CallSink told([&](const train::Progress& p) {
-    if (p.val_loss)
-      line.note(progress_text(p));
-    else if (line.due())
-      line.update(progress_text(p));
-  });
-  train::RunResult result = train::run(trainer, {&files.metrics(), &told});
-  if (!result.diverged) result.measured = lab::measure(trainer, *task);
-  line.finish();
-  lab::RunRecord record = lab::make_record(result, *task, machine);
-  record.id = lab::run_id({settings, task->data_hash()});
-  record.seed = settings.seed;
-  lab::Json json = lab::to_json(record);
-  for (const char* known : {"bayes_loss", "bayes_loss_window"})
-    json[known] = train::or_null(task->constant(known));
-  files.write_summary(json);
-  if (result.diverged) {
-    fmt::print(stderr,
-               "isodrop: diverged: the loss is not finite at step {} (learning rate {:.3g}); lower "
-               "--lr or lengthen --warmup\n",
-               result.diverged_at, result.diverged_lr);
-    if (args.text("format") == "json") fmt::print("{}\n", json.dump(2));
-    return kDiverged;
-  }
-  const auto weights = files.write_weights(trainer.params());
-  if (args.text("format") == "json")
-    fmt::print("{}\n", json.dump(2));
-  else
-    print_text(record, *task, weights.string());
-  return 0;
+  train::RunFiles files(folder, settings, *task, lab::environment(settings.threads),
+                        args.has("restart"));
+  return train_to_end(args, command, {folder, settings, *task, trainer, files});
 }
 
 int train(const Parsed& args) {
-  return args.has("compare") ? with_and_without(args) : train_one(args);
+  for (const char* flag : {"resume", "restart"})
+    engine::require(!args.has("compare") || !args.has(flag), "--", flag,
+                    " does nothing with --compare, which goes on by itself; leave one of them out");
+  if (args.has("compare")) return with_and_without(args);
+  check_train_flags(args);
+  TrainCommand command;
+  return args.has("resume") && !args.has("dry-run") ? resume_run(args, command)
+                                                    : train_new(args, command);
+}
+
+/// Of a run that goes on, what its folder says.
+train::Settings base(const Parsed& args) {
+  return args.has("resume") ? train::read_config(args.text("resume")) : train::Settings{};
 }
 
 }  // namespace
 
 // `isodrop train`: one model, or with --compare the trainer's switch between with and without.
 Command train_command() {
+  static const std::string interval_help = fmt::format(
+      "save the state so often, the last two are kept: {}; off saves on a signal or "
+      "--time-limit alone",
+      kCheckpointForms);
   Command c;
-  c.summary = "Train one model, write its weights, print a summary.";
+  c.summary =
+      "Train one model, write its weights, print a summary. Ctrl-C or SIGTERM saves a checkpoint "
+      "and stops, --resume goes on. Exit code 0: done; 2: bad input; 3: diverged; 4: the time "
+      "limit "
+      "was reached; 128 + the signal (130, 143): stopped by one.";
   c.extras = {
       {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
+      {"resume",
+       "DIR",
+       "",
+       "go on with the run in this folder from its newest checkpoint, to the same bits as if it "
+       "had "
+       "not been stopped; settings are the run's own, --budget may be larger, as a new schedule",
+       false,
+       {},
+       {},
+       "out"},
+      {"checkpoint-interval", "WHEN", "5min", interval_help, false, {}, {}, "compare"},
+      {"time-limit",
+       "TIME",
+       "",
+       "stop after so long, 10min or 1.5h, with a checkpoint to go on from",
+       false,
+       {},
+       {},
+       "compare"},
+      {"restart",
+       "",
+       "",
+       "remove an unfinished run that is in the folder of --out",
+       false,
+       {},
+       {},
+       "resume"},
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
       {"compare", "", "",
@@ -132,7 +122,9 @@ Command train_command() {
   };
   for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
   c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
-                "isodrop train --text book.txt --dropout 0.1 --compare"};
+                "isodrop train --text book.txt --dropout 0.1 --compare",
+                "isodrop train --resume out/train"};
+  c.base = base;
   c.run = train;
   return c;
 }

@@ -89,6 +89,7 @@ RunResult run_ensemble(const Settings& settings, const Task& task,
                        const std::vector<Sink*>& sinks) {
   RunResult result;
   Average val, test, train;
+  double fractions = 0;
   for (std::int64_t number = 0; number < settings.members; ++number) {
     const Settings s = member(settings, number);
     check_run(s, task);
@@ -98,6 +99,8 @@ RunResult run_ensemble(const Settings& settings, const Task& task,
     const RunPlan& plan = trainer.planned();
     if (number == 0) result.first_loss = one.first_loss;
     result.late_loss = one.late_loss;
+    fractions += one.fraction;
+    result.fraction = fractions / static_cast<double>(settings.members);
     result.running_loss = one.running_loss;
     result.spent += one.spent;
     result.recalibration += one.recalibration;

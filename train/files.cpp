@@ -68,8 +68,7 @@ void AtomicFile::commit() {
 void remove_temporaries(const fs::path& folder, std::string_view name) {
   std::error_code ignored;  // best effort: they are in nobody's way
   for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".tmp" &&
-        entry.path().filename().string().starts_with(std::string(name) + "."))
+    if (entry.path().extension() == ".tmp" && entry.path().filename().string().starts_with(name))
       fs::remove(entry.path(), ignored);
 }
 
@@ -128,7 +127,8 @@ void make_folder(const fs::path& path) {
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_with_errno(path, "cannot write to the folder");
 }
 
-LineFile::LineFile(const fs::path& path) : path_(path), file_(std::fopen(path.c_str(), "wb")) {
+LineFile::LineFile(const fs::path& path, bool append)
+    : path_(path), file_(std::fopen(path.c_str(), append ? "ab" : "wb")) {
   if (file_ == nullptr) fail_with_errno(path_, "cannot write");
 }
 

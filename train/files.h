@@ -28,8 +28,8 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
-/// Removes from a folder what AtomicFiles of that name have left behind in processes that were
-/// killed. REQUIRES: nobody else is writing that file.
+/// Removes from a folder what AtomicFiles whose name begins so have left behind in processes that
+/// were killed. REQUIRES: nobody else is writing such a file.
 void remove_temporaries(const std::filesystem::path& folder, std::string_view name);
 
 void write_atomically(const std::filesystem::path& path, std::string_view text);
@@ -48,7 +48,8 @@ void make_folder(const std::filesystem::path& path);
 /// A file that grows with every write, flushed as it comes. Throws as AtomicFile does.
 class LineFile {
  public:
-  explicit LineFile(const std::filesystem::path& path);
+  /// Begins it anew, or with `append` goes on with what is there.
+  explicit LineFile(const std::filesystem::path& path, bool append = false);
   ~LineFile();
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;

@@ -32,6 +32,7 @@ bool evaluate(Trainer& trainer, TrainState& s) {
   s.val_loss = val.loss;
   const bool best = !s.best_val_loss || val.loss < *s.best_val_loss;
   if (best) s.best_val_loss = val.loss;
+  s.worse = best ? 0 : s.worse + 1;
   const bool stop_at_best = trainer.planned().settings.stop == "best";
   if (best && stop_at_best) trainer.keep_weights();
   if (best || !stop_at_best) s.val_windows = std::move(val.windows);
@@ -62,36 +63,71 @@ void examine(Trainer& trainer, RunResult& result) {
   s.eval_seconds += start.seconds();
 }
 
+/// Decides when to keep the state.
+class Keeper {
+ public:
+  Keeper(const Keeping& how, const TrainState& state) : how_(how), state_(state) {}
+
+  /// Whether the run is to stop here. `done`: it has ended by itself.
+  bool after_step(bool done) {
+    const bool stop = !done && how_.stop && how_.stop();
+    const bool by_steps = how_.every_steps > 0, by_time = how_.every_seconds > 0;
+    const bool due = (by_steps && (done || state_.step % how_.every_steps == 0)) ||
+                     (by_time && (done || kept_.seconds() >= how_.every_seconds));
+    if (how_.save && (due || stop)) {
+      how_.save();
+      kept_ = {};
+    }
+    return stop;
+  }
+
+ private:
+  const Keeping& how_;
+  const TrainState& state_;
+  engine::Stopwatch kept_;
+};
+
 }  // namespace
 
-RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks, const Keeping& keeping) {
   TrainState& s = trainer.state();
   RunResult result;
   double reported = s.spent.seconds;
+  Keeper keeper(keeping, s);
   bool diverged = false;
   while (!trainer.finished() && !diverged) {
     const bool late = trainer.fraction() >= 1 - kLate;
     const double loss = trainer.advance();
     if (!s.first_loss) s.first_loss = loss;
     if (late) s.late_loss_sum += loss, ++s.late_loss_count;
-    result.running_loss = s.running_loss();
     diverged = !std::isfinite(loss) || !std::isfinite(s.grad_norm);
     if (diverged) break;
     const bool last = trainer.finished(), due = evaluation_due(trainer, s) || last;
-    if (!due && s.spent.seconds - reported < kReportSeconds) continue;
-    Progress p{
-        s.step,     trainer.total_steps(), s.spent, trainer.fraction(), s.running_loss(), {}, s.lr,
-        s.grad_norm};
-    if (due) {
-      if (last) result.recalibration = trainer.recalibrate();
-      diverged = !evaluate(trainer, s);
-      if (diverged) break;
-      p.val_loss = s.val_loss;
-      s.loss_sum = 0, s.loss_count = 0;
+    if (due || s.spent.seconds - reported >= kReportSeconds) {
+      Progress p{s.step,
+                 trainer.total_steps(),
+                 s.spent,
+                 trainer.fraction(),
+                 s.running_loss(),
+                 {},
+                 s.lr,
+                 s.grad_norm};
+      if (due) {
+        if (last) s.recalibration = trainer.recalibrate();
+        diverged = !evaluate(trainer, s);
+        if (diverged) break;
+        p.val_loss = s.val_loss;
+        if (!trainer.finished()) s.loss_sum = 0, s.loss_count = 0;
+      }
+      for (Sink* sink : sinks) sink->progress(p);
+      reported = s.spent.seconds;
     }
-    for (Sink* sink : sinks) sink->progress(p);
-    reported = s.spent.seconds;
+    result.stopped = keeper.after_step(trainer.finished());
+    if (result.stopped) break;
   }
+  result.spent = s.spent;
+  result.fraction = trainer.fraction();
+  if (result.stopped) return result;
   if (diverged) {
     result.diverged = true;
     result.diverged_at = s.step;
@@ -100,6 +136,7 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
   } else {
     examine(trainer, result);
   }
+  result.running_loss = s.running_loss();
   result.best_val_loss = s.best_val_loss;
   result.first_loss = s.first_loss.value_or(0);
   // A budget of few steps may have none that begins in its last tenth.
@@ -108,7 +145,7 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks) {
                          : result.running_loss;
   result.parameters = models::counted_parameters(trainer.planned().config);
   result.executed_flops = trainer.planned().executed_flops * static_cast<double>(s.step);
-  result.spent = s.spent;
+  result.recalibration = s.recalibration;
   result.eval_seconds = s.eval_seconds;
   result.setup_seconds = trainer.setup_seconds();
   return result;

@@ -1,6 +1,7 @@
 // The loop around the steps: decides when to evaluate, to tell the sinks and to stop.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 namespace train {
 
 struct RunResult {
+  bool stopped = false;  // on request: its state is kept, and nothing below but `spent` is known
   bool diverged = false;
   std::int64_t diverged_at = 0;  // step, from 1
   double diverged_lr = 0;
@@ -23,6 +25,7 @@ struct RunResult {
   std::vector<float> val_windows, test_windows;   // the losses of each window
   Spent spent;
   double parameters = 0;  // of the model, as counted_parameters(); of an ensemble of all of them
+  double fraction = 1;        // of the budget; below 1 where patience or divergence ended the run
   double executed_flops = 0;  // what the ops of the training steps really took
   Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;
@@ -30,8 +33,19 @@ struct RunResult {
   std::map<std::string, double, std::less<>> measured;
 };
 
-/// Trains until the budget is spent, from wherever the trainer's state is, telling `sinks` about
-/// every evaluation and, in between, at least once a second.
-RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {});
+/// How a run outlives its process.
+struct Keeping {
+  std::int64_t every_steps = 0;  // 0: not by steps
+  double every_seconds = 0;      // of the clock; 0: not by time
+  /// Keeps the state as it is: at those intervals, before a stop, and (where there is an interval)
+  /// when all steps are done. Empty: nothing is kept.
+  std::function<void()> save;
+  std::function<bool()> stop;  // asked after every step but the last; empty: never
+};
+
+/// Trains until the budget is spent, patience is at its end or somebody wants it to stop, from
+/// wherever the trainer's state is, telling `sinks` about every evaluation and, in between, at
+/// least once a second.
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {}, const Keeping& keeping = {});
 
 }  // namespace train

@@ -1,7 +1,11 @@
 #include "train/run_files.h"
 
+#include <fstream>
+#include <vector>
+
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "train/checkpoint.h"
 #include "train/hash.h"
 
 namespace train {
@@ -20,15 +24,31 @@ constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kPrevious = "previous";
 constexpr const char* kId = "run";  // in the metadata of the weights
 
+bool there(const fs::path& path) {
+  std::error_code ignored;  // what is not there is not a file
+  return fs::exists(path, ignored);
+}
+
+/// Names of a run's files in a folder, its checkpoints among them. Weights first: whenever clearing
+/// them away is stopped, what is left is no pair of two runs.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names = {kWeights, kSummary};
+  for (const fs::path& path : checkpoints_in(folder)) names.push_back(path.filename().string());
+  for (const char* name : {kMetrics, kData, kEnvironment, kConfig}) names.emplace_back(name);
+  return names;
+}
+
 /// Moves a run that has its weights to kPrevious, where it replaces an older one; removes what one
-/// without has left. Weights first: whenever this is stopped, what is left is no pair of two runs.
+/// without has left.
 void clear_away(const fs::path& folder) {
   std::error_code code;
   const bool whole = fs::exists(folder / kWeights, code);
   const fs::path aside = folder / kPrevious;
-  if (whole) make_folder(aside);
-  for (const char* name : {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig}) {
-    if (whole) fs::remove(aside / name, code);
+  if (whole) {
+    make_folder(aside);
+    for (const std::string& name : names_in(aside)) fs::remove(aside / name, code);
+  }
+  for (const std::string& name : names_in(folder)) {
     if (!code && fs::exists(folder / name, code) && whole)
       fs::rename(folder / name, aside / name, code);
     else if (!code)
@@ -38,15 +58,44 @@ void clear_away(const fs::path& folder) {
   }
 }
 
-fs::path prepare(const fs::path& folder, const Settings& settings, const Task& task,
-                 const nlohmann::ordered_json& environment) {
+/// What processes that were killed have left half written.
+void remove_leftovers(const fs::path& folder) {
+  for (const char* name :
+       {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig, "checkpoint-"})
+    remove_temporaries(folder, name);
+}
+
+std::unique_ptr<RunLock> lock_new(const fs::path& folder) {
   make_folder(folder);
+  return lock_run(folder);
+}
+
+fs::path prepare(const fs::path& folder, const Settings& settings, const Task& task,
+                 const nlohmann::ordered_json& environment, bool restart) {
+  if (!restart) refuse_unfinished(folder);
+  remove_leftovers(folder);
   clear_away(folder);
   write_json(folder / kConfig, to_json(settings));
   write_json(folder / kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
   write_json(folder / kEnvironment, environment);
   return folder / kMetrics;
+}
+
+/// Drops what a log says of later steps, and a line that was not written to its end.
+fs::path cut_log(const fs::path& path, std::int64_t step) {
+  std::ifstream in(path, std::ios::binary);
+  std::string kept, line;
+  for (int number = 1; std::getline(in, line) && !in.eof(); ++number) {
+    const auto json = parse_json(line, engine::concat(path.string(), ": line ", number),
+                                 "remove the file to go on without it");
+    require(json.is_object() && json.contains("step") && json["step"].is_number_integer(),
+            path.string(), ": line ", number,
+            ": has no whole number 'step'; remove the file to go on without it");
+    if (json["step"].get<std::int64_t>() <= step) kept += line + "\n";
+  }
+  write_atomically(path, kept);
+  return path;
 }
 
 SavedData read_data(const fs::path& path) {
@@ -72,11 +121,30 @@ std::string pairing_id(const Settings& settings, std::string_view data_hash) {
   return Hash().add(to_json(settings).dump()).add(data_hash).hex();
 }
 
+void refuse_unfinished(const fs::path& folder) {
+  const std::vector<fs::path> checkpoints = checkpoints_in(folder);
+  require(checkpoints.empty() || there(folder / kSummary), "--out ", folder.string(),
+          ": holds an unfinished run (",
+          checkpoints.empty() ? "" : checkpoints[0].filename().string(),
+          "); 'isodrop train --resume ", folder.string(),
+          "' goes on with it, --restart removes it, another --out leaves it there");
+}
+
 RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task& task,
-                   const nlohmann::ordered_json& environment)
+                   const nlohmann::ordered_json& environment, bool restart)
     : folder_(folder),
+      lock_(lock_new(folder)),
       id_(pairing_id(settings, task.data_hash())),
-      metrics_(prepare(folder, settings, task, environment), task.constant("val_bytes_per_token")) {
+      metrics_(prepare(folder, settings, task, environment, restart),
+               task.constant("val_bytes_per_token")) {}
+
+RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const Settings& settings,
+                   const Task& task, std::int64_t step)
+    : folder_(folder),
+      lock_(std::move(lock)),
+      id_(pairing_id(settings, task.data_hash())),
+      metrics_(cut_log(folder / kMetrics, step), task.constant("val_bytes_per_token"), true) {
+  remove_leftovers(folder);
 }
 
 void RunFiles::write_summary(const nlohmann::ordered_json& summary) const {
@@ -88,29 +156,46 @@ fs::path RunFiles::write_weights(const engine::Params& params) const {
   return folder_ / kWeights;
 }
 
-SavedRun read_run(const fs::path& folder) {
+std::unique_ptr<RunLock> lock_run(const fs::path& folder) {
+  auto lock = std::make_unique<RunLock>(folder, "--out");
+  require(lock->held(), quote(folder.string()),
+          ": another process is training there; wait for it, or choose another folder with --out");
+  return lock;
+}
+
+Settings read_config(const fs::path& folder) {
   const std::string name = quote(folder.string());
-  const auto there = [&](const char* file) {
-    std::error_code ignored;  // what is not there is not a file
-    return fs::exists(folder / file, ignored);
-  };
   std::error_code ignored;  // what is not there is not a folder
   require(fs::is_directory(folder, ignored), name,
           ": no such folder; give the one that 'isodrop train --out DIR' wrote");
-  require(there(kConfig), name,
+  require(there(folder / kConfig), name,
           ": holds no run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
-  require(
-      there(kWeights), name,
-      ": holds no weights (no model.safetensors): the run was stopped or diverged; train again");
   const fs::path config = folder / kConfig;
-  SavedRun run{folder,
-               from_json(read_json(config), config.string()),
-               {},
-               read_safetensors(folder / kWeights)};
-  require(there(kData), name,
+  return from_json(read_json(config), config.string());
+}
+
+BegunRun read_begun(const fs::path& folder) {
+  BegunRun run{folder, read_config(folder), {}};
+  require(there(folder / kData), quote(folder.string()),
           ": does not say what it was trained on (no data.json): it was made by an older version; "
           "train again");
   run.data = read_data(folder / kData);
+  return run;
+}
+
+nlohmann::ordered_json read_summary(const fs::path& folder) {
+  return there(folder / kSummary) ? read_json(folder / kSummary) : nlohmann::ordered_json();
+}
+
+SavedRun read_run(const fs::path& folder) {
+  const std::string name = quote(folder.string());
+  read_config(folder);
+  require(there(folder / kWeights), name,
+          ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
+          checkpoints_in(folder).empty()
+              ? "train again"
+              : "'isodrop train --resume " + folder.string() + "' goes on with it");
+  SavedRun run{read_begun(folder), read_safetensors(folder / kWeights)};
   const auto id = run.weights.metadata.find(kId);
   require(id != run.weights.metadata.end() && id->second == pairing_id(run.settings, run.data.hash),
           name,
@@ -119,7 +204,21 @@ SavedRun read_run(const fs::path& folder) {
   return run;
 }
 
-void require_same_encoding(const SavedRun& run, const Task& task) {
+void change_settings(const fs::path& folder, const Settings& settings) {
+  const fs::path aside = folder / kPrevious;
+  if (there(folder / kWeights)) {
+    make_folder(aside);
+    for (const std::string& name : names_in(aside)) fs::remove(aside / name);
+    for (const char* name : {kConfig, kData, kEnvironment, kMetrics})
+      if (there(folder / name)) fs::copy_file(folder / name, aside / name);
+    if (there(folder / kSummary)) fs::rename(folder / kSummary, aside / kSummary);
+    fs::rename(folder / kWeights, aside / kWeights);
+  }
+  fs::remove(folder / kSummary);
+  write_json(folder / kConfig, to_json(settings));
+}
+
+void require_same_encoding(const BegunRun& run, const Task& task) {
   const std::string name = quote(run.folder.string());
   require(run.data.task == task.name(), name, ": was trained on the task ", quote(run.data.task),
           ", not on ", quote(task.name()));
@@ -128,7 +227,7 @@ void require_same_encoding(const SavedRun& run, const Task& task) {
           "nothing there; give the text it was trained on");
 }
 
-void require_same_data(const SavedRun& run, const Task& task) {
+void require_same_data(const BegunRun& run, const Task& task) {
   require_same_encoding(run, task);
   require(run.data.hash == task.data_hash(), quote(run.folder.string()),
           ": the data are not those it was trained on (hash ", task.data_hash(), ", not ",

@@ -1,12 +1,14 @@
-// The files of one run's folder: config.json, data.json, environment.json, metrics.jsonl, and when
-// it is through model.safetensors and summary.json.
+// The files of one run's folder: config.json, data.json, environment.json, metrics.jsonl, its
+// checkpoints (checkpoint.h), and when it is through model.safetensors and at last summary.json.
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "engine/params.h"
 #include "train/log/json_lines.h"
+#include "train/run_lock.h"
 #include "train/safetensors.h"
 #include "train/settings.h"
 #include "train/task.h"
@@ -17,13 +19,21 @@ namespace train {
 /// data.
 std::string pairing_id(const Settings& settings, std::string_view data_hash);
 
+/// Throws engine::Error where a folder holds an unfinished run that could go on from a checkpoint.
+void refuse_unfinished(const std::filesystem::path& folder);
+
 class RunFiles {
  public:
-  /// Creates the folder, moves a run that is there with its weights to previous/ (in place of what
-  /// is there), removes what one without them has left, and writes what is known at the start.
-  /// Throws engine::Error.
+  /// Begins a run: creates the folder, moves a run that is there with its weights to previous/ (in
+  /// place of what is there), removes what one without them has left, and writes what is known at
+  /// the start. Throws engine::Error, also where another process is at it, and where an unfinished
+  /// run could go on from a checkpoint, unless `restart` says that it may be removed.
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
-           const nlohmann::ordered_json& environment);
+           const nlohmann::ordered_json& environment, bool restart = false);
+  /// Goes on with the run that is there, after a step: what its log says of later ones is dropped.
+  /// `settings` are those of its config.json.
+  RunFiles(std::unique_ptr<RunLock> lock, const std::filesystem::path& folder,
+           const Settings& settings, const Task& task, std::int64_t step);
 
   /// metrics.jsonl.
   Sink& metrics() { return metrics_; }
@@ -33,6 +43,7 @@ class RunFiles {
 
  private:
   std::filesystem::path folder_;
+  std::unique_ptr<RunLock> lock_;
   std::string id_;
   JsonLines<LineFile> metrics_;
 };
@@ -43,13 +54,32 @@ struct SavedData {
   nlohmann::ordered_json encoding;  // Task::encoding()
 };
 
-/// What a finished run left: its settings, its weights, and what it learned from.
-struct SavedRun {
+/// What a run that was begun says of itself: its settings, and what it learns from.
+struct BegunRun {
   std::filesystem::path folder;
   Settings settings;
   SavedData data;
+};
+/// What a finished run left.
+struct SavedRun : BegunRun {
   TensorFile weights;
 };
+
+/// The lock of a folder that is there. Throws engine::Error where another process has it.
+std::unique_ptr<RunLock> lock_run(const std::filesystem::path& folder);
+
+/// Reads it, trusting nothing. Throws engine::Error naming the folder or the file, and what makes
+/// one.
+BegunRun read_begun(const std::filesystem::path& folder);
+/// The settings alone.
+Settings read_config(const std::filesystem::path& folder);
+/// What a run wrote when it ended; null where it has not.
+nlohmann::ordered_json read_summary(const std::filesystem::path& folder);
+
+/// Gives a run other settings: the result of one that has ended goes to previous/, then config.json
+/// is replaced, so that whenever this is stopped the run can go on with the old settings or the
+/// new. REQUIRES: the caller holds the lock.
+void change_settings(const std::filesystem::path& folder, const Settings& settings);
 
 /// Reads them, trusting nothing: files of two runs are refused. Throws engine::Error naming the
 /// folder or the file, and what makes one.
@@ -57,8 +87,8 @@ SavedRun read_run(const std::filesystem::path& folder);
 
 /// Throws engine::Error unless `task` encodes as the run's did: with another vocabulary the weights
 /// mean nothing.
-void require_same_encoding(const SavedRun& run, const Task& task);
+void require_same_encoding(const BegunRun& run, const Task& task);
 /// The same, and the data are those the run was trained on.
-void require_same_data(const SavedRun& run, const Task& task);
+void require_same_data(const BegunRun& run, const Task& task);
 
 }  // namespace train

@@ -40,6 +40,10 @@ void check_run(const Settings& settings, const Task& task) {
   steps_of(settings, config, *task.feed(settings));
 }
 
+std::int64_t planned_steps(const Settings& settings, const Task& task) {
+  return steps_of(settings, task.model(settings), *task.feed(settings));
+}
+
 RunPlan::RunPlan(const Settings& s, const Task& task)
     : settings(s), config(task.model(s)), budget(run_budget(s)), feed(task.feed(s)) {
   const engine::Stopwatch start;

@@ -23,8 +23,8 @@ inline constexpr double kTimedEvaluations = 10;
 struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
-  std::size_t checkpoint = 0;  // the best weights, where they are kept
-  std::size_t training = 0;    // arena, in which evaluation and recalibration take turns with it
+  std::size_t best_weights = 0;  // where they are kept
+  std::size_t training = 0;      // arena, in which evaluation and recalibration take turns with it
   std::size_t measures = 0;  // what is measured of the result: forecasts, other forms of the model
   std::size_t corpus = 0;    // the task's data
   // The program itself, oneDNN with the kernels it generates, stacks and small things: measured
@@ -32,7 +32,7 @@ struct MemoryNeed {
   std::size_t program = std::size_t{28} << 20;
   /// What is allocated for the run: corpus and program are there by then.
   std::size_t allocated() const {
-    return parameters + optimizer + checkpoint + training + measures;
+    return parameters + optimizer + best_weights + training + measures;
   }
   std::size_t total() const { return allocated() + corpus + program; }
 };
@@ -40,6 +40,10 @@ struct MemoryNeed {
 /// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
 /// there is, a model that does not fit in memory. Allocates next to nothing.
 void check_run(const Settings& settings, const Task& task);
+
+/// Steps that the settings' budget makes; 0: it is in seconds. Throws engine::Error where that is
+/// less than one.
+std::int64_t planned_steps(const Settings& settings, const Task& task);
 
 /// Everything recorded and planned, nothing allocated: a Trainer is made from it.
 struct RunPlan {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -42,17 +43,12 @@ std::span<const std::byte> bytes_of(const engine::Params& params, int index) {
 }
 
 /// The same of what is going to be written: by name, as a TensorFile has them.
-std::string checksum(const engine::Params& params) {
-  std::map<std::string, int> by_name;
-  for (std::size_t i = 0; i < params.list().size(); ++i)
-    by_name[params.list()[i].name] = static_cast<int>(i);
+std::string checksum(const std::vector<TensorView>& tensors) {
+  std::map<std::string, const TensorView*> by_name;
+  for (const TensorView& t : tensors) by_name[t.name] = &t;
+  if (by_name.size() != tensors.size()) throw std::logic_error("two tensors of one name");
   Hash hash;
-  for (const auto& [name, index] : by_name) {
-    std::vector<std::int64_t> shape;
-    for (int d = 0; d < static_cast<int>(params[index].shape.rank()); ++d)
-      shape.push_back(params[index].shape[d]);
-    add(hash, name, "F32", shape, bytes_of(params, index));
-  }
+  for (const auto& [name, t] : by_name) add(hash, name, t->dtype, t->shape, t->bytes);
   return hash.hex();
 }
 
@@ -211,20 +207,28 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   return Reader(path).read();
 }
 
-void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
+std::vector<TensorView> views(const engine::Params& params) {
+  std::vector<TensorView> out;
+  for (const engine::Param& p : params.list()) {
+    std::vector<std::int64_t> shape;
+    for (int d = 0; d < static_cast<int>(p.shape.rank()); ++d) shape.push_back(p.shape[d]);
+    out.push_back({p.name, "F32", shape, bytes_of(params, static_cast<int>(out.size()))});
+  }
+  return out;
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;
   header["__metadata__"][kFormat] = kOurs;
-  header["__metadata__"][kChecksum] = checksum(params);
+  header["__metadata__"][kChecksum] = checksum(tensors);
   std::uint64_t offset = 0;
-  for (const engine::Param& p : params.list()) {
-    nlohmann::json shape = nlohmann::json::array();
-    for (int i = 0; i < static_cast<int>(p.shape.rank()); ++i) shape.push_back(p.shape[i]);
-    const std::uint64_t bytes = static_cast<std::uint64_t>(p.shape.numel()) * sizeof(float);
-    header[p.name] = {
-        {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
+  for (const TensorView& t : tensors) {
+    header[t.name] = {{"dtype", t.dtype},
+                      {"shape", t.shape},
+                      {"data_offsets", {offset, offset + t.bytes.size()}}};
+    offset += t.bytes.size();
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -232,9 +236,13 @@ void write_safetensors(const std::filesystem::path& path, const engine::Params& 
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
-  for (std::size_t i = 0; i < params.list().size(); ++i)
-    file.write(bytes_of(params, static_cast<int>(i)));
+  for (const TensorView& t : tensors) file.write(t.bytes);
   file.commit();
+}
+
+void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
+                       const std::map<std::string, std::string>& metadata) {
+  write_safetensors(path, views(params), metadata);
 }
 
 void load_parameters(engine::Params& params, const TensorFile& file) {

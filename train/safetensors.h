@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,22 @@ struct TensorFile {
 /// must have one. Throws engine::Error.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
-/// Writes all parameters, atomically, under their (GPT-2's) names. To the metadata come the format,
-/// "isodrop", and a checksum: XXH3-128 of every tensor's name, dtype, shape and bytes.
+/// A tensor that lies elsewhere, to be written.
+struct TensorView {
+  std::string name, dtype;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+/// All parameters under their names.
+std::vector<TensorView> views(const engine::Params& params);
+
+/// Writes tensors of different names, atomically. To the metadata come the format, "isodrop", and a
+/// checksum: XXH3-128 of every tensor's name, dtype, shape and bytes.
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+/// Writes all parameters, atomically, under their (GPT-2's) names.
 void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
                        const std::map<std::string, std::string>& metadata);
 

@@ -51,6 +51,7 @@ struct Settings {
   double budget_share = 1;           // of the budget, with schedules that end there
   std::int64_t members = 1;          // models that share the budget and are asked together
   std::string stop = "end";          // whose weights are the result
+  std::int64_t patience = 0;         // evaluations without improvement that end it; 0: none do
   std::string evaluation = "plain";  // of the result
   std::string measure = "none";      // beside its losses
   std::uint64_t seed = 1;

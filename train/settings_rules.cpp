@@ -71,6 +71,9 @@ void validate(const Settings& s, std::string_view source) {
   need(s.stop == defaults.stop || !s.recalibrate_norm, "stop=", s.stop,
        " with recalibrate_norm: statistics are estimated anew at the end alone; leave out one of "
        "them");
+  need(s.patience == 0 || !s.recalibrate_norm, "patience=", s.patience,
+       " with recalibrate_norm: statistics are estimated anew before the last evaluation, which "
+       "patience does not know beforehand; leave out one of them");
   need(s.task == defaults.task || s.measure.find("moments") == s.measure.npos,
        "measure=", s.measure, ": moments are of task=lm; leave them out");
   need(s.members == 1 || s.measure == defaults.measure, "members=", s.members,

@@ -128,6 +128,9 @@ const std::vector<Row>& rows() {
       {"stop", &S::stop, Choices{stops}, kRun,
        "whose weights are the result: those of the end, or of the evaluation with the lowest "
        "validation loss"},
+      {"patience", &S::patience, Integers{0, kMax}, kRun,
+       "evaluations without a lower validation loss after which a run ends before its budget; 0 "
+       "ends none"},
       {"members", &S::members, Integers{1, 1024}, kRun,
        "models that share the budget, probabilities averaged: an ensemble, whose answers take as "
        "many times the compute"},

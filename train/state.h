@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/params.h"
@@ -12,6 +13,14 @@
 
 namespace train {
 
+/// A budget that was given up for a larger one after so many steps of the run.
+struct Stretch {
+  std::string budget;
+  std::int64_t until = 0;
+  bool operator==(const Stretch&) const = default;
+};
+
+// A new member gets its line in checkpoint.cpp, which does not compile without it.
 struct TrainState {
   std::int64_t step = 0;  // done, and the index of the next
   Spent spent;
@@ -32,8 +41,11 @@ struct TrainState {
   std::optional<double> first_loss;
   double late_loss_sum = 0;
   std::int64_t late_loss_count = 0;
-  double next_eval = 0;  // share of a budget in seconds
+  std::int64_t worse = 0;  // evaluations since the lowest, for the setting `patience`
+  double next_eval = 0;    // share of a budget in seconds
   double eval_seconds = 0;
+  Spent recalibration;           // outside the budget
+  std::vector<Stretch> earlier;  // budgets that were extended, first to last
 
   double running_loss() const { return loss_sum / static_cast<double>(loss_count); }
 };

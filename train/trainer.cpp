@@ -130,7 +130,10 @@ double Trainer::fraction() const {
   return planned_.budget.fraction_spent(state_.spent);
 }
 
-bool Trainer::finished() const { return fraction() >= 1; }
+bool Trainer::finished() const {
+  const std::int64_t patience = planned_.settings.patience;
+  return fraction() >= 1 || (patience > 0 && state_.worse >= patience);
+}
 
 const Exam& Trainer::exam(Split split) const {
   return split == Split::kVal    ? *planned_.val

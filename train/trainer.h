@@ -34,7 +34,7 @@ class Trainer {
   /// The run's next step: advances state(). Returns the mean loss of the batch with regularizers
   /// on: plain cross-entropy.
   double advance();
-  /// The budget is spent.
+  /// The budget is spent, or patience is at its end.
   bool finished() const;
   /// Share of the budget that is spent: of steps where their number is fixed.
   double fraction() const;

@@ -169,6 +169,19 @@ void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
   notes.push_back(text);
 }
 
+/// Runs that spent less than the budget that all are compared at.
+void note_patience(std::vector<std::string>& notes, const ArmReport& arm) {
+  std::size_t early = 0;
+  double spent = 0;
+  for (const RunRecord& run : arm.runs)
+    if (const auto share = run.value("budget_spent")) ++early, spent += *share;
+  if (early > 0)
+    notes.push_back(fmt::format(
+        "{}: NOT AT EQUAL COMPUTE: patience ended {} of {} runs, after {:.0f} % of the budget on "
+        "average",
+        arm.name, early, arm.runs.size(), 100 * spent / static_cast<double>(early)));
+}
+
 void note_shares(std::vector<std::string>& notes, const ArmReport& arm, double alpha) {
   std::string at;
   for (const ShareReport& share : arm.shares)
@@ -227,6 +240,7 @@ std::vector<std::string> cell_notes(const Report& report, const CellReport& cell
     add(static_cast<int>(arm.missing.size()), "to come");
     if (!lost.empty()) notes.push_back(fmt::format("{}: of its runs {}", arm.name, lost));
     note_tuning(notes, arm);
+    note_patience(notes, arm);
     const auto uniform = spread(arm, "uniform_loss").mean, val = spread(arm, "val_loss").mean;
     if (uniform && val && *val > *uniform)
       notes.push_back(fmt::format(

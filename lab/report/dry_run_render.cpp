@@ -96,10 +96,11 @@ std::string render_text(const DryRun& plan) {
            fmt::format(
                "compute      {:.3g} FLOP a step, {}, {:.3g} FLOP in all\n"
                "time         {} training, {} evaluation ({})\n"
+               "checkpoint   {} on disk, two are kept\n"
                "nothing was written\n",
                first.flops_per_step, steps_text(first), first.flops,
                time_text(first.training_seconds), time_text(first.evaluation_seconds),
-               how(first, plan));
+               how(first, plan), bytes_text(static_cast<double>(first.checkpoint)));
   return arms_text(plan) +
          fmt::format(
              "\nall          {} runs{}, {:.3g} FLOP, {} (first arm {})\n"
@@ -126,6 +127,7 @@ Json to_json(const DryRun& plan) {
   } else {
     arms[0].erase("name");
     json.update(arms[0]);
+    json["checkpoint_bytes"] = plan.arms.front().checkpoint;
   }
   json["runs"] = plan.run_count();
   if (plan.study) {

@@ -156,6 +156,11 @@ constexpr Metric kMetrics[] = {
      [](F f) { return Value(f.result.spent.epochs); }},
     {"steps", "", Better::kNeither, "{:.0f}", "", "updates made",
      [](F f) { return Value(static_cast<double>(f.result.spent.steps)); }},
+    {"budget_spent", "", Better::kNeither, "{:.3g}", "",
+     "share of the budget that was spent, where patience ended the run before it was all",
+     [](F f) {
+       return f.result.diverged || f.result.fraction >= 1 ? Value{} : Value(f.result.fraction);
+     }},
     {"tokens", "", Better::kNeither, "{:.0f}", "", "tokens trained on",
      [](F f) { return Value(f.result.spent.tokens); }},
     {"flops", "FLOP", Better::kNeither, "{:.4g}", "",

@@ -1,13 +1,7 @@
 #include "lab/runs/store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <thread>
 
@@ -79,29 +73,6 @@ void Store::save(const RunRecord& record) const {
   if (const auto old = read(file, record.id); old && !old->build.computes_like(record.build))
     fs::rename(file, file_of(record.id, old->build));
   train::write_json(file, to_full_json(record));
-}
-
-RunLock::RunLock(const fs::path& folder) : path_(folder / "lock") {
-  file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  engine::require(file_ >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno),
-                  "; choose another --store");
-  take(LOCK_EX | LOCK_NB);
-}
-
-void RunLock::wait() { take(LOCK_EX); }
-
-void RunLock::take(int how) {
-  int result = 0;
-  do {
-    result = flock(file_, how);
-  } while (result != 0 && errno == EINTR);
-  held_ = result == 0;
-  engine::require(held_ || errno == EWOULDBLOCK, "cannot lock ", path_.string(), ": ",
-                  std::strerror(errno), "; choose a --store on a file system with locks");
-}
-
-RunLock::~RunLock() {
-  if (file_ >= 0) close(file_);
 }
 
 }  // namespace lab

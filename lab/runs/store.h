@@ -12,13 +12,14 @@
 
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
+#include "train/run_lock.h"
 
 namespace lab {
 
 /// $ISODROP_STORE, or out/runs.
 std::filesystem::path default_store();
 
-class RunLock;
+using train::RunLock;
 
 class Store {
  public:
@@ -54,25 +55,6 @@ class Store {
   }
 
   std::filesystem::path root_;
-};
-
-/// The right to make a run; given back when this ends, or when the process does, however it ends.
-class RunLock {
- public:
-  /// Takes it where it is free. Throws engine::Error where the folder cannot be written to.
-  explicit RunLock(const std::filesystem::path& folder);
-  ~RunLock();
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
-  bool held() const { return held_; }
-  /// Waits for whoever has it.
-  void wait();
-
- private:
-  void take(int how);
-  std::filesystem::path path_;
-  int file_ = -1;
-  bool held_ = false;
 };
 
 }  // namespace lab

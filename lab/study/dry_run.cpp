@@ -11,6 +11,7 @@
 #include "engine/quantile.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
+#include "train/checkpoint.h"
 #include "train/step_timer.h"
 
 namespace lab {
@@ -48,6 +49,7 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
   e.name = name;
   e.parameters = trainer.params->count();
   e.memory = trainer.memory;
+  e.checkpoint = train::checkpoint_bytes(*trainer.params, settings);
   e.tokens_per_step = trainer.tokens_per_step;
   e.flops_per_step = trainer.flops_per_step;
   e.steps = trainer.total_steps;

@@ -14,6 +14,7 @@ struct RunEstimate {
   std::string name;
   std::int64_t parameters = 0;
   train::MemoryNeed memory;
+  std::size_t checkpoint = 0;                                             // bytes of one on disk
   double tokens_per_step = 0, flops_per_step = 0, tokens = 0, flops = 0;  // of a step, of the run
   std::int64_t steps = 0;                                                 // 0: seconds
   double training_seconds = 0, evaluation_seconds = 0;

@@ -83,6 +83,12 @@ TEST(DryRun, SaysWhatARunTakesAndWritesNothing) {
     sum += memory[part].get<double>();
   EXPECT_EQ(memory["total"].get<double>(), sum);
   EXPECT_EQ(json["peak_memory"].get<double>(), sum);
+  // A checkpoint: weights and two moments, without padding.
+  EXPECT_EQ(json["checkpoint_bytes"].get<double>(), 12 * parameters);
+  const Words words =
+      Words{"train", "--dry-run", "--text", "text.txt", "--budget", "7steps"} + kTiny;
+  const Result text = isodrop(words, folder.path());
+  EXPECT_NE(text.out.find(" MB on disk, two are kept"), std::string::npos) << text.out;
   EXPECT_EQ(changes(before, folder.snapshot()), Words{});
 }
 

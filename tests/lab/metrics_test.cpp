@@ -76,6 +76,16 @@ TEST(Metrics, AreWhatTheirRowSays) {
   EXPECT_EQ(record.values.size(), expected.size()) << "what it does not know it does not have";
 }
 
+TEST(Metrics, TheShareOfTheBudgetIsOfRunsThatPatienceEnded) {
+  train::RunResult r = finished();
+  const auto spent = [&] { return make_record(r, task(), {"cpu", 2}).value("budget_spent"); };
+  EXPECT_FALSE(spent()) << "all of it";
+  r.fraction = 0.4;
+  EXPECT_EQ(spent(), 0.4);
+  r.diverged = true;
+  EXPECT_FALSE(spent());
+}
+
 TEST(Metrics, ExcessIsOfEveryTaskWhoseBayesLossIsKnown) {
   train::Settings s;
   s.task = "in_context";

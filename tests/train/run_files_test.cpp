@@ -8,6 +8,7 @@
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
+#include "train/checkpoint.h"
 
 namespace train {
 namespace {
@@ -73,6 +74,72 @@ TEST_F(RunFilesTest, StaleFilesAreGoneBeforeTheNewOnesCome) {
   make("run", settings, task);
   begin("run", Settings{}, task);
   EXPECT_EQ(read_run(folder.path() / "run/previous").settings, settings);
+}
+
+TEST_F(RunFilesTest, AnUnfinishedRunWithACheckpointIsRefused) {
+  begin("run", settings, task);
+  folder.write("run/checkpoint-000500.safetensors", "work");
+  const auto before = folder.snapshot();
+  EXPECT_ERROR(begin("run", settings, task), "holds an unfinished run (checkpoint-000500");
+  EXPECT_EQ(folder.snapshot(), before);
+  folder.write("run/config.json.1-a.tmp", "half");
+  RunFiles(folder.path() / "run", settings, task, {}, true);
+  EXPECT_FALSE(fs::exists(folder.path() / "run/checkpoint-000500.safetensors"));
+  EXPECT_FALSE(fs::exists(folder.path() / "run/config.json.1-a.tmp"));
+  // With its summary it has ended, also where it diverged and has no weights.
+  folder.write("run/checkpoint-000500.safetensors", "work");
+  folder.write("run/summary.json", "{}");
+  EXPECT_NO_THROW(begin("run", settings, task));
+  EXPECT_TRUE(checkpoints_in(folder.path() / "run").empty());
+  // Of a whole run the checkpoint moves with it.
+  make("run", settings, task);
+  folder.write("run/checkpoint-000600.safetensors", "work");
+  begin("run", settings, task);
+  EXPECT_TRUE(fs::exists(folder.path() / "run/previous/checkpoint-000600.safetensors"));
+}
+
+TEST_F(RunFilesTest, AFolderIsOneProcesses) {
+  const RunFiles first = begin("run", settings, task);
+  EXPECT_ERROR(begin("run", settings, task), "another process is training there");
+  EXPECT_ERROR(lock_run(folder.path() / "run"), "another process is training there");
+}
+
+TEST_F(RunFilesTest, TheLogOfLaterStepsIsDroppedBeforeItGoesOn) {
+  begin("run", settings, task);
+  const fs::path path = folder.path() / "run";
+  const auto go_on = [&](const std::string& log) {
+    folder.write("run/metrics.jsonl", log);
+    RunFiles files(lock_run(path), path, settings, task, 7);
+    Progress p;
+    p.step = 8;
+    files.metrics().progress(p);
+    return folder.read("run/metrics.jsonl");
+  };
+  const std::string five = "{\"step\":5,\"x\":1.50}\n", seven = "{\"step\":7}\n",
+                    nine = "{\"step\":9}\n";
+  const std::string eight = go_on("");
+  EXPECT_TRUE(eight.starts_with("{\"step\":8,")) << eight;
+  EXPECT_EQ(go_on(five + seven + nine), five + seven + eight);
+  EXPECT_EQ(go_on(five + seven.substr(0, seven.size() - 1)), five + eight) << "not to its end";
+  EXPECT_EQ(go_on(five + nine + "{\"ste"), five + eight);
+  EXPECT_ERROR(go_on(five + "{\"ste\n" + nine), "metrics.jsonl: line 2: not valid JSON");
+  EXPECT_ERROR(go_on("{\"step\":\"x\"}\n"), "line 1: has no whole number 'step'");
+  EXPECT_ERROR(go_on("[]\n"), "line 1: has no whole number 'step'");
+}
+
+TEST_F(RunFilesTest, OtherSettingsMoveTheResultOfTheOldOnesAside) {
+  make("run", settings, task);
+  folder.write("run/previous/model.safetensors", "older");
+  folder.write("run/previous/checkpoint-000001.safetensors", "older");
+  Settings longer = settings;
+  longer.budget = "4000steps";
+  change_settings(folder.path() / "run", longer);
+  EXPECT_EQ(read_begun(folder.path() / "run").settings, longer);
+  EXPECT_NE(error("run").find("holds no weights"), std::string::npos) << error("run");
+  EXPECT_TRUE(read_summary(folder.path() / "run").is_null());
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, settings);
+  EXPECT_EQ(read_summary(folder.path() / "run/previous")["status"], "ok");
+  EXPECT_TRUE(checkpoints_in(folder.path() / "run/previous").empty());
 }
 
 TEST_F(RunFilesTest, FilesOfTwoRunsAreNoRun) {
@@ -154,7 +221,7 @@ TEST_F(RunFilesTest, DataFilesAreNotTrusted) {
   make("run", settings, task);
   fs::remove(folder.path() / "run/data.json");
   EXPECT_NE(error("run").find("no data.json"), std::string::npos);
-  EXPECT_ERROR(require_same_encoding({"f", {}, {"other", "", {}}, {}}, task),
+  EXPECT_ERROR(require_same_encoding(BegunRun{"f", {}, {"other", "", {}}}, task),
                "was trained on the task 'other', not on 'lm'");
 }
 

@@ -22,8 +22,10 @@ std::string json_line(const Progress& progress, const std::optional<double>& byt
 template <class File>
 class JsonLines final : public Sink {
  public:
-  JsonLines(const std::filesystem::path& path, std::optional<double> bytes_per_token)
-      : file_(path), bytes_per_token_(bytes_per_token) {}
+  /// `how`: what the file's constructor takes besides.
+  template <class... How>
+  JsonLines(const std::filesystem::path& path, std::optional<double> bytes_per_token, How... how)
+      : file_(path, how...), bytes_per_token_(bytes_per_token) {}
   void progress(const Progress& p) override { file_.write(json_line(p, bytes_per_token_)); }
   void commit() { file_.commit(); }
 

@@ -1,0 +1,164 @@
+#include "cli/train_run.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <optional>
+
+#include "cli/show.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "lab/runs/measures.h"
+#include "lab/runs/record.h"
+#include "lab/runs/spec.h"
+#include "lab/study/within_time.h"
+#include "train/checkpoint.h"
+#include "train/run.h"
+
+namespace cli {
+namespace {
+
+constexpr const char* kCheckpointInterval = "checkpoint-interval";
+constexpr const char* kTimeLimitFlag = "time-limit";
+
+/// The intervals of --checkpoint-interval.
+train::Keeping read_interval(const std::string& text) {
+  train::Keeping keeping;
+  if (text == "off") return keeping;
+  const bool time =
+      text.ends_with('s') || text.ends_with("min") || text.ends_with('m') || text.ends_with('h');
+  try {
+    if (text.ends_with("step") || text.ends_with("steps"))
+      keeping.every_steps = static_cast<std::int64_t>(train::Budget::parse(text).amount);
+    else if (time)
+      keeping.every_seconds = lab::parse_time(text, "");
+  } catch (const engine::Error&) {
+    // told below
+  }
+  engine::require(keeping.every_steps > 0 || keeping.every_seconds > 0, "--", kCheckpointInterval,
+                  " ", engine::quote(text), ": give ", kCheckpointForms);
+  return keeping;
+}
+
+std::optional<double> time_limit(const Parsed& args) {
+  if (!args.has(kTimeLimitFlag)) return {};
+  return lab::parse_time(args.text(kTimeLimitFlag), std::string("--") + kTimeLimitFlag);
+}
+
+/// Whose run it is: nobody's, but a run whose budget was extended is not the one that a run of its
+/// last budget would be.
+std::string owner(const train::TrainState& state) {
+  std::string text;
+  for (const train::Stretch& s : state.earlier)
+    text += fmt::format("extended from {} at step {};", s.budget, s.until);
+  return text;
+}
+
+lab::Json summary(const lab::RunRecord& record, const ReadyRun& run) {
+  lab::Json json = lab::to_json(record);
+  for (const char* known : {"bayes_loss", "bayes_loss_window"})
+    json[known] = train::or_null(run.task.constant(known));
+  json["extended"] = lab::Json::array();
+  for (const train::Stretch& s : run.trainer.state().earlier)
+    json["extended"].push_back({{"budget", s.budget}, {"until", s.until}});
+  return json;
+}
+
+void print_text(const lab::RunRecord& record, const ReadyRun& run, const std::string& weights) {
+  const train::Task& task = run.task;
+  const auto number = [&](const char* name) {
+    return lab::text(lab::metric(name), record.value(name));
+  };
+  const auto value = [&](const char* name) { return record.value(name).value_or(0); };
+  const auto bits = [&](const char* name) {
+    return record.value(name) ? fmt::format(" ({} bits/byte)", number(name)) : "";
+  };
+  fmt::print("validation loss  {} nats/{}{}, best along the way {}\n", number("val_loss"),
+             task.name() == train::Settings{}.task ? "token" : "target", bits("val_bpb"),
+             number("best_val_loss"));
+  const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
+  if (bayes)
+    fmt::print("Bayes-optimal    {:.4f}{}\n", *bayes,
+               window ? fmt::format(", from a window of T {:.4f}", *window) : "");
+  if (record.value("test_loss"))
+    fmt::print("test loss        {}{}\n", number("test_loss"), bits("test_bpb"));
+  fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
+  fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
+             number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),
+             duration(value("seconds")), number("gflops"), duration(value("eval_seconds")));
+  if (record.value("budget_spent"))
+    fmt::print(
+        "ended            by patience: no lower validation loss in {} evaluations; {} of "
+        "the budget was spent\n",
+        run.settings.patience, number("budget_spent"));
+  fmt::print("weights          {}\n", weights);
+}
+
+/// Says why it stopped and how to go on. Exit code.
+int say_stopped(const ReadyRun& run, int signal) {
+  const train::TrainState& s = run.trainer.state();
+  const std::string of =
+      run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
+  fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
+             s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
+             run.folder.string());
+  return signal != 0 ? 128 + signal : kTimeLimit;
+}
+
+}  // namespace
+
+void check_train_flags(const Parsed& args) {
+  read_interval(args.text(kCheckpointInterval));
+  time_limit(args);
+}
+
+int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
+  const train::Settings& settings = run.settings;
+  const lab::Machine machine = lab::this_machine(args.settings.threads);
+  const std::string data = run.task.data_hash();
+  const train::Checkpoints checkpoints(run.folder, settings, data);
+  const std::optional<double> limit = time_limit(args);
+  train::Keeping keeping = read_interval(args.text(kCheckpointInterval));
+  keeping.save = [&] { checkpoints.save(run.trainer.state()); };
+  keeping.stop = [&] {
+    return command.signals.signal() != 0 || (limit && command.watch.seconds() >= *limit);
+  };
+  ProgressLine line;
+  train::CallSink told([&](const train::Progress& p) {
+    if (p.val_loss)
+      line.note(progress_text(p));
+    else if (line.due())
+      line.update(progress_text(p));
+  });
+  command.signals.hold();
+  train::RunResult result = train::run(run.trainer, {&run.files.metrics(), &told}, keeping);
+  line.finish();
+  if (result.stopped) return say_stopped(run, command.signals.signal());
+  if (!result.diverged) result.measured = lab::measure(run.trainer, run.task);
+  lab::RunRecord record = lab::make_record(result, run.task, machine);
+  record.id = lab::run_id({settings, data, owner(run.trainer.state())});
+  record.seed = settings.seed;
+  const lab::Json json = summary(record, run);
+  // Weights first: what ends a run is its summary.
+  std::filesystem::path weights;
+  if (!result.diverged) weights = run.files.write_weights(run.trainer.params());
+  run.files.write_summary(json);
+  if (args.text("format") == "json")
+    fmt::print("{}\n", json.dump(2));
+  else if (!result.diverged)
+    print_text(record, run, weights.string());
+  if (!result.diverged) {
+    // Of a run that has ended its last state will do, from which a larger budget goes on.
+    if (const auto left = train::checkpoints_in(run.folder); !left.empty())
+      checkpoints.keep_only(left.front());
+    return 0;
+  }
+  fmt::print(stderr,
+             "isodrop: diverged: the loss is not finite at step {} (learning rate {:.3g}); lower "
+             "--lr or lengthen --warmup\n",
+             result.diverged_at, result.diverged_lr);
+  return kDiverged;
+}
+
+}  // namespace cli
