@@ -82,9 +82,8 @@ Command train_command() {
   Command c;
   c.summary =
       "Train one model, write its weights, print a summary. Ctrl-C or SIGTERM saves a checkpoint "
-      "and stops, --resume goes on. Exit code 0: done; 2: bad input; 3: diverged; 4: the time "
-      "limit "
-      "was reached; 128 + the signal (130, 143): stopped by one.";
+      "and stops, --resume goes on. Exit code 0: done; 2: bad input; 3: diverged; 4: time limit; "
+      "128 + the signal (130, 143): stopped by one.";
   c.extras = {
       {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
       {"resume",
@@ -92,7 +91,7 @@ Command train_command() {
        "",
        "go on with the run in this folder from its newest checkpoint, to the same bits as if it "
        "had "
-       "not been stopped; settings are the run's own, --budget may be larger, as a new schedule",
+       "never stopped; settings are the run's own, --budget may be larger, as a new schedule",
        false,
        {},
        {},

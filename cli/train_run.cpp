@@ -120,11 +120,19 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   const train::Checkpoints checkpoints(run.folder, settings, data);
   const std::optional<double> limit = time_limit(args);
   train::Keeping keeping = read_interval(args.text(kCheckpointInterval));
-  keeping.save = [&] { checkpoints.save(run.trainer.state()); };
   keeping.stop = [&] {
     return command.signals.signal() != 0 || (limit && command.watch.seconds() >= *limit);
   };
   ProgressLine line;
+  keeping.save = [&] {
+    try {
+      checkpoints.save(run.trainer.state());
+    } catch (const engine::Error& e) {
+      // A disk that is full for a while is no reason to lose the run; a stop without it would be.
+      if (!run.trainer.finished() && keeping.stop()) throw;
+      line.note(fmt::format("isodrop: no checkpoint was saved, the run goes on: {}", e.what()));
+    }
+  };
   train::CallSink told([&](const train::Progress& p) {
     if (p.val_loss)
       line.note(progress_text(p));

@@ -189,13 +189,14 @@ nlohmann::ordered_json read_summary(const fs::path& folder) {
 
 SavedRun read_run(const fs::path& folder) {
   const std::string name = quote(folder.string());
-  read_config(folder);
+  SavedRun run{{folder, read_config(folder), {}}, {}};
   require(there(folder / kWeights), name,
           ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
           checkpoints_in(folder).empty()
               ? "train again"
               : "'isodrop train --resume " + folder.string() + "' goes on with it");
-  SavedRun run{read_begun(folder), read_safetensors(folder / kWeights)};
+  run.weights = read_safetensors(folder / kWeights);
+  run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);
   require(id != run.weights.metadata.end() && id->second == pairing_id(run.settings, run.data.hash),
           name,

@@ -72,6 +72,12 @@ TEST(TrainKills, EndInTheSameBits) {
         newest = std::max(newest, name);
     return newest;
   };
+  const auto cut_short = [&] {
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator(folder.path() / "out"))
+      files += entry.path().extension() == ".tmp" ? 1 : 0;
+    return files;
+  };
   while (killed < kills) {
     const bool anew = !fs::exists(folder.path() / "out") || step_of().empty();
     Process process(anew ? first : rest, folder.path());
@@ -79,7 +85,10 @@ TEST(TrainKills, EndInTheSameBits) {
     // Some steps on, then at any moment.
     while (process.running() && (!fs::exists(folder.path() / "out") || step_of() <= before))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 20000));
+    if (killed % 2 == 0)
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 20000));
+    else  // while it saves
+      while (process.running() && cut_short() == 0) continue;
     if (!process.running()) {
       const Result ended = process.wait();
       ASSERT_EQ(ended.code, 0) << describe(rest, ended);
@@ -90,8 +99,7 @@ TEST(TrainKills, EndInTheSameBits) {
     ++killed;
     resumed += anew ? 0 : 1;
     from.insert(step_of());
-    for (const auto& entry : fs::directory_iterator(folder.path() / "out"))
-      during_a_save += entry.path().extension() == ".tmp" ? 1 : 0;
+    during_a_save += cut_short();
   }
   EXPECT_EQ(killed, kills) << "it had ended before";
   const Result last = isodrop(rest, folder.path());
