@@ -3,6 +3,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "train/hash.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace train {
 namespace {
@@ -27,7 +28,10 @@ void clear_away(const fs::path& folder) {
   const bool whole = fs::exists(folder / kWeights, code);
   const fs::path aside = folder / kPrevious;
   if (whole) make_folder(aside);
-  for (const char* name : {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig}) {
+  std::vector<std::string> names = {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig};
+  for (const TokenizerKind& kind : tokenizer_kinds())
+    if (!kind.file.empty()) names.emplace_back(kind.file);
+  for (const std::string& name : names) {
     if (whole) fs::remove(aside / name, code);
     if (!code && fs::exists(folder / name, code) && whole)
       fs::rename(folder / name, aside / name, code);
@@ -45,6 +49,7 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
   write_json(folder / kConfig, to_json(settings));
   write_json(folder / kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
+  for (const KeptFile& file : task.files()) write_atomically(folder / file.name, file.bytes);
   write_json(folder / kEnvironment, environment);
   return folder / kMetrics;
 }

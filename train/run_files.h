@@ -1,5 +1,5 @@
-// The files of one run's folder: config.json, data.json, environment.json, metrics.jsonl, and when
-// it is through model.safetensors and summary.json.
+// The files of one run's folder: config.json, data.json with the tokenizer where it has a file,
+// environment.json, metrics.jsonl, and when it is through model.safetensors and summary.json.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
