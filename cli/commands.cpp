@@ -12,6 +12,7 @@ Command probe_command();
 Command profile_command();
 Command run_command();
 Command study_command();
+Command tokenize_command();
 Command train_command();
 Command verify_command();
 
@@ -28,6 +29,7 @@ std::span<const CommandEntry> commands() {
       {"profile", "show where the time of a training step goes", profile_command},
       {"run", "make one run of a comparison from its spec", run_command},
       {"study", "put claims to the test, each a file with its own rule", study_command},
+      {"tokenize", "train a tokenizer, turn text into token ids and back", tokenize_command},
       {"train", "train one model and write its weights", train_command},
       {"verify", "make runs of a comparison again and say whether the same comes of them",
        verify_command},

@@ -23,6 +23,7 @@
 #include "ops/activation.h"
 #include "train/settings.h"
 #include "train/task.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace cli {
 namespace {
@@ -95,6 +96,16 @@ std::vector<ListEntry> presets() {
       values += fmt::format("{}{}={}", values.empty() ? "" : ", ", name, value);
     out.push_back({text(row.name), text(row.help), {{"settings", values}}});
   }
+  return out;
+}
+
+std::vector<ListEntry> tokenizers() {
+  std::vector<ListEntry> out;
+  for (const train::TokenizerKind& row : train::tokenizer_kinds())
+    out.push_back({text(row.name),
+                   text(row.help),
+                   {{"written", text(row.name) + text(row.forms)},
+                    {"kept in", row.file.empty() ? "data.json" : text(row.file)}}});
   return out;
 }
 
@@ -178,6 +189,7 @@ constexpr Listing kListings[] = {
     {"metrics", "what is measured of a run, by its names in records, JSON and CSV", metrics},
     {"studies", "claims that come with isodrop, each put to the test by a file", studies},
     {"figures", "what a study file may ask for in [[figures]]", figures},
+    {"tokenizers", "what tokenizer= takes: what a token of a text is", tokenizers},
     {"presets", "sizes, batch and learning rate at once", presets},
     {"settings", "every setting of a run, as flag, in arms and in config.json", settings},
 };

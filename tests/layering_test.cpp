@@ -45,7 +45,7 @@ struct Inner {
 };
 const std::vector<Inner>& inner_rooms() {
   static const std::vector<Inner> rooms = {
-      {"train/tokenizer", {}},
+      {"train/tokenizer", {"train"}},
       {"train/data", {"train/tokenizer", "train"}},
       {"train/log", {"train"}},
       {"lab/stats", {}},

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <ios>
+#include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -115,6 +118,51 @@ nlohmann::ordered_json read_json(const fs::path& path) {
   text << in.rdbuf();
   if (in.bad()) fail_with_errno(path, "cannot read", "check the disk");
   return parse_json(text.str(), path.string(), "remove it or choose another folder");
+}
+
+void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,
+                std::string_view if_missing) {
+  using engine::require;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  require(status.type() != fs::file_type::not_found, "no such file: '", path, "'; ", if_missing);
+  require(!error, "cannot open '", path, "': ", error.message());
+  require(status.type() != fs::file_type::directory, "'", path,
+          "' is a folder; give a file inside it");
+  require(status.type() == fs::file_type::regular || status.type() == fs::file_type::fifo, "'",
+          path, "' is a device or socket; give a file");
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  require(file != nullptr, "cannot open '", path, "': ", std::strerror(errno),
+          "; check its permissions");
+  // Read to the end rather than trust the size in the directory: a pipe has none, a file may grow.
+  std::array<char, std::size_t{1} << 16> chunk;
+  for (std::size_t got = 1; got > 0;) {
+    errno = 0;
+    got = std::fread(chunk.data(), 1, chunk.size(), file.get());
+    require(!std::ferror(file.get()), "cannot read '", path, "': ", std::strerror(errno));
+    if (got > 0) part({chunk.data(), got});
+  }
+}
+
+std::string read_file(const std::string& path, std::int64_t max_bytes,
+                      std::string_view if_missing) {
+  std::string text;
+  read_parts(
+      path,
+      [&](std::string_view part) {
+        engine::require(static_cast<std::int64_t>(text.size() + part.size()) <= max_bytes, "'",
+                        path, "' is larger than ", max_bytes, " bytes; give a part of it (head -c ",
+                        max_bytes, ")");
+        try {
+          text.append(part);
+        } catch (const std::bad_alloc&) {
+          throw engine::Error(
+              engine::concat("'", path, "' does not fit in memory; give a part of it"));
+        }
+      },
+      if_missing);
+  return text;
 }
 
 void make_folder(const fs::path& path) {

@@ -1,7 +1,9 @@
 // Files that are whole or not there: written to a temporary beside the target, then renamed.
 #pragma once
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -40,6 +42,15 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& name
                                   std::string_view way_out);
 /// Reads and parses; throws engine::Error naming the path and what is wrong with it.
 nlohmann::ordered_json read_json(const std::filesystem::path& path);
+
+/// Hands a file's bytes to `part`, piece by piece, also from a pipe. Throws engine::Error where
+/// there is no such file (with `if_missing` as the way out), it is a folder or a device, or cannot
+/// be read.
+void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,
+                std::string_view if_missing = "check the path");
+/// The whole of it; the same errors, and one where it is larger than `max_bytes` or than memory.
+std::string read_file(const std::string& path, std::int64_t max_bytes,
+                      std::string_view if_missing = "check the path");
 
 /// Creates `path` and its parents; throws engine::Error where that cannot be, or where it is there
 /// and cannot be written to.

@@ -17,12 +17,15 @@ Hash::Hash() : state_(XXH3_createState()) {
   XXH3_128bits_reset(state_.get());
 }
 
-Hash& Hash::add(std::span<const std::byte> bytes) {
-  const std::uint64_t size = bytes.size();
-  XXH3_128bits_update(state_.get(), &size, sizeof size);
+Hash& Hash::begin(std::uint64_t bytes) {
+  XXH3_128bits_update(state_.get(), &bytes, sizeof bytes);
+  return *this;
+}
+Hash& Hash::part(std::span<const std::byte> bytes) {
   XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
   return *this;
 }
+Hash& Hash::add(std::span<const std::byte> bytes) { return begin(bytes.size()).part(bytes); }
 Hash& Hash::add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
 Hash& Hash::add(std::span<const std::int32_t> numbers) { return add(std::as_bytes(numbers)); }
 

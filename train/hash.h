@@ -18,6 +18,9 @@ class Hash {
   Hash& add(std::string_view text);
   Hash& add(std::span<const std::int32_t> numbers);
   Hash& add(std::span<const std::byte> bytes);
+  /// What add() of all parts in one would make of them: begin() with the bytes in all, then each.
+  Hash& begin(std::uint64_t bytes);
+  Hash& part(std::span<const std::byte> bytes);
   /// 32 hex digits.
   std::string hex() const;
 

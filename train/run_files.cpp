@@ -7,6 +7,7 @@
 #include "engine/suggest.h"
 #include "train/checkpoint.h"
 #include "train/hash.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace train {
 namespace {
@@ -34,6 +35,8 @@ bool there(const fs::path& path) {
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names = {kWeights, kSummary};
   for (const fs::path& path : checkpoints_in(folder)) names.push_back(path.filename().string());
+  for (const TokenizerKind& kind : tokenizer_kinds())
+    if (!kind.file.empty()) names.emplace_back(kind.file);
   for (const char* name : {kMetrics, kData, kEnvironment, kConfig}) names.emplace_back(name);
   return names;
 }
@@ -78,6 +81,7 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
   write_json(folder / kConfig, to_json(settings));
   write_json(folder / kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
+  for (const KeptFile& file : task.files()) write_atomically(folder / file.name, file.bytes);
   write_json(folder / kEnvironment, environment);
   return folder / kMetrics;
 }

@@ -1,5 +1,6 @@
-// The files of one run's folder: config.json, data.json, environment.json, metrics.jsonl, its
-// checkpoints (checkpoint.h), and when it is through model.safetensors and at last summary.json.
+// The files of one run's folder: config.json, data.json with the tokenizer where it has a file,
+// environment.json, metrics.jsonl, its checkpoints (checkpoint.h), and when it is through
+// model.safetensors and at last summary.json.
 #pragma once
 #include <filesystem>
 #include <memory>

@@ -11,6 +11,7 @@
 #include "train/evaluation.h"
 #include "train/settings.h"
 #include "train/task.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace train {
 namespace {
@@ -22,7 +23,6 @@ constexpr double kHuge = 1e30;  // no limit, but the range of a float
 constexpr std::string_view kSameData = "the arms of a comparison see the same data";
 constexpr std::string_view kSameMeasure = "the arms of a comparison are measured alike";
 
-std::vector<std::string_view> tokenizers() { return {"char", "byte"}; }
 std::vector<std::string_view> languages() { return {"fixed", "seeded"}; }
 std::vector<std::string_view> stops() { return {"end", "best"}; }
 std::vector<std::string_view> tasks() { return engine::names_of(task_kinds()); }
@@ -41,6 +41,7 @@ std::string canonical_budget(const std::string& text) { return Budget::parse(tex
 const std::vector<Row>& rows() {
   using S = Settings;
   using enum Group;
+  static const std::string tokenizers = tokenizer_forms();
   static const std::vector<Row> table = {
       // A preset in an arm would silently take back what the command line says.
       {"preset", &S::preset, Choices{preset_names}, kModel,
@@ -92,12 +93,16 @@ const std::vector<Row>& rows() {
 
       {"task", &S::task, Choices{tasks}, kData, "what is learned", kSameData},
       {"text", &S::text, Text{"PATH", "a path"}, kData,
-       "text file to train on (default: the built-in corpus)", kSameData},
+       "text to train on: a file, folder or pattern, also .jsonl, .gz, .zst, or token ids in a "
+       ".bin "
+       "(default: the built-in corpus)",
+       kSameData},
       {"val", &S::val, Text{"PATH", "a path"}, kData,
-       "text file to validate on, by which is chosen (default: a part of the text)", kSameData},
+       "text to validate on, by which is chosen (default: a part of the text)", kSameData},
       {"test", &S::test, Text{"PATH", "a path"}, kData,
-       "text file to test on, by which is judged (default: the end of the text)", kSameData},
-      {"tokenizer", &S::tokenizer, Choices{tokenizers}, kData, "what a token is", kSameData},
+       "text to test on, by which is judged (default: the end of the text)", kSameData},
+      {"tokenizer", &S::tokenizer, Text{"HOW", tokenizers.c_str(), canonical_tokenizer}, kData,
+       "what a token is; 'isodrop list tokenizers' says more", kSameData},
       {"csv", &S::csv, Text{"PATH", "a path"}, kData,
        "table to train on, a CSV file whose first line names its columns", kSameData},
       {"target", &S::target, Text{"NAME", "a column's name"}, kData,

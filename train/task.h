@@ -75,6 +75,11 @@ struct DataSummary {
   nlohmann::ordered_json facts;
 };
 
+/// What is kept beside data.json, whole.
+struct KeptFile {
+  std::string name, bytes;
+};
+
 class Task {
  public:
   virtual ~Task() = default;
@@ -87,6 +92,8 @@ class Task {
   /// What the model's inputs and outputs mean (of language modelling the tokenizer and its pieces):
   /// weights are of no use with another one. A JSON object, kept with the run.
   virtual nlohmann::ordered_json encoding() const = 0;
+  /// What encoding() has no room for: the tokenizer. Names of the table of tokenizers alone.
+  virtual std::vector<KeptFile> files() const { return {}; }
   /// Memory that the data take.
   virtual std::size_t bytes() const = 0;
   virtual models::GptConfig model(const Settings& settings) const = 0;

@@ -6,6 +6,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "train/hash.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace lab {
 namespace {
@@ -16,6 +17,13 @@ bool is_hash(const Json& j) {
   if (!j.is_string()) return false;
   const auto& text = j.get_ref<const std::string&>();
   return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+/// Whether the setting says what the tokenizer is. Of others the data's hash does: they may come
+/// from another file, or have been trained before.
+bool names_itself(const std::string& tokenizer) {
+  const train::TokenizerKind& kind = *train::parse_tokenizer(tokenizer).kind;
+  return kind.file.empty() && !kind.numbers;
 }
 
 }  // namespace
@@ -32,7 +40,9 @@ Json identity(const RunSpec& spec) {
   Json settings = Json::object();
   for (const train::Row& row : train::settings_table()) {
     const std::string name(row.name);
-    if (decides_results(row) && all[name] != defaults[name]) settings[name] = all[name];
+    if (decides_results(row) && all[name] != defaults[name] &&
+        (row.name != "tokenizer" || names_itself(spec.settings.tokenizer)))
+      settings[name] = all[name];
   }
   Json json = {{"numerics", kNumerics}, {"data", spec.data}, {"settings", settings}};
   if (!spec.owner.empty()) json["owner"] = spec.owner;
@@ -51,6 +61,7 @@ Json to_json(const RunSpec& spec) {
   for (const char* path : {"text", "val", "test", "csv"})
     if (const auto text = settings[path].get<std::string>(); !text.empty())
       settings[path] = std::filesystem::absolute(text).lexically_normal().string();
+  settings["tokenizer"] = train::absolute_tokenizer(spec.settings.tokenizer);
   return {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
           {"data", spec.data},     {"owner", spec.owner}, {"settings", settings}};
 }

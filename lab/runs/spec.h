@@ -24,7 +24,7 @@ struct RunSpec {
 
 /// What the result depends on and nothing else: settings that are not their default, the data's
 /// hash, the numerics, the owner. Not in it: threads, recompute, the preset's name, where the data
-/// lie. A setting at its default is left out, so that one that is added later, with the default
+/// lie, and a tokenizer that is a file or made of the text, which the data's hash covers. A setting at its default is left out, so that one that is added later, with the default
 /// that changes nothing, changes no id.
 Json identity(const RunSpec& spec);
 

@@ -37,7 +37,7 @@ train::LanguageModelling task() {
   train::Corpus c;
   c.val.bytes_per_token = 2;
   c.test.bytes_per_token = 4;
-  c.test.ids = {0};
+  c.test.ids = std::vector<std::int32_t>{0};
   c.vocab = 28;
   c.bayes_loss = 0.5;
   c.bayes_loss_window = 0.75;

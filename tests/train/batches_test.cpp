@@ -190,7 +190,7 @@ TEST(Epochs, TheSeedPlacesTheStretch) {
     places.insert(stretch.front());
     for (std::size_t i = 0; i < stretch.size(); ++i)
       ASSERT_EQ(stretch[i], (stretch.front() + static_cast<std::int32_t>(i)) % 100);
-    over_the_end = over_the_end || stretch.front() > stretch.back();
+    over_the_end = over_the_end || stretch.front() > stretch[stretch.size() - 1];
   }
   EXPECT_EQ(places.size(), 100u);  // every place
   EXPECT_TRUE(over_the_end);

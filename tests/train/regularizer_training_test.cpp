@@ -18,8 +18,9 @@ class Training : public testing::Test {
   Training() {
     train::Corpus corpus;
     corpus.vocab = kVocab;
-    for (int i = 0; i < 600; ++i) corpus.train.push_back(i * i % kVocab);
-    corpus.val.ids = corpus.train;
+    std::vector<std::int32_t> ids;
+    for (int i = 0; i < 600; ++i) ids.push_back(i * i % kVocab);
+    corpus.train = corpus.val.ids = ids;
     task_ = std::make_unique<train::LanguageModelling>(std::move(corpus));
   }
   /// The reported loss of each of 3 steps.

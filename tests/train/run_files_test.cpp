@@ -166,15 +166,17 @@ TEST_F(RunFilesTest, ChangedDataAreNoticed) {
   make("run", settings, task);
   const SavedRun run = read_run(folder.path() / "run");
   Corpus corpus = small_corpus(300, 50);
-  std::swap(corpus.train[0], *std::find_if(corpus.train.begin(), corpus.train.end(),
-                                           [&](std::int32_t id) { return id != corpus.train[0]; }));
+  std::vector<std::int32_t> ids(corpus.train.begin(), corpus.train.end());
+  std::swap(ids[0],
+            *std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id != ids[0]; }));
+  corpus.train = ids;
   corpus.hash = hash_corpus(corpus);
   const LanguageModelling edited(corpus);
   EXPECT_NO_THROW(require_same_encoding(run, edited));
   EXPECT_ERROR(require_same_data(run, edited), "the data are not those it was trained on");
   const std::string text = tests::small_text(400) + "Q";  // one symbol more
   const Source source{text, "text"};
-  corpus.codec = Tokenizer(TokenizerKind::kChar, {&source, 1});
+  corpus.codec = char_tokenizer({&source, 1});
   corpus.hash = hash_corpus(corpus);
   const LanguageModelling wider(corpus);
   EXPECT_ERROR(require_same_encoding(run, wider), "another vocabulary");
@@ -190,9 +192,9 @@ TEST_F(RunFilesTest, PiecesThatAreNoTextAreKept) {
   const Source source{text, "text"};
   Corpus corpus;
   corpus.tokenizer = "byte";
-  corpus.codec = Tokenizer(TokenizerKind::kByte, {&source, 1});
-  corpus.vocab = corpus.codec.vocab();
-  corpus.train = corpus.val.ids = corpus.codec.encode(text);
+  corpus.codec = byte_tokenizer({&source, 1});
+  corpus.vocab = corpus.codec->vocab();
+  corpus.train = corpus.val.ids = corpus.codec->encode(text);
   corpus.hash = hash_corpus(corpus);
   const LanguageModelling bytes(corpus);
   make("run", settings, bytes);

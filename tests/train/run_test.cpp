@@ -104,7 +104,10 @@ TEST(Run, BestIsTheLowestOnTheWay) {
 // The weights of the lowest evaluation are the result, and what is told is of them.
 TEST(Run, StopsAtTheBestWhereAsked) {
   Corpus corpus = small_corpus(4000, 600);
-  corpus.test.ids.assign(corpus.val.ids.rbegin(), corpus.val.ids.rbegin() + 333);
+  std::vector<std::int32_t> other(corpus.val.ids.begin(), corpus.val.ids.end());
+  std::reverse(other.begin(), other.end());
+  other.resize(333);
+  corpus.test.ids = other;
   const LanguageModelling task(corpus);
   Settings s = small_settings("160steps");
   s.unique_tokens = 64;
@@ -151,12 +154,13 @@ TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
   };
   const RunResult r = result(corpus);
   EXPECT_NE(r.train_loss, r.val_loss);
-  corpus.val.ids.assign(corpus.train.begin(), corpus.train.begin() + 32768);
+  corpus.val.ids = corpus.train.part(0, 32768);
   EXPECT_EQ(result(corpus).val_loss, r.train_loss);
   // Of the stretch that is shown, where there is one.
   s.unique_tokens = 500;
   const Batches stretch(corpus.train, s.block_size, s.batch, s.seed, s.unique_tokens);
-  corpus.val.ids.assign(stretch.reachable().begin(), stretch.reachable().end());
+  corpus.val.ids =
+      std::vector<std::int32_t>(stretch.reachable().begin(), stretch.reachable().end());
   const RunResult repeated = result(corpus);
   EXPECT_EQ(repeated.val_loss, repeated.train_loss);
   EXPECT_EQ(corpus.val.ids.size(), 500U);
@@ -190,7 +194,7 @@ TEST(Run, ABudgetOfTimeIsEvaluatedAFewTimes) {
 TEST(RunPlan, KnowsHowManyTokensWillBeEvaluated) {
   const LanguageModelling task = small_task(4000, 300);
   Settings s = small_settings("18steps");
-  s.eval_interval = 5;  // after 5, 10, 15 and 18 steps
+  s.eval_interval = 5;                                           // after 5, 10, 15 and 18 steps
   EXPECT_EQ(RunPlan(s, task).evaluated_tokens, 4 * 304 + 4000);  // whole windows of 16
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/rng.h"
 #include "train/data/language_modelling.h"
+#include "train/tokenizer/symbols.h"
 
 namespace tests {
 
@@ -36,12 +37,11 @@ inline train::Corpus small_corpus(std::size_t train_tokens, std::size_t val_toke
   corpus.tokenizer = "char";
   const std::string text = small_text(train_tokens + val_tokens);
   const train::Source source{text, "small"};
-  corpus.codec = train::Tokenizer(train::TokenizerKind::kChar, {&source, 1});
-  const auto ids = corpus.codec.encode(text);
-  const auto split = ids.begin() + static_cast<std::ptrdiff_t>(train_tokens);
-  corpus.train.assign(ids.begin(), split);
-  corpus.val.ids.assign(split, ids.end());
-  corpus.vocab = corpus.codec.vocab();
+  corpus.codec = train::char_tokenizer({&source, 1});
+  const train::Tokens ids = corpus.codec->encode(text);
+  corpus.train = ids.part(0, train_tokens);
+  corpus.val.ids = ids.part(train_tokens, ids.size() - train_tokens);
+  corpus.vocab = corpus.codec->vocab();
   corpus.hash = train::hash_corpus(corpus);
   return corpus;
 }

@@ -207,7 +207,7 @@ TEST(Synthetic, CorpusIsComplete) {
 TEST(Synthetic, MoreDataChangesNothingElse) {
   const train::Corpus small = train::make_synthetic({3, 1, 1'000, 500, 600}, 8);
   const train::Corpus large = train::make_synthetic({3, 1, 50'000, 500, 600}, 8);
-  EXPECT_TRUE(std::ranges::equal(small.train, std::span(large.train).first(1'000)));
+  EXPECT_TRUE(small.train == large.train.part(0, 1'000));
   EXPECT_EQ(small.val.ids, large.val.ids);
   EXPECT_EQ(small.test.ids, large.test.ids);
   EXPECT_EQ(small.hash, large.hash) << "it is that of the language";

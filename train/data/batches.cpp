@@ -21,8 +21,8 @@ constexpr std::uint32_t kOrder = site_id("data.order");
 
 }  // namespace
 
-Batches::Batches(std::span<const std::int32_t> tokens, std::int64_t block_size, std::int64_t batch,
-                 std::uint64_t seed, std::optional<std::int64_t> unique_tokens)
+Batches::Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, std::uint64_t seed,
+                 std::optional<std::int64_t> unique_tokens)
     : tokens_(tokens),
       block_(block_size),
       batch_(batch),
@@ -46,9 +46,9 @@ Batches::Batches(std::span<const std::int32_t> tokens, std::int64_t block_size, 
   if (first + length <= all) {
     tokens_ = tokens.subspan(first, length);
   } else {
-    joined_.assign(tokens.begin() + static_cast<std::ptrdiff_t>(first), tokens.end());
-    joined_.insert(joined_.end(), tokens.begin(),
-                   tokens.begin() + static_cast<std::ptrdiff_t>(first + length - all));
+    joined_.resize(length);
+    tokens.copy(first, all - first, joined_.data());
+    tokens.copy(0, first + length - all, joined_.data() + (all - first));
     tokens_ = joined_;
   }
   const std::int64_t windows = std::max<std::int64_t>(1, unique / block_size - 1);
@@ -89,29 +89,30 @@ void Batches::fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows
                    std::int32_t* y) {
   assert(first_row >= 0 && rows >= 0 && first_row + rows <= batch_);
   for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int32_t* from = tokens_.data() + start(step, first_row + row);
-    std::copy_n(from, block_, x + row * block_);
-    std::copy_n(from + 1, block_, y + row * block_);
+    const auto from = static_cast<std::size_t>(start(step, first_row + row));
+    const auto count = static_cast<std::size_t>(block_);
+    tokens_.copy(from, count, x + row * block_);
+    tokens_.copy(from + 1, count, y + row * block_);
   }
 }
 
-std::int64_t eval_windows(std::span<const std::int32_t> tokens, std::int64_t block_size) {
+std::int64_t eval_windows(TokenSpan tokens, std::int64_t block_size) {
   require(block_size >= 1, "block size ", block_size, ": a window needs at least 1 token");
   const auto n = static_cast<std::int64_t>(tokens.size());
   return n < 2 ? 0 : (n - 2) / block_size + 1;
 }
 
-std::int64_t fill_eval(std::span<const std::int32_t> tokens, std::int64_t block_size,
-                       std::int64_t first_window, std::int64_t rows, std::int32_t* x,
-                       std::int32_t* y) {
+std::int64_t fill_eval(TokenSpan tokens, std::int64_t block_size, std::int64_t first_window,
+                       std::int64_t rows, std::int32_t* x, std::int32_t* y) {
   const auto n = static_cast<std::int64_t>(tokens.size());
   std::int64_t valid = 0;
   for (std::int64_t row = 0; row < rows; ++row, x += block_size, y += block_size) {
     const std::int64_t begin = (first_window + row) * block_size;
     const std::int64_t count = std::clamp<std::int64_t>(n - 1 - begin, 0, block_size);
     if (count > 0) {
-      std::copy_n(tokens.data() + begin, count, x);
-      std::copy_n(tokens.data() + begin + 1, count, y);
+      const auto from = static_cast<std::size_t>(begin), many = static_cast<std::size_t>(count);
+      tokens.copy(from, many, x);
+      tokens.copy(from + 1, many, y);
     }
     std::fill(x + count, x + block_size, 0);
     std::fill(y + count, y + block_size, kIgnore);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/rng.h"
+#include "train/data/tokens.h"
 
 namespace train {
 
@@ -28,8 +29,8 @@ class Batches {
  public:
   /// `tokens` must outlive this. Errors: T or B < 1, fewer than T + 1 tokens, unique_tokens more
   /// than there are or fewer than T + 1.
-  Batches(std::span<const std::int32_t> tokens, std::int64_t block_size, std::int64_t batch,
-          std::uint64_t seed, std::optional<std::int64_t> unique_tokens = std::nullopt);
+  Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, std::uint64_t seed,
+          std::optional<std::int64_t> unique_tokens = std::nullopt);
 
   Batches(Batches&&) = default;  // a copy would look into this one's memory
   Batches& operator=(Batches&&) = default;
@@ -44,7 +45,7 @@ class Batches {
   std::int64_t start(std::uint64_t step, std::int64_t row);
 
   /// The tokens training can reach: the stretch, or the whole split. Valid as long as this is.
-  std::span<const std::int32_t> reachable() const { return tokens_; }
+  TokenSpan reachable() const { return tokens_; }
   /// W, or 0 for crops.
   std::int64_t windows_per_epoch() const { return static_cast<std::int64_t>(order_.size()); }
 
@@ -52,7 +53,7 @@ class Batches {
   void shuffle(std::uint64_t epoch);
 
   std::vector<std::int32_t> joined_;  // a stretch that goes over the split's end
-  std::span<const std::int32_t> tokens_;
+  TokenSpan tokens_;
   std::int64_t block_, batch_;
   engine::Key key_;
   std::uint64_t epoch_ = 0;  // whose order and offset are cached
@@ -63,13 +64,12 @@ class Batches {
 /// Evaluation windows do not overlap: window k has the inputs [k·T, k·T + T) and the targets one
 /// further, so every token of the split but the very first is predicted exactly once. The last
 /// window may be shorter. Number of windows: ceil((n − 1)/T), 0 for n < 2.
-std::int64_t eval_windows(std::span<const std::int32_t> tokens, std::int64_t block_size);
+std::int64_t eval_windows(TokenSpan tokens, std::int64_t block_size);
 
 /// Writes windows [first_window, first_window + rows): x, y (rows,T). What lies behind the split's
 /// end, whole windows too, is padded with input 0 and target kIgnore. Returns the number of targets
 /// that are not. REQUIRES: T >= 1, first_window >= 0.
-std::int64_t fill_eval(std::span<const std::int32_t> tokens, std::int64_t block_size,
-                       std::int64_t first_window, std::int64_t rows, std::int32_t* x,
-                       std::int32_t* y);
+std::int64_t fill_eval(TokenSpan tokens, std::int64_t block_size, std::int64_t first_window,
+                       std::int64_t rows, std::int32_t* x, std::int32_t* y);
 
 }  // namespace train

@@ -1,17 +1,15 @@
 #include "train/data/corpus.h"
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <memory>
 #include <new>
-#include <system_error>
 
 #include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/data/token_file.h"
 #include "train/hash.h"
+#include "train/tokenizer/numbers.h"
 
 namespace train {
 
@@ -21,92 +19,185 @@ using engine::require;
 
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::size_t kIdsAtOnce = 1 << 16;  // ids
 
-void require_readable_kind(const std::string& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  require(status.type() != fs::file_type::not_found, "no such file: '", path,
-          "'; check the path, or leave it out to use the built-in corpus");
-  require(!error, "cannot open '", path, "': ", error.message());
-  require(status.type() != fs::file_type::directory, "'", path,
-          "' is a folder; give a text file inside it");
-  require(status.type() == fs::file_type::regular || status.type() == fs::file_type::fifo, "'",
-          path, "' is a device or socket; give a text file");
+/// Hands the ids to `part`, some at a time, as 32-bit numbers.
+template <class F>
+void for_each_part(TokenSpan ids, const F& part) {
+  std::vector<std::int32_t> some(std::min(kIdsAtOnce, ids.size()));
+  for (std::size_t at = 0; at < ids.size(); at += some.size()) {
+    const std::size_t count = std::min(some.size(), ids.size() - at);
+    ids.copy(at, count, some.data());
+    part(std::span(some).first(count));
+  }
 }
 
 /// Error unless a split holds a window of block_size inputs and the target behind the last.
-void require_window(const Corpus& corpus, const std::vector<std::int32_t>& ids,
-                    std::int64_t block_size, std::string_view split, std::string_view source) {
+void require_window(const Corpus& corpus, const Tokens& ids, std::int64_t block_size,
+                    std::string_view split, std::string_view source) {
   // Not block_size + 1, which could overflow.
   require(static_cast<std::int64_t>(ids.size()) > block_size, source, ": the ", split,
           " split has ", ids.size(), " ", corpus.tokenizer, " tokens, block size ", block_size,
           " needs at least ", block_size, " + 1; use a longer text or a smaller --block-size");
 }
 
-double bytes_per_token(const std::vector<std::int32_t>& ids, const Tokenizer& codec) {
-  std::size_t bytes = 0;
-  for (const std::int32_t id : ids) bytes += codec.pieces()[static_cast<std::size_t>(id)].size();
-  return static_cast<double>(bytes) / static_cast<double>(ids.size());
-}
-
 void require_different_files(const std::string& a, std::string_view a_is, const std::string& b,
                              std::string_view b_is) {
-  std::error_code none;  // what is not there is refused when it is read
-  require(a.empty() || b.empty() || !fs::equivalent(a, b, none), b_is, " '", b,
-          "' is the same file as ", a_is, ": what is judged must not be what was ",
+  require(!share_a_file(a, b), b_is, " '", b, "' is the same file as ", a_is,
+          ", or has one in common with it: what is judged must not be what was ",
           a_is == "val" ? "chosen on" : "trained on", "; give another file, or leave ", b_is,
           " out to hold out the end of the text");
 }
 
-/// Cuts the last `share` of all `n` tokens off.
-std::vector<std::int32_t> cut(std::vector<std::int32_t>& ids, std::size_t n, double before,
-                              double share) {
+/// Where the splits end that are cut off `n`: training, then validation.
+struct Cuts {
+  std::size_t train, val;
+};
+Cuts cuts(std::size_t n, double val_share, double test_share) {
   const auto at = [&](double rest) {
     return static_cast<std::size_t>(std::floor(static_cast<double>(n) * (1 - rest)));
   };
-  const std::size_t begin = at(before + share);
-  std::vector<std::int32_t> out(ids.begin() + static_cast<std::ptrdiff_t>(begin), ids.end());
-  ids.resize(begin);
-  return out;
+  const std::size_t test = test_share > 0 ? at(0 + test_share) : n;
+  return {val_share > 0 ? at(test_share + val_share) : test, test};
+}
+
+/// Where of the text's first characters the last one ends.
+std::size_t bytes_of(std::string_view text, std::size_t characters) {
+  std::size_t at = 0;
+  for (std::size_t n = 0; n < characters; ++n) next_code_point(text, at);
+  return at;
+}
+
+/// The splits as text, each with the file it is of.
+struct Texts {
+  std::array<std::string, 3> read;  // text, val, test
+  std::string_view train, val, test;
+};
+
+Texts read_texts(const TextSplits& splits, bool bytes, double val_share, double test_share) {
+  const auto text_of = [](const std::string& path) {
+    return path.empty() ? std::string() : read_text(path);
+  };
+  Texts t{{read_text(splits.text), text_of(splits.val), text_of(splits.test)}, {}, {}, {}};
+  const std::string_view all = t.read[0];
+  const std::size_t n = bytes ? all.size() : require_utf8(all, splits.text);
+  Cuts at = cuts(n, val_share, test_share);
+  if (!bytes && n != all.size()) at = {bytes_of(all, at.train), bytes_of(all, at.val)};
+  t.train = all.substr(0, at.train);
+  t.val = splits.val.empty() ? all.substr(at.train, at.val - at.train) : t.read[1];
+  t.test = splits.test.empty() ? all.substr(at.val) : t.read[2];
+  return t;
+}
+
+void load_texts(Corpus& corpus, const TextSplits& splits, const std::array<std::string, 3>& names,
+                const TokenizerChoice& choice, double val_share, double test_share) {
+  require(!choice.kind->numbers, "tokenizer=", corpus.tokenizer,
+          " reads token ids: ", engine::quote(splits.text),
+          " is text; give a .bin, or another tokenizer");
+  try {
+    const Texts t = read_texts(splits, corpus.tokenizer == "byte", val_share, test_share);
+    const std::array<Source, 3> sources{Source{t.train, names[0]}, Source{t.val, names[1]},
+                                        Source{t.test, names[2]}};
+    corpus.codec = choice.kind->make(choice.argument, sources);
+    corpus.train = corpus.codec->encode(t.train, names[0]);
+    corpus.val.ids = corpus.codec->encode(t.val, names[1]);
+    corpus.test.ids = corpus.codec->encode(t.test, names[2]);
+  } catch (const std::bad_alloc&) {
+    throw Error(
+        concat("'", splits.text, "' does not fit in memory as tokens; train on a part of it"));
+  }
+}
+
+void load_ids(Corpus& corpus, const TextSplits& splits, const TokenizerChoice& choice,
+              double val_share, double test_share) {
+  for (const std::string& path : {splits.text, splits.val, splits.test})
+    require(path.empty() || is_token_file(path), "'", path, "' is text and '", splits.text,
+            "' token ids; give all splits as .bin, or all as text");
+  const bool plain = choice.kind->name == "char";
+  require(plain || choice.kind->numbers || !choice.argument.empty(), "tokenizer=", corpus.tokenizer,
+          ": '", splits.text,
+          "' holds token ids; give --tokenizer ids, or the sp:FILE.model or gpt2:FOLDER that they "
+          "are of");
+  require(corpus.tokenizer != "sp" ||
+              choice.argument.find_first_not_of("0123456789") != std::string::npos,
+          "tokenizer=sp:", choice.argument, ": '", splits.text,
+          "' holds token ids, so there is no text to train one on; give the sp:FILE.model they are "
+          "of");
+  const Tokens all = map_tokens(splits.text);
+  const Cuts at = cuts(all.size(), val_share, test_share);
+  corpus.train = all.part(0, at.train);
+  corpus.val.ids =
+      splits.val.empty() ? all.part(at.train, at.val - at.train) : map_tokens(splits.val);
+  corpus.test.ids =
+      splits.test.empty() ? all.part(at.val, all.size() - at.val) : map_tokens(splits.test);
+  corpus.codec = plain ? number_tokenizer(kMostIds) : choice.kind->make(choice.argument, {});
+  corpus.tokenizer = corpus.codec->name();
+}
+
+/// The hash of what is known before the ids are counted, and the highest of them.
+struct Scan {
+  Hash hash;
+  std::uint32_t highest = 0;  // what was written as negative is beyond all others
+};
+Scan scan(const Corpus& corpus) {
+  Scan s;
+  s.hash.add(corpus.tokenizer);
+  for (const std::string& piece : corpus.pieces()) s.hash.add(piece);
+  for (const Tokens* ids : {&corpus.train, &corpus.val.ids, &corpus.test.ids}) {
+    s.hash.begin(ids->size() * sizeof(std::int32_t));
+    for_each_part(*ids, [&](std::span<const std::int32_t> part) {
+      s.hash.part(std::as_bytes(part));
+      for (const std::int32_t id : part)
+        s.highest = std::max(s.highest, static_cast<std::uint32_t>(id));
+    });
+  }
+  return s;
+}
+
+std::string finish(Hash& hash, const Corpus& corpus) {
+  // What char and byte are is in their pieces, and their hashes are older than other tokenizers.
+  if (corpus.codec && corpus.pieces().empty()) hash.add(std::to_string(corpus.vocab));
+  if (corpus.codec && !corpus.codec->definition().empty()) hash.add(corpus.codec->definition());
+  return hash.hex();
 }
 
 }  // namespace
 
-std::string read_text(const std::string& path, std::int64_t max_bytes) {
-  require_readable_kind(path);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
-  require(file != nullptr, "cannot open '", path, "': ", std::strerror(errno),
-          "; check its permissions");
-  // Read to the end rather than trust the size in the directory: a pipe has none, a file may grow.
-  std::string text;
-  std::array<char, std::size_t{1} << 16> chunk;
-  for (std::size_t got = 1; got > 0;) {
-    errno = 0;
-    got = std::fread(chunk.data(), 1, chunk.size(), file.get());
-    require(!std::ferror(file.get()), "cannot read '", path, "': ", std::strerror(errno));
-    require(static_cast<std::int64_t>(text.size() + got) <= max_bytes, "'", path,
-            "' is larger than ", max_bytes, " bytes; train on a part of it (head -c ", max_bytes,
-            ")");
-    try {
-      text.append(chunk.data(), got);
-    } catch (const std::bad_alloc&) {
-      throw Error(concat("'", path, "' does not fit in memory; train on a part of it"));
-    }
-  }
-  require(!text.empty(), "'", path, "' is empty; give a file with text in it");
-  return text;
+const std::vector<std::string>& Corpus::pieces() const {
+  static const std::vector<std::string> none;
+  return codec ? codec->pieces() : none;
+}
+
+std::optional<double> bytes_per_token(TokenSpan ids, const Tokenizer& codec) {
+  if (codec.pieces().empty()) return {};
+  std::size_t bytes = 0;
+  for_each_part(ids, [&](std::span<const std::int32_t> part) {
+    for (const std::int32_t id : part) bytes += codec.pieces()[static_cast<std::size_t>(id)].size();
+  });
+  return static_cast<double>(bytes) / static_cast<double>(ids.size());
+}
+
+void complete(Corpus& corpus) {
+  Scan s = scan(corpus);
+  if (corpus.codec->vocab() == kMostIds && s.highest < kMostIds)
+    corpus.codec = number_tokenizer(std::int64_t{s.highest} + 1);
+  corpus.vocab = corpus.codec->vocab();
+  require(s.highest < corpus.vocab, "'", corpus.name, "': the id ", s.highest,
+          " is outside the vocabulary [0, ", corpus.vocab, ") of tokenizer ", corpus.tokenizer,
+          "; give the tokenizer that made the ids, or --tokenizer ids, which takes all there are");
+  corpus.val.bytes_per_token = bytes_per_token(corpus.val.ids, *corpus.codec);
+  if (!corpus.test.ids.empty())
+    corpus.test.bytes_per_token = bytes_per_token(corpus.test.ids, *corpus.codec);
+  corpus.hash = finish(s.hash, corpus);
 }
 
 std::string hash_corpus(const Corpus& corpus) {
-  Hash hash;
-  hash.add(corpus.tokenizer);
-  for (const std::string& piece : corpus.codec.pieces()) hash.add(piece);
-  return hash.add(corpus.train).add(corpus.val.ids).add(corpus.test.ids).hex();
+  Scan s = scan(corpus);
+  return finish(s.hash, corpus);
 }
 
-Corpus load_text(const TextSplits& splits, TokenizerKind kind, std::int64_t block_size) {
+Corpus load_text(const TextSplits& splits, const std::string& tokenizer, std::int64_t block_size) {
+  const TokenizerChoice choice = parse_tokenizer(tokenizer);
   const double val_share = splits.val.empty() ? splits.val_fraction : 0;
   const double test_share = splits.test.empty() ? splits.test_fraction : 0;
   require(splits.val_fraction > 0 && splits.val_fraction < 1, "validation share ",
@@ -117,43 +208,22 @@ Corpus load_text(const TextSplits& splits, TokenizerKind kind, std::int64_t bloc
   require_different_files(splits.text, "text", splits.val, "val");
   require_different_files(splits.text, "text", splits.test, "test");
   require_different_files(splits.val, "val", splits.test, "test");
-  const auto text_of = [](const std::string& path) {
-    return path.empty() ? std::string() : read_text(path);
-  };
-  const std::array<std::string, 3> texts{read_text(splits.text), text_of(splits.val),
-                                         text_of(splits.test)};
-  const auto source_of = [&](const std::string& path) -> const std::string& {
-    return path.empty() ? splits.text : path;
-  };
-  const std::array<Source, 3> sources{Source{texts[0], splits.text},
-                                      Source{texts[1], source_of(splits.val)},
-                                      Source{texts[2], source_of(splits.test)}};
   Corpus corpus;
   corpus.name = splits.text;
-  corpus.tokenizer = tokenizer_name(kind);
-  try {
-    corpus.codec = Tokenizer(kind, sources);
-    corpus.train = corpus.codec.encode(texts[0], splits.text);
-    const std::size_t n = corpus.train.size();
-    if (test_share > 0) corpus.test.ids = cut(corpus.train, n, 0, test_share);
-    if (val_share > 0) corpus.val.ids = cut(corpus.train, n, test_share, val_share);
-    if (!splits.val.empty()) corpus.val.ids = corpus.codec.encode(texts[1], splits.val);
-    if (!splits.test.empty()) corpus.test.ids = corpus.codec.encode(texts[2], splits.test);
-  } catch (const std::bad_alloc&) {
-    throw Error(
-        concat("'", splits.text, "' does not fit in memory as tokens; train on a part of it"));
-  }
-  corpus.vocab = corpus.codec.vocab();
+  corpus.tokenizer = choice.kind->name;
+  const std::array<std::string, 3> names{splits.text, splits.val.empty() ? splits.text : splits.val,
+                                         splits.test.empty() ? splits.text : splits.test};
+  if (is_token_file(splits.text))
+    load_ids(corpus, splits, choice, val_share, test_share);
+  else
+    load_texts(corpus, splits, names, choice, val_share, test_share);
   require_window(corpus, corpus.train, block_size, "training", splits.text);
-  require_window(corpus, corpus.val.ids, block_size, "validation", sources[1].name);
-  require(corpus.val.ids != corpus.test.ids, "validation and test (", sources[1].name, ", ",
-          sources[2].name, ") are the same text; give another one");
-  corpus.val.bytes_per_token = bytes_per_token(corpus.val.ids, corpus.codec);
-  if (!splits.test.empty() || test_share > 0) {
-    require_window(corpus, corpus.test.ids, block_size, "test", sources[2].name);
-    corpus.test.bytes_per_token = bytes_per_token(corpus.test.ids, corpus.codec);
-  }
-  corpus.hash = hash_corpus(corpus);
+  require_window(corpus, corpus.val.ids, block_size, "validation", names[1]);
+  if (!splits.test.empty() || test_share > 0)
+    require_window(corpus, corpus.test.ids, block_size, "test", names[2]);
+  require(!(corpus.val.ids == corpus.test.ids), "validation and test (", names[1], ", ", names[2],
+          ") are the same text; give another one");
+  complete(corpus);
   return corpus;
 }
 

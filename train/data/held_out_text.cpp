@@ -1,9 +1,13 @@
 #include "train/data/held_out_text.h"
 
-#include <array>
+#include <algorithm>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "train/data/token_file.h"
+#include "train/files.h"
+#include "train/hash.h"
+#include "train/tokenizer/numbers.h"
 
 namespace train {
 namespace {
@@ -26,46 +30,54 @@ std::string piece_from(const nlohmann::ordered_json& json, const std::string& fo
 
 }  // namespace
 
-Tokenizer tokenizer_of(const SavedRun& run) {
+TokenizerPtr tokenizer_of(const SavedRun& run) {
   const std::string folder = quote(run.folder.string());
   const auto& encoding = run.data.encoding;
   require(run.data.task == "lm", folder, ": was trained on the task ", quote(run.data.task),
           ", which has no text");
-  require(encoding.contains("tokenizer") && encoding["tokenizer"].is_string() &&
-              encoding.contains("pieces") && encoding["pieces"].is_array(),
-          folder, ": data.json does not say how text is encoded; train again");
+  const auto need = [&](bool ok) {
+    require(ok, folder, ": data.json does not say how text is encoded; train again");
+  };
+  need(encoding.contains("tokenizer") && encoding["tokenizer"].is_string());
   const std::string name = encoding["tokenizer"];
-  require(name == "byte" || name == "char", folder, ": data.json: unknown tokenizer ", quote(name),
+  const auto kinds = tokenizer_kinds();
+  const auto kind = std::find_if(kinds.begin(), kinds.end(),
+                                 [&](const TokenizerKind& k) { return k.name == name; });
+  require(kind != kinds.end(), folder, ": data.json: unknown tokenizer ", quote(name),
           "; train again");
-  std::vector<std::string> pieces;
-  std::string all;
-  for (const auto& piece : encoding["pieces"]) {
-    pieces.push_back(piece_from(piece, folder));
-    all += pieces.back();
+  KeptTokenizer kept;
+  kept.source = folder + ": data.json";
+  if (!kind->file.empty()) {
+    const auto file = run.folder / kind->file;
+    need(encoding.contains("hash") && encoding["hash"].is_string());
+    kept.definition =
+        read_file(file.string(), kMostTextBytes, "it is part of the run: train again");
+    kept.source = file.string();
+    require(Hash().add(kept.definition).hex() == encoding["hash"], kept.source,
+            ": not the tokenizer that data.json describes; restore it, or train again");
+  } else if (kind->numbers) {
+    need(encoding.contains("vocab") && encoding["vocab"].is_number_unsigned() &&
+         encoding["vocab"] > 0U && encoding["vocab"] <= static_cast<std::uint64_t>(kMostIds));
+    kept.vocab = encoding["vocab"];
+  } else {
+    need(encoding.contains("pieces") && encoding["pieces"].is_array());
+    for (const auto& piece : encoding["pieces"]) kept.pieces.push_back(piece_from(piece, folder));
   }
-  // A vocabulary is the sorted symbols of its texts: of its own pieces it is itself.
-  const std::array<Source, 1> source{Source{all, "data.json"}};
-  Tokenizer tokenizer(name == "byte" ? TokenizerKind::kByte : TokenizerKind::kChar, source);
-  require(!pieces.empty() && tokenizer.pieces() == pieces, folder,
-          ": data.json: its pieces are not those of a tokenizer; train again");
-  return tokenizer;
+  return kind->restore(kept);
 }
 
 Corpus held_out_text(const SavedRun& run, const std::string& path) {
-  const std::string text = read_text(path);
   Corpus corpus;
   corpus.name = path;
   corpus.codec = tokenizer_of(run);
-  corpus.tokenizer = tokenizer_name(corpus.codec.kind());
-  corpus.vocab = corpus.codec.vocab();
-  corpus.val.ids = corpus.codec.encode(text, path);
+  corpus.tokenizer = corpus.codec->name();
+  corpus.val.ids =
+      is_token_file(path) ? map_tokens(path) : Tokens(corpus.codec->encode(read_text(path), path));
   require(corpus.val.ids.size() > 1, path, ": holds ", corpus.val.ids.size(),
           " tokens; a model is asked for what follows one, so give at least 2");
-  corpus.val.bytes_per_token =
-      static_cast<double>(text.size()) / static_cast<double>(corpus.val.ids.size());
-  corpus.test = corpus.val;
   corpus.train = corpus.val.ids;  // for shapes alone
-  corpus.hash = hash_corpus(corpus);
+  complete(corpus);
+  corpus.test = corpus.val;
   return corpus;
 }
 

@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/suggest.h"
+#include "engine/table.h"
 #include "train/architecture.h"
 #include "train/data/batches.h"
 #include "train/data/load_corpus.h"
 #include "train/data/synthetic_filter.h"
+#include "train/hash.h"
 #include "train/json.h"
 
 namespace train {
@@ -63,8 +65,7 @@ class TokenFeed final : public Feed {
 
 class TokenExam final : public Exam {
  public:
-  TokenExam(const Corpus& corpus, std::span<const std::int32_t> all, std::size_t most,
-            std::int64_t time)
+  TokenExam(const Corpus& corpus, TokenSpan all, std::size_t most, std::int64_t time)
       : corpus_(&corpus), ids_(all.first(std::min(all.size(), most))), time_(time) {}
   /// Of its own.
   TokenExam(std::vector<std::int32_t> ids, std::int64_t time)
@@ -86,14 +87,15 @@ class TokenExam final : public Exam {
     };
     const auto V = static_cast<std::size_t>(corpus_->vocab);
     std::vector<double> out(static_cast<std::size_t>(time_) * V);
-    const std::int32_t* window = ids_.data() + row * time_;
+    const TokenSpan window = ids_.subspan(static_cast<std::size_t>(row * time_),
+                                          static_cast<std::size_t>(tokens(row)) + 1);
     filter_->start_anywhere();
     filter_->observe(symbol(window[0]));
     for (std::int64_t t = 0; t < tokens(row); ++t) {
       for (std::size_t v = 0; v < V; ++v)
         out[static_cast<std::size_t>(t) * V + v] =
             filter_->probability(symbol(static_cast<std::int32_t>(v)));
-      filter_->observe(symbol(window[t + 1]));
+      filter_->observe(symbol(window[static_cast<std::size_t>(t) + 1]));
     }
     return out;
   }
@@ -102,7 +104,7 @@ class TokenExam final : public Exam {
   const Corpus* corpus_ = nullptr;  // of held-out text
   mutable std::unique_ptr<BayesFilter> filter_;
   std::vector<std::int32_t> own_;
-  std::span<const std::int32_t> ids_;
+  TokenSpan ids_;
   std::int64_t time_;
 };
 
@@ -146,7 +148,7 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
            {"train_tokens", c.train.size()},
            {"val_tokens", c.val.ids.size()},
            {"val_tokens_evaluated", val},
-           {"val_bytes_per_token", c.val.bytes_per_token},
+           {"val_bytes_per_token", or_null(c.val.bytes_per_token)},
            {"test_tokens", c.test.ids.size()},
            {"test_tokens_evaluated", test},
            {"own_texts", c.own_texts},
@@ -156,14 +158,28 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
 }
 
 nlohmann::ordered_json LanguageModelling::encoding() const {
+  const auto kept = files();
+  if (!kept.empty())
+    return {{"tokenizer", corpus_.tokenizer},
+            {"vocab", corpus_.vocab},
+            {"file", kept.front().name},
+            {"hash", Hash().add(kept.front().bytes).hex()}};
+  if (corpus_.codec && corpus_.pieces().empty())
+    return {{"tokenizer", corpus_.tokenizer}, {"vocab", corpus_.vocab}};
   nlohmann::ordered_json pieces = nlohmann::ordered_json::array();
   for (const std::string& piece : corpus_.pieces()) pieces.push_back(piece_json(piece));
   return {{"tokenizer", corpus_.tokenizer}, {"pieces", std::move(pieces)}};
 }
 
+std::vector<KeptFile> LanguageModelling::files() const {
+  if (!corpus_.codec || corpus_.codec->definition().empty()) return {};
+  return {{std::string(engine::row_named(tokenizer_kinds(), corpus_.tokenizer, "tokenizer").file),
+           corpus_.codec->definition()}};
+}
+
 std::size_t LanguageModelling::bytes() const {
-  return (corpus_.train.size() + corpus_.val.ids.size() + corpus_.test.ids.size()) *
-         sizeof(std::int32_t);
+  // Parts of one text, or none of it: what is mapped takes what is free.
+  return corpus_.train.bytes() + corpus_.val.ids.bytes() + corpus_.test.ids.bytes();
 }
 
 models::GptConfig LanguageModelling::model(const Settings& settings) const {

@@ -17,7 +17,9 @@ class LanguageModelling : public Task {
   std::string_view name() const override { return "lm"; }
   DataSummary describe(const Settings& settings) const override;
   std::string data_hash() const override { return corpus_.hash; }
+  /// Of tokenizers with a definition its hash and the file that has it, of others their pieces.
   nlohmann::ordered_json encoding() const override;
+  std::vector<KeptFile> files() const override;
   std::size_t bytes() const override;
   models::GptConfig model(const Settings& settings) const override;
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,

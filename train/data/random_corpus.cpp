@@ -9,13 +9,14 @@ Corpus random_corpus(const Settings& settings) {
   corpus.name = "random tokens";
   corpus.vocab = preset_of(settings).vocabulary;
   engine::Sequence random(engine::stream_key(1, engine::Stream::kData), 0);
-  const auto fill = [&](std::vector<std::int32_t>& tokens, std::size_t n) {
-    tokens.resize(n);
+  const auto drawn = [&](std::int64_t n) {
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(n));
     for (std::int32_t& t : tokens)
       t = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(corpus.vocab)));
+    return tokens;
   };
-  fill(corpus.train, static_cast<std::size_t>(16 * settings.block_size + 100'000));
-  fill(corpus.val.ids, static_cast<std::size_t>(settings.block_size + 1));
+  corpus.train = drawn(16 * settings.block_size + 100'000);
+  corpus.val.ids = drawn(settings.block_size + 1);
   corpus.hash = hash_corpus(corpus);
   return corpus;
 }

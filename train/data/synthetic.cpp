@@ -10,6 +10,7 @@
 #include "engine/rng.h"
 #include "train/data/synthetic_filter.h"
 #include "train/hash.h"
+#include "train/tokenizer/symbols.h"
 
 namespace train {
 
@@ -207,14 +208,14 @@ Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size) {
   };
   Corpus corpus;
   corpus.name = "synthetic";
-  corpus.tokenizer = tokenizer_name(TokenizerKind::kChar);
-  corpus.codec = Tokenizer(TokenizerKind::kChar, source);
-  corpus.vocab = corpus.codec.vocab();
+  corpus.codec = char_tokenizer(source);
+  corpus.tokenizer = corpus.codec->name();
+  corpus.vocab = corpus.codec->vocab();
   corpus.own_texts = true;
-  corpus.train = corpus.codec.encode(text("train", choice.train_tokens));
-  corpus.val.ids = corpus.codec.encode(text("val", choice.val_tokens));
+  corpus.train = corpus.codec->encode(text("train", choice.train_tokens));
+  corpus.val.ids = corpus.codec->encode(text("val", choice.val_tokens));
   const std::string test = text("test", choice.test_tokens);
-  corpus.test.ids = corpus.codec.encode(test);
+  corpus.test.ids = corpus.codec->encode(test);
   corpus.bayes_loss = bayes_loss(language, test);
   corpus.bayes_loss_window = bayes_loss_window(language, test, block_size);
   corpus.hash = hash_of(language, choice.language);

@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output_file.h"
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "engine/table.h"
+#include "train/data/text_files.h"
+#include "train/data/token_file.h"
+#include "train/files.h"
+#include "train/tokenizer/sentencepiece.h"
+#include "train/tokenizer/tokenizer.h"
+
+namespace cli {
+namespace {
+
+using engine::quote;
+using engine::require;
+using Ids = std::vector<std::int32_t>;
+
+constexpr std::int64_t kMost16 = 1 << 16;
+constexpr std::string_view kBin = ".bin";
+
+/// Of the flag, whose "-" is standard input.
+std::string path_of(const Parsed& args, std::string_view flag) {
+  require(args.has(flag), "tokenize ", args.argument, " needs --", flag,
+          "; give it a file, or - for "
+          "standard input");
+  return args.text(flag) == "-" ? "/dev/stdin" : args.text(flag);
+}
+
+/// To the file, or to standard output. Through the file it is whole or not there.
+void put(const Parsed& args, std::string_view text) {
+  if (const auto file = open_output(args, "out"))
+    finish(*file, text);
+  else
+    fmt::print("{}", text);
+}
+
+train::TokenizerPtr tokenizer(const Parsed& args, const std::string& text) {
+  require(args.has("tokenizer"), "tokenize ", args.argument,
+          " needs --tokenizer; give sp:FILE.model, gpt2:FOLDER or another of 'isodrop list "
+          "tokenizers'");
+  const train::TokenizerChoice choice = train::parse_tokenizer(args.text("tokenizer"));
+  require(!choice.kind->numbers,
+          "--tokenizer ids knows no text; give sp:FILE.model or gpt2:FOLDER");
+  const train::Source source{text, args.text("text")};
+  return choice.kind->make(choice.argument, {&source, 1});
+}
+
+int train_model(const Parsed& args) {
+  require(args.has("out"),
+          "tokenize train needs --out; give the name of a file, as in --out my.model");
+  require(args.has("vocab"), "tokenize train needs --vocab; give a number, as in --vocab 1024");
+  const std::int64_t vocab = args.integer("vocab", train::kLeastSubwords, train::kMostSubwords);
+  const auto file = open_output(args, "out");
+  const std::string text = train::read_text(path_of(args, "text"));
+  const std::string model = train::train_sentencepiece(text, vocab, args.text("text"));
+  const auto made = train::sentencepiece_tokenizer(model, args.text("out"));
+  finish(*file, model);
+  const Ids ids = made->encode(text, args.text("text"));
+  fmt::print("{}: {} pieces, {:.3f} bytes a token of {}\n", args.text("out"), made->vocab(),
+             static_cast<double>(text.size()) / static_cast<double>(ids.size()), args.text("text"));
+  return 0;
+}
+
+int encode(const Parsed& args) {
+  const std::string text = train::read_text(path_of(args, "text"));
+  const auto codec = tokenizer(args, text);
+  const Ids ids = codec->encode(text, args.text("text"));
+  const bool bin = args.text("out").ends_with(kBin);
+  std::string out;
+  for (const std::int32_t id : ids) {
+    if (bin) {
+      require(codec->vocab() <= kMost16, "--out ", quote(args.text("out")), ": ", codec->vocab(),
+              " tokens do not fit in 16 bits; leave .bin out for numbers as text");
+      out += {static_cast<char>(id & 0xFF), static_cast<char>(id >> 8)};
+    } else if (args.text("format") == "pieces") {
+      out += quote(codec->pieces()[static_cast<std::size_t>(id)]) + "\n";
+    } else {
+      out += fmt::format("{}{}", out.empty() ? "" : " ", id);
+    }
+  }
+  if (!bin && args.text("format") == "ids") out += "\n";
+  put(args, out);
+  return 0;
+}
+
+Ids numbers(const std::string& path) {
+  if (train::is_token_file(path)) {
+    const train::Tokens ids = train::map_tokens(path);
+    return {ids.begin(), ids.end()};
+  }
+  const std::string text = train::read_file(path, train::kMostTextBytes);
+  Ids ids;
+  for (const char *at = text.data(), *end = at + text.size(); at != end;) {
+    if (std::string_view(" \t\r\n").find(*at) != std::string_view::npos) {
+      ++at;
+      continue;
+    }
+    std::int32_t id = 0;
+    const auto [next, error] = std::from_chars(at, end, id);
+    require(error == std::errc{}, quote(path), ": no token id at byte offset ", at - text.data(),
+            "; give numbers with blanks between, or a .bin");
+    ids.push_back(id);
+    at = next;
+  }
+  return ids;
+}
+
+int decode(const Parsed& args) {
+  const std::string name = args.text("tokenizer").substr(0, args.text("tokenizer").find(':'));
+  require(name != "char" && name != "byte", "--tokenizer ", name,
+          ": its ids mean nothing without the text they were made of; give sp:FILE.model or "
+          "gpt2:FOLDER");
+  const std::string ids = path_of(args, "ids");
+  put(args, tokenizer(args, "")->decode(numbers(ids)));
+  return 0;
+}
+
+struct Action {
+  std::string_view name;
+  int (*run)(const Parsed&);
+};
+constexpr Action kActions[] = {{"train", train_model}, {"encode", encode}, {"decode", decode}};
+
+int tokenize(const Parsed& args) {
+  require(!args.argument.empty(), "tokenize how? Give one of train, encode, decode");
+  return engine::row_named(std::span<const Action>(kActions), args.argument, "action").run(args);
+}
+
+}  // namespace
+
+// `isodrop tokenize`: what a text is to a tokenizer.
+Command tokenize_command() {
+  Command c;
+  c.summary =
+      "Train a SentencePiece tokenizer on a text, turn text into token ids, or ids into text. "
+      "ACTION "
+      "is train, encode or decode.";
+  c.settings = false;
+  c.argument = "ACTION";
+  c.extras = {
+      {"text", "PATH", "",
+       "train, encode: the text, as 'isodrop train' takes it; - is standard input"},
+      {"vocab", "N", "", "train: how many tokens there are to be, 256 of them single bytes"},
+      {"tokenizer", "HOW", "", "encode, decode: sp:FILE.model, gpt2:FOLDER, ..."},
+      {"ids", "FILE", "", "decode: a .bin, or numbers with blanks between; - is standard input"},
+      {"out", "FILE", "",
+       "where it is written: the model; ids, of 16 bits each where it ends in .bin; the text"},
+      {"format", "FORMAT", "ids", "encode: of what it prints", false, {"ids", "pieces"}},
+  };
+  c.examples = {"isodrop tokenize train --text book.txt --vocab 1024 --out book.model",
+                "isodrop tokenize encode --text book.txt --tokenizer sp:book.model --out book.bin",
+                "isodrop tokenize decode --ids book.bin --tokenizer sp:book.model"};
+  c.run = tokenize;
+  return c;
+}
+
+}  // namespace cli

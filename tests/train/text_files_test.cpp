@@ -1,0 +1,216 @@
+// Text as it lies around, and ids in files that are mapped.
+#include "train/data/text_files.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cstring>
+
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+#include "tests/train/small_corpus.h"
+#include "train/data/batches.h"
+#include "train/data/corpus.h"
+#include "train/data/token_file.h"
+
+namespace train {
+namespace {
+
+using tests::TempFolder;
+const std::string kEnd(kEndOfText);
+
+std::string gzip(const std::string& text) {
+  std::string out(compressBound(text.size()) + 64, '\0');
+  z_stream s{};
+  deflateInit2(&s, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  s.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  s.avail_in = static_cast<uInt>(text.size());
+  s.next_out = reinterpret_cast<Bytef*>(out.data());
+  s.avail_out = static_cast<uInt>(out.size());
+  deflate(&s, Z_FINISH);
+  out.resize(s.total_out);
+  deflateEnd(&s);
+  return out;
+}
+std::string zstandard(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+class TextFiles : public testing::Test {
+ protected:
+  std::string at(const std::string& name) const { return (folder.path() / name).string(); }
+  std::string write(const std::string& name, const std::string& text) const {
+    return folder.write(name, text).string();
+  }
+  std::string bin(const std::string& name, const std::vector<std::uint16_t>& ids,
+                  const std::vector<std::int32_t>& head = {}) const {
+    std::string bytes(head.empty() ? 0 : 1024, '\0');
+    std::memcpy(bytes.data(), head.data(), head.size() * 4);
+    bytes.append(reinterpret_cast<const char*>(ids.data()), ids.size() * 2);
+    return write(name, bytes);
+  }
+  const TempFolder folder;
+};
+
+TEST_F(TextFiles, PackedTextIsTheText) {
+  const std::string text = tests::small_text(300'000), more = tests::small_text(70'000, 2);
+  EXPECT_EQ(read_text(write("a.txt.gz", gzip(text))), text);
+  EXPECT_EQ(read_text(write("a.txt.zst", zstandard(text))), text);
+  EXPECT_EQ(read_text(write("b.gz", gzip(text) + gzip(more))), text + more) << "members";
+  EXPECT_EQ(read_text(write("b.zst", zstandard(text) + zstandard(more))), text + more) << "frames";
+  EXPECT_ERROR(read_text(write("c.gz", text)), "is no gzip file, or damaged");
+  EXPECT_ERROR(read_text(write("c.zst", text)), "is no Zstandard file, or damaged");
+  for (const char* name : {"d.gz", "d.zst"}) {
+    const std::string whole = std::string(name) == "d.gz" ? gzip(text) : zstandard(text);
+    for (const std::size_t size : {whole.size() - 1, whole.size() / 2, std::size_t{3}})
+      EXPECT_ERROR(read_text(write(name, whole.substr(0, size))), "ends too early");
+    EXPECT_ERROR(read_text(write(name, "")), "ends too early");
+  }
+  EXPECT_ERROR(read_text(write("e.gz", gzip(""))), "is empty");
+}
+
+TEST_F(TextFiles, ABombIsNotUnpackedToItsEnd) {
+  const std::string zeros(50 << 20, '\0');
+  EXPECT_ERROR(read_text(write("bomb.gz", gzip(zeros)), 1 << 20), "larger than 1048576 bytes");
+  EXPECT_ERROR(read_text(write("bomb.zst", zstandard(zeros)), 1 << 20), "larger than 1048576");
+  EXPECT_ERROR(read_text(write("bomb.jsonl.zst", zstandard(zeros)), 1 << 20), "line 1 is larger");
+}
+
+TEST_F(TextFiles, LinesOfJsonAreDocuments) {
+  const std::string lines = R"({"text":"one\nline"})"
+                            "\n\n"
+                            R"({"id":3,"text":""})"
+                            "\n"
+                            R"({"text":"tw\u00f6","meta":[1]})";
+  EXPECT_EQ(read_text(write("a.jsonl", lines)), "one\nline" + kEnd + "twö");
+  EXPECT_EQ(read_text(write("a.jsonl.zst", zstandard(lines + "\n"))), "one\nline" + kEnd + "twö");
+  std::string long_line = R"({"text":")" + std::string(200'000, 'x') +
+                          R"("})"
+                          "\n";
+  EXPECT_EQ(read_text(write("b.jsonl", long_line + lines)),
+            std::string(200'000, 'x') + kEnd + "one\nline" + kEnd + "twö");
+  EXPECT_ERROR(read_text(write("c.jsonl", "{\"text\":\"a\"}\n{\"txt\":1}\n")),
+               "c.jsonl:2: no string");
+  EXPECT_ERROR(read_text(write("c.jsonl", "{\"text\":\"a\"}\n{\"text\":3}\n")),
+               "c.jsonl:2: no string");
+  EXPECT_ERROR(read_text(write("c.jsonl", "\n[1\n")), "c.jsonl:2: not valid JSON");
+  EXPECT_ERROR(read_text(write("c.jsonl", "{\"text\":\"\xFF\"}\n")), "c.jsonl:1: not valid JSON");
+  EXPECT_ERROR(read_text(write("c.jsonl", "\n")), "is empty");
+}
+
+TEST_F(TextFiles, FoldersAndPatternsAreSortedDocuments) {
+  write("d/b.txt", "second");
+  write("d/a.txt", "first" + kEnd + "\n");
+  write("d/sub/c.jsonl", "{\"text\":\"third\"}\n{\"text\":\"fourth\"}\n");
+  write("d/.hidden", "no");
+  write("d/.git/x", "no");
+  EXPECT_EQ(read_text(at("d")), "first" + kEnd + "\nsecond" + kEnd + "third" + kEnd + "fourth");
+  EXPECT_EQ(read_text(at("d/[ab].txt")), "first" + kEnd + "\nsecond");
+  EXPECT_ERROR(read_text(at("d/*.md")), "no file matches");
+  write("odd[1].txt", "a name with brackets");
+  EXPECT_EQ(read_text(at("odd[1].txt")), "a name with brackets");
+  std::filesystem::create_directories(folder.path() / "empty");
+  EXPECT_ERROR(read_text(at("empty")), "holds no files");
+  write("d/x.bin", "ab");
+  EXPECT_ERROR(read_text(at("d")), "x.bin' holds token ids");
+  EXPECT_TRUE(share_a_file(at("d"), at("d/sub/c.jsonl")));
+  EXPECT_TRUE(share_a_file(at("d/*.txt"), at("d/../d/a.txt")));
+  EXPECT_FALSE(share_a_file(at("d/*.txt"), at("d/sub")));
+}
+
+TEST_F(TextFiles, IdsAreMapped) {
+  const std::vector<std::uint16_t> ids = {5, 65535, 0, 7, 8};
+  const auto all = [](const Tokens& t) { return std::vector<std::int32_t>(t.begin(), t.end()); };
+  const std::vector<std::int32_t> want = {5, 65535, 0, 7, 8};
+  EXPECT_EQ(all(map_tokens(bin("nano.bin", ids))), want);
+  EXPECT_EQ(all(map_tokens(bin("llm.bin", ids, {20240520, 1, 5}))), want);
+  EXPECT_EQ(all(map_tokens(bin("wide.bin", {1, 0, 2, 1}, {20240801, 7, 2}))),
+            (std::vector<std::int32_t>{1, 2 + 65536}));
+  EXPECT_EQ(map_tokens(at("nano.bin")).bytes(), 0U);
+  EXPECT_ERROR(map_tokens(bin("x.bin", ids, {20240520, 1, 6})), "header says 6 ids of 2 bytes");
+  EXPECT_ERROR(map_tokens(bin("x.bin", ids, {20240520, 1, -1})), "header says -1");
+  EXPECT_ERROR(map_tokens(bin("x.bin", ids, {20240520, 2, 5})), "header has version 2");
+  EXPECT_ERROR(map_tokens(bin("x.bin", ids, {20240522, 1, 5})), "multiple choices");
+  EXPECT_ERROR(map_tokens(write("x.bin", "abc")), "no whole number");
+  EXPECT_ERROR(map_tokens(write("x.bin", "")), "is empty");
+  EXPECT_ERROR(map_tokens(at("none.bin")), "no such file");
+  EXPECT_ERROR(map_tokens(folder.path().string()), "no file that can be mapped");
+}
+
+TEST_F(TextFiles, IdsMakeTheSameBatchesHoweverTheyAreStored) {
+  std::vector<std::uint16_t> narrow;
+  for (int i = 0; i < 500; ++i) narrow.push_back(static_cast<std::uint16_t>(i * i % 251));
+  const std::vector<std::int32_t> wide(narrow.begin(), narrow.end());
+  const Tokens mapped = map_tokens(bin("a.bin", narrow));
+  for (const std::optional<std::int64_t> unique : {std::optional<std::int64_t>(), {490}}) {
+    Batches a(mapped, 16, 4, 3, unique), b(wide, 16, 4, 3, unique);
+    for (std::uint64_t step = 0; step < 20; ++step) {
+      std::vector<std::int32_t> x(64), y(64), u(64), v(64);
+      a.fill(step, 0, 4, x.data(), y.data());
+      b.fill(step, 0, 4, u.data(), v.data());
+      EXPECT_EQ(x, u);
+      EXPECT_EQ(y, v);
+    }
+  }
+  std::vector<std::int32_t> x(32), y(32), u(32), v(32);
+  EXPECT_EQ(fill_eval(mapped, 16, 30, 2, x.data(), y.data()),
+            fill_eval(wide, 16, 30, 2, u.data(), v.data()));
+  EXPECT_EQ(x, u);
+  EXPECT_EQ(y, v);
+}
+
+TEST_F(TextFiles, ACorpusOfIds) {
+  std::vector<std::uint16_t> ids;
+  for (int i = 0; i < 1000; ++i) ids.push_back(static_cast<std::uint16_t>(i % 41));
+  const std::string raw = bin("a.bin", ids), headed = bin("b.bin", ids, {20240520, 1, 1000});
+  const Corpus corpus = load_text({raw}, "ids", 8);
+  EXPECT_EQ(corpus.vocab, 41);
+  EXPECT_EQ(corpus.train.size(), 800U);
+  EXPECT_EQ(corpus.val.ids.size(), 100U);
+  EXPECT_EQ(corpus.test.ids[0], 900 % 41);
+  EXPECT_FALSE(corpus.val.bytes_per_token || corpus.test.bytes_per_token);
+  EXPECT_EQ(load_text({headed}, "ids", 8).hash, corpus.hash);
+  EXPECT_EQ(load_text({raw}, "char", 8).hash, corpus.hash) << "it cannot be characters";
+  EXPECT_EQ(load_text({raw}, "ids:41", 8).hash, corpus.hash);
+  EXPECT_NE(load_text({raw}, "ids:50", 8).hash, corpus.hash);
+  EXPECT_ERROR(load_text({raw}, "ids:40", 8), "the id 40 is outside the vocabulary [0, 40)");
+  EXPECT_ERROR(load_text({raw}, "byte", 8), "holds token ids");
+  EXPECT_ERROR(load_text({raw}, "sp:300", 8), "no text to train one on");
+  EXPECT_ERROR(load_text({raw, write("v.txt", "text")}, "ids", 8), "v.txt' is text");
+  EXPECT_ERROR(load_text({write("t.txt", tests::small_text(200))}, "ids", 8), "reads token ids");
+  const std::string gpt2 = "gpt2:" ISODROP_SOURCE_DIR "/tests/golden/bpe";
+  const Corpus known = load_text({raw}, gpt2, 8);
+  EXPECT_EQ(known.vocab, 600);
+  std::size_t bytes = 0;
+  for (const std::int32_t id : known.val.ids)
+    bytes += known.pieces()[static_cast<std::size_t>(id)].size();
+  EXPECT_DOUBLE_EQ(*known.val.bytes_per_token, static_cast<double>(bytes) / 100);
+  EXPECT_ERROR(load_text({bin("c.bin", {1, 2, 3, 4, 5, 6, 7, 8, 9, 600})}, gpt2, 0),
+               "the id 600 is outside the vocabulary [0, 600)");
+}
+
+// Tokenizers are judged on the same text, and what one is trained on is the training split alone.
+TEST_F(TextFiles, SubwordsAreCutWhereCharactersAre) {
+  const std::string text = tests::small_text(4000) + "é" + tests::small_text(4000, 3);
+  const std::string path = write("t.txt", text);
+  const Corpus chars = load_text({path}, "char", 8), sp = load_text({path}, "sp:290", 8);
+  EXPECT_EQ(sp.decode(sp.train), chars.decode(chars.train));
+  EXPECT_EQ(sp.decode(sp.val.ids), chars.decode(chars.val.ids));
+  EXPECT_EQ(sp.decode(sp.test.ids), chars.decode(chars.test.ids));
+  EXPECT_DOUBLE_EQ(*sp.test.bytes_per_token * static_cast<double>(sp.test.ids.size()),
+                   *chars.test.bytes_per_token * static_cast<double>(chars.test.ids.size()));
+  EXPECT_EQ(load_text({path}, "sp:290", 8).hash, sp.hash);
+  const std::string tail =
+      write("u.txt", text.substr(0, text.size() - 100) + std::string(100, 'q'));
+  EXPECT_EQ(load_text({tail}, "sp:290", 8).codec->definition(), sp.codec->definition());
+  const std::string head = write("v.txt", std::string(100, 'q') + text.substr(100));
+  EXPECT_NE(load_text({head}, "sp:290", 8).codec->definition(), sp.codec->definition());
+  const std::string model = write("m.model", sp.codec->definition());
+  EXPECT_EQ(load_text({path}, "sp:" + model, 8).hash, sp.hash) << "one identity, however made";
+}
+
+}  // namespace
+}  // namespace train

@@ -1,0 +1,239 @@
+// The files of a byte-level BPE. Nothing in them is trusted.
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <unordered_map>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "train/files.h"
+#include "train/json.h"
+#include "train/tokenizer/byte_bpe.h"
+
+namespace train {
+namespace {
+
+namespace fs = std::filesystem;
+using engine::quote;
+using engine::require;
+
+constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;  // of a file
+constexpr std::string_view kOther = "give GPT-2's kind: byte-level BPE";
+
+/// Collects what the files say and holds it against itself.
+class Builder {
+ public:
+  explicit Builder(std::string source) : source_(std::move(source)) {}
+
+  /// {"symbol": id, ...}
+  void vocabulary(const Json& json) {
+    require(json.is_object() && !json.empty(), source_, ": the vocabulary is no object of ids; ",
+            kOther);
+    files_.symbols.resize(json.size());
+    for (const auto& [symbol, id] : json.items()) place(symbol, id, json.size());
+  }
+
+  /// Tokens beside the vocabulary, or of it, that are never cut.
+  void special(const std::string& content, const Json& id) {
+    require(!content.empty(), source_, ": a special token is empty; leave it out");
+    if (!ids_.contains(content)) {
+      files_.symbols.emplace_back();
+      place(content, id, files_.symbols.size());
+    }
+    const std::int32_t number = ids_.at(content);
+    require(id == number, source_, ": the special token ", quote(content), " has two ids, ", number,
+            " and ", id.dump(), "; make them one");
+    if (std::find(files_.special.begin(), files_.special.end(), number) == files_.special.end())
+      files_.special.push_back(number);
+  }
+  void special_if_there(std::string_view content) {
+    if (const auto at = ids_.find(std::string(content)); at != ids_.end())
+      files_.special.push_back(at->second);
+  }
+
+  void merge(const std::string& a, const std::string& b, std::size_t number) {
+    const auto id = [&](const std::string& symbol) {
+      const auto at = ids_.find(symbol);
+      require(at != ids_.end(), source_, ": merge ", number, " (", quote(a + " " + b),
+              "): ", quote(symbol), " is not in the vocabulary; the files are of two tokenizers");
+      return at->second;
+    };
+    const std::pair<std::int32_t, std::int32_t> pair{id(a), id(b)};
+    require(merges_.insert(pair).second, source_, ": merge ", number, " (", quote(a + " " + b),
+            ") is there twice; leave one out");
+    files_.merges.push_back(pair);
+    files_.merged.push_back(id(a + b));
+  }
+  /// "a b"
+  void merge_line(std::string_view line, std::size_t number) {
+    const auto blank = line.find(' ');
+    require(blank != line.npos && blank > 0 && blank + 1 < line.size() &&
+                line.find(' ', blank + 1) == line.npos,
+            source_, ": merge ", number, " (", quote(line),
+            ") is not two symbols with a blank between; ", kOther);
+    merge(std::string(line.substr(0, blank)), std::string(line.substr(blank + 1)), number);
+  }
+
+  BpeFiles done() {
+    std::sort(files_.special.begin(), files_.special.end());
+    std::set<std::int32_t> merged(files_.special.begin(), files_.special.end());
+    std::string bytes;
+    for (std::size_t id = 0; id < files_.symbols.size(); ++id)
+      require(
+          merged.contains(static_cast<std::int32_t>(id)) || symbol_bytes(files_.symbols[id], bytes),
+          source_, ": the symbol ", quote(files_.symbols[id]),
+          " is not of the byte-level alphabet; ", kOther);
+    return std::move(files_);
+  }
+
+ private:
+  void place(const std::string& symbol, const Json& id, std::size_t vocab) {
+    require(id.is_number_unsigned() && id.get<std::uint64_t>() < vocab, source_, ": the id ",
+            quote(id.dump()), " of ", quote(symbol), " is outside [0, ", vocab,
+            "): ids must be numbered without gaps");
+    const auto number = id.get<std::size_t>();
+    require(files_.symbols[number].empty() && !symbol.empty(), source_, ": the id ", number,
+            " is there twice, or of nothing; make ids one a symbol");
+    files_.symbols[number] = symbol;
+    ids_.emplace(symbol, static_cast<std::int32_t>(number));
+  }
+
+  std::string source_;
+  BpeFiles files_;
+  std::unordered_map<std::string, std::int32_t> ids_;
+  std::set<std::pair<std::int32_t, std::int32_t>> merges_;
+};
+
+BpeFiles read_pair(const fs::path& vocab, const fs::path& merges) {
+  const std::string text = read_file(vocab.string(), kMostBytes);
+  Builder builder(vocab.parent_path().string());
+  builder.vocabulary(parse_json(text, vocab.string(), kOther));
+  const std::string lines = read_file(merges.string(), kMostBytes);
+  std::size_t number = 0;
+  for (std::string_view rest = lines; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const bool head = ++number == 1 && line.starts_with("#version");
+    if (!head && !line.empty()) builder.merge_line(line, number);
+  }
+  builder.special_if_there(kEndOfText);
+  return builder.done();
+}
+
+}  // namespace
+
+BpeFiles parse_bpe_json(const std::string& text, const std::string& source) {
+  const Json json = parse_json(text, source, kOther);
+  const auto need = [&](bool ok, const auto&... why) {
+    require(ok, source, ": ", why..., "; ", kOther);
+  };
+  const auto off = [](const Json& object, const char* key) {
+    return !object.contains(key) || object[key].is_null() || object[key] == false ||
+           object[key] == "";
+  };
+  need(json.is_object() && json.contains("model") && json["model"].is_object(),
+       "no tokenizer.json (no object 'model')");
+  const Json& model = json["model"];
+  need(model.contains("type") && model["type"] == "BPE", "the model is ",
+       model.contains("type") ? model["type"].dump() : "of no type", ", not BPE");
+  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
+                          "byte_fallback", "ignore_merges"})
+    need(off(model, key), "the model has ", key, ", which is not read here");
+  need(off(json, "normalizer"), "it has a normalizer, so text would not come back");
+  const Json pre = json.value("pre_tokenizer", Json(nullptr));
+  need(pre.is_object() && pre.contains("type") && pre["type"] == "ByteLevel" &&
+           (!pre.contains("use_regex") || pre["use_regex"] == true),
+       "its pre_tokenizer is not ByteLevel with GPT-2's pattern");
+  need(off(pre, "add_prefix_space"), "it puts a blank before every text (add_prefix_space)");
+  need(model.contains("vocab") && model.contains("merges") && model["merges"].is_array(),
+       "the model has no vocab, or no list of merges");
+  Builder builder(source);
+  builder.vocabulary(model["vocab"]);
+  std::size_t number = 0;
+  for (const Json& merge : model["merges"]) {
+    ++number;
+    if (merge.is_string()) {
+      builder.merge_line(merge.get_ref<const std::string&>(), number);
+    } else {
+      need(merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(),
+           "merge ", number, " is neither a string nor two of them");
+      builder.merge(merge[0], merge[1], number);
+    }
+  }
+  const Json added = json.value("added_tokens", Json::array());
+  need(added.is_array(), "added_tokens is no list");
+  std::vector<const Json*> tokens;
+  for (const Json& token : added) {
+    need(token.is_object() && token.contains("content") && token["content"].is_string() &&
+             token.contains("id") && token["id"].is_number_unsigned(),
+         "an added token has no content, or no id");
+    for (const char* key : {"lstrip", "rstrip", "single_word"})
+      need(off(token, key), "the added token ", quote(token["content"].get<std::string>()), " has ",
+           key, ", which is not read here");
+    tokens.push_back(&token);
+  }
+  std::sort(tokens.begin(), tokens.end(), [](const Json* a, const Json* b) {
+    return (*a)["id"].get<std::uint64_t>() < (*b)["id"].get<std::uint64_t>();
+  });
+  for (const Json* token : tokens)
+    builder.special((*token)["content"].get<std::string>(), (*token)["id"]);
+  return builder.done();
+}
+
+BpeFiles read_bpe(const std::string& path) {
+  const fs::path at = path;
+  std::error_code none;  // what is not there is refused when it is read
+  if (!fs::is_directory(at, none)) return parse_bpe_json(read_file(path, kMostBytes), path);
+  const bool pair = fs::exists(at / "vocab.json", none);
+  if (pair || fs::exists(at / "merges.txt", none))
+    return read_pair(at / "vocab.json", at / "merges.txt");
+  const fs::path json = at / "tokenizer.json";
+  require(fs::exists(json, none), quote(path),
+          ": holds neither vocab.json with merges.txt nor tokenizer.json; give the folder of a "
+          "GPT-2 tokenizer");
+  return parse_bpe_json(read_file(json.string(), kMostBytes), json.string());
+}
+
+std::string bpe_json(const BpeFiles& files) {
+  Json vocab = Json::object(), merges = Json::array(), added = Json::array();
+  // Keys of an ordered object are sought one by one when they are put in by [].
+  for (std::size_t id = 0; id < files.symbols.size(); ++id)
+    vocab.get_ref<Json::object_t&>().push_back({files.symbols[id], id});
+  const auto symbol = [&](std::int32_t id) { return files.symbols[static_cast<std::size_t>(id)]; };
+  for (const auto& [a, b] : files.merges) merges.push_back(symbol(a) + " " + symbol(b));
+  for (const std::int32_t id : files.special)
+    added.push_back({{"id", id},
+                     {"content", symbol(id)},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  const Json level = {{"type", "ByteLevel"},
+                      {"add_prefix_space", false},
+                      {"trim_offsets", true},
+                      {"use_regex", true}};
+  const Json json = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", std::move(added)},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", level},
+                     {"post_processor", nullptr},
+                     {"decoder", level},
+                     {"model",
+                      {{"type", "BPE"},
+                       {"dropout", nullptr},
+                       {"unk_token", nullptr},
+                       {"continuing_subword_prefix", nullptr},
+                       {"end_of_word_suffix", nullptr},
+                       {"fuse_unk", false},
+                       {"byte_fallback", false},
+                       {"vocab", std::move(vocab)},
+                       {"merges", std::move(merges)}}}};
+  return json.dump() + "\n";
+}
+
+}  // namespace train
