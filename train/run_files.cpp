@@ -66,6 +66,8 @@ void remove_leftovers(const fs::path& folder) {
   for (const char* name :
        {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig, "checkpoint-"})
     remove_temporaries(folder, name);
+  for (const TokenizerKind& kind : tokenizer_kinds())
+    if (!kind.file.empty()) remove_temporaries(folder, kind.file);
 }
 
 std::unique_ptr<RunLock> lock_new(const fs::path& folder) {
