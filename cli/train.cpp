@@ -1,18 +1,22 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/show.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
+#include "engine/suggest.h"
 #include "lab/runs/make.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
 #include "lab/study/arm.h"
 #include "lab/study/folder.h"
+#include "train/log/tensorboard.h"
 #include "train/run.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
@@ -64,8 +68,28 @@ int with_and_without(const Parsed& args) {
   return run_study(std::move(study), options);
 }
 
+/// The logs of --log. Throws engine::Error.
+std::vector<std::string> logs_of(const Parsed& args) {
+  static const std::vector<std::string_view> kLogs = {"jsonl", "tensorboard"};
+  std::vector<std::string> out;
+  std::istringstream in(args.text("log"));
+  for (std::string name; std::getline(in, name, ',');) {
+    if (std::find(kLogs.begin(), kLogs.end(), name) == kLogs.end())
+      throw engine::Error(fmt::format("--log {}: no log {}; {}", engine::quote(args.text("log")),
+                                      engine::quote(name), engine::suggest(name, kLogs)));
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  }
+  engine::require(
+      !args.has("norms-interval") || std::find(out.begin(), out.end(), "tensorboard") != out.end(),
+      "--norms-interval ", args.text("norms-interval"),
+      ": norms go to TensorBoard; give --log jsonl,tensorboard, too");
+  return out;
+}
+
 int train_one(const Parsed& args) {
   const train::Settings& settings = args.settings;
+  const std::vector<std::string> logs = logs_of(args);
+  const std::int64_t norms = args.integer("norms-interval", 0);
   engine::require(settings.members == 1, "--members ", settings.members,
                   ": a folder holds one model; 'isodrop compare --arm none --arm members=",
                   settings.members, "' judges an ensemble");
@@ -86,7 +110,14 @@ int train_one(const Parsed& args) {
     else if (line.due())
       line.update(progress_text(p));
   });
-  train::RunResult result = train::run(trainer, {&files.metrics(), &told});
+  std::vector<train::Sink*> sinks = {&told};
+  std::optional<train::TensorBoard> events;
+  for (const std::string& name : logs)
+    if (name == "tensorboard")
+      sinks.push_back(&events.emplace(folder, task->constant("val_bytes_per_token")));
+    else
+      sinks.push_back(&files.metrics());
+  train::RunResult result = train::run(trainer, sinks, norms);
   if (!result.diverged) result.measured = lab::measure(trainer, *task);
   line.finish();
   lab::RunRecord record = lab::make_record(result, *task, machine);
@@ -128,6 +159,17 @@ Command train_command() {
       {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
       {"compare", "", "",
        "train with and without the regularizers at the same budget and print the paired answer"},
+      {"log",
+       "NAME[,NAME]",
+       "jsonl",
+       "how it goes, in the folder: jsonl (metrics.jsonl), tensorboard (event files)",
+       false,
+       {},
+       {},
+       "compare"},
+      {"norms-interval", "N", "0",
+       "write the norms of each layer's weights, gradient and update to TensorBoard every N steps; "
+       "takes time outside the budget"},
       {"seeds", "N", "8", "of --compare: paired seeds", false, {}, "compare"},
   };
   for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);

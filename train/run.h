@@ -30,7 +30,9 @@ struct RunResult {
 };
 
 /// Trains until the budget is spent, from wherever the trainer's state is, telling `sinks` about
-/// every evaluation and, in between, at least once a second.
-RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {});
+/// every evaluation and, in between, at least once a second; with a `norms_interval` about the norms
+/// of every so many steps, too, in time that is outside the budget.
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {},
+              std::int64_t norms_interval = 0);
 
 }  // namespace train

@@ -3,6 +3,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "train/hash.h"
+#include "train/log/tensorboard.h"
 
 namespace train {
 namespace {
@@ -12,6 +13,7 @@ using engine::quote;
 using engine::require;
 
 constexpr const char* kConfig = "config.json";
+constexpr const char* kConfigToml = "config.toml";  // the same for people, never read back here
 constexpr const char* kData = "data.json";
 constexpr const char* kEnvironment = "environment.json";
 constexpr const char* kMetrics = "metrics.jsonl";
@@ -27,7 +29,14 @@ void clear_away(const fs::path& folder) {
   const bool whole = fs::exists(folder / kWeights, code);
   const fs::path aside = folder / kPrevious;
   if (whole) make_folder(aside);
-  for (const char* name : {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig}) {
+  std::vector<std::string> names = {kWeights,     kSummary,    kMetrics, kData,
+                                    kEnvironment, kConfigToml, kConfig};
+  for (const fs::path& place : {folder, aside})
+    for (fs::directory_iterator it(place, code), end; !code && it != end; it.increment(code))
+      if (const std::string name = it->path().filename().string(); name.starts_with(kEventsPrefix))
+        names.push_back(name);
+  code.clear();
+  for (const std::string& name : names) {
     if (whole) fs::remove(aside / name, code);
     if (!code && fs::exists(folder / name, code) && whole)
       fs::rename(folder / name, aside / name, code);
@@ -43,6 +52,7 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
   make_folder(folder);
   clear_away(folder);
   write_json(folder / kConfig, to_json(settings));
+  write_atomically(folder / kConfigToml, to_toml(settings));
   write_json(folder / kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
   write_json(folder / kEnvironment, environment);
@@ -76,7 +86,12 @@ RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task&
                    const nlohmann::ordered_json& environment)
     : folder_(folder),
       id_(pairing_id(settings, task.data_hash())),
-      metrics_(prepare(folder, settings, task, environment), task.constant("val_bytes_per_token")) {
+      metrics_path_(prepare(folder, settings, task, environment)),
+      bytes_per_token_(task.constant("val_bytes_per_token")) {}
+
+Sink& RunFiles::metrics() {
+  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_);
+  return *metrics_;
 }
 
 void RunFiles::write_summary(const nlohmann::ordered_json& summary) const {

@@ -1,8 +1,9 @@
-// The files of one run's folder: config.json, data.json, environment.json, metrics.jsonl, and when
-// it is through model.safetensors and summary.json.
+// The files of one run's folder: config.json (and config.toml, the same for people), data.json,
+// environment.json, metrics.jsonl, and when it is through model.safetensors and summary.json.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "engine/params.h"
@@ -25,8 +26,8 @@ class RunFiles {
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
            const nlohmann::ordered_json& environment);
 
-  /// metrics.jsonl.
-  Sink& metrics() { return metrics_; }
+  /// metrics.jsonl, which is there from the first call on.
+  Sink& metrics();
   void write_summary(const nlohmann::ordered_json& summary) const;
   /// Returns the file's path.
   std::filesystem::path write_weights(const engine::Params& params) const;
@@ -34,7 +35,9 @@ class RunFiles {
  private:
   std::filesystem::path folder_;
   std::string id_;
-  JsonLines<LineFile> metrics_;
+  std::filesystem::path metrics_path_;
+  std::optional<double> bytes_per_token_;
+  std::optional<JsonLines<LineFile>> metrics_;
 };
 
 /// Of which data the weights are.

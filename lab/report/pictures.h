@@ -24,4 +24,11 @@ std::optional<Picture> tuning_picture(const Report& report, const CellReport& ce
 std::optional<Picture> compute_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> cells_picture(const Report& report);
 
+/// In which compute is told where `most` is the largest.
+struct FlopUnit {
+  double size;
+  const char* name;
+};
+FlopUnit flop_unit(double most);
+
 }  // namespace lab
