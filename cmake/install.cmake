@@ -18,7 +18,7 @@ install(FILES ${texts}/isodrop.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-co
 install(FILES ${texts}/_isodrop DESTINATION ${ISODROP_ZSH_DIR})
 install(DIRECTORY studies/ DESTINATION ${CMAKE_INSTALL_DATADIR}/isodrop/studies
   FILES_MATCHING PATTERN "*.toml")
-install(FILES README.md docs/schema.md docs/statistics.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md docs/guide.md docs/schema.md docs/statistics.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 
 set(CPACK_GENERATOR DEB)

@@ -56,7 +56,7 @@ TEST_F(BashCompletion, Commands) {
 TEST_F(BashCompletion, Flags) {
   EXPECT_EQ(offers({"isodrop", "train", "--n-l"}), (Words{"--n-layer"}));
   EXPECT_EQ(offers({"isodrop", "eval", "--n-l"}), Words{}) << "takes no settings";
-  EXPECT_EQ(offers({"isodrop", "profile", "--budg"}), Words{}) << "does not take that one";
+  EXPECT_EQ(offers({"isodrop", "profile", "--eval-i"}), Words{}) << "does not take that one";
   EXPECT_EQ(offers({"isodrop", "compare", "--preset", "tiny", "--eq"}), (Words{"--equivalent"}));
 }
 
@@ -65,7 +65,7 @@ TEST_F(BashCompletion, Values) {
   EXPECT_EQ(offers({"isodrop", "train", "--norm", "ba"}), (Words{"batchnorm"}));
   EXPECT_EQ(offers({"isodrop", "train", "--norm", "=", "ba"}), (Words{"batchnorm"}));
   EXPECT_TRUE(has(offers({"isodrop", "train", "--norm", "="}), "layernorm"));
-  EXPECT_EQ(offers({"isodrop", "compare", "--reg", "drop_"}), (Words{"drop_path"}));
+  EXPECT_EQ(offers({"isodrop", "compare", "--reg", "drop_p"}), (Words{"drop_path"}));
   EXPECT_EQ(offers({"isodrop", "train", "--format", ""}), (Words{"json", "text"}));
   EXPECT_EQ(offers({"isodrop", "compare", "--format", "c"}), (Words{"csv"}));
   EXPECT_EQ(offers({"isodrop", "train", "--lr", ""}), Words{});

@@ -77,7 +77,8 @@ TEST_F(Tools, LogsAreChosen) {
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "out/metrics.jsonl"));
   EXPECT_TRUE(has(error(kTrain + Words{"--log", "tensorbord"}), "did you mean 'tensorboard'?"));
   EXPECT_TRUE(has(error(kTrain + Words{"--norms-interval", "5"}), "--log jsonl,tensorboard"));
-  EXPECT_TRUE(has(error(kTrain + Words{"--norms-interval", "-5"}), "give a whole number"));
+  EXPECT_TRUE(has(error(kTrain + Words{"--log", "tensorboard", "--norms-interval", "-5"}),
+                  "--norms-interval '-5': give a whole number"));
 }
 
 TEST_F(Tools, RunsAreListedComparedReportedAndRemoved) {
@@ -113,6 +114,31 @@ TEST_F(Tools, RunsAreListedComparedReportedAndRemoved) {
   run({"runs", "rm", with});
   EXPECT_EQ(json_of(list, run(list))["runs"].size(), 3U);
   EXPECT_EQ(run({"runs", "gc"}).out, "nothing to remove\n");
+}
+
+TEST(Installed, TakesItsStudiesFromBesideItself) {
+  const TempFolder folder;
+  std::filesystem::create_directories(folder.path() / "bin");
+  std::filesystem::create_directories(folder.path() / "share/isodrop/studies");
+  std::filesystem::copy_file(ISODROP_BINARY, folder.path() / "bin/isodrop");
+  std::filesystem::copy_file(ISODROP_SOURCE_DIR "/studies/06-spread.toml",
+                             folder.path() / "share/isodrop/studies/90-mine.toml");
+  const auto run = [&](Words args) {
+    args.insert(args.begin(), (folder.path() / "bin/isodrop").string());
+    return Process::program(args, folder.path()).wait();
+  };
+  const Result list = run({"list", "studies", "--format", "json"});
+  EXPECT_EQ(list.code, 0) << list.err;
+  const Json studies = Json::parse(list.out);
+  ASSERT_EQ(studies.size(), 1U);
+  EXPECT_EQ(studies[0]["name"], "90-mine.toml");
+  // By its name, with or without the ending.
+  for (const char* name : {"90-mine", "90-mine.toml"}) {
+    const Result r = run({"study", name, "--quick", "--dry-run", "--jobs", "1"});
+    EXPECT_EQ(r.code, 0) << r.err;
+    EXPECT_TRUE(has(r.out, "90-mine.toml: ")) << r.out;
+  }
+  EXPECT_TRUE(has(run({"study", "91-none"}).err, "91-none: cannot be read"));
 }
 
 }  // namespace
