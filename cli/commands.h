@@ -15,6 +15,9 @@ struct CommandEntry {
 
 std::span<const CommandEntry> commands();
 
+/// The whole of a command, with its name and the flags that all of its kind have.
+Command make(const CommandEntry& entry);
+
 /// Reads argv[1..], shows the help or runs the command, with the threads that its settings ask for.
 /// Exit code; throws engine::Error for bad input.
 int run(const CommandEntry& entry, int argc, const char* const* argv);

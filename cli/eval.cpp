@@ -9,6 +9,8 @@
 #include "engine/buffer.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/suggest.h"
+#include "lab/runs/build.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
 #include "train/data/held_out_text.h"

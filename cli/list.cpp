@@ -7,10 +7,10 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/studies.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
-#include "isodrop_version.h"
 #include "lab/report/figure_kinds.h"
 #include "lab/runs/metrics.h"
 #include "lab/study/rivals.h"
@@ -151,7 +151,7 @@ std::vector<ListEntry> metrics() {
 
 std::vector<ListEntry> studies() {
   std::vector<ListEntry> out;
-  for (const std::filesystem::path& path : lab::studies_in(ISODROP_STUDIES)) {
+  for (const std::filesystem::path& path : lab::studies_in(studies_folder())) {
     const lab::StudyFile file = lab::read_study_file(path, false);
     const lab::StudySize size = lab::size_of(file.study);
     out.push_back(
@@ -248,6 +248,7 @@ Command list_command() {
   c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
   c.settings = false;
   c.argument = "WHAT";
+  c.argument_choices = names();
   c.examples = {"isodrop list regularizers", "isodrop list settings --format json"};
   c.run = list;
   return c;

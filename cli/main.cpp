@@ -10,10 +10,34 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/cpu_check.h"
 #include "cli/wait_politely.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "isodrop_version.h"
+
+#if defined(__FMA__)
+#define ISODROP_FMA true
+#else
+#define ISODROP_FMA false
+#endif
+#if defined(__AVX2__)
+#define ISODROP_AVX2 true
+#else
+#define ISODROP_AVX2 false
+#endif
+#if defined(__BMI2__)
+#define ISODROP_BMI2 true
+#else
+#define ISODROP_BMI2 false
+#endif
+#if defined(__AVX512F__)
+#define ISODROP_AVX512 true
+#else
+#define ISODROP_AVX512 false
+#endif
+constinit const cli::NeededInstructions cli::needed = {ISODROP_FMA, ISODROP_AVX2, ISODROP_BMI2,
+                                                       ISODROP_AVX512};
 
 namespace {
 

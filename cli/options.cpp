@@ -7,6 +7,7 @@
 #include <cxxopts.hpp>
 #include <stdexcept>
 
+#include "cli/config_file.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -19,14 +20,7 @@ namespace {
 using engine::Error;
 using engine::quote;
 
-constexpr std::string_view kProductTuning = "product-tuning";
-
-/// The flag of a setting: "n_layer" -> "n-layer".
-std::string flag_of(std::string_view setting) {
-  std::string out(setting);
-  std::replace(out.begin(), out.end(), '_', '-');
-  return out;
-}
+constexpr std::string_view kProductTuning = "product-tuning", kConfig = "config";
 
 /// A word as a shell reads it back.
 std::string shell_word(const std::string& word) {
@@ -36,16 +30,6 @@ std::string shell_word(const std::string& word) {
   std::string out = "'";
   for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
-}
-
-std::vector<const train::Row*> rows_of(const Command& command) {
-  std::vector<const train::Row*> out;
-  if (!command.settings) return out;
-  for (const train::Row& row : train::settings_table())
-    if (std::find(command.without.begin(), command.without.end(), row.name) ==
-        command.without.end())
-      out.push_back(&row);
-  return out;
 }
 
 bool is_switch(const train::Row& row) { return std::holds_alternative<train::Switch>(row.domain); }
@@ -128,15 +112,31 @@ cxxopts::ParseResult split(const Command& command, int argc, const char* const* 
   }
 }
 
-void check_extra(const Extra& extra, const std::string& value) {
+void check_extra(const Extra& extra, const std::string& value, const std::string& source) {
   std::vector<std::string_view> choices = extra.choices;
   if (extra.hint.empty()) choices = {"true", "false"};
   if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  throw Error(fmt::format("--{} {} is unknown; {}", extra.flag, quote(value),
-                          engine::suggest(value, choices)));
+  throw Error(
+      fmt::format("{} {} is unknown; {}", source, quote(value), engine::suggest(value, choices)));
 }
 
 }  // namespace
+
+std::string flag_of(std::string_view setting) {
+  std::string out(setting);
+  std::replace(out.begin(), out.end(), '_', '-');
+  return out;
+}
+
+std::vector<const train::Row*> rows_of(const Command& command) {
+  std::vector<const train::Row*> out;
+  if (!command.settings) return out;
+  for (const train::Row& row : train::settings_table())
+    if (std::find(command.without.begin(), command.without.end(), row.name) ==
+        command.without.end())
+      out.push_back(&row);
+  return out;
+}
 
 std::string train_command_text(const train::Settings& settings) {
   const train::Settings base =
@@ -158,7 +158,8 @@ std::string train_command_text(const train::Settings& settings) {
 Parsed parse(const Command& command, int argc, const char* const* argv) {
   Parsed out;
   for (const Extra& extra : command.extras)
-    out.extras_[std::string(extra.flag)] = {{}, std::string(extra.fallback), extra.hint.empty()};
+    out.extras_[std::string(extra.flag)] = {
+        {}, std::string(extra.fallback), extra.hint.empty(), "--" + std::string(extra.flag)};
   const std::vector<train::Assignment>& base = command.defaults;
   out.settings = train::resolve({}, base);
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
@@ -196,17 +197,29 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
         throw Error(fmt::format("{} is given twice, {} and {}; give it once", flag,
                                 quote(before->second), quote(value)));
     if (own) {
-      check_extra(*extra, value);
+      check_extra(*extra, value, flag);
       out.extras_[word.key()].values.push_back(value);
     } else if (const train::Row* row = train::find_setting(word.key())) {
       out.given.emplace(row->name);
       assignments.push_back({std::string(row->name), value, flag});
     }
   }
+  std::vector<train::Assignment> below;
+  if (out.knows(kConfig) && out.has(kConfig))
+    for (ConfigValue& v : read_config(out.text(kConfig), command)) {
+      if (v.extra == nullptr) {
+        out.given.emplace(v.name);
+        below.push_back({v.name, v.values.front(), v.source});
+      } else if (auto& values = out.extras_[v.name]; values.values.empty()) {  // flags win
+        values.source = v.source + ": " + v.name;
+        for (const std::string& value : v.values) check_extra(*v.extra, value, values.source);
+        values.values = std::move(v.values);
+      }
+    }
   for (const Extra& extra : command.extras) {
     if (!out.has(extra.flag)) continue;
-    const std::string given =
-        fmt::format("--{}{}", extra.flag, extra.hint.empty() ? "" : " " + out.text(extra.flag));
+    const std::string given = fmt::format("{}{}", out.find(extra.flag).source,
+                                          extra.hint.empty() ? "" : " " + out.text(extra.flag));
     if (!extra.only_with.empty() && !out.has(extra.only_with))
       throw Error(fmt::format("{} does nothing without --{}; give that too, or leave it out", given,
                               extra.only_with));
@@ -215,7 +228,7 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
           fmt::format("{} does nothing with --{}; leave one of them out", given, extra.not_with));
   }
   if (command.base != nullptr) out.settings = command.base(out);
-  out.settings = train::resolve(out.settings, assignments);
+  out.settings = train::resolve(train::resolve(out.settings, below), assignments);
   train::validate(out.settings);
   return out;
 }
@@ -244,7 +257,7 @@ const std::vector<std::string>& Parsed::all(std::string_view flag) const {
 std::int64_t Parsed::integer(std::string_view flag, std::int64_t low, std::int64_t high) const {
   std::int64_t out = 0;
   if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
-    throw Error(fmt::format("--{} {}: give a whole number {}", flag, quote(text(flag)),
+    throw Error(fmt::format("{} {}: give a whole number {}", find(flag).source, quote(text(flag)),
                             high == std::numeric_limits<std::int64_t>::max()
                                 ? fmt::format("of at least {}", low)
                                 : fmt::format("in [{}, {}]", low, high)));
@@ -254,8 +267,8 @@ std::int64_t Parsed::integer(std::string_view flag, std::int64_t low, std::int64
 double Parsed::real(std::string_view flag, double low, double high) const {
   double out = 0;
   if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
-    throw Error(
-        fmt::format("--{} {}: give a number in [{}, {}]", flag, quote(text(flag)), low, high));
+    throw Error(fmt::format("{} {}: give a number in [{}, {}]", find(flag).source,
+                            quote(text(flag)), low, high));
   return out;
 }
 
@@ -278,6 +291,13 @@ std::string help(const Command& command, std::size_t width) {
 int show_help(const Command& command) {
   fmt::print("{}", help(command, columns(stdout)));
   return 0;
+}
+
+Extra config_flag() {
+  return {
+      kConfig, "FILE.toml", "",
+      "settings and flags of this command, by their names; the flags given beside it win. Paths "
+      "in it are relative to the working directory, as those of flags"};
 }
 
 Extra store_flag() {

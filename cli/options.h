@@ -39,10 +39,19 @@ struct Command {
   train::Settings (*base)(const Parsed& extras) = nullptr;
   // Hint of its argument without a flag, "FILE..." of any number of them; empty: takes none.
   std::string_view argument = {};
+  std::vector<std::string_view> argument_choices = {};  // what shells offer for it; empty: by hint
   std::vector<std::string_view> examples = {};
   std::string call = {};                     // how it is called; empty: "isodrop NAME"
   int (*run)(const Parsed& args) = nullptr;  // exit code; throws engine::Error for bad input
 };
+
+/// --config, of commands that take settings.
+Extra config_flag();
+
+/// The rows of the settings that the command takes.
+std::vector<const train::Row*> rows_of(const Command& command);
+/// The flag of a setting, without the dashes: "n_layer" -> "n-layer".
+std::string flag_of(std::string_view setting);
 
 /// What to type for the command: "isodrop train".
 std::string call(const Command& command);
@@ -50,7 +59,7 @@ std::string call(const Command& command);
 class Parsed {
  public:
   train::Settings settings;            // defaults, preset and flags; validated
-  std::set<std::string> given;         // names of the settings whose flags were given
+  std::set<std::string> given;         // names of the settings that flags or --config gave
   std::string argument;                // without a flag; empty if not given
   std::vector<std::string> arguments;  // all of them, where the command takes several
   bool help = false;                   // asked for: nothing else is read
@@ -74,13 +83,14 @@ class Parsed {
     std::vector<std::string> values;
     std::string fallback;
     bool is_switch = false;
+    std::string source;  // "--seeds", or where it stands in the config file: "FILE:2:1: seeds"
   };
   const Values& find(std::string_view flag) const;
   std::map<std::string, Values, std::less<>> extras_;
 };
 
-/// Reads argv[1..]; throws Error for an unknown, repeated or incomplete flag, a stray argument, or
-/// a value that is not allowed.
+/// Reads argv[1..], and below it what --config names; throws Error for an unknown, repeated or
+/// incomplete flag, a stray argument, or a value that is not allowed.
 Parsed parse(const Command& command, int argc, const char* const* argv);
 
 /// The help of a command, wrapped at `width` columns.

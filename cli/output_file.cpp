@@ -8,8 +8,8 @@
 namespace cli {
 
 std::unique_ptr<train::AtomicFile> open_output(const Parsed& args, std::string_view flag) {
-  if (!args.has(flag)) return nullptr;
   const std::string& path = args.text(flag);
+  if (path.empty()) return nullptr;
   engine::require(!std::filesystem::is_directory(path), "--", flag, " ", engine::quote(path),
                   ": is a folder; give the name of a file");
   try {

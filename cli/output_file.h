@@ -10,7 +10,7 @@
 namespace cli {
 
 /// The file of the flag, to be opened before anything is computed, so that nothing is lost to a
-/// path that cannot be written; null where the flag is not given. Throws engine::Error.
+/// path that cannot be written; null where the flag has no value. Throws engine::Error.
 std::unique_ptr<train::AtomicFile> open_output(const Parsed& args, std::string_view flag);
 
 /// The file becomes `text`.

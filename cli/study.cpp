@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "cli/scratch.h"
+#include "cli/studies.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
-#include "isodrop_version.h"
 #include "lab/report/claims.h"
 #include "lab/report/published.h"
 #include "lab/report/study_result.h"
@@ -23,8 +23,10 @@ std::vector<std::filesystem::path> files_of(const Parsed& args) {
                   args.has("all") ? "--all with a file: it takes all there are; leave one out"
                                   : "study what? Give a study file, or --all; 'isodrop list "
                                     "studies' shows what there is");
-  if (args.has("all")) return lab::studies_in(ISODROP_STUDIES);
-  return {args.arguments.begin(), args.arguments.end()};
+  if (args.has("all")) return lab::studies_in(studies_folder());
+  std::vector<std::filesystem::path> files;
+  for (const std::string& given : args.arguments) files.push_back(study_file(given));
+  return files;
 }
 
 /// "out/study-04-cost" of studies/04-cost.toml
@@ -40,7 +42,7 @@ void print(const lab::StudyResult& result, const std::string& format) {
 /// All studies of isodrop's own that are published there, for the page of all.
 void write_index(const std::filesystem::path& folder) {
   std::vector<lab::StudyResult> results;
-  for (const auto& path : lab::studies_in(ISODROP_STUDIES)) {
+  for (const auto& path : lab::studies_in(studies_folder())) {
     if (!std::filesystem::exists(folder / path.stem().concat(".json"))) continue;
     const Scratch scratch;
     try {

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/study_command.h"
+#include "cli/train_logs.h"
 #include "cli/train_run.h"
 #include "engine/error.h"
 #include "lab/runs/build.h"
@@ -37,6 +38,8 @@ int with_and_without(const Parsed& args) {
 
 int train_new(const Parsed& args, TrainCommand& command) {
   const train::Settings& settings = args.settings;
+  const std::vector<std::string> logs = logs_of(args);
+  const std::int64_t norms = args.integer("norms-interval", 0);
   engine::require(settings.members == 1, "--members ", settings.members,
                   ": a folder holds one model; 'isodrop compare --arm none --arm members=",
                   settings.members, "' judges an ensemble");
@@ -117,8 +120,20 @@ Command train_command() {
       {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
       {"compare", "", "",
        "train with and without the regularizers at the same budget and print the paired answer"},
+      {"log",
+       "NAME[,NAME]",
+       "jsonl",
+       "how it goes, in the folder: jsonl (metrics.jsonl), tensorboard (event files)",
+       false,
+       {},
+       {},
+       "compare"},
+      {"norms-interval", "N", "0",
+       "write the norms of each layer's weights, gradient and update to TensorBoard every N steps; "
+       "takes time outside the budget"},
       {"seeds", "N", "8", "of --compare: paired seeds", false, {}, "compare"},
   };
+  for (const Extra& flag : log_flags()) c.extras.push_back(flag);
   for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
   c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
                 "isodrop train --text book.txt --dropout 0.1 --compare",

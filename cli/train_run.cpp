@@ -7,6 +7,7 @@
 
 #include "cli/show.h"
 #include "cli/terminal.h"
+#include "cli/train_logs.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "lab/runs/measures.h"
@@ -111,6 +112,7 @@ int say_stopped(const ReadyRun& run, int signal) {
 void check_train_flags(const Parsed& args) {
   read_interval(args.text(kCheckpointInterval));
   time_limit(args);
+  check_log_flags(args);
 }
 
 int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
@@ -140,7 +142,10 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
       line.update(progress_text(p));
   });
   command.signals.hold();
-  train::RunResult result = train::run(run.trainer, {&run.files.metrics(), &told}, keeping);
+  const TrainLogs logs(args, run.folder, run.files, run.task);
+  std::vector<train::Sink*> sinks = logs.sinks();
+  sinks.push_back(&told);
+  train::RunResult result = train::run(run.trainer, sinks, keeping, logs.norms_interval());
   line.finish();
   if (result.stopped) return say_stopped(run, command.signals.signal());
   if (!result.diverged) result.measured = lab::measure(run.trainer, run.task);

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 
 namespace engine {
 
@@ -11,5 +12,8 @@ namespace engine {
 /// the least over the group and those it is nested in; version 1 and 2. 0 where nothing is known.
 /// `root`: the folder that holds proc/ and sys/, "/" of a running system.
 std::size_t available_memory(const std::filesystem::path& root = "/");
+
+/// Bytes that the control groups allow in all, the least of them; nothing where there is no limit.
+std::optional<std::size_t> memory_limit(const std::filesystem::path& root = "/");
 
 }  // namespace engine

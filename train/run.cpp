@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/stopwatch.h"
+#include "train/norm_watch.h"
 
 namespace train {
 namespace {
@@ -89,15 +90,20 @@ class Keeper {
 
 }  // namespace
 
-RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks, const Keeping& keeping) {
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks, const Keeping& keeping,
+              std::int64_t norms_interval) {
   TrainState& s = trainer.state();
+  NormWatch watch(norms_interval);
   RunResult result;
   double reported = s.spent.seconds;
   Keeper keeper(keeping, s);
   bool diverged = false;
   while (!trainer.finished() && !diverged) {
     const bool late = trainer.fraction() >= 1 - kLate;
+    watch.before(trainer);
     const double loss = trainer.advance();
+    if (const auto norms = watch.after(trainer))
+      for (Sink* sink : sinks) sink->norms(*norms);
     if (!s.first_loss) s.first_loss = loss;
     if (late) s.late_loss_sum += loss, ++s.late_loss_count;
     diverged = !std::isfinite(loss) || !std::isfinite(s.grad_norm);

@@ -25,7 +25,7 @@ struct RunResult {
   std::vector<float> val_windows, test_windows;   // the losses of each window
   Spent spent;
   double parameters = 0;  // of the model, as counted_parameters(); of an ensemble of all of them
-  double fraction = 1;        // of the budget; below 1 where patience or divergence ended the run
+  double fraction = 1;    // of the budget; below 1 where patience or divergence ended the run
   double executed_flops = 0;  // what the ops of the training steps really took
   Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;
@@ -45,7 +45,9 @@ struct Keeping {
 
 /// Trains until the budget is spent, patience is at its end or somebody wants it to stop, from
 /// wherever the trainer's state is, telling `sinks` about every evaluation and, in between, at
-/// least once a second.
-RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {}, const Keeping& keeping = {});
+/// least once a second; with a `norms_interval` about the norms of every so many steps, too, in
+/// time that is outside the budget.
+RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {}, const Keeping& keeping = {},
+              std::int64_t norms_interval = 0);
 
 }  // namespace train

@@ -7,6 +7,7 @@
 #include "engine/suggest.h"
 #include "train/checkpoint.h"
 #include "train/hash.h"
+#include "train/log/tensorboard.h"
 #include "train/tokenizer/tokenizer.h"
 
 namespace train {
@@ -17,6 +18,7 @@ using engine::quote;
 using engine::require;
 
 constexpr const char* kConfig = "config.json";
+constexpr const char* kConfigToml = "config.toml";  // the same for people, never read back here
 constexpr const char* kData = "data.json";
 constexpr const char* kEnvironment = "environment.json";
 constexpr const char* kMetrics = "metrics.jsonl";
@@ -30,14 +32,26 @@ bool there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+/// In which a run may keep its tokenizer.
+std::vector<std::string> tokenizer_files() {
+  std::vector<std::string> names;
+  for (const TokenizerKind& kind : tokenizer_kinds())
+    if (!kind.file.empty()) names.emplace_back(kind.file);
+  return names;
+}
+
 /// Names of a run's files in a folder, its checkpoints among them. Weights first: whenever clearing
 /// them away is stopped, what is left is no pair of two runs.
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names = {kWeights, kSummary};
   for (const fs::path& path : checkpoints_in(folder)) names.push_back(path.filename().string());
-  for (const TokenizerKind& kind : tokenizer_kinds())
-    if (!kind.file.empty()) names.emplace_back(kind.file);
-  for (const char* name : {kMetrics, kData, kEnvironment, kConfig}) names.emplace_back(name);
+  for (const std::string& name : tokenizer_files()) names.push_back(name);
+  std::error_code none;  // no folder: no events
+  for (const auto& entry : fs::directory_iterator(folder, none))
+    if (const std::string name = entry.path().filename().string(); name.starts_with(kEventsPrefix))
+      names.push_back(name);
+  for (const char* name : {kMetrics, kData, kEnvironment, kConfigToml, kConfig})
+    names.emplace_back(name);
   return names;
 }
 
@@ -64,10 +78,9 @@ void clear_away(const fs::path& folder) {
 /// What processes that were killed have left half written.
 void remove_leftovers(const fs::path& folder) {
   for (const char* name :
-       {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfig, "checkpoint-"})
+       {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfigToml, kConfig, "checkpoint-"})
     remove_temporaries(folder, name);
-  for (const TokenizerKind& kind : tokenizer_kinds())
-    if (!kind.file.empty()) remove_temporaries(folder, kind.file);
+  for (const std::string& name : tokenizer_files()) remove_temporaries(folder, name);
 }
 
 std::unique_ptr<RunLock> lock_new(const fs::path& folder) {
@@ -81,6 +94,7 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
   remove_leftovers(folder);
   clear_away(folder);
   write_json(folder / kConfig, to_json(settings));
+  write_atomically(folder / kConfigToml, to_toml(settings));
   write_json(folder / kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
   for (const KeptFile& file : task.files()) write_atomically(folder / file.name, file.bytes);
@@ -141,16 +155,23 @@ RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task&
     : folder_(folder),
       lock_(lock_new(folder)),
       id_(pairing_id(settings, task.data_hash())),
-      metrics_(prepare(folder, settings, task, environment, restart),
-               task.constant("val_bytes_per_token")) {}
+      metrics_path_(prepare(folder, settings, task, environment, restart)),
+      bytes_per_token_(task.constant("val_bytes_per_token")) {}
 
 RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const Settings& settings,
                    const Task& task, std::int64_t step)
     : folder_(folder),
       lock_(std::move(lock)),
       id_(pairing_id(settings, task.data_hash())),
-      metrics_(cut_log(folder / kMetrics, step), task.constant("val_bytes_per_token"), true) {
+      metrics_path_(cut_log(folder / kMetrics, step)),
+      bytes_per_token_(task.constant("val_bytes_per_token")),
+      goes_on_(true) {
   remove_leftovers(folder);
+}
+
+Sink& RunFiles::metrics() {
+  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_);
+  return *metrics_;
 }
 
 void RunFiles::write_summary(const nlohmann::ordered_json& summary) const {
@@ -216,13 +237,16 @@ void change_settings(const fs::path& folder, const Settings& settings) {
   if (there(folder / kWeights)) {
     make_folder(aside);
     for (const std::string& name : names_in(aside)) fs::remove(aside / name);
-    for (const char* name : {kConfig, kData, kEnvironment, kMetrics})
+    std::vector<std::string> names = {kConfig, kConfigToml, kData, kEnvironment, kMetrics};
+    for (const std::string& name : tokenizer_files()) names.push_back(name);
+    for (const std::string& name : names)
       if (there(folder / name)) fs::copy_file(folder / name, aside / name);
     if (there(folder / kSummary)) fs::rename(folder / kSummary, aside / kSummary);
     fs::rename(folder / kWeights, aside / kWeights);
   }
   fs::remove(folder / kSummary);
   write_json(folder / kConfig, to_json(settings));
+  write_atomically(folder / kConfigToml, to_toml(settings));
 }
 
 void require_same_encoding(const BegunRun& run, const Task& task) {

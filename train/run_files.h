@@ -1,10 +1,11 @@
-// The files of one run's folder: config.json, data.json with the tokenizer where it has a file,
-// environment.json, metrics.jsonl, its checkpoints (checkpoint.h), and when it is through
-// model.safetensors and at last summary.json.
+// The files of one run's folder: config.json (and config.toml, the same for people), data.json with
+// the tokenizer where it has a file, environment.json, metrics.jsonl, its checkpoints (checkpoint.h),
+// and when it is through model.safetensors and at last summary.json.
 #pragma once
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "engine/params.h"
@@ -36,8 +37,8 @@ class RunFiles {
   RunFiles(std::unique_ptr<RunLock> lock, const std::filesystem::path& folder,
            const Settings& settings, const Task& task, std::int64_t step);
 
-  /// metrics.jsonl.
-  Sink& metrics() { return metrics_; }
+  /// metrics.jsonl, which is there from the first call on.
+  Sink& metrics();
   void write_summary(const nlohmann::ordered_json& summary) const;
   /// Returns the file's path.
   std::filesystem::path write_weights(const engine::Params& params) const;
@@ -46,7 +47,10 @@ class RunFiles {
   std::filesystem::path folder_;
   std::unique_ptr<RunLock> lock_;
   std::string id_;
-  JsonLines<LineFile> metrics_;
+  std::filesystem::path metrics_path_;
+  std::optional<double> bytes_per_token_;
+  bool goes_on_ = false;  // with the lines that are there
+  std::optional<JsonLines<LineFile>> metrics_;
 };
 
 /// Of which data the weights are.

@@ -160,6 +160,10 @@ nlohmann::ordered_json to_json(const Settings& settings);
 /// files); an unknown one, a wrong type or a value out of range throws Error naming `source`.
 Settings from_json(const nlohmann::json& json, std::string_view source);
 
+/// All settings as TOML in the table's order, for people and for `--config`; made of to_json()'s
+/// table, and the same values. A text that is not set is left out.
+std::string to_toml(const Settings& settings);
+
 /// Steps between evaluations: eval_interval, or where that is 0 what gives 10 to 20 of them.
 std::int64_t eval_every(const Settings& settings, std::int64_t steps);
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "models/regularizers.h"
+
 namespace lab {
 namespace {
 

@@ -11,18 +11,6 @@
 namespace lab {
 namespace {
 
-struct Unit {
-  double size;
-  const char* name;
-};
-
-Unit flop_unit(double most) {
-  constexpr Unit kUnits[] = {{1e15, "PFLOP"}, {1e12, "TFLOP"}, {1e9, "GFLOP"}};
-  for (const Unit& unit : kUnits)
-    if (most >= 0.1 * unit.size) return unit;
-  return {1e6, "MFLOP"};
-}
-
 /// What the seeds had at one evaluation.
 struct Evaluated {
   std::vector<double> flops;
@@ -82,12 +70,19 @@ Series baseline_series(const CellReport& cell, PlotAxis& axis) {
 
 }  // namespace
 
+FlopUnit flop_unit(double most) {
+  constexpr FlopUnit kUnits[] = {{1e15, "PFLOP"}, {1e12, "TFLOP"}, {1e9, "GFLOP"}};
+  for (const FlopUnit& unit : kUnits)
+    if (most >= 0.1 * unit.size) return unit;
+  return {1e6, "MFLOP"};
+}
+
 std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
   double most = 0;
   for (const ArmReport& arm : cell.arms)
     for (const RunCurve& run : arm.curves) most = std::max(most, run.points.back().flops);
   if (most == 0) return {};
-  const Unit unit = flop_unit(most);
+  const FlopUnit unit = flop_unit(most);
   Picture p{"curves", "Learning curves"};
   p.caption =
       "Solid: validation loss, regularizers off. Dashed: training loss as the run goes (mean since "

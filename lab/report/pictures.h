@@ -27,4 +27,11 @@ std::optional<Picture> front_picture(const Report& report, const CellReport& cel
 std::optional<Picture> reliability_picture(const Report& report, const CellReport& cell);
 std::optional<Picture> cells_picture(const Report& report);
 
+/// In which compute is told where `most` is the largest.
+struct FlopUnit {
+  double size;
+  const char* name;
+};
+FlopUnit flop_unit(double most);
+
 }  // namespace lab

@@ -14,7 +14,7 @@ std::vector<CurvePoint> read_curve(const std::filesystem::path& file) {
   std::vector<CurvePoint> points;
   std::ifstream in(file, std::ios::binary);
   std::string line;
-  while (std::getline(in, line)) {
+  while (std::getline(in, line) && !in.eof()) {  // a line without its end is still being written
     const std::string where = file.string() + ", line " + std::to_string(points.size() + 1);
     constexpr const char* kWayOut = "remove the run's folder to make the run again";
     const train::Json json = train::parse_json(line, where, kWayOut);

@@ -12,8 +12,8 @@ struct CurvePoint {
   std::optional<double> val_loss;    // nats per token, where it was evaluated
 };
 
-/// Empty where there is no such file. Trusts nothing; throws engine::Error naming the file and the
-/// line.
+/// Empty where there is no such file; a last line that is still being written is left out. Trusts
+/// nothing; throws engine::Error naming the file and the line.
 std::vector<CurvePoint> read_curve(const std::filesystem::path& file);
 
 }  // namespace lab

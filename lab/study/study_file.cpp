@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -16,21 +14,6 @@
 
 namespace lab {
 namespace {
-
-constexpr std::size_t kMostBytes = 1 << 20;
-
-std::string read_all(const std::filesystem::path& path) {
-  std::error_code code;
-  engine::require(!std::filesystem::is_directory(path, code), path.string(),
-                  ": is a folder; give a study file, FILE.toml");
-  std::ifstream in(path, std::ios::binary);
-  engine::require(bool(in), path.string(), ": cannot be read; give a study file, FILE.toml");
-  std::string text(kMostBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  engine::require(text.size() <= kMostBytes, path.string(), ": larger than 1 MB: no study file");
-  return text;
-}
 
 /// `base` with a table's settings on top, the preset first.
 train::Settings settings_of(train::Settings base, TomlTable& table) {
@@ -139,13 +122,8 @@ void read_figure(TomlTable table, StudyFile& file) {
 }  // namespace
 
 StudyFile read_study_file(const std::filesystem::path& path, bool quick, const std::string& of) {
-  const std::string text = read_all(path);
-  toml::table root;
-  try {
-    root = toml::parse(text, path.string());
-  } catch (const toml::parse_error& e) {
-    throw engine::Error(fmt::format("{}: {}", place(path, e.source()), e.description()));
-  }
+  const std::string text = read_toml_text(path, "study file");
+  const toml::table root = parse_toml(text, path);
   StudyFile file;
   file.path = path;
   file.hash = train::Hash().add(text).hex();

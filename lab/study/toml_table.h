@@ -26,6 +26,11 @@ inline std::string place(const std::filesystem::path& path, const toml::source_r
   return fmt::format("{}:{}:{}", path.string(), at.begin.line, at.begin.column);
 }
 
+/// The text of a TOML file of at most 1 MB. `what`: "study file". Throws engine::Error.
+std::string read_toml_text(const std::filesystem::path& path, std::string_view what);
+/// Throws engine::Error with line and column where it is no TOML.
+toml::table parse_toml(const std::string& text, const std::filesystem::path& path);
+
 /// A table of the file: hands out its values, and at the end refuses what nobody asked for.
 class TomlTable {
  public:

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "train/budget.h"
 
@@ -20,10 +22,24 @@ struct Progress {
   double lr = 0, grad_norm = 0;
 };
 
+/// L2 norms over all trainable parameters of a layer ("h.0", "wte").
+struct LayerNorms {
+  std::string name;
+  double weight = 0;    // after the step
+  double gradient = 0;  // before clipping
+  double update = 0;    // of what the step changed, decay included
+};
+struct Norms {
+  std::int64_t step = 0;
+  std::vector<LayerNorms> layers;  // in the order of the model
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual void progress(const Progress& progress) = 0;
+  /// Where the run was told to measure them.
+  virtual void norms(const Norms&) {}
 };
 
 /// Calls a function.

@@ -1,0 +1,48 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output_file.h"
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "lab/report/run_curves.h"
+
+namespace cli {
+namespace {
+
+int report(const Parsed& args) {
+  engine::require(!args.arguments.empty(),
+                  "report what? Give folders that 'isodrop train --out DIR' wrote, or ids of runs "
+                  "in the store ('isodrop runs' lists them)");
+  const lab::Store store(store_path(args));
+  std::vector<lab::CurveOfRun> runs;
+  for (const std::string& given : args.arguments) {
+    runs.push_back(lab::curve_of_run(given, store));
+    for (std::size_t i = 0; i + 1 < runs.size(); ++i)
+      engine::require(runs[i].name != runs.back().name, engine::quote(given),
+                      ": is there twice; give it once");
+  }
+  const auto page = open_output(args, "out");
+  finish(*page, lab::to_html(lab::curves_page(runs)));
+  fmt::print("{}\n", args.text("out"));
+  return 0;
+}
+
+}  // namespace
+
+// `isodrop report`: curves of any runs, to look at.
+Command report_command() {
+  Command c;
+  c.summary = "Show the learning curves of any runs on one page that needs no network.";
+  c.settings = false;
+  c.argument = "RUN...";
+  c.extras = {{"out", "FILE.html", "report.html", "the page"}, store_flag()};
+  c.examples = {"isodrop report out/train out/train/previous --out curves.html",
+                "isodrop report 0a1b 2c3d"};
+  c.run = report;
+  return c;
+}
+
+}  // namespace cli

@@ -1,0 +1,32 @@
+// The logs that `isodrop train` keeps of a run: --log and --norms-interval.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "cli/options.h"
+#include "train/log/tensorboard.h"
+#include "train/run_files.h"
+
+namespace cli {
+
+/// The flags, for the command's list.
+std::vector<Extra> log_flags();
+/// Throws engine::Error where one is not right: before anything is written.
+void check_log_flags(const Parsed& args);
+
+class TrainLogs {
+ public:
+  /// Opens those that are asked for. `files` outlives this.
+  TrainLogs(const Parsed& args, const std::filesystem::path& folder, train::RunFiles& files,
+            const train::Task& task);
+  const std::vector<train::Sink*>& sinks() const { return sinks_; }
+  std::int64_t norms_interval() const { return norms_interval_; }
+
+ private:
+  std::optional<train::TensorBoard> events_;
+  std::vector<train::Sink*> sinks_;
+  std::int64_t norms_interval_ = 0;
+};
+
+}  // namespace cli

@@ -1,0 +1,152 @@
+#include "lab/report/run_curves.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "lab/report/pictures.h"
+#include "lab/runs/survey.h"
+#include "train/files.h"
+
+namespace lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kShortId = 12;
+
+void tell(CurveOfRun& run, const train::Settings& settings) {
+  run.task = settings.task;
+  run.budget = settings.budget;
+  run.seed = std::to_string(settings.seed);
+  for (const auto& [name, value] : regime(settings))
+    run.regime += fmt::format("{}{}={}", run.regime.empty() ? "" : " ", name, value);
+  if (run.regime.empty()) run.regime = "all as by default";
+}
+
+CurveOfRun of_folder(const fs::path& folder) {
+  CurveOfRun run;
+  run.name = folder.lexically_normal().string();
+  run.points = read_curve(folder / "metrics.jsonl");
+  std::error_code code;
+  if (fs::exists(folder / "config.json", code))
+    tell(run, train::from_json(train::read_json(folder / "config.json"),
+                               (folder / "config.json").string()));
+  if (fs::exists(folder / "data.json", code)) {
+    const Json data = train::read_json(folder / "data.json");
+    if (data.is_object() && data.contains("hash") && data["hash"].is_string())
+      run.data = data["hash"].get<std::string>();
+  }
+  return run;
+}
+
+CurveOfRun of_store(const Store& store, const std::string& id) {
+  const SurveyedRun found = find_run(store, id);
+  CurveOfRun run;
+  run.name = found.id.substr(0, kShortId);
+  fs::path metrics = store.folder(found.id) / "metrics.jsonl";
+  if (found.state == RunState::kMade || !found.record)
+    for (const fs::path& path : found.temporaries)
+      if (path.filename().string().starts_with("metrics.jsonl.")) metrics = path;
+  run.points = read_curve(metrics);
+  if (found.spec) {
+    tell(run, found.spec->settings);
+    run.data = found.spec->data;
+  }
+  return run;
+}
+
+std::string loss_text(const std::optional<double>& x) {
+  return x ? fmt::format("{:.4f}", *x) : "–";
+}
+
+std::vector<std::string> table_row(const CurveOfRun& run) {
+  std::optional<double> train, val, best;
+  for (const CurvePoint& p : run.points) {
+    if (p.train_loss) train = p.train_loss;
+    if (p.val_loss) val = p.val_loss;
+    if (p.val_loss) best = std::min(*p.val_loss, best.value_or(*p.val_loss));
+  }
+  return {run.name,
+          run.task.empty() ? "–" : run.task,
+          run.seed.empty() ? "–" : run.seed,
+          run.budget.empty() ? "–" : run.budget,
+          fmt::format("{:.0f}", run.points.back().step),
+          loss_text(train),
+          loss_text(val),
+          loss_text(best),
+          run.regime.empty() ? "–" : run.regime};
+}
+
+Picture picture(const std::vector<CurveOfRun>& runs, bool compute) {
+  double most = 0;
+  for (const CurveOfRun& run : runs) most = std::max(most, run.points.back().flops);
+  const FlopUnit unit = flop_unit(most);
+  Picture p;
+  p.id = compute ? "compute" : "steps";
+  p.title = compute ? "Loss against compute" : "Loss against steps";
+  p.caption =
+      "Solid: validation loss, regularizers off. Dashed: training loss as the run goes (mean "
+      "since the last evaluation, regularizers on).";
+  p.at.label = compute ? fmt::format("compute spent ({})", unit.name) : "steps";
+  p.value.label = "loss (nats per token)";
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    for (const bool train : {false, true}) {
+      Series s{runs[i].name + (train ? ", training" : ", validation"), Drawn::kLine,
+               static_cast<int>(i), train};
+      for (const CurvePoint& point : runs[i].points)
+        if (const auto& loss = train ? point.train_loss : point.val_loss)
+          s.marks.push_back({compute ? point.flops / unit.size : point.step, loss});
+      if (!s.marks.empty()) p.series.push_back(std::move(s));
+    }
+  return p;
+}
+
+}  // namespace
+
+CurveOfRun curve_of_run(const std::string& given, const Store& store) {
+  std::error_code code;
+  const bool folder = fs::is_directory(given, code);
+  if (folder && !fs::exists(fs::path(given) / "metrics.jsonl", code))
+    throw engine::Error(engine::quote(given) +
+                        ": holds no metrics.jsonl; give a folder that "
+                        "'isodrop train --out DIR' wrote, or the id of a run in the store");
+  engine::require(folder || given.find('/') == given.npos, engine::quote(given),
+                  ": no such folder; give one that 'isodrop train --out DIR' wrote, or the id of a "
+                  "run in the store");
+  CurveOfRun run = folder ? of_folder(given) : of_store(store, given);
+  engine::require(!run.points.empty(), engine::quote(given),
+                  ": has reported nothing yet; wait for its first evaluation");
+  return run;
+}
+
+Page curves_page(const std::vector<CurveOfRun>& runs) {
+  Page page;
+  page.title = "isodrop report";
+  page.answer =
+      fmt::format("Learning curves of {} run{}.", runs.size(), runs.size() == 1 ? "" : "s");
+  std::set<std::string> tasks, data;
+  for (const CurveOfRun& run : runs) tasks.insert(run.task), data.insert(run.data);
+  if (tasks.size() > 1 || data.size() > 1 || data.contains(""))
+    page.facts.push_back(
+        data.contains("") && runs.size() > 1
+            ? "Of some it is not known what they learned from: their losses may not compare."
+        : tasks.size() > 1 ? "They learn other things: their losses do not compare."
+        : data.size() > 1
+            ? "They learn from other data (or, on the built-in corpus, other seeds): compare "
+              "their losses with care."
+            : "It is not known what it learned from.");
+  PageSection section{
+      "Runs",
+      {{"run", "task", "seed", "budget", "steps", "train loss", "val loss", "best val", "regime"}}};
+  for (const CurveOfRun& run : runs) section.table.push_back(table_row(run));
+  section.pictures = {picture(runs, false), picture(runs, true)};
+  page.sections.push_back(std::move(section));
+  page.footnotes = {"One run each, and no verdict: 'isodrop compare' tells differences from luck."};
+  return page;
+}
+
+}  // namespace lab

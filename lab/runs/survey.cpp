@@ -1,0 +1,215 @@
+#include "lab/runs/survey.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+#include "lab/runs/metrics.h"
+#include "lab/runs/verify.h"
+#include "train/files.h"
+
+namespace lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_id(const std::string& name) {
+  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == name.npos;
+}
+
+/// Whether a process holds the run's lock. Creates no lock.
+bool locked(const fs::path& folder) {
+  const int file = open((folder / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool free = flock(file, LOCK_SH | LOCK_NB) == 0;
+  const bool held = !free && errno == EWOULDBLOCK;
+  close(file);
+  return held;
+}
+
+bool is_temporary(const fs::path& path) { return path.extension() == ".tmp"; }
+
+/// The step of the last whole line of a metrics.jsonl that may still be written.
+std::optional<double> last_step(const fs::path& file) {
+  constexpr std::streamoff kTail = 4096;
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  if (!in) return {};
+  in.seekg(std::max<std::streamoff>(0, in.tellg() - kTail));
+  std::optional<double> step;
+  for (std::string line; std::getline(in, line) && !in.eof();) {
+    const Json json = Json::parse(line, nullptr, false);
+    if (json.is_object() && json.contains("step") && json["step"].is_number())
+      step = json["step"].get<double>();
+  }
+  return step;
+}
+
+SurveyedRun look_at(const Store& store, const std::string& id) {
+  SurveyedRun run;
+  run.id = id;
+  std::error_code code;  // files come and go while others work here
+  fs::path metrics = store.folder(id) / "metrics.jsonl";
+  for (fs::directory_iterator it(store.folder(id), code), end; !code && it != end;
+       it.increment(code)) {
+    const std::uintmax_t size = it->file_size(code);
+    if (!code) run.bytes += size;
+    code.clear();
+    if (!is_temporary(it->path())) continue;
+    run.temporaries.push_back(it->path());
+    if (it->path().filename().string().starts_with("metrics.jsonl.")) metrics = it->path();
+  }
+  run.weights = fs::exists(store.weights_file(id), code);
+  run.step = last_step(metrics);
+  try {
+    if (fs::exists(store.spec_file(id), code)) run.spec = stored_spec(store, id);
+    run.record = store.find(id);
+  } catch (const std::exception& e) {
+    run.broken = e.what();
+  }
+  const bool held = locked(store.folder(id));
+  if (run.broken.empty() && !run.spec && !held) run.broken = "has no spec.json";
+  run.state = held                       ? RunState::kMade
+              : !run.broken.empty()      ? RunState::kBroken
+              : !run.temporaries.empty() ? RunState::kStopped
+              : run.record               ? RunState::kDone
+                                         : RunState::kPlanned;
+  // A record is whole whatever another build has left beside it.
+  if (run.state == RunState::kStopped && run.record) run.state = RunState::kDone;
+  return run;
+}
+
+std::vector<std::string> ids_of(const Store& store) {
+  std::error_code code;
+  engine::require(fs::is_directory(store.root(), code), store.root().string(),
+                  ": no store is there; give the --store that runs were made in");
+  std::vector<std::string> ids;
+  for (fs::directory_iterator it(store.root(), code), end; !code && it != end; it.increment(code))
+    if (is_id(it->path().filename().string()) && it->is_directory(code))
+      ids.push_back(it->path().filename().string());
+  engine::require(!code, store.root().string(), ": cannot be read: ", code.message());
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+/// The file or folder goes; what it held is told. REQUIRES: the run's lock is held.
+Removed take_away(const fs::path& path, const std::string& why) {
+  Removed gone{path, 0, why};
+  std::error_code code;
+  if (fs::is_directory(path, code)) {
+    for (const auto& entry : fs::recursive_directory_iterator(path, code))
+      if (const auto size = entry.file_size(code); !code) gone.bytes += size;
+  } else if (const auto size = fs::file_size(path, code); !code) {
+    gone.bytes = size;
+  }
+  code.clear();
+  fs::remove_all(path, code);
+  engine::require(!code, "cannot remove ", path.string(), ": ", code.message());
+  return gone;
+}
+
+}  // namespace
+
+std::string_view to_string(RunState state) {
+  constexpr std::string_view kNames[] = {"done", "being made", "stopped", "planned", "broken"};
+  return kNames[static_cast<int>(state)];
+}
+
+std::vector<SurveyedRun> survey(const Store& store) {
+  std::vector<SurveyedRun> runs;
+  for (const std::string& id : ids_of(store)) runs.push_back(look_at(store, id));
+  return runs;
+}
+
+SurveyedRun find_run(const Store& store, const std::string& prefix) {
+  std::vector<std::string> found;
+  for (const std::string& id : ids_of(store))
+    if (id.starts_with(prefix)) found.push_back(id);
+  const std::string asked = "run " + engine::quote(prefix);
+  engine::require(!prefix.empty() && !found.empty(), asked, ": not in ", store.root().string(),
+                  "; 'isodrop runs ls' lists what is there");
+  engine::require(found.size() == 1, asked, ": ", found.size(), " runs begin like that, as ",
+                  found.front(), " and ", found.back(), "; give more of the id");
+  return look_at(store, found.front());
+}
+
+std::vector<std::pair<std::string, std::string>> regime(const train::Settings& settings) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const train::Row& row : train::settings_table()) {
+    const std::string value = train::value_text(settings, row);
+    if (decides_results(row) && row.name != "seed" && value != train::value_text({}, row))
+      out.emplace_back(row.name, value);
+  }
+  return out;
+}
+
+std::vector<Difference> settings_that_differ(const SurveyedRun& a, const SurveyedRun& b) {
+  std::vector<Difference> out;
+  for (const SurveyedRun* run : {&a, &b})
+    engine::require(run->spec.has_value(), "run ", run->id, ": ",
+                    run->broken.empty() ? "has no spec.json" : run->broken);
+  for (const train::Row& row : train::settings_table()) {
+    const std::string first = train::value_text(a.spec->settings, row),
+                      second = train::value_text(b.spec->settings, row);
+    if (first != second) out.push_back({std::string(row.name), first, second});
+  }
+  if (a.spec->data != b.spec->data) out.push_back({"data", a.spec->data, b.spec->data});
+  if (a.spec->owner != b.spec->owner) out.push_back({"owner", a.spec->owner, b.spec->owner});
+  return out;
+}
+
+std::vector<Difference> values_that_differ(const SurveyedRun& a, const SurveyedRun& b) {
+  std::vector<Difference> out;
+  const auto say = [&](const std::string& name, const auto& value) {
+    const std::string first = value(a), second = value(b);
+    if (first != second) out.push_back({name, first, second});
+  };
+  say("state", [](const SurveyedRun& r) { return std::string(to_string(r.state)); });
+  say("status", [](const SurveyedRun& r) {
+    return r.record ? std::string(to_string(r.record->status)) : "";
+  });
+  for (const Metric& m : metrics())
+    say(std::string(m.name), [&](const SurveyedRun& r) {
+      const auto value = r.record ? r.record->value(m.name) : std::nullopt;
+      return value ? fmt::format("{}", *value) : "";
+    });
+  say("build", [](const SurveyedRun& r) { return r.record ? to_string(r.record->build) : ""; });
+  return out;
+}
+
+Removed remove_run(const Store& store, const std::string& id) {
+  const fs::path folder = store.folder(id);
+  const RunLock lock(folder);
+  engine::require(lock.held(), "run ", id, ": a process is making it; stop that first");
+  return take_away(folder, "asked for");
+}
+
+std::vector<Removed> collect_garbage(const Store& store, bool planned) {
+  std::vector<Removed> gone;
+  for (const std::string& id : ids_of(store)) {
+    const fs::path folder = store.folder(id);
+    const SurveyedRun before = look_at(store, id);
+    const bool bare = !before.record && before.broken == "has no spec.json",
+               left = planned && !before.record && before.spec && before.broken.empty();
+    if (before.state == RunState::kMade || (before.temporaries.empty() && !bare && !left)) continue;
+    const RunLock lock(folder);
+    if (!lock.held()) continue;  // since we looked
+    const SurveyedRun now = look_at(store, id);
+    if (bare && !now.spec && !now.record)
+      gone.push_back(take_away(folder, "a folder without a spec"));
+    else if (left && !now.record)
+      gone.push_back(take_away(folder, "planned, never made"));
+    else
+      for (const fs::path& file : now.temporaries)
+        gone.push_back(take_away(file, "half written by a process that has ended"));
+  }
+  return gone;
+}
+
+}  // namespace lab

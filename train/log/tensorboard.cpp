@@ -1,0 +1,91 @@
+#include "train/log/tensorboard.h"
+
+#include <unistd.h>
+
+#include <boost/crc.hpp>
+#include <chrono>
+
+#include "engine/error.h"
+#include "train/log/event.pb.h"
+#include "train/log/json_lines.h"
+
+namespace train {
+namespace {
+
+/// Seconds since 1970.
+double wall_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+template <class Integer>
+void append(std::string& out, Integer n) {
+  for (std::size_t byte = 0; byte < sizeof n; ++byte)
+    out += static_cast<char>(static_cast<unsigned char>(n >> (8 * byte)));
+}
+
+/// TensorBoard reads the files of a folder in the order of their names: ten digits of seconds
+/// first.
+std::filesystem::path file_in(const std::filesystem::path& folder) {
+  return folder / engine::concat(kEventsPrefix, static_cast<std::int64_t>(wall_time()), '.',
+                                 getpid(), ".isodrop");
+}
+
+}  // namespace
+
+std::uint32_t masked_crc(std::string_view bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  const std::uint32_t sum = crc.checksum();
+  return ((sum >> 15) | (sum << 17)) + 0xA282EAD8U;
+}
+
+std::string event_record(std::string_view event) {
+  std::string length, out;
+  append(length, std::uint64_t{event.size()});
+  out = length;
+  append(out, masked_crc(length));
+  out += event;
+  append(out, masked_crc(event));
+  return out;
+}
+
+TensorBoard::TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token)
+    : path_(file_in(folder)), file_(path_), bytes_per_token_(bytes_per_token) {
+  isodrop::events::Event first;
+  first.set_wall_time(wall_time());
+  first.set_file_version("brain.Event:2");
+  file_.write(event_record(first.SerializeAsString()));
+}
+
+void TensorBoard::write(std::int64_t step, const Values& values) {
+  isodrop::events::Event event;
+  event.set_wall_time(wall_time());
+  event.set_step(step);
+  for (const auto& [tag, value] : values) {
+    auto* item = event.mutable_summary()->add_value();
+    item->set_tag(tag);
+    item->set_simple_value(static_cast<float>(value));
+  }
+  file_.write(event_record(event.SerializeAsString()));
+}
+
+void TensorBoard::progress(const Progress& p) {
+  Values values = {
+      {"loss/train", p.train_loss}, {"learning_rate", p.lr}, {"gradient_norm", p.grad_norm}};
+  if (p.val_loss) values.emplace_back("loss/val", *p.val_loss);
+  if (p.val_loss && bytes_per_token_)
+    values.emplace_back("bpb/val", bits_per_byte(*p.val_loss, *bytes_per_token_));
+  write(p.step, values);
+}
+
+void TensorBoard::norms(const Norms& n) {
+  Values values;
+  for (const LayerNorms& layer : n.layers) {
+    values.emplace_back("weight_norm/" + layer.name, layer.weight);
+    values.emplace_back("layer_gradient_norm/" + layer.name, layer.gradient);
+    values.emplace_back("update_norm/" + layer.name, layer.update);
+  }
+  write(n.step, values);
+}
+
+}  // namespace train

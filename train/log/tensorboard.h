@@ -1,0 +1,48 @@
+// Event files for TensorBoard: `tensorboard --logdir FOLDER`.
+//
+// A file is a sequence of records: length (u64), masked CRC-32C of it (u32), as many bytes, masked
+// CRC-32C of them (u32), all little-endian; a record is an Event of event.proto. (The format of
+// TensorFlow's TFRecord, https://www.tensorflow.org/tutorials/load_data/tfrecord.)
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "train/files.h"
+#include "train/log/sink.h"
+
+namespace train {
+
+/// What every such file's name begins with.
+inline constexpr std::string_view kEventsPrefix = "events.out.tfevents.";
+
+/// CRC-32C (Castagnoli), turned and shifted as the format wants it.
+std::uint32_t masked_crc(std::string_view bytes);
+
+/// One record of the file.
+std::string event_record(std::string_view event);
+
+/// Writes a file of its own in the folder; every event is there at once. Tags: loss/train,
+/// loss/val, bpb/val, learning_rate, gradient_norm, and of norms weight_norm/, layer_gradient_norm/
+/// and update_norm/ with the layer's name. Throws engine::Error where the file cannot be written.
+class TensorBoard final : public Sink {
+ public:
+  TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token);
+  void progress(const Progress& p) override;
+  void norms(const Norms& n) override;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  using Values = std::vector<std::pair<std::string, double>>;  // tag and value
+  void write(std::int64_t step, const Values& values);
+
+  std::filesystem::path path_;
+  LineFile file_;
+  std::optional<double> bytes_per_token_;
+};
+
+}  // namespace train
