@@ -38,8 +38,6 @@ int with_and_without(const Parsed& args) {
 
 int train_new(const Parsed& args, TrainCommand& command) {
   const train::Settings& settings = args.settings;
-  const std::vector<std::string> logs = logs_of(args);
-  const std::int64_t norms = args.integer("norms-interval", 0);
   engine::require(settings.members == 1, "--members ", settings.members,
                   ": a folder holds one model; 'isodrop compare --arm none --arm members=",
                   settings.members, "' judges an ensemble");

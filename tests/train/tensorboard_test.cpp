@@ -170,7 +170,7 @@ class Norming : public testing::Test {
 TEST_F(Norming, ChangesNoBit) {
   Trainer plain(settings, task), watched(settings, task);
   Kept kept;
-  const RunResult a = run(plain), b = run(watched, {&kept}, 3);
+  const RunResult a = run(plain), b = run(watched, {&kept}, {}, 3);
   EXPECT_EQ(a.val_loss, b.val_loss);
   const engine::Params &x = plain.params(), &y = watched.params();
   for (int i = 0; i < static_cast<int>(x.list().size()); ++i)
