@@ -57,6 +57,10 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("cannot write");
 }
 
+void AtomicFile::flush() {
+  if (std::fflush(file_) != 0) fail("cannot write");
+}
+
 void AtomicFile::commit() {
   if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("cannot write");
   std::FILE* file = file_;

@@ -6,6 +6,7 @@
 #include "engine/error.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
+#include "train/log/json_lines.h"
 
 namespace lab {
 namespace {
@@ -40,6 +41,22 @@ TEST(Curve, ABrokenLineIsNamed) {
     EXPECT_ERROR(read_curve(file), "metrics.jsonl, line 2");
     EXPECT_ERROR(read_curve(file), "to make the run again");
   }
+}
+
+// A run in the store is not there before it is whole, but how far it is can be seen.
+TEST(Curve, OfARunThatIsBeingMade) {
+  const tests::TempFolder folder;
+  train::JsonLines<train::AtomicFile> log(folder.path() / "metrics.jsonl", {});
+  train::Progress p;
+  p.step = 7, p.val_loss = 1.5;
+  log.progress(p);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "metrics.jsonl"));
+  const auto temporary = std::filesystem::directory_iterator(folder.path())->path();
+  const auto points = read_curve(temporary);
+  ASSERT_EQ(points.size(), 1U) << temporary;
+  EXPECT_EQ(points[0].step, 7);
+  log.commit();
+  EXPECT_EQ(read_curve(folder.path() / "metrics.jsonl").size(), 1U);
 }
 
 }  // namespace

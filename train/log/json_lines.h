@@ -26,7 +26,10 @@ class JsonLines final : public Sink {
   template <class... How>
   JsonLines(const std::filesystem::path& path, std::optional<double> bytes_per_token, How... how)
       : file_(path, how...), bytes_per_token_(bytes_per_token) {}
-  void progress(const Progress& p) override { file_.write(json_line(p, bytes_per_token_)); }
+  void progress(const Progress& p) override {
+    file_.write(json_line(p, bytes_per_token_));
+    if constexpr (requires { file_.flush(); }) file_.flush();  // `isodrop runs` says how far it is
+  }
   void commit() { file_.commit(); }
 
  private:
