@@ -70,7 +70,10 @@ class GoingOn : public testing::Test {
  protected:
   GoingOn() {
     Corpus corpus = tests::small_corpus(400, 60);
-    corpus.test.ids.assign(corpus.val.ids.rbegin(), corpus.val.ids.rbegin() + 33);
+    std::vector<std::int32_t> backwards;
+    for (std::size_t i = 0; i < 33; ++i)
+      backwards.push_back(corpus.val.ids[corpus.val.ids.size() - 1 - i]);
+    corpus.test.ids = backwards;
     task = std::make_unique<LanguageModelling>(std::move(corpus));
   }
 
