@@ -11,6 +11,7 @@ Command list_command();
 Command probe_command();
 Command profile_command();
 Command run_command();
+Command sample_command();
 Command study_command();
 Command train_command();
 Command verify_command();
@@ -27,6 +28,7 @@ std::span<const CommandEntry> commands() {
       {"probe", "show what regularizers do to a model's activations, hook by hook", probe_command},
       {"profile", "show where the time of a training step goes", profile_command},
       {"run", "make one run of a comparison from its spec", run_command},
+      {"sample", "let a trained model go on from a text", sample_command},
       {"study", "put claims to the test, each a file with its own rule", study_command},
       {"train", "train one model and write its weights", train_command},
       {"verify", "make runs of a comparison again and say whether the same comes of them",
