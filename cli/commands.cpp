@@ -7,6 +7,7 @@ namespace cli {
 Command advise_command();
 Command compare_command();
 Command eval_command();
+Command export_command();
 Command list_command();
 Command probe_command();
 Command profile_command();
@@ -23,6 +24,7 @@ std::span<const CommandEntry> commands() {
       {"compare", "train regimes at the same budget on paired seeds and say which pays",
        compare_command},
       {"eval", "evaluate a trained model on a text or a split of its data", eval_command},
+      {"export", "write a trained model for Hugging Face's transformers", export_command},
       {"list", "show what there is to choose from: regularizers, schedules, settings, ...",
        list_command},
       {"probe", "show what regularizers do to a model's activations, hook by hook", probe_command},

@@ -90,7 +90,7 @@ int train_one(const Parsed& args) {
   if (!result.diverged) result.measured = lab::measure(trainer, *task);
   line.finish();
   lab::RunRecord record = lab::make_record(result, *task, machine);
-  record.id = lab::run_id({settings, task->data_hash()});
+  record.id = lab::run_id(lab::run_spec(settings, task->data_hash()));
   record.seed = settings.seed;
   lab::Json json = lab::to_json(record);
   for (const char* known : {"bayes_loss", "bayes_loss_window"})

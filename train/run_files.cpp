@@ -68,14 +68,14 @@ SavedData read_data(const fs::path& path) {
 
 }  // namespace
 
-std::string pairing_id(const Settings& settings, std::string_view data_hash) {
-  return Hash().add(to_json(settings).dump()).add(data_hash).hex();
+std::string pairing_id(const nlohmann::ordered_json& config, std::string_view data_hash) {
+  return Hash().add(config.dump()).add(data_hash).hex();
 }
 
 RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task& task,
                    const nlohmann::ordered_json& environment)
     : folder_(folder),
-      id_(pairing_id(settings, task.data_hash())),
+      id_(pairing_id(to_json(settings), task.data_hash())),
       metrics_(prepare(folder, settings, task, environment), task.constant("val_bytes_per_token")) {
 }
 
@@ -103,8 +103,9 @@ SavedRun read_run(const fs::path& folder) {
       there(kWeights), name,
       ": holds no weights (no model.safetensors): the run was stopped or diverged; train again");
   const fs::path config = folder / kConfig;
+  const nlohmann::ordered_json written = read_json(config);
   SavedRun run{folder,
-               from_json(read_json(config), config.string()),
+               from_json(written, config.string()),
                {},
                read_safetensors(folder / kWeights)};
   require(there(kData), name,
@@ -112,7 +113,8 @@ SavedRun read_run(const fs::path& folder) {
           "train again");
   run.data = read_data(folder / kData);
   const auto id = run.weights.metadata.find(kId);
-  require(id != run.weights.metadata.end() && id->second == pairing_id(run.settings, run.data.hash),
+  // Of the settings as they were written: a run of before there was some setting stays readable.
+  require(id != run.weights.metadata.end() && id->second == pairing_id(written, run.data.hash),
           name,
           ": its model.safetensors is not of the run that config.json and data.json describe; "
           "train again");

@@ -13,9 +13,9 @@
 
 namespace train {
 
-/// By which config.json, data.json and weights know each other: a hash of the settings and the
-/// data.
-std::string pairing_id(const Settings& settings, std::string_view data_hash);
+/// By which config.json, data.json and weights know each other: a hash of the settings, as they
+/// stand in config.json, and the data.
+std::string pairing_id(const nlohmann::ordered_json& config, std::string_view data_hash);
 
 class RunFiles {
  public:

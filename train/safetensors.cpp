@@ -22,18 +22,14 @@ constexpr std::uint64_t kMaxHeader = 100 << 20;  // as the reference implementat
 std::uint64_t element_bytes(const std::string& dtype) {
   if (dtype == "F32" || dtype == "I32") return 4;
   if (dtype == "F64" || dtype == "I64") return 8;
+  if (dtype == "F16" || dtype == "BF16") return 2;
+  if (dtype == "BOOL" || dtype == "U8") return 1;
   return 0;
 }
 
 void add(Hash& hash, const std::string& name, const std::string& dtype,
          std::span<const std::int64_t> shape, std::span<const std::byte> bytes) {
   hash.add(name).add(dtype).add(std::as_bytes(shape)).add(bytes);
-}
-
-std::string checksum(const TensorFile& file) {
-  Hash hash;
-  for (const auto& [name, t] : file.tensors) add(hash, name, t.dtype, t.shape, t.bytes);
-  return hash.hex();
 }
 
 std::span<const std::byte> bytes_of(const engine::Params& params, int index) {
@@ -64,6 +60,12 @@ std::vector<T> copy_as(const Tensor& t) {
 }
 
 }  // namespace
+
+std::string tensors_hash(const TensorFile& file) {
+  Hash hash;
+  for (const auto& [name, t] : file.tensors) add(hash, name, t.dtype, t.shape, t.bytes);
+  return hash.hex();
+}
 
 std::vector<float> Tensor::f32() const {
   engine::require(dtype == "F32", "tensor: F32 expected, is ", dtype);
@@ -116,7 +118,7 @@ class Reader {
     const auto format = file_.metadata.find(kFormat), sum = file_.metadata.find(kChecksum);
     const bool ours = format != file_.metadata.end() && format->second == kOurs;
     if (ours && sum == file_.metadata.end()) wrong("no checksum; make the file again");
-    if (sum != file_.metadata.end() && sum->second != checksum(file_))
+    if (sum != file_.metadata.end() && sum->second != tensors_hash(file_))
       wrong("its tensors are not those that were written (checksum)");
     return std::move(file_);
   }
@@ -211,20 +213,24 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   return Reader(path).read();
 }
 
-void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
-                       const std::map<std::string, std::string>& metadata) {
+namespace {
+
+struct Entry {
+  std::string name, dtype;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+void write(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata,
+           const std::vector<Entry>& entries) {
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;
-  header["__metadata__"][kFormat] = kOurs;
-  header["__metadata__"][kChecksum] = checksum(params);
   std::uint64_t offset = 0;
-  for (const engine::Param& p : params.list()) {
-    nlohmann::json shape = nlohmann::json::array();
-    for (int i = 0; i < static_cast<int>(p.shape.rank()); ++i) shape.push_back(p.shape[i]);
-    const std::uint64_t bytes = static_cast<std::uint64_t>(p.shape.numel()) * sizeof(float);
-    header[p.name] = {
-        {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
+  for (const Entry& e : entries) {
+    header[e.name] = {{"dtype", e.dtype},
+                      {"shape", e.shape},
+                      {"data_offsets", {offset, offset + e.bytes.size()}}};
+    offset += e.bytes.size();
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -232,9 +238,31 @@ void write_safetensors(const std::filesystem::path& path, const engine::Params& 
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
-  for (std::size_t i = 0; i < params.list().size(); ++i)
-    file.write(bytes_of(params, static_cast<int>(i)));
+  for (const Entry& e : entries) file.write(e.bytes);
   file.commit();
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
+                       const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::string> all = metadata;
+  all[kFormat] = kOurs;
+  all[kChecksum] = checksum(params);
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < params.list().size(); ++i) {
+    const engine::Param& p = params.list()[i];
+    Entry entry{p.name, "F32", {}, bytes_of(params, static_cast<int>(i))};
+    for (int d = 0; d < static_cast<int>(p.shape.rank()); ++d) entry.shape.push_back(p.shape[d]);
+    entries.push_back(std::move(entry));
+  }
+  write(path, all, entries);
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  std::vector<Entry> entries;
+  for (const auto& [name, t] : file.tensors) entries.push_back({name, t.dtype, t.shape, t.bytes});
+  write(path, file.metadata, entries);
 }
 
 void load_parameters(engine::Params& params, const TensorFile& file) {
