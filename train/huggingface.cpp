@@ -153,8 +153,10 @@ HuggingFaceModel huggingface_model(const Json& json, const std::string& source) 
   constexpr std::int64_t kMost = 1 << 20;
   const auto text = [&](const char* key) { return std::to_string(config.integer(key, kMost)); };
   const std::int64_t channels = config.integer("n_embd", kMost);
-  const std::int64_t hidden =
-      config.find("n_inner") == nullptr ? 4 * channels : config.integer("n_inner", 4 * kMost);
+  // As the setting has it: 0 is 4 · n_embd.
+  std::int64_t hidden =
+      config.find("n_inner") == nullptr ? 0 : config.integer("n_inner", 4 * kMost);
+  if (hidden == 4 * channels) hidden = 0;
   return {{{"n_layer", text("n_layer")},
            {"n_head", text("n_head")},
            {"n_embd", text("n_embd")},
