@@ -53,6 +53,25 @@ TEST_F(CliWeights, ARunGoesOnFromAnotherAndFromItsExport) {
   EXPECT_NE(id("third"), id("first"));
 }
 
+// The tokenizer goes along in the form that each kind has, and is that of the data again.
+TEST_F(CliWeights, TheTokenizerGoesAlong) {
+  const std::string bpe = std::string(ISODROP_SOURCE_DIR) + "/tests/golden/bpe/";
+  run(train("bpe", {"--budget", "1steps", "--tokenizer", "gpt2:" + bpe + "tokenizer.json"}));
+  run({"export", "bpe", "--hf", "hf"});
+  EXPECT_EQ(Json::parse(folder.read("hf/tokenizer.json"))["model"]["vocab"],
+            Json::parse(std::ifstream(bpe + "tokenizer.json"))["model"]["vocab"]);
+  const Words again = {"--budget", "1steps", "--init-from", "hf", "--tokenizer"};
+  Words same = again, other = again;
+  same.push_back("gpt2:hf/tokenizer.json");
+  run(train("again", same));
+  run(train("pieces", {"--budget", "1steps", "--tokenizer", "sp:290"}));
+  const Result sp = run({"export", "pieces", "--hf", "hf-sp"});
+  EXPECT_NE(sp.out.find("tokenizer.model"), std::string::npos);
+  EXPECT_EQ(folder.read("hf-sp/tokenizer.model"), folder.read("pieces/tokenizer.model"));
+  other.push_back("char");
+  EXPECT_NE(error(train("chars", other)).find("has a vocabulary of"), std::string::npos);
+}
+
 TEST_F(CliWeights, AnArmMayBeginWithThem) {
   const Words args = {"compare",
                       "--text",
