@@ -365,7 +365,7 @@ TEST(Store, EveryBuildFindsItsOwnRecord) {
 // A default that changes makes two different runs one id, unless kNumerics is raised with it.
 TEST(RunSpec, DefaultsAreThoseOfTheseNumerics) {
   EXPECT_EQ(kNumerics, 2);
-  EXPECT_EQ(fingerprint(train::to_json(train::Settings{})), "aeee468f8833d3d659494fe5a58296fa")
+  EXPECT_EQ(fingerprint(train::to_json(train::Settings{})), "x")
       << "a new setting: put the new hash here; a default that changed: raise kNumerics, too";
 }
 
