@@ -42,7 +42,7 @@ void run(benchmark::State& state, const OpCase& c, Pass pass) {
   NodeClock clock(plan, recorded.node(), pass);
   plan.observe(&clock);
   plan.forward(point.step);
-  plan.backward(point.step);
+  if (c.trains()) plan.backward(point.step);
   for (auto _ : state) {
     plan.forward(point.step);
     if (pass == Pass::kBackward) plan.backward(point.step);
@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   for (const OpCase& c : tests::op_cases()) {
     if (c.size == OpCase::Size::kSmall && !all) continue;
     for (const Pass pass : {Pass::kForward, Pass::kBackward}) {
+      if (pass == Pass::kBackward && !c.trains()) continue;
       const char* suffix = pass == Pass::kForward ? "/forward" : "/backward";
       benchmark::RegisterBenchmark((c.name + suffix).c_str(),
                                    [&c, pass](benchmark::State& state) { run(state, c, pass); })

@@ -11,6 +11,7 @@ Command compare_command();
 Command completion_command();
 Command doctor_command();
 Command eval_command();
+Command export_command();
 Command list_command();
 Command man_command();
 Command probe_command();
@@ -18,6 +19,7 @@ Command profile_command();
 Command report_command();
 Command run_command();
 Command runs_command();
+Command sample_command();
 Command study_command();
 Command tokenize_command();
 Command train_command();
@@ -37,6 +39,7 @@ std::span<const CommandEntry> commands() {
        completion_command},
       {"doctor", "look at this machine, and say what is in the way", doctor_command},
       {"eval", "evaluate a trained model on a text or a split of its data", eval_command},
+      {"export", "write a trained model for Hugging Face's transformers", export_command},
       {"list", "show what there is to choose from: regularizers, schedules, settings, ...",
        list_command},
       {"man", "print the manual page", man_command},
@@ -45,6 +48,7 @@ std::span<const CommandEntry> commands() {
       {"report", "show learning curves of any runs on one page", report_command},
       {"run", "make one run of a comparison from its spec", run_command},
       {"runs", "what the store holds: list, show, compare, remove", runs_command},
+      {"sample", "let a trained model go on from a text", sample_command},
       {"study", "put claims to the test, each a file with its own rule", study_command},
       {"tokenize", "train a tokenizer, turn text into token ids and back", tokenize_command},
       {"train", "train one model and write its weights", train_command},

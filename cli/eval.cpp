@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -54,17 +55,56 @@ Question question(const train::SavedRun& run, const train::Settings& settings, c
   return q;
 }
 
+/// What came of all targets.
+struct Answer {
+  double loss_sum = 0, targets = 0;
+  lab::Measured calibration;
+};
+
+constexpr double kMostScores = 1 << 26;  // that are in memory at once
+
+/// Asks for a part of the targets at a time, so that a text of any length and a vocabulary of any
+/// size go together.
+Answer ask(train::Predictor& predictor, const Question& q, const train::Settings& s,
+           std::int64_t vocab) {
+  const std::int64_t passes = train::parse_evaluation(s.evaluation).passes, rows = q.exam->rows(),
+                     batch = predictor.batch_rows();
+  const double row_scores = static_cast<double>(s.block_size) * static_cast<double>(vocab);
+  const bool classes = q.task->forecast() == train::Forecast::kClasses;
+  const std::int64_t step =
+      classes ? batch * std::max<std::int64_t>(
+                            1, static_cast<std::int64_t>(kMostScores / row_scores) / batch)
+              : rows;
+  Answer out;
+  lab::ClassCalibration calibration;
+  for (std::int64_t from = 0; from < rows; from += step) {
+    const train::Predictions said =
+        predictor.predict(*q.exam, passes, train::evaluation_masks(s), /*progress=*/1,
+                          train::Keep::kAll, {from, from + step});
+    const auto n = static_cast<double>(said.count());
+    out.loss_sum += n * said.examined.loss;
+    out.targets += n;
+    if (!std::isfinite(out.loss_sum)) return out;
+    if (classes)
+      calibration.add(said);
+    else
+      out.calibration = lab::calibration(said, said);
+  }
+  if (classes) out.calibration = calibration.result();
+  return out;
+}
+
 /// The loss, and what else is known of the forecasts without a split to fit a temperature on.
-lab::Json answer(const Question& q, const train::Predictions& said, const train::Settings& s) {
+lab::Json to_json(const Question& q, const Answer& answer, const train::Settings& s) {
+  const double loss = answer.loss_sum / answer.targets;
   lab::Json json = {{"schema", "isodrop-eval-1"},
                     {"on", q.what},
                     {"evaluation", s.evaluation},
-                    {"targets", said.count()},
-                    {"loss", said.examined.loss}};
-  if (said.kind == train::Forecast::kClasses) json["perplexity"] = std::exp(said.examined.loss);
-  if (q.bytes_per_token)
-    json["bits_per_byte"] = train::bits_per_byte(said.examined.loss, *q.bytes_per_token);
-  for (const auto& [name, value] : lab::calibration(said, said))
+                    {"targets", static_cast<std::int64_t>(answer.targets)},
+                    {"loss", loss}};
+  if (q.task->forecast() == train::Forecast::kClasses) json["perplexity"] = std::exp(loss);
+  if (q.bytes_per_token) json["bits_per_byte"] = train::bits_per_byte(loss, *q.bytes_per_token);
+  for (const auto& [name, value] : answer.calibration)
     if (!name.starts_with("scaled_") && name != "temperature") json[name] = value;
   return json;
 }
@@ -82,24 +122,24 @@ int eval(const Parsed& args) {
   const train::Evaluation how = train::parse_evaluation(settings.evaluation);
   engine::Params params;
   train::Predictor predictor(*q.task, params, q.task->model(settings), how.mode);
+  const std::int64_t vocab = q.task->model(settings).vocab;
   engine::require_memory(static_cast<double>(params.bytes() + predictor.arena_bytes()) +
-                             4.0 * static_cast<double>(q.exam->tokens()) *
-                                 static_cast<double>(q.task->model(settings).vocab),
+                             8 * kMostScores + 16.0 * static_cast<double>(q.exam->tokens()),
                          "asking this model for every target");
   params.allocate(settings.seed);
   train::load_parameters(params, run.weights);
   engine::Buffer arena(predictor.arena_bytes());
   predictor.allocate({arena.data(), arena.size()});
-  const train::Predictions said =
-      predictor.predict(*q.exam, how.passes, train::evaluation_masks(settings), /*progress=*/1);
-  engine::require(std::isfinite(said.examined.loss), engine::quote(args.argument),
+  const Answer said = ask(predictor, q, settings, vocab);
+  engine::require(std::isfinite(said.loss_sum), engine::quote(args.argument),
                   ": its loss there is not finite: the weights are those of a run that diverged");
-  const lab::Json json = answer(q, said, settings);
+  const lab::Json json = to_json(q, said, settings);
   if (args.text("format") == "json") {
     fmt::print("{}\n", json.dump(2));
     return 0;
   }
-  fmt::print("{} on {}, {} targets\n", args.argument, q.what, said.count());
+  fmt::print("{} on {}, {} targets\n", args.argument, q.what,
+             static_cast<std::int64_t>(said.targets));
   for (const auto& [name, value] : json.items())
     if (value.is_number_float()) fmt::print("{:<16} {:.4f}\n", name, value.get<double>());
   return 0;

@@ -88,7 +88,8 @@ cxxopts::Options options_of(const Command& command) {
     if (const std::string about = engine::join(extra.choices); !about.empty())
       text += ": one of " + about;
     if (extra.repeatable) text += ", may be repeated";
-    add("this command", std::string(extra.flag), text, extra.hint.empty(),
+    const std::string letter = extra.letter.empty() ? "" : fmt::format("{},", extra.letter);
+    add("this command", letter + std::string(extra.flag), text, extra.hint.empty(),
         std::string(extra.fallback), std::string(extra.hint));
   }
   add("this command", "h,help", "say all this", true, "", "");

@@ -27,6 +27,7 @@ struct Extra {
   std::vector<std::string_view> choices = {};  // the only values; empty: any
   std::string_view only_with = {};             // the flag without which this one does nothing
   std::string_view not_with = {};              // the flag beside which it does nothing
+  std::string_view letter = {};                // its short form, "n"
 };
 
 class Parsed;

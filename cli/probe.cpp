@@ -14,6 +14,7 @@
 #include "lab/inspect/probe_render.h"
 #include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
+#include "train/initial_weights.h"
 #include "train/run_files.h"
 
 namespace cli {
@@ -78,6 +79,10 @@ int probe(const Parsed& args) {
   ProgressLine line;
   std::function<void(engine::Params&)> load;
   if (run) load = [&](engine::Params& to) { train::load_parameters(to, run->weights); };
+  if (!run && !settings.init_from.empty()) {
+    train::check(train::read_initial_weights(settings.init_from), settings, task);
+    load = [&](engine::Params& to) { train::load_initial_weights(to, settings); };
+  }
   const lab::Probe probe =
       lab::measure_probe(settings, corpus, load, options, [&](std::int64_t done, std::int64_t of) {
         if (line.due()) line.update(fmt::format("pass {}/{}", done, of));

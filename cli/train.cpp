@@ -122,17 +122,6 @@ Command train_command() {
       {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
       {"compare", "", "",
        "train with and without the regularizers at the same budget and print the paired answer"},
-      {"log",
-       "NAME[,NAME]",
-       "jsonl",
-       "how it goes, in the folder: jsonl (metrics.jsonl), tensorboard (event files)",
-       false,
-       {},
-       {},
-       "compare"},
-      {"norms-interval", "N", "0",
-       "write the norms of each layer's weights, gradient and update to TensorBoard every N steps; "
-       "takes time outside the budget"},
       {"seeds", "N", "8", "of --compare: paired seeds", false, {}, "compare"},
   };
   for (const Extra& flag : log_flags()) c.extras.push_back(flag);

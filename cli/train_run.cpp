@@ -128,6 +128,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   const train::Settings& settings = run.settings;
   const lab::Machine machine = lab::this_machine(args.settings.threads);
   const std::string data = run.task.data_hash();
+  lab::RunSpec spec = lab::run_spec(run.trainer.planned().settings, data);
   const train::Checkpoints checkpoints(run.folder, settings, data);
   const std::optional<double> limit = time_limit(args);
   train::Keeping keeping = read_interval(args.text(kCheckpointInterval));
@@ -166,7 +167,8 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   if (result.stopped) return say_stopped(run, command.signals.signal());
   if (!result.diverged) result.measured = lab::measure(run.trainer, run.task);
   lab::RunRecord record = lab::make_record(result, run.task, machine);
-  record.id = lab::run_id({settings, data, owner(run.trainer.state())});
+  spec.owner = owner(run.trainer.state());
+  record.id = lab::run_id(spec);
   record.seed = settings.seed;
   const lab::Json json = summary(record, run);
   // Weights first: what ends a run is its summary.

@@ -50,19 +50,12 @@ class Recorder {
     else
       gpt.features = tape_.input("features", {batch, time, config_.features}, DType::kF32);
     gpt.targets = tape_.input("targets", {batch, time}, classes ? DType::kI32 : DType::kF32);
-    const Ref in = ids ? tape_.param("wte.weight", {config_.vocab, channels}, normal(kInitStd))
-                       : tape_.param("wfe.weight", {config_.features, channels}, normal(kInitStd));
-    const Ref wpe = tape_.param("wpe.weight", {config_.block_size, channels}, normal(kInitStd));
+    const Ref in =
+        ids ? tied() : tape_.param("wfe.weight", {config_.features, channels}, normal(kInitStd));
+    const Ref wpe = positions();
     Ref x = ids ? ops::embedding(tape_, "embedding", gpt.tokens, in, wpe)
                 : ops::feature_embedding(tape_, "embedding", gpt.features, in, wpe);
-    x = hooks_.apply(tape_, HookId::kEmb, -1, x, gpt.tokens);
-    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
-      tape_.segment(static_cast<int>(layer));
-      x = block(x, static_cast<int>(layer));
-    }
-    tape_.segment(-1);
-    if (!place_.out) x = norm("ln_f", x);
-    x = hooks_.apply(tape_, HookId::kLast, -1, x);
+    x = blocks(x, gpt.tokens);
     const Ref head =
         config_.head == Head::kTied
             ? in
@@ -82,9 +75,46 @@ class Recorder {
     return gpt;
   }
 
+  GptDecoder decode(std::int64_t batch, std::int64_t time) {
+    GptDecoder decoder;
+    decoder_ = &decoder;
+    decoder.tokens = tape_.input("tokens", {batch, time}, DType::kI32);
+    decoder.length = tape_.input("length", {1}, DType::kI32);
+    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer)
+      decoder.caches.push_back(tape_.input("h." + std::to_string(layer) + ".attn.cache",
+                                           {batch, config_.block_size, 2 * config_.n_embd},
+                                           DType::kF32));
+    const Ref wte = tied();
+    const Ref x =
+        blocks(ops::embedding(tape_, "embedding", decoder.tokens, wte, positions(), decoder.length),
+               decoder.tokens);
+    decoder.logits = ops::matmul(tape_, "head", x, wte, {}, ops::Weight::kOutIn);
+    decoder_ = nullptr;
+    return decoder;
+  }
+
  private:
   static Init normal(double std) { return {Init::Kind::kNormal, std}; }
   static Init constant(double value) { return {Init::Kind::kConstant, value}; }
+
+  Ref tied() {
+    return tape_.param("wte.weight", {config_.vocab, config_.n_embd}, normal(kInitStd));
+  }
+  Ref positions() {
+    return tape_.param("wpe.weight", {config_.block_size, config_.n_embd}, normal(kInitStd));
+  }
+
+  /// From the embedding to what the head is given.
+  Ref blocks(Ref x, Ref tokens) {
+    x = hooks_.apply(tape_, HookId::kEmb, -1, x, tokens);
+    for (std::int64_t layer = 0; layer < config_.n_layer; ++layer) {
+      tape_.segment(static_cast<int>(layer));
+      x = block(x, static_cast<int>(layer));
+    }
+    tape_.segment(-1);
+    if (!place_.out) x = norm("ln_f", x);
+    return hooks_.apply(tape_, HookId::kLast, -1, x);
+  }
 
   /// What a matrix is for decides how it starts.
   enum class Role : std::uint8_t { kQkv, kHidden, kProjection };
@@ -97,8 +127,7 @@ class Recorder {
     Ref a = place_.in ? norm(h + "ln_1", x) : x;
     a = linear(h + "attn.c_attn", a, 3 * channels, Role::kQkv, HookId::kAttnWeights, layer);
     if (config_.qk_norm) a = qk_norm(h + "attn", a);
-    a = ops::attention(tape_, h + "attn", a, config_.n_head,
-                       hooks_.fused(tape_, HookId::kAttnWeights, layer, nullptr));
+    a = attention(h + "attn", a, layer);
     a = linear(h + "attn.c_proj", a, channels, Role::kProjection, HookId::kAttn, layer);
     if (place_.post) a = norm(h + "ln_1_post", a);
     x = residual(h + "attn.residual", x, a, HookId::kAttn, layer);
@@ -115,6 +144,16 @@ class Recorder {
     if (place_.post) m = norm(h + "ln_2_post", m);
     x = residual(h + "mlp.residual", x, m, HookId::kMlp, layer);
     return place_.out ? norm(h + "ln_2", x) : x;
+  }
+
+  Ref attention(const std::string& name, Ref qkv, int layer) {
+    if (decoder_ == nullptr)
+      return ops::attention(tape_, name, qkv, config_.n_head,
+                            hooks_.fused(tape_, HookId::kAttnWeights, layer, nullptr));
+    decoder_->qkv.push_back(qkv);
+    return ops::cached_attention(tape_, name, qkv,
+                                 decoder_->caches[static_cast<std::size_t>(layer)],
+                                 decoder_->length, config_.n_head);
   }
 
   /// `hook`: where the product arrives.
@@ -165,6 +204,7 @@ class Recorder {
   const Placement& place_;
   Mode mode_;
   Hooks hooks_;
+  GptDecoder* decoder_ = nullptr;  // while one is recorded
 };
 
 }  // namespace
@@ -173,6 +213,14 @@ Gpt record_gpt(Tape& tape, const GptConfig& config, std::int64_t batch, std::int
                Mode mode, Output output) {
   check(config, batch, time);
   return Recorder(tape, config, mode).record(batch, time, output);
+}
+
+GptDecoder record_decoder(Tape& tape, const GptConfig& config, std::int64_t batch,
+                          std::int64_t time) {
+  check(config, batch, time);
+  engine::require(config.head == Head::kTied,
+                  "model: only one of tokens with a tied head goes on from what it says");
+  return Recorder(tape, config, Mode::kEval).decode(batch, time);
 }
 
 GptConfig without_losses(GptConfig config) {

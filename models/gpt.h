@@ -63,6 +63,21 @@ void check(const GptConfig& config);
 Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,
                Mode mode, Output output = Output::kLoss);
 
+/// The values of a recorded decoder of (B,n) further tokens behind `length` (1) i32 earlier ones:
+/// tokens (B,n), logits (B,n,V), and for every layer the cache (B,block_size,2C) that holds k|v of
+/// the earlier ones and qkv (B,n,3C), of whose last 2C columns the caller makes the cache's next
+/// rows.
+struct GptDecoder {
+  engine::Ref tokens, length, logits;
+  std::vector<engine::Ref> caches, qkv;
+};
+
+/// The same model in evaluation, a few positions at a time: record_gpt's logits at positions length
+/// to length + n − 1. Of a model of tokens with a tied head. Throws Error as record_gpt.
+/// REQUIRES: when run, length + n ≤ block_size.
+GptDecoder record_decoder(engine::Tape& tape, const GptConfig& config, std::int64_t batch,
+                          std::int64_t time);
+
 /// Without regularizers that act on the loss alone, and the passes that they take.
 GptConfig without_losses(GptConfig config);
 

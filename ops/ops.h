@@ -51,8 +51,15 @@ Ref batchnorm(Tape& tape, std::string_view name, Ref x, Ref gamma, Ref beta,
 Ref qk_norm(Tape& tape, std::string_view name, Ref qkv, Ref gamma_q, Ref gamma_k,
             float epsilon = 1e-5F);
 
-/// wte[token] + wpe[t]: tokens (B,T) i32, wte (V,C), wpe (≥T,C) → (B,T,C)
-Ref embedding(Tape& tape, std::string_view name, Ref tokens, Ref wte, Ref wpe);
+/// Causal attention of n further positions, for evaluation alone: qkv (B,n,3C) packed q|k|v with
+/// head h in columns h·hs of each, cache (B,P,2C) with k|v of the positions before them, of which
+/// the first `length` (1) i32 count → (B,n,C). REQUIRES: 0 ≤ length ≤ P.
+Ref cached_attention(Tape& tape, std::string_view name, Ref qkv, Ref cache, Ref length,
+                     std::int64_t n_head);
+
+/// wte[token] + wpe[first + t]: tokens (B,T) i32, wte (V,C), wpe (P,C), first (1) i32, or 0 where
+/// there is none → (B,T,C). REQUIRES: 0 ≤ first ≤ P − T.
+Ref embedding(Tape& tape, std::string_view name, Ref tokens, Ref wte, Ref wpe, Ref first = {});
 
 /// features · w + wpe[t]: features (B,T,F) f32, w (F,C), wpe (≥T,C) → (B,T,C). For few features (up
 /// to 64 or so): they are no operand of a matrix product.

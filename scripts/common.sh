@@ -8,7 +8,7 @@ packages=(
   g++ cmake ninja-build
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcxxopts-dev libboost-math-dev libxxhash-dev libcsv-dev
   libjs-chart.js libtomlplusplus-dev libsentencepiece-dev libpcre2-dev zlib1g-dev libzstd-dev
-  libprotobuf-dev protobuf-compiler
+  libprotozero-dev
   libgtest-dev libbenchmark-dev librandom123-dev
 )
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kMostScores = std::int64_t{1} << 22;  // of a batch
 
-std::int64_t batch_rows(const models::GptConfig& c) {
+std::int64_t rows_of_batch(const models::GptConfig& c) {
   return std::clamp<std::int64_t>(kMostScores / (c.block_size * c.vocab), 1, evaluation_rows(c));
 }
 
@@ -108,11 +108,11 @@ Predictor::Predictor(const Task& task, engine::Params& params, models::GptConfig
     : kind_(task.forecast()),
       whole_(mode == models::Mode::kTrain),
       config_(models::without_losses(std::move(config))),
-      plan_(task, params, config_, rows > 0 ? rows : batch_rows(config_), mode,
+      plan_(task, params, config_, rows > 0 ? rows : rows_of_batch(config_), mode,
             models::Output::kLogits) {}
 
 Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint64_t masks,
-                               double progress, Keep keep) {
+                               double progress, Keep keep, RowRange stretch) {
   Predictions out;
   out.kind = kind_;
   const std::int64_t rows = plan_.rows();
@@ -128,7 +128,8 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
   const bool forecasts = keep == Keep::kAll || keep == Keep::kForecasts;
   Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width, forecasts);
   double sum = 0, counted = 0;
-  for (std::int64_t first = 0; first < exam.rows(); first += rows) {
+  const std::int64_t end = stretch.to > 0 ? std::min(stretch.to, exam.rows()) : exam.rows();
+  for (std::int64_t first = stretch.from; first < end; first += rows) {
     if (whole_ && first > 0 && first + rows > exam.rows()) break;
     exam.fill(first, rows, plan_.inputs());
     mixture.clear();
@@ -137,7 +138,7 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
           {masks, static_cast<std::uint64_t>(pass), static_cast<std::uint64_t>(first), progress});
       mixture.add(outputs.f32(), labels, targets, counts);
     }
-    for (std::int64_t row = 0; row < std::min(rows, exam.rows() - first); ++row) {
+    for (std::int64_t row = 0; row < std::min(rows, end - first); ++row) {
       const std::vector<double> truth =
           keep == Keep::kAll ? exam.truth(first + row) : std::vector<double>{};
       double window = 0;

@@ -33,6 +33,11 @@ double normal_nll(double mean, double sd, double y);
 /// log(eᵃ + eᵇ)
 double log_add(double a, double b);
 
+/// A stretch of an exam's rows, from a whole number of batches on; `to` 0: to the end.
+struct RowRange {
+  std::int64_t from = 0, to = 0;
+};
+
 class Predictor {
  public:
   /// `mode`: kEval, kNoisy or kCorrected, or kTrain for what training computes (without what
@@ -42,10 +47,12 @@ class Predictor {
 
   std::size_t arena_bytes() const { return plan_.plan().arena_bytes(); }
   void allocate(std::span<std::byte> arena) { plan_.allocate(arena); }
+  std::int64_t batch_rows() const { return plan_.rows(); }
+
   /// Probabilities averaged over `passes` with masks of the seed `masks`. In kTrain the rows that
-  /// fill no whole batch are left out.
+  /// fill no whole batch are left out. Of a stretch the same is said as of these rows in the whole.
   Predictions predict(const Exam& exam, std::int64_t passes, std::uint64_t masks, double progress,
-                      Keep keep = Keep::kAll);
+                      Keep keep = Keep::kAll, RowRange stretch = {});
 
  private:
   Forecast kind_;

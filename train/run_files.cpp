@@ -137,8 +137,8 @@ SavedData read_data(const fs::path& path) {
 
 }  // namespace
 
-std::string pairing_id(const Settings& settings, std::string_view data_hash) {
-  return Hash().add(to_json(settings).dump()).add(data_hash).hex();
+std::string pairing_id(const nlohmann::ordered_json& config, std::string_view data_hash) {
+  return Hash().add(config.dump()).add(data_hash).hex();
 }
 
 void refuse_unfinished(const fs::path& folder) {
@@ -154,7 +154,7 @@ RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task&
                    const nlohmann::ordered_json& environment, bool restart)
     : folder_(folder),
       lock_(lock_new(folder)),
-      id_(pairing_id(settings, task.data_hash())),
+      id_(pairing_id(to_json(settings), task.data_hash())),
       metrics_path_(prepare(folder, settings, task, environment, restart)),
       bytes_per_token_(task.constant("val_bytes_per_token")) {}
 
@@ -162,7 +162,7 @@ RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const 
                    const Task& task, std::int64_t step)
     : folder_(folder),
       lock_(std::move(lock)),
-      id_(pairing_id(settings, task.data_hash())),
+      id_(pairing_id(read_json(folder / kConfig), task.data_hash())),
       metrics_path_(cut_log(folder / kMetrics, step)),
       bytes_per_token_(task.constant("val_bytes_per_token")),
       goes_on_(true) {
@@ -216,7 +216,9 @@ nlohmann::ordered_json read_summary(const fs::path& folder) {
 
 SavedRun read_run(const fs::path& folder) {
   const std::string name = quote(folder.string());
-  SavedRun run{{folder, read_config(folder), {}}, {}};
+  const Settings settings = read_config(folder);
+  const nlohmann::ordered_json written = read_json(folder / kConfig);
+  SavedRun run{{folder, settings, {}}, {}};
   require(there(folder / kWeights), name,
           ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
           checkpoints_in(folder).empty()
@@ -225,7 +227,8 @@ SavedRun read_run(const fs::path& folder) {
   run.weights = read_safetensors(folder / kWeights);
   run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);
-  require(id != run.weights.metadata.end() && id->second == pairing_id(run.settings, run.data.hash),
+  // Of the settings as they were written: a run of before there was some setting stays readable.
+  require(id != run.weights.metadata.end() && id->second == pairing_id(written, run.data.hash),
           name,
           ": its model.safetensors is not of the run that config.json and data.json describe; "
           "train again");

@@ -17,9 +17,9 @@
 
 namespace train {
 
-/// By which config.json, data.json and weights know each other: a hash of the settings and the
-/// data.
-std::string pairing_id(const Settings& settings, std::string_view data_hash);
+/// By which config.json, data.json and weights know each other: a hash of the settings, as they
+/// stand in config.json, and the data.
+std::string pairing_id(const nlohmann::ordered_json& config, std::string_view data_hash);
 
 /// Throws engine::Error where a folder holds an unfinished run that could go on from a checkpoint.
 void refuse_unfinished(const std::filesystem::path& folder);

@@ -4,6 +4,7 @@
 
 #include "engine/buffer.h"
 #include "engine/stopwatch.h"
+#include "train/initial_weights.h"
 #include "train/optimizer.h"
 #include "train/shards.h"
 
@@ -39,6 +40,7 @@ void check_run(const Settings& settings, const Task& task) {
   const models::GptConfig config = task.model(settings);
   refuse_oversized(config, settings);
   steps_of(settings, config, *task.feed(settings));
+  if (!settings.init_from.empty()) check(read_initial_weights(settings.init_from), settings, task);
 }
 
 std::int64_t planned_steps(const Settings& settings, const Task& task) {

@@ -23,18 +23,14 @@ constexpr std::uint64_t kMaxHeader = 100 << 20;  // as the reference implementat
 std::uint64_t element_bytes(const std::string& dtype) {
   if (dtype == "F32" || dtype == "I32") return 4;
   if (dtype == "F64" || dtype == "I64") return 8;
+  if (dtype == "F16" || dtype == "BF16") return 2;
+  if (dtype == "BOOL" || dtype == "U8") return 1;
   return 0;
 }
 
 void add(Hash& hash, const std::string& name, const std::string& dtype,
          std::span<const std::int64_t> shape, std::span<const std::byte> bytes) {
   hash.add(name).add(dtype).add(std::as_bytes(shape)).add(bytes);
-}
-
-std::string checksum(const TensorFile& file) {
-  Hash hash;
-  for (const auto& [name, t] : file.tensors) add(hash, name, t.dtype, t.shape, t.bytes);
-  return hash.hex();
 }
 
 std::span<const std::byte> bytes_of(const engine::Params& params, int index) {
@@ -60,6 +56,12 @@ std::vector<T> copy_as(const Tensor& t) {
 }
 
 }  // namespace
+
+std::string tensors_hash(const TensorFile& file) {
+  Hash hash;
+  for (const auto& [name, t] : file.tensors) add(hash, name, t.dtype, t.shape, t.bytes);
+  return hash.hex();
+}
 
 std::vector<float> Tensor::f32() const {
   engine::require(dtype == "F32", "tensor: F32 expected, is ", dtype);
@@ -112,7 +114,7 @@ class Reader {
     const auto format = file_.metadata.find(kFormat), sum = file_.metadata.find(kChecksum);
     const bool ours = format != file_.metadata.end() && format->second == kOurs;
     if (ours && sum == file_.metadata.end()) wrong("no checksum; make the file again");
-    if (sum != file_.metadata.end() && sum->second != checksum(file_))
+    if (sum != file_.metadata.end() && sum->second != tensors_hash(file_))
       wrong("its tensors are not those that were written (checksum)");
     return std::move(file_);
   }
@@ -217,12 +219,12 @@ std::vector<TensorView> views(const engine::Params& params) {
   return out;
 }
 
-void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+namespace {
+
+void write(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+           const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
   header["__metadata__"] = metadata;
-  header["__metadata__"][kFormat] = kOurs;
-  header["__metadata__"][kChecksum] = checksum(tensors);
   std::uint64_t offset = 0;
   for (const TensorView& t : tensors) {
     header[t.name] = {{"dtype", t.dtype},
@@ -240,9 +242,25 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
   file.commit();
 }
 
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::string> all = metadata;
+  all[kFormat] = kOurs;
+  all[kChecksum] = checksum(tensors);
+  write(path, tensors, all);
+}
+
 void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
                        const std::map<std::string, std::string>& metadata) {
   write_safetensors(path, views(params), metadata);
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  std::vector<TensorView> tensors;
+  for (const auto& [name, t] : file.tensors) tensors.push_back({name, t.dtype, t.shape, t.bytes});
+  write(path, tensors, file.metadata);
 }
 
 void load_parameters(engine::Params& params, const TensorFile& file) {

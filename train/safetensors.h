@@ -12,7 +12,7 @@
 namespace train {
 
 struct Tensor {
-  std::string dtype;  // "F32", "I32", "F64"
+  std::string dtype;  // "F32", "I32", "F64"; of others the bytes alone can be had
   std::vector<std::int64_t> shape;
   std::vector<std::byte> bytes;
   std::vector<float> f32() const;         // throws engine::Error for another dtype
@@ -52,6 +52,12 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<Tens
 /// Writes all parameters, atomically, under their (GPT-2's) names.
 void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
                        const std::map<std::string, std::string>& metadata);
+
+/// Writes the tensors and the metadata as they are, atomically.
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
+
+/// XXH3-128 of every tensor's name, dtype, shape and bytes: 32 hex digits.
+std::string tensors_hash(const TensorFile& file);
 
 /// Fills the parameters from a file with the same names and shapes. Throws engine::Error naming the
 /// first that is missing or differs.

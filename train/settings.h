@@ -23,6 +23,7 @@ struct Settings {
   std::int64_t n_layer = 4, n_head = 4, n_embd = 128, block_size = 64;
   bool bias = false;
   std::int64_t init_stream = 0;  // of the seed's initial weights; the rest of the seed stays
+  std::string init_from;         // weights to begin with: a path; empty: drawn
   std::string norm = "layernorm", norm_place = "pre", activation = "gelu", init = "gpt2";
   bool qk_norm = false, recalibrate_norm = false;
   std::int64_t mlp_hidden = 0;  // 0: 4·n_embd

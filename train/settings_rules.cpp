@@ -40,6 +40,12 @@ void validate(const Settings& s, std::string_view source) {
   need(s.final_lr() <= s.lr, "min_lr=", s.final_lr(), " is above lr=", s.lr,
        "; the learning rate falls from lr to min_lr");
   const Settings defaults;
+  need(s.init_from.empty() || s.init_stream == defaults.init_stream, "init_stream=", s.init_stream,
+       " does nothing with init_from=", engine::quote(s.init_from),
+       ", whose weights are not drawn; leave out one of them");
+  need(s.init_from.empty() || s.init == defaults.init, "init=", s.init,
+       " does nothing with init_from=", engine::quote(s.init_from),
+       ", whose weights are not drawn; leave out one of them");
   const From from = engine::row_named(task_kinds(), s.task, "task").from;
   const bool table = from == From::kTable;
   need(table || s.csv.empty(), "csv=", engine::quote(s.csv), " does nothing with task=", s.task,

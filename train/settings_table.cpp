@@ -57,6 +57,11 @@ const std::vector<Row>& rows() {
       {"norm_place", &S::norm_place, Choices{places}, kModel, "where the norms of a block stand"},
       {"init_stream", &S::init_stream, Integers{0, kMax}, kModel,
        "other initial weights with the same data and masks; 0 is the seed's own"},
+      {"init_from", &S::init_from, Text{"PATH", "a path"}, kModel,
+       "weights to begin with: the folder of a run, or a model.safetensors of isodrop or of "
+       "Hugging "
+       "Face's GPT-2 with its config.json beside it; sizes and vocabulary must be the same "
+       "(default: drawn)"},
       {"qk_norm", &S::qk_norm, Switch{}, kModel, "RMS norm of each head's queries and keys"},
       {"recalibrate_norm", &S::recalibrate_norm, Switch{}, kModel,
        "batchnorm: estimate the running statistics anew, regularizers off, before the last "

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/stopwatch.h"
+#include "train/initial_weights.h"
 #include "train/learning_rate.h"
 
 namespace train {
@@ -32,6 +33,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   engine::require_memory(static_cast<double>(planned_.memory.allocated()), "this model and batch");
   state_.params = std::move(planned_.params);
   state_.params->allocate(stream_seed(s, s.init_stream));
+  if (!s.init_from.empty()) load_initial_weights(*state_.params, s);
   state_.next_eval = 1 / kTimedEvaluations;
   state_.moments = Moments(*state_.params);
   AdamWConfig adam;

@@ -6,6 +6,7 @@
 #include "lab/runs/measures.h"
 #include "train/ensemble.h"
 #include "train/files.h"
+#include "train/initial_weights.h"
 #include "train/run_files.h"
 #include "train/safetensors.h"
 
@@ -23,6 +24,11 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
   engine::require(hash == spec.data, text.empty() ? "the data" : text,
                   ": not what the run was planned for (hash ", hash, ", not ", spec.data,
                   "), which has changed since; plan it anew");
+  if (spec.settings.init_from.empty()) return task;
+  const std::string init = train::read_initial_weights(spec.settings.init_from).hash;
+  engine::require(init == spec.init, spec.settings.init_from,
+                  ": not the weights the run was planned for (hash ", init, ", not ", spec.init,
+                  "), which have changed since; plan it anew");
   return task;
 }
 

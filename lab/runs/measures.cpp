@@ -5,7 +5,6 @@
 
 #include "engine/table.h"
 #include "lab/probe/probe.h"
-#include "lab/stats/calibration.h"
 #include "lab/stats/gaussian.h"
 #include "lab/stats/regression.h"
 #include "lab/stats/stability.h"
@@ -39,24 +38,15 @@ double divergence(const Predictions& p, double temperature) {
 }
 
 Measured of_classes(const Predictions& val, const Predictions& test) {
-  Measured out;
   const double temperature = fit_temperature(logits(val)).value;
+  ClassCalibration plain, scaled(temperature);
+  plain.add(test);
+  scaled.add(test);
+  Measured out = plain.result();
+  for (const auto& [name, value] : scaled.result())
+    if (name != "accuracy") out["scaled_" + name] = value;
   out["temperature"] = temperature;
-  const auto at = [&](const std::string& prefix, double t) {
-    out[prefix + "brier"] = brier(logits(test), t);
-    const std::vector<Forecast> top = top_label(logits(test), t);
-    if (const auto r = reliability(top)) {
-      out[prefix + "ece"] = r->ece_debiased;
-      out[prefix + "square_ce"] = r->squared_debiased;
-    }
-    if (!test.truth.empty()) out[prefix + "kl"] = divergence(test, t);
-  };
-  at("", 1);
-  at("scaled_", temperature);
   out["scaled_loss"] = nll(logits(test), temperature);
-  double right = 0;
-  for (const auto& f : top_label(logits(test))) right += f.hit ? 1 : 0;
-  out["accuracy"] = right / static_cast<double>(test.count());
   return out;
 }
 
@@ -214,6 +204,28 @@ constexpr Kind kKinds[] = {{"calibration", calibration_of},
                            {"stability", stability_of}};
 
 }  // namespace
+
+void ClassCalibration::add(const Predictions& part) {
+  const auto n = static_cast<double>(part.count());
+  count_ += n;
+  brier_ += n * brier(logits(part), temperature_);
+  for (const Forecast& f : top_label(logits(part), temperature_)) {
+    top_.push_back(f);
+    hits_ += f.hit ? 1 : 0;
+  }
+  truth_ = truth_ && !part.truth.empty();
+  if (truth_) kl_ += n * divergence(part, temperature_);
+}
+
+Measured ClassCalibration::result() const {
+  Measured out = {{"brier", brier_ / count_}, {"accuracy", hits_ / count_}};
+  if (const auto r = reliability(top_)) {
+    out["ece"] = r->ece_debiased;
+    out["square_ce"] = r->squared_debiased;
+  }
+  if (truth_) out["kl"] = kl_ / count_;
+  return out;
+}
 
 Measured calibration(const Predictions& val, const Predictions& test) {
   return test.kind == train::Forecast::kClasses ? of_classes(val, test) : of_normals(val, test);

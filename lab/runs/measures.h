@@ -6,7 +6,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "lab/stats/calibration.h"
 #include "train/trainer.h"
 
 namespace lab {
@@ -16,6 +18,22 @@ using Measured = std::map<std::string, double, std::less<>>;
 /// By the names of metrics. REQUIRES: the run is finished and has not diverged. Leaves the weights
 /// as they are.
 Measured measure(train::Trainer& trainer, const train::Task& task);
+
+/// Of forecasts of classes without a temperature, a part at a time: there may be more of them than
+/// memory holds scores for.
+class ClassCalibration {
+ public:
+  /// Divides scores by a temperature.
+  explicit ClassCalibration(double temperature = 1) : temperature_(temperature) {}
+  void add(const train::Predictions& part);
+  /// brier, ece and square_ce, accuracy, and where the truth is known kl. REQUIRES: a target.
+  Measured result() const;
+
+ private:
+  double temperature_, brier_ = 0, kl_ = 0, hits_ = 0, count_ = 0;
+  bool truth_ = true;
+  std::vector<Forecast> top_;  // probabilities of the likeliest class
+};
 
 /// Of forecasts on the test split; `val`: on which temperatures are fitted.
 Measured calibration(const train::Predictions& val, const train::Predictions& test);

@@ -6,6 +6,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "train/hash.h"
+#include "train/initial_weights.h"
 #include "train/tokenizer/tokenizer.h"
 
 namespace lab {
@@ -29,9 +30,9 @@ bool names_itself(const std::string& tokenizer) {
 }  // namespace
 
 bool decides_results(const train::Row& row) {
-  // The data are in the id by their hash, however they were come by.
-  constexpr std::array<std::string_view, 7> kNot = {"preset", "text",    "val",      "test",
-                                                    "csv",    "threads", "recompute"};
+  // Data and initial weights are in the id by their hash, however they were come by.
+  constexpr std::array<std::string_view, 8> kNot = {"preset", "text",      "val",     "test",
+                                                    "csv",    "init_from", "threads", "recompute"};
   return std::find(kNot.begin(), kNot.end(), row.name) == kNot.end();
 }
 
@@ -45,6 +46,7 @@ Json identity(const RunSpec& spec) {
       settings[name] = all[name];
   }
   Json json = {{"numerics", kNumerics}, {"data", spec.data}, {"settings", settings}};
+  if (!spec.init.empty()) json["init"] = spec.init;
   if (!spec.owner.empty()) json["owner"] = spec.owner;
   return json;
 }
@@ -54,16 +56,23 @@ std::string fingerprint(const Json& json) {
   return train::Hash().add(nlohmann::json(json).dump()).hex();
 }
 
+RunSpec run_spec(const train::Settings& settings, std::string data) {
+  return {settings, std::move(data),
+          settings.init_from.empty() ? "" : train::read_initial_weights(settings.init_from).hash};
+}
+
 std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }
 
 Json to_json(const RunSpec& spec) {
   Json settings = train::to_json(spec.settings);
-  for (const char* path : {"text", "val", "test", "csv"})
+  for (const char* path : {"text", "val", "test", "csv", "init_from"})
     if (const auto text = settings[path].get<std::string>(); !text.empty())
       settings[path] = std::filesystem::absolute(text).lexically_normal().string();
   settings["tokenizer"] = train::absolute_tokenizer(spec.settings.tokenizer);
-  return {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
-          {"data", spec.data},     {"owner", spec.owner}, {"settings", settings}};
+  Json json = {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
+               {"data", spec.data},     {"owner", spec.owner}, {"settings", settings}};
+  if (!spec.init.empty()) json["init"] = spec.init;
+  return json;
 }
 
 RunSpec spec_from_json(const Json& json, const std::string& source) {
@@ -81,8 +90,16 @@ RunSpec spec_from_json(const Json& json, const std::string& source) {
        kNumerics);
   need(json.contains("data") && is_hash(json["data"]), "'data' is not a hash of 32 hex digits");
   need(json.contains("owner") && json["owner"].is_string(), "'owner' is not a string");
-  RunSpec spec{train::from_json(json["settings"], source), json["data"].get<std::string>(),
+  RunSpec spec{train::from_json(json["settings"], source),
+               json["data"].get<std::string>(),
+               {},
                json["owner"].get<std::string>()};
+  if (json.contains("init")) {
+    need(is_hash(json["init"]), "'init' is not a hash of 32 hex digits");
+    spec.init = json["init"].get<std::string>();
+  }
+  need(spec.init.empty() == spec.settings.init_from.empty(),
+       "'init' and the setting init_from: one without the other");
   need(json.contains("id") && json["id"] == run_id(spec), "its id is not that of its contents, ",
        run_id(spec), ": it was edited by hand");
   return spec;

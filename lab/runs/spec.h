@@ -17,15 +17,18 @@ inline constexpr int kNumerics = 2;
 struct RunSpec {
   train::Settings settings;  // validated
   std::string data;          // hash of the data, 32 hex digits
+  // Hash of the weights that it begins with (train/initial_weights.h); empty: drawn.
+  std::string init = {};
   // Whom a run that must not be shared belongs to: that of a budget in seconds, which depends on
   // the moment. Empty: shared by everybody.
   std::string owner = {};
 };
 
 /// What the result depends on and nothing else: settings that are not their default, the data's
-/// hash, the numerics, the owner. Not in it: threads, recompute, the preset's name, where the data
-/// lie, and a tokenizer that is a file or made of the text, which the data's hash covers. A setting at its default is left out, so that one that is added later, with the default
-/// that changes nothing, changes no id.
+/// hash, that of given initial weights, the numerics, the owner. Not in it: threads, recompute, the
+/// preset's name, where the data and the weights lie, and a tokenizer that is a file or made of the
+/// text, which the data's hash covers. A setting at its default is left out, so that one that is
+/// added later, with the default that changes nothing, changes no id.
 Json identity(const RunSpec& spec);
 
 /// 32 hex digits of a JSON value (XXH3, 128 bits, of its shortest text with sorted keys and the
@@ -38,8 +41,12 @@ std::string run_id(const RunSpec& spec);
 /// Whether a setting may change what a run computes.
 bool decides_results(const train::Row& row);
 
-/// {schema, id, numerics, data, owner, settings}: settings in full, so that a reader needs no
-/// table. Paths are absolute: a spec may be read from any folder.
+/// Of settings and data, with the hash of the weights that the settings name. Throws engine::Error
+/// where they cannot be read.
+RunSpec run_spec(const train::Settings& settings, std::string data);
+
+/// {schema, id, numerics, data, owner, settings}, and init where weights are given: settings in
+/// full, so that a reader needs no table. Paths are absolute: a spec may be read from any folder.
 Json to_json(const RunSpec& spec);
 /// Trusts nothing: throws engine::Error naming `source` where it is no spec, or not one for this
 /// program.

@@ -43,7 +43,7 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
   identity_ = lab::identity(study_, data);
   points_ = lab::points(study_);
   for (const Point& point : points_) {
-    RunSpec spec{settings_at(study_, point), data[point.cell]};
+    RunSpec spec = run_spec(settings_at(study_, point), data[point.cell]);
     // A run of so many seconds is this study's own, here and in its folder.
     if (!train::run_budget(spec.settings).fixed_steps())
       spec.owner = fingerprint(

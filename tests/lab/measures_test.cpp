@@ -40,6 +40,22 @@ TEST(Measures, CalibrationOfClasses) {
   EXPECT_LT(m.at("scaled_kl"), m.at("kl"));
 }
 
+TEST(Measures, CalibrationOfPartsIsThatOfTheWhole) {
+  const train::Predictions p = three(1000);
+  train::Predictions first = p, second = p;
+  first.scores.resize(3 * 300), first.truth.resize(3 * 300), first.labels.resize(300);
+  second.scores.erase(second.scores.begin(), second.scores.begin() + 3 * 300);
+  second.truth.erase(second.truth.begin(), second.truth.begin() + 3 * 300);
+  second.labels.erase(second.labels.begin(), second.labels.begin() + 300);
+  ClassCalibration parts;
+  parts.add(first);
+  parts.add(second);
+  const Measured whole = calibration(p, p);
+  for (const auto& [name, value] : parts.result())
+    EXPECT_NEAR(value, whole.at(name), 1e-12) << name;
+  EXPECT_EQ(parts.result().size(), 5U);
+}
+
 TEST(Measures, CalibrationOfNormals) {
   train::Predictions p;
   p.kind = train::Forecast::kNormal;

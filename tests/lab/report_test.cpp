@@ -509,7 +509,7 @@ TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
   put_all();
   const StudyRuns runs(study, store, true);
   const auto log = [&](std::uint64_t seed, const std::string& text) {
-    folder.write("runs/" + runs.id({0, 0, 0, seed}) + "/metrics.jsonl", text);
+    folder.write("runs/" + runs.id({0, 0, 0, seed}) + "/metrics.jsonl", text + "\n");
   };
   const std::string first = R"({"step":1,"flops":1e9,"train_loss":3.5,"val_loss":null})";
   log(1, first + "\n" + R"({"step":2,"flops":2e9,"train_loss":2.5,"val_loss":1.75})" + "\n" +

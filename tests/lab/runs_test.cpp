@@ -50,6 +50,7 @@ TEST(RunSpec, ItsIdIsThatOfWhatDecidesTheResult) {
   same([](auto& s) { s.settings.recompute = true; });
   same([](auto& s) { s.settings.text = "a.txt"; });
   same([](auto& s) { s.settings.csv = "a.csv"; });
+  same([](auto& s) { s.settings.init_from = "a"; });
   same([](auto& s) { s.settings.preset = "char"; });
   const auto other = [&](const auto& change) {
     RunSpec s = spec();
@@ -66,6 +67,7 @@ TEST(RunSpec, ItsIdIsThatOfWhatDecidesTheResult) {
   other([](auto& s) { s.settings.target = "y"; });
   other([](auto& s) { s.data[0] = 'f'; });
   other([](auto& s) { s.owner = "somebody"; });
+  other([](auto& s) { s.init = kData; });
 }
 
 // Held so that nobody changes ids without meaning to: every run of every user would be made again.
@@ -81,7 +83,7 @@ TEST(RunSpec, ItsIdIsTheSameEverywhere) {
 
 TEST(RunSpec, EverySettingThatIsNotExemptChangesTheId) {
   for (const train::Row& row : train::settings_table()) {
-    const auto names = {"preset", "text", "val", "threads", "recompute", "test", "csv"};
+    const auto names = {"preset", "text", "val", "threads", "recompute", "test", "csv", "init_from"};
     EXPECT_EQ(decides_results(row), std::find(names.begin(), names.end(), row.name) == names.end())
         << row.name;
   }

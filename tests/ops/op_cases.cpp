@@ -47,6 +47,32 @@ OpCase embedding(std::string name, Size size, std::int64_t B, std::int64_t T, st
           .reference = ref_embedding};
 }
 
+// At positions from `first` on.
+OpCase embedding_at(std::string name, Size size, std::int64_t B, std::int64_t T, std::int64_t V,
+                    std::int64_t P, std::int64_t C, std::int32_t first) {
+  OpCase row = embedding(std::move(name), size, B, T, V, P, C);
+  row.operands.push_back(ints("first", {1}, first, first + 1));
+  row.build = [](Tape& t, Refs in, const Randomness&) {
+    return ops::embedding(t, "op", in[0], in[1], in[2], in[3]);
+  };
+  return row;
+}
+
+// `length` of P cached positions count.
+OpCase cached_attention(std::string name, Size size, std::int64_t B, std::int64_t n,
+                        std::int64_t n_head, std::int64_t hs, std::int64_t P, std::int32_t length) {
+  const std::int64_t C = n_head * hs;
+  return {.name = "cached_attention_" + name,
+          .size = size,
+          .operands = {data("qkv", {B, n, 3 * C}), data("cache", {B, P, 2 * C}),
+                       ints("length", {1}, length, length + 1)},
+          .build =
+              [=](Tape& t, Refs in, const Randomness&) {
+                return ops::cached_attention(t, "op", in[0], in[1], in[2], n_head);
+              },
+          .reference = [=](const Point& p) { return ref_cached_attention(p, n_head); }};
+}
+
 OpCase feature_embedding(std::string name, Size size, std::int64_t B, std::int64_t T,
                          std::int64_t F, std::int64_t P, std::int64_t C) {
   return {.name = "feature_embedding_" + name,
@@ -123,6 +149,17 @@ std::vector<OpCase> make_cases() {
       embedding("one", kSmall, 1, 1, 3, 1, 16),
       embedding("130_rows", kLarge, 5, 26, 11, 26, 65),
       embedding("nano", kLarge, 12, 64, 65, 64, 128),
+
+      embedding_at("at_odd", kSmall, 2, 3, 7, 9, 5, 4),
+      embedding_at("at_last", kSmall, 1, 1, 3, 6, 16, 5),
+
+      cached_attention("first", kSmall, 1, 1, 1, 3, 4, 0),
+      cached_attention("odd", kSmall, 2, 1, 3, 5, 7, 5),
+      cached_attention("several", kSmall, 2, 4, 2, 7, 9, 3),
+      cached_attention("full", kSmall, 1, 1, 2, 16, 8, 8),
+      cached_attention("nano", kLarge, 1, 1, 4, 32, 64, 63),
+      cached_attention("nano_prompt", kLarge, 1, 32, 4, 32, 64, 32),
+      cached_attention("char", kBench, 1, 1, 6, 64, 256, 255),
 
       feature_embedding("odd", kSmall, 2, 3, 5, 4, 7),
       feature_embedding("one", kSmall, 1, 1, 1, 1, 1),

@@ -91,6 +91,12 @@ struct OpCase {
   // derivatives in a direction).
   double tolerance = 1e-5;
 
+  /// An op for evaluation alone has no operand with a gradient.
+  bool trains() const {
+    for (const Operand& o : operands)
+      if (o.has_gradient()) return true;
+    return false;
+  }
   friend std::ostream& operator<<(std::ostream& out, const OpCase& c) { return out << c.name; }
 };
 

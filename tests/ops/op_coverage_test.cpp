@@ -17,15 +17,22 @@ TEST(OpCoverage, EveryOpOnAGptTapeHasARow) {
     if (c.size != OpCase::Size::kBench)
       covered.emplace(RecordedCase(c, make_point(c), {}).op().name());
   std::set<std::string, std::less<>> seen;
-  const auto record = [&](const models::GptConfig& config) {
-    engine::Params params;
-    Tape tape(params);
-    models::record_gpt(tape, config, 2, 8, models::Mode::kTrain);
+  const auto note = [&](const Tape& tape) {
     for (const engine::Node& node : tape.nodes()) {
       seen.emplace(node.op->name());
       EXPECT_TRUE(covered.contains(node.op->name()))
           << node.name << ": no row for op " << node.op->name();
     }
+  };
+  const auto record = [&](const models::GptConfig& config) {
+    engine::Params params;
+    Tape tape(params);
+    models::record_gpt(tape, config, 2, 8, models::Mode::kTrain);
+    note(tape);
+    if (config.head != models::Head::kTied) return;
+    Tape decoder(params);
+    models::record_decoder(decoder, config, 2, 1);
+    note(decoder);
   };
   for (const bool bias : {false, true}) {
     models::GptConfig config;

@@ -41,7 +41,7 @@ RecordedCase::RecordedCase(const OpCase& c, const Point& point, const RunOptions
     loss = weighted_sum(tape, "sum", std::move(summed));
   }
   engine::PlanOptions plan_options;
-  plan_options.training = options.training;
+  plan_options.training = options.training && c.trains();
   plan_options.recompute = options.recompute;
   plan_options.poison = options.poison;
   // A kept value is not recomputed.
@@ -78,9 +78,10 @@ RunResult run_case(const OpCase& c, const Point& point, const RunOptions& option
       const engine::View out = plan.view(recorded.out());
       result.out.assign(out.f32(), out.f32() + out.shape->numel());
     };
-    const bool late = recorded.terminal() && options.training;  // the output comes with backward()
+    const bool late =
+        recorded.terminal() && options.training && c.trains();  // the output comes with backward()
     if (!options.squared && !late) read_out();
-    if (options.training) {
+    if (options.training && c.trains()) {
       plan.backward(point.step);
       if (options.accumulate) {
         plan.forward(point.step);

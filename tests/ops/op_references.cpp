@@ -77,10 +77,11 @@ Doubles ref_matmul(const Point& p, bool out_in) {
 Doubles ref_embedding(const Point& p) {
   const Doubles &wte = p.floats[1], &wpe = p.floats[2];
   const std::size_t T = at(p.shape(0)[1]), C = at(p.shape(1).back());
+  const std::size_t first = p.operands.size() > 3 ? at(p.ints[3][0]) : 0;
   Doubles out;
   for (std::size_t r = 0; r < p.ints[0].size(); ++r)
     for (std::size_t j = 0; j < C; ++j)
-      out.push_back(wte[at(p.ints[0][r]) * C + j] + wpe[r % T * C + j]);
+      out.push_back(wte[at(p.ints[0][r]) * C + j] + wpe[(first + r % T) * C + j]);
   return out;
 }
 
@@ -136,6 +137,33 @@ Doubles ref_attention(const Point& p, std::int64_t n_head, const ops::NoiseKind*
             out[(b * T + i) * C + h * hs + c] += m * weights[j] / sum * in(2, j, c);
         }
       }
+  return out;
+}
+
+// qkv (B,n,3C), cache (B,P,2C), length (1): attention of one sequence, of which the cache holds the
+// beginning
+Doubles ref_cached_attention(const Point& p, std::int64_t n_head) {
+  const std::size_t B = at(p.shape(0)[0]), n = at(p.shape(0)[1]), C = at(p.shape(0)[2]) / 3;
+  const std::size_t P = at(p.shape(1)[1]), length = at(p.ints[2][0]), T = length + n;
+  const std::vector<Operand> whole = {
+      data("qkv", {static_cast<std::int64_t>(B), static_cast<std::int64_t>(T),
+                   static_cast<std::int64_t>(3 * C)})};
+  Point joined{.operands = whole, .floats = {Doubles(B * T * 3 * C)}};
+  for (std::size_t b = 0; b < B; ++b)
+    for (std::size_t t = 0; t < T; ++t)
+      for (std::size_t c = 0; c < 3 * C; ++c) {
+        const bool cached = t < length;
+        double& to = joined.floats[0][(b * T + t) * 3 * C + c];
+        if (!cached)
+          to = p.floats[0][(b * n + t - length) * 3 * C + c];
+        else if (c >= C)
+          to = p.floats[1][(b * P + t) * 2 * C + c - C];
+      }
+  const Doubles all = ref_attention(joined, n_head, nullptr);
+  Doubles out;
+  for (std::size_t b = 0; b < B; ++b)
+    out.insert(out.end(), all.begin() + static_cast<std::ptrdiff_t>((b * T + length) * C),
+               all.begin() + static_cast<std::ptrdiff_t>((b + 1) * T * C));
   return out;
 }
 

@@ -26,6 +26,7 @@ Doubles ref_scale(const Point& p, double factor);
 Doubles ref_noise(const Point& p, const ops::NoiseKind& kind);
 Doubles ref_residual(const Point& p, const ops::NoiseKind* kind);
 Doubles ref_attention(const Point& p, std::int64_t n_head, const ops::NoiseKind* kind);
+Doubles ref_cached_attention(const Point& p, std::int64_t n_head);
 Doubles ref_cross_entropy(const Point& p);
 Doubles ref_linear_cross_entropy(const Point& p);
 Doubles ref_feature_embedding(const Point& p);

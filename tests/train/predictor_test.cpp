@@ -109,6 +109,27 @@ TEST(Predictor, PassesAverageProbabilitiesWithMasksOfTheirOwn) {
   EXPECT_NE(*result.val_loss, trainer.evaluate().loss);
 }
 
+// A stretch of rows hears what these rows are told in the whole, masks included.
+TEST(Predictor, PartsAreThoseOfTheWhole) {
+  const LanguageModelling task = small_task(4000, 16 * 50 + 5);
+  Trainer trainer(small("mc:3"), task);
+  for (int i = 0; i < 10; ++i) trainer.advance();
+  Predictor predictor(task, trainer.params(), trainer.planned().config, models::Mode::kNoisy, 8);
+  engine::Buffer arena(predictor.arena_bytes());
+  predictor.allocate({arena.data(), arena.size()});
+  ASSERT_EQ(predictor.batch_rows(), 8);
+  const Exam& exam = trainer.exam(Split::kVal);
+  const Predictions whole = predictor.predict(exam, 3, 7, 1);
+  std::vector<float> scores, windows;
+  for (std::int64_t from = 0; from < exam.rows(); from += 16) {
+    const Predictions part = predictor.predict(exam, 3, 7, 1, Keep::kAll, {from, from + 16});
+    scores.insert(scores.end(), part.scores.begin(), part.scores.end());
+    windows.insert(windows.end(), part.examined.windows.begin(), part.examined.windows.end());
+  }
+  EXPECT_EQ(scores, whole.scores);
+  EXPECT_EQ(windows, whole.examined.windows);
+}
+
 TEST(Predictor, WithoutNoiseAllWaysAreThePlainOne) {
   const LanguageModelling task = small_task(4000, 500);
   const double plain =

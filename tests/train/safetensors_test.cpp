@@ -97,7 +97,7 @@ TEST(Safetensors, RefusesWhatIsNoSafetensorsFile) {
   refuse(R"({"t":{}})", "header");
   refuse(R"({"t":7})", "header");
   refuse(R"({"__metadata__":{"a":1}})", "header");
-  refuse(entry("F16", "[2,2]", "[0,8]"), "dtype 'F16'");
+  refuse(entry("F8_E4M3", "[2,2]", "[0,4]"), "dtype 'F8_E4M3'");
   refuse(entry("F32", "[2,3]", "[0,16]"), "do not match its shape");
   refuse(entry("F32", "[4294967296,4294967296]", "[0,0]"), "larger than the file");
   refuse(entry("F32", "[-2]", "[0,8]"), "bad shape");

@@ -108,8 +108,8 @@ class TokenExam final : public Exam {
   std::int64_t time_;
 };
 
-/// A piece as a string, or where it is not UTF-8 (half a character, of the byte tokenizer) as the
-/// list of its bytes.
+}  // namespace
+
 nlohmann::ordered_json piece_json(const std::string& piece) {
   std::size_t at = 0;
   while (at < piece.size() && next_code_point(piece, at) != kInvalidUtf8) continue;
@@ -118,8 +118,6 @@ nlohmann::ordered_json piece_json(const std::string& piece) {
   for (const char byte : piece) bytes.push_back(static_cast<unsigned char>(byte));
   return bytes;
 }
-
-}  // namespace
 
 DataSummary LanguageModelling::describe(const Settings& settings) const {
   const Corpus& c = corpus_;

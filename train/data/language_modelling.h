@@ -37,6 +37,10 @@ class LanguageModelling : public Task {
   Corpus corpus_;
 };
 
+/// Text as a string, or where it is not UTF-8 (half a character, of the byte tokenizer) as the list
+/// of its bytes.
+nlohmann::ordered_json piece_json(const std::string& piece);
+
 /// Of load_corpus(settings).
 std::unique_ptr<Task> load_language_modelling(const Settings& settings);
 

@@ -4,13 +4,19 @@
 
 #include <boost/crc.hpp>
 #include <chrono>
+#include <protozero/pbf_writer.hpp>
 
 #include "engine/error.h"
-#include "train/log/event.pb.h"
 #include "train/log/json_lines.h"
 
 namespace train {
 namespace {
+
+// The messages of TensorBoard's event files, as far as isodrop writes them: numbers and types of
+// their fields are the format (tensorflow's event.proto and summary.proto).
+enum Event : protozero::pbf_tag_type { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5 };
+enum Summary : protozero::pbf_tag_type { kValue = 1 };
+enum Value : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2 };
 
 /// Seconds since 1970.
 double wall_time() {
@@ -51,22 +57,27 @@ std::string event_record(std::string_view event) {
 
 TensorBoard::TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token)
     : path_(file_in(folder)), file_(path_), bytes_per_token_(bytes_per_token) {
-  isodrop::events::Event first;
-  first.set_wall_time(wall_time());
-  first.set_file_version("brain.Event:2");
-  file_.write(event_record(first.SerializeAsString()));
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, wall_time());
+  writer.add_string(kFileVersion, "brain.Event:2");
+  file_.write(event_record(event));
 }
 
 void TensorBoard::write(std::int64_t step, const Values& values) {
-  isodrop::events::Event event;
-  event.set_wall_time(wall_time());
-  event.set_step(step);
-  for (const auto& [tag, value] : values) {
-    auto* item = event.mutable_summary()->add_value();
-    item->set_tag(tag);
-    item->set_simple_value(static_cast<float>(value));
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, wall_time());
+  writer.add_int64(kStep, step);
+  {
+    protozero::pbf_writer summary(writer, kSummary);
+    for (const auto& [tag, value] : values) {
+      protozero::pbf_writer item(summary, kValue);
+      item.add_string(kTag, tag);
+      item.add_float(kSimpleValue, static_cast<float>(value));
+    }
   }
-  file_.write(event_record(event.SerializeAsString()));
+  file_.write(event_record(event));
 }
 
 void TensorBoard::progress(const Progress& p) {

@@ -1,0 +1,39 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "engine/error.h"
+#include "train/huggingface.h"
+#include "train/run_files.h"
+
+namespace cli {
+namespace {
+
+int export_run(const Parsed& args) {
+  engine::require(!args.argument.empty(),
+                  "export what? Give a folder that 'isodrop train --out DIR' wrote");
+  engine::require(args.has("hf"), "export to where? Give --hf DIR");
+  const auto written = train::export_huggingface(train::read_run(args.argument), args.text("hf"));
+  fmt::print("{}: {}\n", args.text("hf"), fmt::join(written, ", "));
+  return 0;
+}
+
+}  // namespace
+
+// `isodrop export`: a trained model for other programs.
+Command export_command() {
+  Command c;
+  c.summary =
+      "Write a trained model as a folder that Hugging Face's transformers load (GPT2LMHeadModel, "
+      "AutoTokenizer). Only what GPT-2 can express: layernorm before each branch, gelu or relu. A "
+      "SentencePiece model goes along as it is; other tokenizers as a tokenizer.json.";
+  c.settings = false;
+  c.argument = "FOLDER";
+  c.extras = {{"hf", "DIR", "", "the folder to write; files of these names in it are replaced"}};
+  c.examples = {"isodrop export out/train --hf out/gpt2"};
+  c.run = export_run;
+  return c;
+}
+
+}  // namespace cli

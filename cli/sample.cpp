@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/terminal.h"
+#include "engine/error.h"
+#include "engine/parallel.h"
+#include "engine/suggest.h"
+#include "lab/runs/record.h"
+#include "train/architecture.h"
+#include "train/data/held_out_text.h"
+#include "train/data/language_modelling.h"
+#include "train/run_files.h"
+#include "train/sampling.h"
+
+namespace cli {
+namespace {
+
+using train::Json;
+
+std::vector<std::int32_t> prompt_of(const Parsed& args, const train::Tokenizer& tokenizer) {
+  if (!args.has("prompt")) {
+    const auto& pieces = tokenizer.pieces();
+    engine::require(std::find(pieces.begin(), pieces.end(), "\n") != pieces.end(),
+                    engine::quote(args.argument),
+                    ": its vocabulary has no line end to start from; give a --prompt");
+    return tokenizer.encode("\n");
+  }
+  const bool input = args.text("prompt") == "-";
+  return input ? tokenizer.encode(train::read_text("/dev/stdin"), "standard input")
+               : tokenizer.encode(args.text("prompt"), "--prompt");
+}
+
+/// What is drawn, and how.
+struct Order {
+  train::Sampling how;
+  std::int64_t tokens, samples, keep;
+};
+
+Order order_of(const Parsed& args, std::int64_t block_size) {
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  Order order;
+  order.how.temperature = args.real("temperature", 0, 1e6);
+  order.how.top_k = args.text("top-k") == "all" ? 0 : args.integer("top-k", 1, kMost);
+  order.how.top_p = args.real("top-p", 0, 1);
+  engine::require(order.how.top_p > 0,
+                  "--top-p 0: leaves nothing to draw; give --temperature 0 for "
+                  "the likeliest token alone");
+  train::Settings settings;
+  train::set(settings, "seed", args.text("seed"), "--seed");
+  order.how.seed = settings.seed;
+  order.tokens = args.integer("tokens", 1, kMost);
+  order.samples = args.integer("samples", 1, kMost);
+  order.keep = args.has("keep") ? args.integer("keep", 1, block_size)
+                                : std::max<std::int64_t>(1, block_size / 2);
+  return order;
+}
+
+Json json_head(const Parsed& args, const Order& order, const std::string& prompt,
+               std::int64_t block_size) {
+  return {{"schema", "isodrop-sample-1"},
+          {"run", args.argument},
+          {"prompt", train::piece_json(prompt)},
+          {"temperature", order.how.temperature},
+          {"top_k", order.how.top_k > 0 ? Json(order.how.top_k) : Json(nullptr)},
+          {"top_p", order.how.top_p},
+          {"seed", train::exact(order.how.seed)},
+          {"block_size", block_size},
+          {"keep", order.keep},
+          {"samples", Json::array()}};
+}
+
+/// Tells nobody anything before the whole is there.
+Json json_sample(train::Decoder& decoder, const train::Tokenizer& tokenizer,
+                 std::span<const std::int32_t> prompt, const Order& order, std::int64_t sample) {
+  Json tokens = Json::array();
+  std::vector<std::int32_t> ids;
+  train::generate(decoder, prompt, order.tokens, order.keep, order.how,
+                  static_cast<std::uint64_t>(sample), [&](const train::Sampled& s) {
+                    ids.push_back(s.token);
+                    tokens.push_back({{"id", s.token},
+                                      {"text", train::piece_json(tokenizer.decode({&s.token, 1}))},
+                                      {"log_probability", s.log_probability}});
+                  });
+  return {{"text", train::piece_json(tokenizer.decode(ids))}, {"tokens", std::move(tokens)}};
+}
+
+void print_sample(train::Decoder& decoder, const train::Tokenizer& tokenizer,
+                  std::span<const std::int32_t> prompt, const Order& order, std::int64_t sample) {
+  const bool stream = interactive(stdout);
+  const auto write = [&](const std::string& text) {
+    fmt::print("{}", text);
+    if (stream) std::fflush(stdout);
+  };
+  if (sample > 0) write("---------------\n");
+  write(tokenizer.decode(prompt));
+  train::generate(decoder, prompt, order.tokens, order.keep, order.how,
+                  static_cast<std::uint64_t>(sample), [&](const train::Sampled& s) {
+                    write(tokenizer.decode({&s.token, 1}));
+                  });
+  write("\n");
+}
+
+int sample(const Parsed& args) {
+  engine::require(!args.argument.empty(),
+                  "let which model go on? Give a folder that 'isodrop train --out DIR' wrote");
+  const train::SavedRun run = train::read_run(args.argument);
+  const train::TokenizerPtr codec = train::tokenizer_of(run);
+  const train::Tokenizer& tokenizer = *codec;
+  const Order order = order_of(args, run.settings.block_size);
+  const std::vector<std::int32_t> prompt = prompt_of(args, tokenizer);
+  engine::use_threads(args.has("threads") ? args.integer("threads", 0, 4096)
+                                          : run.settings.threads);
+  engine::Params params;
+  train::Decoder decoder(params, train::gpt_config(run.settings, tokenizer.vocab()));
+  engine::require_memory(static_cast<double>(params.bytes() + decoder.bytes()), "this model");
+  params.allocate(run.settings.seed);
+  train::load_parameters(params, run.weights);
+  decoder.allocate();
+  const bool json = args.text("format") == "json";
+  Json all = json_head(args, order, tokenizer.decode(prompt), run.settings.block_size);
+  for (std::int64_t i = 0; i < order.samples; ++i)
+    if (json)
+      all["samples"].push_back(json_sample(decoder, tokenizer, prompt, order, i));
+    else
+      print_sample(decoder, tokenizer, prompt, order, i);
+  if (json) fmt::print("{}\n", all.dump(2));
+  return 0;
+}
+
+}  // namespace
+
+// `isodrop sample`: text of a trained model.
+Command sample_command() {
+  Command c;
+  c.summary =
+      "Let a trained language model go on from a text, token by token. The same seed gives the "
+      "same text on any number of threads. When the context is full, its later half is read anew "
+      "as the beginning of the next (see --keep).";
+  c.settings = false;
+  c.argument = "FOLDER";
+  c.extras = {
+      {"prompt", "TEXT", "",
+       "what to go on from; - reads standard input (default: a line end, where the vocabulary has "
+       "one)"},
+      {"tokens", "N", "500", "how many to draw"},
+      {"samples", "K", "1", "texts to draw, each with draws of its own", false, {}, {}, {}, "n"},
+      {"temperature", "X", "0.8", "divides the logits; 0: always the likeliest token"},
+      {"top-k", "K", "200", "draw of the K likeliest alone; all: of the whole vocabulary"},
+      {"top-p", "P", "1", "draw of the fewest likeliest that have probability P together"},
+      {"seed", "SEED", "1", "of the draws"},
+      {"keep", "N", "",
+       "when block_size tokens are read, the last N begin the next context (default: half of "
+       "them); block_size itself is what nanoGPT does, a pass over the whole context for every "
+       "token"},
+      {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the run)"},
+      product_tuning_flag(),
+      {"format",
+       "FORMAT",
+       "text",
+       "text, or json: with each token's log-probability, of the forecast before temperature and "
+       "cuts",
+       false,
+       {"text", "json"}},
+  };
+  c.examples = {"isodrop sample out/train --prompt \"ROMEO:\" --tokens 300",
+                "isodrop sample out/train --temperature 1 --top-k all -n 3 --seed 7",
+                "isodrop sample out/train --prompt - --format json < beginning.txt"};
+  c.run = sample;
+  return c;
+}
+
+}  // namespace cli

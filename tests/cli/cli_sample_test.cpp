@@ -1,0 +1,114 @@
+// `isodrop sample` by the real binary: the same text for a seed, and what is refused.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/cli/cli_harness.h"
+#include "tests/train/small_corpus.h"
+
+namespace {
+
+using namespace tests;
+using Json = nlohmann::json;
+
+class CliSample : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder.write("text.txt", small_text(12000));
+    train({"--out", "run"});
+  }
+  void train(const Words& more) const {
+    const Words args =
+        Words{"train",    "--text",  "text.txt", "--preset", "tiny",         "--n-embd", "16",
+              "--budget", "30steps", "--lr",     "0.01",     "--block-size", "16"} +
+        more;
+    const Result r = isodrop(args, folder.path());
+    ASSERT_EQ(r.code, 0) << describe(args, r);
+  }
+  std::string text(const Words& more) const {
+    const Words args = Words{"sample", "run"} + more;
+    const Result r = isodrop(args, folder.path());
+    EXPECT_EQ(r.code, 0) << describe(args, r);
+    EXPECT_EQ(r.err, "");
+    return r.out;
+  }
+  std::string error(const Words& more) const {
+    const Words args = Words{"sample"} + more;
+    return only_error(args, isodrop(args, folder.path()));
+  }
+  const TempFolder folder;
+};
+
+TEST_F(CliSample, TheSameTextForASeedOnAnyNumberOfThreads) {
+  const std::string one = text({"--prompt", "tea", "--tokens", "80", "--threads", "1"});
+  EXPECT_TRUE(one.starts_with("tea")) << one;
+  EXPECT_EQ(one.size(), 3U + 80 + 1) << "prompt, tokens of a byte, a line end";
+  EXPECT_EQ(text({"--prompt", "tea", "--tokens", "80", "--threads", "3"}), one);
+  EXPECT_NE(text({"--prompt", "tea", "--tokens", "80", "--seed", "2"}), one);
+  const std::string two = text({"--prompt", "tea", "--tokens", "80", "-n", "2"});
+  EXPECT_TRUE(two.starts_with(one)) << "the first text is the same however many there are";
+  EXPECT_NE(two.find("\n---------------\ntea"), std::string::npos);
+}
+
+TEST_F(CliSample, JsonHasWhatTheTextHas) {
+  const Words args = {"sample", "run", "--prompt", "tea", "--tokens", "20", "--format", "json"};
+  const Json json = json_of(args, isodrop(args, folder.path()));
+  expect_keys(json, {"schema", "run", "prompt", "temperature", "top_k", "top_p", "seed",
+                     "block_size", "keep", "samples"});
+  EXPECT_EQ(json["schema"], "isodrop-sample-1");
+  EXPECT_EQ(json["keep"], 8);
+  const Json& sample = json["samples"][0];
+  EXPECT_EQ("tea" + sample["text"].get<std::string>() + "\n",
+            text({"--prompt", "tea", "--tokens", "20"}));
+  ASSERT_EQ(sample["tokens"].size(), 20U);
+  std::string joined;
+  for (const Json& token : sample["tokens"]) {
+    joined += token["text"].get<std::string>();
+    EXPECT_LE(token["log_probability"].get<double>(), 0);
+  }
+  EXPECT_EQ(joined, sample["text"]);
+}
+
+TEST_F(CliSample, WhatIsWrongIsSaid) {
+  const auto says = [&](const Words& args, const char* what) {
+    EXPECT_NE(error(args).find(what), std::string::npos) << error(args);
+  };
+  says({}, "let which model go on?");
+  says({"none"}, "no such folder");
+  says({"run", "--prompt", "te\xe2\x98\x83"}, "--prompt: ");
+  says({"run", "--prompt", "te\xe2\x98\x83"}, "at byte offset 2");
+  says({"run", "--prompt", "te\xff"}, "not UTF-8 at byte offset 2");
+  says({"run", "--prompt="}, "--prompt needs a value");
+  says({"run", "--temperature", "-1"}, "--temperature");
+  says({"run", "--temperature", "nan"}, "--temperature");
+  says({"run", "--top-k", "0"}, "--top-k");
+  says({"run", "--top-p", "0"}, "leaves nothing to draw");
+  says({"run", "--tokens", "0"}, "--tokens");
+  says({"run", "-n", "0"}, "--samples");
+  says({"run", "--keep", "17"}, "in [1, 16]");
+  says({"run", "--seed", "x"}, "--seed");
+}
+
+TEST_F(CliSample, GreedyNeedsNoSeed) {
+  const Words greedy = {"--prompt", "tea", "--tokens", "40", "--temperature", "0"};
+  EXPECT_EQ(text(greedy + Words{"--seed", "1"}), text(greedy + Words{"--seed", "9"}));
+}
+
+TEST_F(CliSample, ARunOfAnotherTaskHasNoText) {
+  const Words args = {"train",    "--task", "in_context", "--preset", "tiny",  "--block-size", "8",
+                      "--n-embd", "16",     "--budget",   "2steps",   "--out", "regression"};
+  const Result r = isodrop(args, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  EXPECT_NE(error({"regression"}).find("was trained on the task 'in_context'"), std::string::npos);
+}
+
+TEST_F(CliSample, WithoutALineEndAPromptIsNeeded) {
+  std::string words = small_text(12000);
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  folder.write("text.txt", words);
+  train({"--out", "words"});
+  EXPECT_NE(error({"words"}).find("give a --prompt"), std::string::npos);
+}
+
+}  // namespace

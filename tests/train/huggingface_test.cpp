@@ -1,0 +1,237 @@
+// Hugging Face's GPT-2 goes in with the logits that it has there, and back out bit for bit; what is
+// no such model is refused.
+#include "train/huggingface.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "engine/plan.h"
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+#include "tests/train/small_corpus.h"
+#include "train/architecture.h"
+#include "train/files.h"
+#include "train/initial_weights.h"
+
+namespace train {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+fs::path golden() { return fs::path(ISODROP_SOURCE_DIR) / "tests/golden/hf_gpt2"; }
+
+/// The settings that the golden model asks for.
+Settings golden_settings() {
+  Settings s;
+  s.n_layer = s.n_head = 2;
+  s.n_embd = 16;
+  s.block_size = 12;
+  s.mlp_hidden = 24;
+  s.bias = true;
+  s.init_from = golden().string();
+  return s;
+}
+
+constexpr std::string_view kSymbols = "\n !abcdefghijklmn";  // 17 of them
+
+LanguageModelling task_of(std::string_view symbols) {
+  std::string text;
+  while (text.size() < 600) text += symbols;
+  const Source source{text, "text"};
+  Corpus corpus;
+  corpus.codec = char_tokenizer({&source, 1});
+  corpus.tokenizer = "char";
+  corpus.vocab = corpus.codec->vocab();
+  corpus.train = corpus.val.ids = corpus.codec->encode(text);
+  corpus.hash = std::string(32, '0');
+  return LanguageModelling(std::move(corpus));
+}
+
+/// The parameters with the golden weights in them.
+void fill(engine::Params& params, const Settings& settings) {
+  engine::Tape tape(params);
+  models::record_gpt(tape, gpt_config(settings, 17), 1, settings.block_size, models::Mode::kEval);
+  params.allocate(1);
+  load_initial_weights(params, settings);
+}
+
+TEST(HuggingFace, ItsLogitsAreThoseOfTransformers) {
+  const TensorFile want = read_safetensors(golden() / "logits.safetensors");
+  const Settings s = golden_settings();
+  engine::Params params;
+  fill(params, s);
+  engine::Tape tape(params);
+  const models::Gpt gpt = models::record_gpt(tape, gpt_config(s, 17), 1, 12, models::Mode::kEval,
+                                             models::Output::kLogits);
+  engine::PlanOptions options;
+  options.training = false;
+  options.keep = {gpt.logits};
+  engine::Plan plan(std::move(tape), gpt.cross_entropy, options);
+  std::vector<std::int32_t> tokens = want.at("tokens").i32(), targets(12, 0);
+  plan.bind(gpt.tokens, tokens.data());
+  plan.bind(gpt.targets, targets.data());
+  plan.forward({});
+  const std::vector<float> logits = want.at("logits").f32();
+  ASSERT_EQ(logits.size(), 12U * 17);
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    ASSERT_NEAR(plan.view(gpt.logits).f32()[i], logits[i], 1e-5F) << i;
+}
+
+TEST(HuggingFace, ComesBackOutBitForBit) {
+  const tests::TempFolder folder;
+  const Settings s = golden_settings();
+  engine::Params params;
+  fill(params, s);
+  write_safetensors(folder.path() / "weights", params, {});
+  const SavedRun run{folder.path(),
+                     s,
+                     {"lm", std::string(32, '0'), task_of(kSymbols).encoding()},
+                     read_safetensors(folder.path() / "weights")};
+  export_huggingface(run, folder.path() / "hf");
+  const TensorFile there = read_safetensors(golden() / "model.safetensors"),
+                   back = read_safetensors(folder.path() / "hf/model.safetensors");
+  EXPECT_EQ(back.metadata.at("format"), "pt");
+  ASSERT_EQ(back.tensors.size(), there.tensors.size());
+  for (const auto& [name, tensor] : there.tensors) {
+    EXPECT_EQ(back.at(name).shape, tensor.shape) << name;
+    EXPECT_EQ(back.at(name).bytes, tensor.bytes) << name;
+  }
+  const Json was = read_json(golden() / "config.json"),
+             is = read_json(folder.path() / "hf/config.json");
+  for (const char* key : {"model_type", "vocab_size", "n_positions", "n_embd", "n_layer", "n_head",
+                          "n_inner", "activation_function", "layer_norm_epsilon"})
+    EXPECT_EQ(is[key], was[key]) << key;
+  // What was written is what the run begins with, wherever it lies.
+  Settings again = s;
+  again.init_from = (folder.path() / "hf").string();
+  const InitialWeights given = read_initial_weights(again.init_from);
+  EXPECT_EQ(given.hash, read_initial_weights(s.init_from).hash);
+  check(given, again, task_of(kSymbols));
+  EXPECT_ERROR(check(given, again, task_of("\n !abcdefghijklmz")),
+               "has other tokens than the data");
+}
+
+TEST(HuggingFace, NamesWithoutThePrefixAndBuffersAreRead) {
+  TensorFile file = read_safetensors(golden() / "model.safetensors"), bare;
+  bare.path = "bare";
+  for (const auto& [name, tensor] : file.tensors)
+    bare.tensors[name.substr(std::string("transformer.").size())] = tensor;
+  const std::string hash = tensors_hash(from_huggingface(file));
+  EXPECT_EQ(tensors_hash(from_huggingface(bare)), hash);
+  bare.tensors["h.0.attn.bias"] = {"BOOL", {1}, std::vector<std::byte>(1)};
+  bare.tensors["h.0.attn.masked_bias"] = {"F32", {1}, std::vector<std::byte>(4)};
+  bare.tensors["lm_head.weight"] = bare.tensors["wte.weight"];
+  EXPECT_EQ(tensors_hash(from_huggingface(bare)), hash);
+  bare.tensors["lm_head.weight"].bytes[0] ^= std::byte{1};
+  EXPECT_ERROR(from_huggingface(bare), "lm_head.weight is not wte.weight");
+  bare.tensors.erase("lm_head.weight");
+  bare.tensors["transformer.wte.weight"] = bare.tensors["wte.weight"];
+  EXPECT_ERROR(from_huggingface(bare), "with and without");
+  bare.tensors.erase("transformer.wte.weight");
+  bare.tensors["wte.weight"].dtype = "F16";
+  EXPECT_ERROR(from_huggingface(bare), "'wte.weight' is F16");
+  bare.tensors.erase("wte.weight");
+  EXPECT_ERROR(from_huggingface(bare), "has no tensor 'wte.weight'");
+}
+
+TEST(HuggingFace, WhatIsAnotherModelIsRefusedByName) {
+  const Json good = read_json(golden() / "config.json");
+  const auto refused = [&](const char* key, const Json& value, const char* why) {
+    Json json = good;
+    json[key] = value;
+    SCOPED_TRACE(key);
+    EXPECT_ERROR(huggingface_model(json, "config.json"), why);
+  };
+  EXPECT_EQ(huggingface_model(good, "config.json").vocab, 17);
+  refused("model_type", "llama", "model_type=\"llama\"");
+  refused("activation_function", "gelu", "activation_function=\"gelu\"");
+  refused("activation_function", 3, "activation_function=3");
+  refused("layer_norm_epsilon", 1e-6, "layer_norm_epsilon=1e-06");
+  refused("scale_attn_by_inverse_layer_idx", true, "scale_attn_by_inverse_layer_idx=true");
+  refused("tie_word_embeddings", false, "tie_word_embeddings=false");
+  for (const Json& bad : {Json(0), Json(-1), Json(1e300), Json("12"), Json(1.5), Json(nullptr),
+                          Json(std::uint64_t{1} << 63), Json::array({1})})
+    for (const char* key : {"n_layer", "n_head", "n_embd", "n_positions", "vocab_size"})
+      refused(key, bad, key);
+  EXPECT_FALSE(is_huggingface(Json::array()));
+}
+
+TEST(InitialWeights, MustBeOfTheModelAndTheData) {
+  const Settings good = golden_settings();
+  const InitialWeights given = read_initial_weights(good.init_from);
+  const LanguageModelling task = task_of(kSymbols);
+  check(given, good, task);
+  const auto refused = [&](const std::function<void(Settings&)>& change, const char* why) {
+    Settings s = good;
+    change(s);
+    EXPECT_ERROR(check(given, s, task), why);
+  };
+  refused([](Settings& s) { s.n_layer = 3, s.mlp_hidden = 0; },
+          "n_layer=2, mlp_hidden=24, and the settings ask for n_layer=3, mlp_hidden=0; give "
+          "--n-layer 2 --mlp-hidden 24");
+  refused([](Settings& s) { s.n_head = 4; }, "give --n-head 2");
+  refused([](Settings& s) { s.bias = false; }, "give --bias");
+  refused([](Settings& s) { s.norm = "rmsnorm"; }, "give --norm layernorm");
+  refused([](Settings& s) { s.block_size = 13; }, "give --block-size 12");
+  EXPECT_ERROR(check(given, good, task_of("\n ab")),
+               "a vocabulary of 17 tokens, and that of the "
+               "data has 4");
+  EXPECT_ERROR(read_initial_weights("nowhere"), "nowhere: no such file or folder");
+  const tests::TempFolder folder;
+  EXPECT_ERROR(read_initial_weights(folder.path().string()), "no config.json is there");
+}
+
+TEST(InitialWeights, OfALongerContextTheFirstPositionsAreTaken) {
+  Settings s = golden_settings();
+  engine::Params whole, part;
+  fill(whole, s);
+  s.block_size = 5;
+  check(read_initial_weights(s.init_from), s, task_of(kSymbols));
+  fill(part, s);
+  const float *want = whole.value(whole.find("wpe.weight")),
+              *got = part.value(part.find("wpe.weight"));
+  EXPECT_TRUE(std::equal(got, got + 5 * 16, want));
+}
+
+TEST(HuggingFace, BytesHaveTheCharactersOfByteLevelTokenizers) {
+  const Json encoding = {{"tokenizer", "byte"},
+                         {"pieces", {"\n", " ", "a", Json::array({0x80}), Json::array({0xFF})}}};
+  const Json vocab = huggingface_tokenizer(encoding)["model"]["vocab"];
+  EXPECT_EQ(vocab.dump(), "{\"\u010a\":0,\"\u0120\":1,\"a\":2,\"\u0122\":3,\"\u00ff\":4}");
+  EXPECT_ERROR(huggingface_tokenizer({{"tokenizer", "sp"}}), "tokenizer=sp");
+}
+
+// Whatever a byte of the files becomes, they are read or refused in words.
+TEST(HuggingFace, FilesAreTrustedInNothing) {
+  const tests::TempFolder folder;
+  const auto bytes = [](const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    fs::copy(golden(), folder.path(), fs::copy_options::overwrite_existing);
+    const std::string good = bytes(golden() / name);
+    const std::size_t most = std::min<std::size_t>(good.size(), 2600);
+    for (std::size_t i = 0; i < most; i += 23)
+      for (const char byte : {'\0', '9', '"', '\xff'}) {
+        std::string bad = good;
+        bad[i] = byte;
+        if (i % 2 == 1) bad.resize(i + 1);
+        folder.write(name, bad);
+        try {
+          Settings s = golden_settings();
+          s.init_from = folder.path().string();
+          engine::Params params;
+          fill(params, s);
+        } catch (const engine::Error&) {
+        }
+      }
+  }
+}
+
+}  // namespace
+}  // namespace train

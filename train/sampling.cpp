@@ -1,0 +1,90 @@
+#include "train/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/rng.h"
+
+namespace train {
+namespace {
+
+/// Ids that may be drawn, the likeliest first.
+std::vector<std::int32_t> candidates(std::span<const float> logits, const Sampling& how) {
+  std::vector<std::int32_t> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto before = [&](std::int32_t a, std::int32_t b) {
+    const float x = logits[static_cast<std::size_t>(a)], y = logits[static_cast<std::size_t>(b)];
+    return x > y || (x == y && a < b);
+  };
+  std::size_t kept = ids.size();
+  if (how.temperature == 0) kept = 1;
+  if (how.top_k > 0) kept = std::min(kept, static_cast<std::size_t>(how.top_k));
+  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(kept), ids.end(),
+                    before);
+  ids.resize(kept);
+  return ids;
+}
+
+}  // namespace
+
+Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t sample,
+             std::uint64_t position) {
+  const auto logit = [&](std::int32_t id) {
+    return static_cast<double>(logits[static_cast<std::size_t>(id)]);
+  };
+  for (const float x : logits)
+    engine::require(std::isfinite(x),
+                    "its forecast is not finite: the weights are those of a run that diverged");
+  std::vector<std::int32_t> ids = candidates(logits, how);
+  const double top = logit(ids.front());
+  double all = 0;
+  for (const float x : logits) all += std::exp(static_cast<double>(x) - top);
+  const auto sampled = [&](std::int32_t id) {
+    return Sampled{id, logit(id) - top - std::log(all)};
+  };
+  if (ids.size() == 1) return sampled(ids.front());
+
+  std::vector<double> weights;
+  for (const std::int32_t id : ids)
+    weights.push_back(std::exp((logit(id) - top) / how.temperature));
+  double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (how.top_p < 1) {
+    double kept = 0;
+    std::size_t n = 0;
+    while (n < weights.size() && kept < how.top_p * sum) kept += weights[n++];
+    weights.resize(std::max<std::size_t>(n, 1));
+    sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  }
+  static constexpr std::uint32_t kSite = engine::site_id("sample");
+  const engine::Key key =
+      engine::stream_key(how.seed + 0x9E3779B97F4A7C15U * sample, engine::Stream::kSample);
+  double left = engine::Sequence(key, kSite, position).uniform() * sum;
+  std::size_t chosen = 0;
+  while (chosen + 1 < weights.size() && left >= weights[chosen]) left -= weights[chosen++];
+  return sampled(ids[chosen]);
+}
+
+void generate(Decoder& decoder, std::span<const std::int32_t> prompt, std::int64_t tokens,
+              std::int64_t keep, const Sampling& how, std::uint64_t sample,
+              const std::function<void(const Sampled&)>& told) {
+  std::vector<std::int32_t> text(prompt.begin(), prompt.end());
+  const auto last = [&](std::int64_t n) {
+    return std::span(text).last(std::min(text.size(), static_cast<std::size_t>(n)));
+  };
+  decoder.clear();
+  std::span<const float> logits = decoder.read(last(decoder.limit()));
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    const Sampled s = draw(logits, how, sample, static_cast<std::uint64_t>(i));
+    told(s);
+    if (i + 1 == tokens) break;
+    text.push_back(s.token);
+    const bool full = decoder.length() == decoder.limit();
+    if (full) decoder.clear();
+    logits = decoder.read(last(full ? keep : 1));
+  }
+}
+
+}  // namespace train

@@ -1,0 +1,37 @@
+// Text of a language model: what is drawn of its forecasts, token by token.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "train/decoder.h"
+
+namespace train {
+
+/// How a token is drawn of a forecast. The defaults are those of nanoGPT's sample.py.
+struct Sampling {
+  double temperature = 0.8;  // divides the logits; 0: the likeliest, of equals the lowest id
+  std::int64_t top_k = 200;  // of the so many likeliest alone; 0: of all
+  double top_p = 1;          // of the fewest likeliest that have this probability together
+  std::uint64_t seed = 1;
+};
+
+struct Sampled {
+  std::int32_t token = 0;
+  double log_probability = 0;  // nats, of the model's own forecast: temperature 1, nothing left out
+};
+
+/// Token number `position` of text number `sample`: hangs on the logits and these numbers alone.
+/// Throws engine::Error where a logit is not finite. REQUIRES: logits (V), V ≥ 1.
+Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t sample,
+             std::uint64_t position);
+
+/// Goes on from `prompt` by `tokens` tokens and tells each. Of a longer prompt the last
+/// decoder.limit() tokens count. Where the context is full the last `keep` tokens are read anew and
+/// become its beginning: limit() is what nanoGPT does, at a pass over all of them a token.
+/// REQUIRES: a prompt of at least one token, 1 ≤ keep ≤ limit().
+void generate(Decoder& decoder, std::span<const std::int32_t> prompt, std::int64_t tokens,
+              std::int64_t keep, const Sampling& how, std::uint64_t sample,
+              const std::function<void(const Sampled&)>& told);
+
+}  // namespace train
