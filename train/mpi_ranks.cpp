@@ -33,7 +33,9 @@ bool read_number(std::string_view text, T& into) {
 constexpr const char* kSlowLink = "ISODROP_SLOW_LINK";
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes a call takes; MPI counts in int
 constexpr double kPatience = 0.3;                     // seconds, for the others after a stop
-constexpr double kSpin = 0.01;  // seconds of waiting from which on it is not worth a whole core
+// Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
+// would take it for milliseconds), and from which on waiting is not worth a whole core.
+constexpr double kSpin = 5e-5, kYield = 0.01;
 
 class MpiRanks final : public Ranks {
  public:
@@ -111,15 +113,16 @@ class MpiRanks final : public Ranks {
       check(MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE));
       if (done != 0) return;
       const double now = watch.seconds();
+      if (now < kSpin) continue;
       if (stop_ && stop_()) {
         if (stopped < 0) stopped = now;
         if (now - stopped > kPatience)
           lose("the others did not finish this step in time, or one of them is gone");
       }
-      if (now < kSpin)
-        std::this_thread::yield();
-      else
+      if (now >= kYield)
         std::this_thread::sleep_for(std::chrono::microseconds(100));
+      else
+        std::this_thread::yield();
     }
   }
 

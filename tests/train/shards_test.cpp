@@ -192,15 +192,6 @@ TEST_F(Shards, TrainAsOneBatchAndAsMicroStepsDo) {
   }
 }
 
-TEST_F(Shards, TwoShardsAreTheBitsOfTwoMicroSteps) {
-  for (const char* reg : {"none", "dropout:0.3", "dropout:0.2+r_drop:1"}) {
-    const std::vector<float> shards = alone(settings_of({{"shards", "2", ""}, {"reg", reg, ""}}));
-    const std::vector<float> steps =
-        alone(settings_of({{"shards", "1", ""}, {"grad_accum", "2", ""}, {"reg", reg, ""}}));
-    EXPECT_EQ(std::memcmp(shards.data(), steps.data(), shards.size() * sizeof(float)), 0) << reg;
-  }
-}
-
 // Each moves them from where the step found them: from nothing, so by the whole of its own.
 TEST_F(Shards, RunningStatisticsAreTheMeanOverShards) {
   const auto statistics = [&](const char* batch, const char* shards, std::int64_t steps) {
@@ -228,7 +219,7 @@ TEST_F(Shards, AreCountedInMemory) {
   const Trainer one(settings_of({{"shards", "1", ""}}), task),
       eight(settings_of({{"shards", "8", ""}}), task);
   EXPECT_EQ(one.memory().shards, 0U);
-  EXPECT_EQ(eight.memory().shards, 3 * eight.planned().params->trainable_bytes());
+  EXPECT_EQ(eight.memory().shards, 3 * eight.state().params->trainable_bytes());
   EXPECT_GT(eight.memory().shards, 0U);
 }
 
