@@ -21,6 +21,11 @@ namespace {
 
 using train::Order;
 
+// Seconds that a process which is told to stop waits for the others: they are, too, and a launcher
+// kills a second later. Those that follow leave the signal to the one that leads, unless it is
+// gone.
+constexpr double kLeaderPatience = 0.2, kFollowerPatience = 30;
+
 /// By an even share of the host's cores, or fewer where the launcher has bound this process to
 /// fewer. Whoever sets OMP_NUM_THREADS has chosen.
 void take_share_of_cores(std::int64_t threads, int processes) {
@@ -67,7 +72,8 @@ int follow(train::Ranks& ranks) {
 void Followers::join(const train::Settings& settings, const StopSignals& signals) {
   const train::Launch launch = train::launched();
   if (launch.size == 1) return;
-  ranks_ = train::join_ranks(launch, [&signals] { return signals.signal() != 0; });
+  ranks_ = train::join_ranks(
+      launch, [&signals] { return signals.signal() != 0; }, kLeaderPatience);
   const auto size = static_cast<std::int64_t>(launch.size);
   engine::require(std::has_single_bit(static_cast<unsigned>(launch.size)), "started as ", size,
                   " processes, which are no power of two: start ",
@@ -109,7 +115,10 @@ Followers::~Followers() {
 
 int follow_train(const train::Launch& launch) {
   if (train::mpi_version().empty()) return 2;  // rank 0 says it
-  const std::unique_ptr<train::Ranks> ranks = train::join_ranks(launch, {});
+  StopSignals signals(/*tells=*/false);
+  signals.hold();
+  const std::unique_ptr<train::Ranks> ranks = train::join_ranks(
+      launch, [&] { return signals.signal() != 0; }, kFollowerPatience);
   try {
     return follow(*ranks);
   } catch (const std::exception& e) {

@@ -32,14 +32,14 @@ bool read_number(std::string_view text, T& into) {
 #ifdef ISODROP_MPI
 constexpr const char* kSlowLink = "ISODROP_SLOW_LINK";
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes a call takes; MPI counts in int
-constexpr double kPatience = 0.3;                     // seconds, for the others after a stop
 // Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
 // would take it for milliseconds), and from which on waiting is not worth a whole core.
 constexpr double kSpin = 5e-5, kYield = 0.01;
 
 class MpiRanks final : public Ranks {
  public:
-  explicit MpiRanks(std::function<bool()> stop) : stop_(std::move(stop)) {
+  MpiRanks(std::function<bool()> stop, double patience)
+      : stop_(std::move(stop)), patience_(patience) {
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -116,7 +116,7 @@ class MpiRanks final : public Ranks {
       if (now < kSpin) continue;
       if (stop_ && stop_()) {
         if (stopped < 0) stopped = now;
-        if (now - stopped > kPatience)
+        if (now - stopped > patience_)
           lose("the others did not finish this step in time, or one of them is gone");
       }
       if (now >= kYield)
@@ -127,6 +127,7 @@ class MpiRanks final : public Ranks {
   }
 
   std::function<bool()> stop_;
+  double patience_;
   int rank_ = 0, size_ = 1, on_this_host_ = 1;
   bool left_ = false;
 };
@@ -174,8 +175,9 @@ std::string mpi_version() {
   return version;
 }
 
-std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop) {
-  auto ranks = std::make_unique<MpiRanks>(std::move(stop));
+std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop,
+                                  double patience) {
+  auto ranks = std::make_unique<MpiRanks>(std::move(stop), patience);
   require(ranks->size() == launch.size && ranks->rank() == launch.rank,
           "the launcher says process ", launch.rank, " of ", launch.size, ", ", mpi_version(),
           " says ", ranks->rank(), " of ", ranks->size(),
@@ -185,7 +187,7 @@ std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> st
 #else
 std::string mpi_version() { return {}; }
 
-std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()>) {
+std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()>, double) {
   throw engine::Error(
       engine::concat("started as ", launch.size,
                      " processes, and this program was built without MPI; build it with "

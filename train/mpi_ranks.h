@@ -20,11 +20,12 @@ Launch launched();
 std::string mpi_version();
 
 /// Joins the processes that were started with this one; ends MPI with the last of it, unless one of
-/// them was lost. While it waits for the others it asks `stop`: some tenths of a second after that
+/// them was lost. While it waits for the others it asks `stop`: `patience` seconds after that
 /// is true it throws RankLost instead of waiting on. Throws engine::Error where MPI is not built
 /// in, or does not know as many processes as `launch`. To be called once, from the thread that uses
 /// it. The environment's ISODROP_SLOW_LINK=MICROSECONDS,MEGABYTES_PER_SECOND puts slowed() around
 /// it.
-std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop);
+std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop,
+                                  double patience);
 
 }  // namespace train

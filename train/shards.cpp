@@ -34,13 +34,21 @@ std::size_t ShardSum::bytes(const engine::Params& params, std::int64_t shards) {
   return tree_levels(shards) * (gradients + state) + (shards > 1 ? state : 0);
 }
 
-void ShardSum::begin(const engine::Params& params) {
+void ShardSum::keep(const engine::Params& params) {
+  done_ = 0;
+  if (before_.size() == 0) return;
   const std::span<float> state = params.state();
-  if (shards_ == 1 || state.empty()) return;
-  if (done_ == 0)
-    std::copy(state.begin(), state.end(), before_.as<float>());
-  else
-    std::copy_n(before_.as<float>(), state.size(), state.begin());
+  std::copy(state.begin(), state.end(), before_.as<float>());
+}
+
+void ShardSum::begin(const engine::Params& params) {
+  if (done_ > 0) undo(params);
+}
+
+void ShardSum::undo(const engine::Params& params) {
+  if (before_.size() == 0) return;
+  const std::span<float> state = params.state();
+  std::copy_n(before_.as<float>(), state.size(), state.begin());
 }
 
 void ShardSum::add(const engine::Params& params, double loss) {
@@ -65,7 +73,6 @@ void ShardSum::add(const engine::Params& params, double loss) {
 }
 
 double ShardSum::whole(const engine::Params& params) {
-  done_ = 0;
   const std::span<float> state = params.state();
   if (over_ranks_) {
     (*over_ranks_)(std::span(&loss_, 1));
@@ -77,13 +84,6 @@ double ShardSum::whole(const engine::Params& params) {
     engine::parallel_elements(std::ssize(state), [&](std::int64_t i) { state[i] *= share; });
   }
   return loss_;
-}
-
-void ShardSum::undo(const engine::Params& params) {
-  done_ = 0;
-  if (before_.size() == 0) return;
-  const std::span<float> state = params.state();
-  std::copy_n(before_.as<float>(), state.size(), state.begin());
 }
 
 }  // namespace train

@@ -28,14 +28,16 @@ class ShardSum {
   /// The shards of this process: [first(), first() + count()).
   std::int64_t first() const { return first_; }
   std::int64_t count() const { return count_; }
-  /// Before each of them.
+  /// Before a step: keeps the statistics as it finds them.
+  void keep(const engine::Params& params);
+  /// Before each of its shards.
   void begin(const engine::Params& params);
   /// After it, in their order: takes its gradients, statistics and loss.
   void add(const engine::Params& params, double loss);
   /// After the last: the whole batch's are in `params`. Returns the sum of the losses. Throws
   /// RankLost.
   double whole(const engine::Params& params);
-  /// Of a step that was not finished: the statistics are as it found them.
+  /// After keep(), of a step that is not finished: the statistics are as it found them.
   void undo(const engine::Params& params);
 
  private:

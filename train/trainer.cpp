@@ -88,9 +88,10 @@ double Trainer::shard(std::int64_t number, std::uint64_t index, double progress)
 }
 
 double Trainer::gradients(std::uint64_t index, double progress) {
+  const engine::Params& params = *state_.params;
+  shards_.keep(params);
   if (led_ != nullptr) tell(*led_, {Order::Kind::kGradients, index, progress});
   state_.progress = progress;
-  const engine::Params& params = *state_.params;
   for (std::int64_t i = 0; i < shards_.count(); ++i) {
     shards_.begin(params);
     shards_.add(params, shard(shards_.first() + i, index, progress));
