@@ -31,7 +31,7 @@ int run(int argc, char** argv) {
   const train::Settings& settings = args.settings;
   const train::LanguageModelling corpus(train::random_corpus(settings));
   train::Trainer trainer(settings, corpus);
-  bench::ProductTimer timer(bench::products_of(trainer.plan().tape(), settings.grad_accum));
+  bench::ProductTimer timer(bench::products_of(trainer.plan().tape(), settings.micro_steps()));
   double peak = ops::fma_peak_gflops();
   const std::int64_t rounds = args.integer("rounds", 1, 100'000);
   for (std::int64_t r = 0; r < rounds; ++r) timer.round();

@@ -94,7 +94,7 @@ int run(int argc, char** argv) {
   const train::LanguageModelling corpus(train::random_corpus(settings));
   train::Trainer trainer(settings, corpus);
   if (args.has("serve")) return serve(trainer);
-  bench::ProductTimer floor(bench::products_of(trainer.plan().tape(), settings.grad_accum));
+  bench::ProductTimer floor(bench::products_of(trainer.plan().tape(), settings.micro_steps()));
   const double before = ops::fma_peak_gflops();
   const std::vector<double> ms = measure(trainer, floor, steps);
   const double after = ops::fma_peak_gflops();

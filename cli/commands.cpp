@@ -1,6 +1,8 @@
 #include "cli/commands.h"
 
+#include "engine/error.h"
 #include "engine/parallel.h"
+#include "train/mpi_ranks.h"
 
 namespace cli {
 
@@ -22,6 +24,10 @@ Command study_command();
 Command tokenize_command();
 Command train_command();
 Command verify_command();
+
+namespace {
+constexpr int kBadInput = 2;  // which the first process says
+}
 
 std::span<const CommandEntry> commands() {
   static constexpr CommandEntry kCommands[] = {
@@ -61,6 +67,13 @@ Command make(const CommandEntry& entry) {
 
 int run(const CommandEntry& entry, int argc, const char* const* argv) {
   const Command command = make(entry);
+  const train::Launch launch = train::launched();
+  if (launch.size > 1 && !command.each_process) {
+    if (launch.rank > 0) return command.follow != nullptr ? command.follow(launch) : kBadInput;
+    engine::require(command.follow != nullptr, "'", call(command), "' was started as ", launch.size,
+                    " processes, and works in one: leave out mpirun; 'isodrop train' shares a run "
+                    "over several");
+  }
   const Parsed args = parse(command, argc, argv);
   if (args.help) return show_help(command);
   engine::use_threads(args.settings.threads);

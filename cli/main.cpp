@@ -15,6 +15,7 @@
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "isodrop_version.h"
+#include "train/mpi_ranks.h"
 
 #if defined(__FMA__)
 #define ISODROP_FMA true
@@ -70,7 +71,8 @@ int dispatch(int argc, const char* const* argv) {
     return 0;
   }
   if (name == "--version" || name == "-V") {
-    fmt::print("isodrop {}\n", ISODROP_VERSION);
+    const std::string mpi = train::mpi_version();
+    fmt::print("isodrop {}\nMPI: {}\n", ISODROP_VERSION, mpi.empty() ? "not built in" : mpi);
     return 0;
   }
   std::vector<std::string_view> names;

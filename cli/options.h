@@ -11,6 +11,10 @@
 
 #include "train/settings.h"
 
+namespace train {
+struct Launch;
+}
+
 namespace cli {
 
 /// A flag of one command that is no setting of a run.
@@ -44,6 +48,10 @@ struct Command {
   std::vector<std::string_view> examples = {};
   std::string call = {};                     // how it is called; empty: "isodrop NAME"
   int (*run)(const Parsed& args) = nullptr;  // exit code; throws engine::Error for bad input
+  // Started as several processes by mpirun: each runs it by itself; or the first one does, and this
+  // is what the others do. Otherwise it is refused.
+  bool each_process = false;
+  int (*follow)(const train::Launch& launch) = nullptr;
 };
 
 /// --config, of commands that take settings.

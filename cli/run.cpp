@@ -109,6 +109,7 @@ Command run_command() {
     if (extra.flag != "trial" && extra.flag != "threads") extra.not_with = "trial";
   c.examples = {"isodrop compare --seeds 8 --plan specs",
                 "isodrop run specs/0123456789abcdef0123456789abcdef.json"};
+  c.each_process = true;
   c.run = run;
   return c;
 }

@@ -27,7 +27,7 @@ namespace {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(bool tells) : tells_(tells) {
   sigemptyset(&heard_);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction now {};
@@ -61,7 +61,8 @@ void StopSignals::watch() {
       const auto number = static_cast<int>(info.ssi_signo);
       if (!held_ || signal_ != 0) end_by(number);
       signal_ = number;
-      std::fputs("\nisodrop: stopping after this step; once more stops at once\n", stderr);
+      if (tells_)
+        std::fputs("\nisodrop: stopping after this step; once more stops at once\n", stderr);
     }
     if ((files[1].revents & POLLIN) != 0) return;
   }

@@ -11,8 +11,9 @@ namespace cli {
 /// whoever asks, and the second ends it at once.
 class StopSignals {
  public:
+  /// `tells`: says on standard error that it has heard the first one.
   /// REQUIRES: no other thread has been started, which would not leave the signals to this.
-  StopSignals();
+  explicit StopSignals(bool tells = true);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
@@ -24,6 +25,7 @@ class StopSignals {
  private:
   void watch();
 
+  bool tells_;
   sigset_t heard_{}, before_{};
   int signals_ = -1, end_ = -1;  // signalfd; eventfd
   std::atomic<bool> held_ = false;

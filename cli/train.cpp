@@ -60,9 +60,13 @@ int train(const Parsed& args) {
   for (const char* flag : {"resume", "restart"})
     engine::require(!args.has("compare") || !args.has(flag), "--", flag,
                     " does nothing with --compare, which goes on by itself; leave one of them out");
+  engine::require(!args.has("compare") || train::launched().size == 1,
+                  "--compare: mpirun's processes share one run, and a comparison has many; leave "
+                  "out mpirun");
   if (args.has("compare")) return with_and_without(args);
   check_train_flags(args);
   TrainCommand command;
+  command.followers.join(args.settings, command.signals);
   return args.has("resume") && !args.has("dry-run") ? resume_run(args, command)
                                                     : train_new(args, command);
 }
@@ -124,9 +128,11 @@ Command train_command() {
   for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
   c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",
                 "isodrop train --text book.txt --dropout 0.1 --compare",
-                "isodrop train --resume out/train"};
+                "isodrop train --resume out/train",
+                "mpirun -n 4 isodrop train --text book.txt --batch 64 --shards 4"};
   c.base = base;
   c.run = train;
+  c.follow = follow_train;
   return c;
 }
 

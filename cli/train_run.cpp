@@ -107,6 +107,15 @@ int say_stopped(const ReadyRun& run, int signal) {
   return signal != 0 ? 128 + signal : kTimeLimit;
 }
 
+/// Likewise, where another process of the run is gone.
+int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
+  const std::int64_t step = run.trainer.state().step;
+  fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step,
+             step > 0 ? fmt::format("'isodrop train --resume {}' goes on", run.folder.string())
+                      : "nothing is lost, start it anew");
+  return signal != 0 ? 128 + signal : kLost;
+}
+
 }  // namespace
 
 void check_train_flags(const Parsed& args) {
@@ -146,7 +155,14 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   const TrainLogs logs(args, run.folder, run.files, run.task);
   std::vector<train::Sink*> sinks = logs.sinks();
   sinks.push_back(&told);
-  train::RunResult result = train::run(run.trainer, sinks, keeping, logs.norms_interval());
+  command.followers.lead(run.trainer, run.task);
+  train::RunResult result;
+  try {
+    result = train::run(run.trainer, sinks, keeping, logs.norms_interval());
+  } catch (const train::RankLost& e) {
+    line.finish();
+    return say_lost(run, e, command.signals.signal());
+  }
   line.finish();
   if (result.stopped) return say_stopped(run, command.signals.signal());
   if (!result.diverged) result.measured = lab::measure(run.trainer, run.task);

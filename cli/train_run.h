@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "cli/stop_signals.h"
+#include "cli/train_ranks.h"
 #include "engine/stopwatch.h"
 #include "train/run_files.h"
 #include "train/trainer.h"
@@ -13,7 +14,7 @@
 namespace cli {
 
 // Exit codes of `train` beside 0 and 2; after a signal 128 + its number.
-inline constexpr int kDiverged = 3, kTimeLimit = 4;
+inline constexpr int kLost = 1, kDiverged = 3, kTimeLimit = 4;
 
 inline constexpr std::string_view kCheckpointForms = "off, 500steps, 30s or 5min";
 
@@ -21,6 +22,7 @@ inline constexpr std::string_view kCheckpointForms = "off, 500steps, 30s or 5min
 struct TrainCommand {
   engine::Stopwatch watch;
   StopSignals signals;
+  Followers followers;
 };
 
 /// A run that is ready to go on.

@@ -58,6 +58,16 @@ void parallel_chunks(std::int64_t n, std::int64_t size, const F& f) {
   thrown.rethrow();
 }
 
+/// f(i) for every i of [0, n), in parallel: for arithmetic on arrays, which f only indexes.
+template <class F>
+void parallel_elements(std::int64_t n, const F& f) {
+  constexpr std::int64_t kSize = 16384;
+  parallel_chunks(n, kSize, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i) f(i);
+  });
+}
+
 inline int max_threads() { return omp_get_max_threads(); }
 
 }  // namespace engine

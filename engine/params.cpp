@@ -101,6 +101,15 @@ void Params::reset_state() {
     if (!list_[i].trainable) initialise(list_[i], seed_, value(static_cast<int>(i)));
 }
 
+std::span<float> Params::gradients() const {
+  return {grads_.as<float>(), grads_.size() / sizeof(float)};
+}
+
+std::span<float> Params::state() const {
+  const std::size_t trainable = gradients().size();
+  return {values_.as<float>() + trainable, values_.size() / sizeof(float) - trainable};
+}
+
 std::int64_t Params::count() const {
   std::int64_t n = 0;
   for (const Param& p : list_) n += p.trainable ? p.shape.numel() : 0;

@@ -1,6 +1,7 @@
 // Parameters by name: weights and their gradients, and persistent state without gradient.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,10 @@ class Params {
   const Param& operator[](int i) const { return list_[static_cast<std::size_t>(i)]; }
   float* value(int i) const { return values_.as<float>() + (*this)[i].offset; }
   float* grad(int i) const { return grads_.as<float>() + (*this)[i].offset; }
+  /// All gradients, with the gaps between parameters, which hold zeros. REQUIRES: allocated.
+  std::span<float> gradients() const;
+  /// All values without gradient, likewise.
+  std::span<float> state() const;
   /// Trainable numbers in all.
   std::int64_t count() const;
   /// Bytes of values and gradients.

@@ -32,12 +32,21 @@ std::vector<std::string> architecture_notes(const Settings& s) {
         "norm={}: in training its statistics let a position see later ones, so losses of training "
         "batches are optimistic",
         s.norm));
-  if (running && s.grad_accum > 1)
+  if (running && s.micro_steps() > 1)
     out.push_back(fmt::format(
-        "norm={} with grad_accum={}: its statistics are those of each micro-step of {} rows (ghost "
-        "batch norm, Hoffer et al. 2017), not of the whole batch of {}: not the same training as "
-        "with grad_accum=1",
-        s.norm, s.grad_accum, s.micro_batch(), s.batch));
+        "norm={} with {}: its statistics are those of each {} of {} rows (ghost batch norm, Hoffer "
+        "et al. 2017), not of the whole batch of {}: not the same training as with {}=1{}",
+        s.norm,
+        s.shards == 1       ? fmt::format("grad_accum={}", s.grad_accum)
+        : s.grad_accum == 1 ? fmt::format("shards={}", s.shards)
+                            : fmt::format("shards={} and grad_accum={}", s.shards, s.grad_accum),
+        s.grad_accum > 1 ? "micro-step" : "shard", s.micro_batch(), s.batch,
+        s.shards == 1       ? "grad_accum"
+        : s.grad_accum == 1 ? "shards"
+                            : "shards=1 and grad_accum",
+        s.shards > 1 ? "; each shard moves the running statistics from where the step found them, "
+                       "and the mean over the shards is kept"
+                     : ""));
   if (s.recalibrate_norm && !running)
     out.push_back(fmt::format(
         "recalibrate_norm does nothing with norm={}, which has no running statistics", s.norm));

@@ -64,6 +64,18 @@ void examine(Trainer& trainer, RunResult& result) {
   s.eval_seconds += start.seconds();
 }
 
+/// The next step. Where another process of the run is gone, the state of the last whole one is kept
+/// before anybody is told.
+double advance(Trainer& trainer, const Keeping& keeping) {
+  try {
+    return trainer.advance();
+  } catch (const RankLost&) {
+    trainer.undo_step();
+    if (keeping.save && trainer.state().step > 0) keeping.save();
+    throw;
+  }
+}
+
 /// Decides when to keep the state.
 class Keeper {
  public:
@@ -101,7 +113,7 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks, const Keeping& 
   while (!trainer.finished() && !diverged) {
     const bool late = trainer.fraction() >= 1 - kLate;
     watch.before(trainer);
-    const double loss = trainer.advance();
+    const double loss = advance(trainer, keeping);
     if (const auto norms = watch.after(trainer))
       for (Sink* sink : sinks) sink->norms(*norms);
     if (!s.first_loss) s.first_loss = loss;

@@ -6,6 +6,7 @@
 #include "engine/stopwatch.h"
 #include "train/initial_weights.h"
 #include "train/optimizer.h"
+#include "train/shards.h"
 
 namespace train {
 namespace {
@@ -88,8 +89,9 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
     predictor.emplace(task, *params, config, evaluation.mode);
   if (s.recalibrate_norm && config.norm->running)
     recalibration.emplace(task, *params, config, s.micro_batch());
-  executed_flops = static_cast<double>(s.grad_accum) * training->plan().cost().flops;
+  executed_flops = static_cast<double>(s.micro_steps()) * training->plan().cost().flops;
   memory = {params->bytes(), AdamW::bytes(*params), s.stop == "best" ? params->bytes() / 2 : 0,
+            ShardSum::bytes(*params, s.shards),
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0,
                       predictor ? predictor->arena_bytes() : 0})};

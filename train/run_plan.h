@@ -24,6 +24,7 @@ struct MemoryNeed {
   std::size_t parameters = 0;  // with gradients
   std::size_t optimizer = 0;
   std::size_t best_weights = 0;  // where they are kept
+  std::size_t shards = 0;        // sums over shards of a batch, in a process that is alone
   std::size_t training = 0;      // arena, in which evaluation and recalibration take turns with it
   std::size_t measures = 0;  // what is measured of the result: forecasts, other forms of the model
   std::size_t corpus = 0;    // the task's data
@@ -32,7 +33,7 @@ struct MemoryNeed {
   std::size_t program = std::size_t{28} << 20;
   /// What is allocated for the run: corpus and program are there by then.
   std::size_t allocated() const {
-    return parameters + optimizer + best_weights + training + measures;
+    return parameters + optimizer + best_weights + shards + training + measures;
   }
   std::size_t total() const { return allocated() + corpus + program; }
 };

@@ -32,7 +32,8 @@ struct Settings {
   std::string reg = "none";
   std::int64_t mask_stream = 0;  // of the seed's streams of masks; the rest of the seed stays
   // optimizer
-  std::int64_t batch = 12, grad_accum = 1;  // the whole batch, and the micro-steps that share it
+  // the whole batch, the shards it is cut into, and the micro-steps that share a shard
+  std::int64_t batch = 12, shards = 1, grad_accum = 1;
   double lr = 1e-3;
   std::optional<double> min_lr;  // not set: a tenth of lr
   double warmup = 0.05;
@@ -59,7 +60,9 @@ struct Settings {
   std::int64_t threads = 0, eval_interval = 0, eval_tokens = 0;
   bool recompute = false;
 
-  std::int64_t micro_batch() const { return batch / grad_accum; }
+  /// Of one step, all shards together.
+  std::int64_t micro_steps() const { return shards * grad_accum; }
+  std::int64_t micro_batch() const { return batch / micro_steps(); }
   double final_lr() const { return min_lr.value_or(lr / 10); }
   bool operator==(const Settings&) const = default;
 };

@@ -1,5 +1,6 @@
 // The rules between settings, and what follows from several of them.
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "engine/error.h"
@@ -27,6 +28,15 @@ void validate(const Settings& s, std::string_view source) {
        ", or n_embd=", (s.n_embd / s.n_head + 1) * s.n_head);
   need(s.batch % s.grad_accum == 0, "grad_accum=", s.grad_accum, " does not divide batch=", s.batch,
        "; try grad_accum=", engine::divisors_near(s.batch, s.grad_accum));
+  need(std::has_single_bit(static_cast<std::uint64_t>(s.shards)), "shards=", s.shards,
+       " is no power of two, and their gradients are summed in a binary tree; try shards=",
+       std::bit_floor(static_cast<std::uint64_t>(s.shards)));
+  need(s.batch % s.shards == 0, "shards=", s.shards, " does not divide batch=", s.batch,
+       "; try shards=", s.batch & -s.batch, " or less, or another batch");
+  need(s.batch / s.shards % s.grad_accum == 0, "grad_accum=", s.grad_accum,
+       " does not divide a shard of ", s.batch / s.shards, " rows (batch=", s.batch,
+       ", shards=", s.shards,
+       "); try grad_accum=", engine::divisors_near(s.batch / s.shards, s.grad_accum));
   need(s.final_lr() <= s.lr, "min_lr=", s.final_lr(), " is above lr=", s.lr,
        "; the learning rate falls from lr to min_lr");
   const Settings defaults;

@@ -82,8 +82,12 @@ const std::vector<Row>& rows() {
 
       {"batch", &S::batch, Integers{1, 1 << 24}, kOptimizer, "sequences per step (B)"},
       {"grad_accum", &S::grad_accum, Integers{1, 1 << 24}, kOptimizer,
-       "micro-steps that a step's batch is divided into; must divide batch. Each has batchnorm "
-       "statistics of its own"},
+       "micro-steps that a step's batch (each of its shards) is divided into; must divide it. Each "
+       "has batchnorm statistics of its own"},
+      {"shards", &S::shards, Integers{1, 1 << 24}, kOptimizer,
+       "parts that a step's batch is cut into, which the processes of mpirun share; gradients are "
+       "summed in a fixed tree, the same bits on any number of processes. A power of two; must "
+       "divide batch"},
       {"lr", &S::lr, Reals{0, kHuge}, kOptimizer, "highest learning rate"},
       {"min_lr", &S::min_lr, Reals{0, kHuge}, kOptimizer,
        "learning rate at the end of the budget; auto is lr / 10"},

@@ -48,8 +48,9 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   planned_.evaluator->allocate(arena);
   if (planned_.recalibration) planned_.recalibration->allocate(arena);
   if (planned_.predictor) planned_.predictor->allocate(arena);
-  this->plan().set_loss_scale(1.0F / static_cast<float>(s.grad_accum));
+  this->plan().set_loss_scale(1.0F / static_cast<float>(s.micro_steps()));
   this->plan().prepare();
+  shards_ = ShardSum(*state_.params, s.shards, nullptr);
   setup_seconds_ = planned_.seconds + start.seconds();
 }
 
@@ -66,32 +67,82 @@ void Trainer::observed(StepObserver::Phase phase, const F& work) {
   observer_->phase(phase, start.seconds());
 }
 
-double Trainer::gradients(std::uint64_t index, double progress) {
+double Trainer::shard(std::int64_t number, std::uint64_t index, double progress) {
   const Settings& s = planned_.settings;
   BoundPlan& training = *planned_.training;
   const std::int64_t rows = s.micro_batch(), passes = models::passes(planned_.config.regularizers);
   double loss = 0;
-  state_.progress = progress;
   for (std::int64_t micro = 0; micro < s.grad_accum; ++micro) {
-    const engine::Step step{mask_seed(s), index, static_cast<std::uint64_t>(micro * rows * passes),
+    const std::int64_t first = (number * s.grad_accum + micro) * rows;
+    const engine::Step step{mask_seed(s), index, static_cast<std::uint64_t>(first * passes),
                             progress};
     observed(StepObserver::Phase::kData, [&] {
-      planned_.feed->fill(index, micro * rows, rows, training.inputs());
+      planned_.feed->fill(index, first, rows, training.inputs());
       if (passes > 1) training.repeat_rows(passes);
     });
     training.plan().forward(step);
     training.plan().backward(step, micro > 0);
     loss += training.reported();
   }
-  return loss / static_cast<double>(s.grad_accum);
+  return loss;
+}
+
+double Trainer::gradients(std::uint64_t index, double progress) {
+  const engine::Params& params = *state_.params;
+  shards_.keep(params);
+  if (led_ != nullptr) tell(*led_, {Order::Kind::kGradients, index, progress});
+  state_.progress = progress;
+  for (std::int64_t i = 0; i < shards_.count(); ++i) {
+    shards_.begin(params);
+    shards_.add(params, shard(shards_.first() + i, index, progress));
+  }
+  return shards_.whole(params) / static_cast<double>(planned_.settings.micro_steps());
 }
 
 void Trainer::update(double progress) {
+  if (led_ != nullptr) tell(*led_, {Order::Kind::kUpdate, 0, progress});
   const Settings& s = planned_.settings;
   state_.lr = LearningRate{s.lr, s.final_lr(), s.warmup}.at(progress);
-  if (reducer_) reducer_(*state_.params);
   observed(StepObserver::Phase::kOptimizer,
            [&] { state_.grad_norm = optimizer_->step(state_.moments, state_.lr); });
+}
+
+void Trainer::broadcast_state(Ranks& ranks) {
+  const engine::Params& params = *state_.params;
+  for (std::size_t i = 0; i < params.list().size(); ++i)
+    ranks.broadcast(std::as_writable_bytes(
+        std::span(params.value(static_cast<int>(i)),
+                  static_cast<std::size_t>(params.list()[i].shape.numel()))));
+  Moments& m = state_.moments;
+  ranks.broadcast({m.values.data(), m.values.size()});
+  ranks.broadcast(std::as_writable_bytes(std::span(&m.updates, 1)));
+}
+
+void Trainer::lead(Ranks& ranks) {
+  tell(ranks, {Order::Kind::kState});
+  broadcast_state(ranks);
+  shards_ = ShardSum(*state_.params, planned_.settings.shards, &ranks);
+  led_ = &ranks;
+}
+
+void Trainer::follow(Ranks& ranks) {
+  shards_ = ShardSum(*state_.params, planned_.settings.shards, &ranks);
+  for (;;) {
+    const Order order = hear(ranks);
+    switch (order.kind) {
+      case Order::Kind::kState:
+        broadcast_state(ranks);
+        break;
+      case Order::Kind::kGradients:
+        gradients(order.index, order.progress);
+        break;
+      case Order::Kind::kUpdate:
+        update(order.progress);
+        break;
+      default:
+        return;
+    }
+  }
 }
 
 double Trainer::step(std::uint64_t index, double progress) {

@@ -1,10 +1,10 @@
 // One run's machine: what was planned, allocated, and the state that it advances step by step.
 #pragma once
 #include <cstdint>
-#include <functional>
 
 #include "engine/plan.h"
 #include "train/run_plan.h"
+#include "train/shards.h"
 #include "train/state.h"
 
 namespace train {
@@ -15,10 +15,6 @@ class StepObserver : public engine::Observer {
   enum class Phase : std::uint8_t { kData, kOptimizer };
   virtual void phase(Phase phase, double seconds) = 0;
 };
-
-/// Between backward and the optimizer, once a step: makes of the gradients of this process those of
-/// the whole batch. Empty: they are.
-using Reducer = std::function<void(engine::Params&)>;
 
 /// Seed of the masks that evaluation draws, none of which training has seen.
 std::uint64_t evaluation_masks(const Settings& settings);
@@ -39,8 +35,8 @@ class Trainer {
   /// Share of the budget that is spent: of steps where their number is fixed.
   double fraction() const;
 
-  /// One whole step (batch, forward, backward, reducer, clipping, update) that spends nothing:
-  /// changes parameters and moments. Returns as advance().
+  /// One whole step (batch, forward, backward, sum over shards, clipping, update) that spends
+  /// nothing: changes parameters and moments. Returns as advance().
   double step(std::uint64_t index, double progress);
 
   /// Of a split's fixed rows. REQUIRES: there is such a split.
@@ -60,7 +56,16 @@ class Trainer {
 
   /// Whom step() tells, from now on; null: nobody, at no cost.
   void observe(StepObserver* observer);
-  void reduce_with(Reducer reducer) { reducer_ = std::move(reducer); }
+
+  /// As rank 0: gives the others the state, and from now on they make their shards of every step,
+  /// which then throws RankLost where one of them is gone. To be called again where state() is
+  /// written to. REQUIRES: their number is a power of two that divides the setting `shards`, and
+  /// they outlive this.
+  void lead(Ranks& ranks);
+  /// As another rank: does what rank 0 tells it, until that ends the run.
+  void follow(Ranks& ranks);
+  /// After a step that threw RankLost: state() is that before it.
+  void undo_step() { shards_.undo(*state_.params); }
 
   /// Resume is: write into it what another run had become, go on.
   TrainState& state() { return state_; }
@@ -78,13 +83,16 @@ class Trainer {
   template <class F>
   void observed(StepObserver::Phase phase, const F& work);
   double gradients(std::uint64_t index, double progress);
+  double shard(std::int64_t number, std::uint64_t index, double progress);
   void update(double progress);
+  void broadcast_state(Ranks& ranks);
 
   RunPlan planned_;
   TrainState state_;
   engine::Buffer arena_;  // training and evaluation take turns in it
   std::optional<AdamW> optimizer_;
-  Reducer reducer_;
+  ShardSum shards_;
+  Ranks* led_ = nullptr;  // by this process
   double setup_seconds_ = 0;
   StepObserver* observer_ = nullptr;
 };

@@ -59,7 +59,7 @@ class StepTimes final : public train::StepObserver {
 ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
   ArmProfile p;
   p.name = arm.name;
-  p.micro_steps = arm.settings.grad_accum;
+  p.micro_steps = arm.settings.micro_steps();
   p.tokens = trainer.tokens_per_step();
   p.flops = trainer.flops_per_step();
   p.optimizer = train::AdamW::cost(trainer.params());

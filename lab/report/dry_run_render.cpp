@@ -26,8 +26,9 @@ std::string how(const RunEstimate& e, const DryRun& plan) {
 std::string memory_text(const train::MemoryNeed& m) {
   const auto b = [](std::size_t n) { return bytes_text(static_cast<double>(n)); };
   return fmt::format(
-      "weights, gradients {} · optimizer {} · activations {} · corpus {} · program {}",
-      b(m.parameters), b(m.optimizer), b(m.training), b(m.corpus), b(m.program));
+      "weights, gradients {} · optimizer {}{} · activations {} · corpus {} · program {}",
+      b(m.parameters), b(m.optimizer), m.shards > 0 ? " · shards' sums " + b(m.shards) : "",
+      b(m.training), b(m.corpus), b(m.program));
 }
 
 std::string steps_text(const RunEstimate& e) {
@@ -65,6 +66,7 @@ Json arm_json(const RunEstimate& e) {
           {"memory",
            {{"parameters", m.parameters},
             {"optimizer", m.optimizer},
+            {"shards", m.shards},
             {"activations", m.training},
             {"corpus", m.corpus},
             {"program", m.program},

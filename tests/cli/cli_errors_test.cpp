@@ -216,12 +216,52 @@ std::vector<BadInput> bad_inputs() {
       {"WarmupOne", train + Words{"--warmup", "1"}, {"--warmup '1'", "[0, 1)"}},
       {"LrNan", train + Words{"--lr", "nan"}, {"--lr 'nan'", "number"}},
       {"MinLrAboveLr", train + Words{"--min-lr", "1"}, {"min_lr=1", "lr=0.001"}},
+      {"Shards", train + Words{"--shards", "6"}, {"shards=6", "power of two", "shards=4"}},
       {"GradAccum", train + Words{"--grad-accum", "3"}, {"grad_accum=3", "batch=16", "2 or 4"}},
   };
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, CliErrors, testing::ValuesIn(bad_inputs()),
                          [](const auto& row) { return row.param.name; });
+
+// What commands do where a launcher has started several of them, known by the environment alone.
+TEST(UnderMpirun, OnlyWhatCanBeSharedIsAndTheFirstProcessSaysSo) {
+  const TempFolder folder;
+  const Words compare = {"compare", "--quick"};
+  for (const Words& names : {Words{"OMPI_COMM_WORLD_SIZE=4", "OMPI_COMM_WORLD_RANK="},
+                             Words{"PMI_SIZE=4", "PMI_RANK="}}) {
+    Result r = isodrop(compare, folder.path(), {names[0], names[1] + "0"});
+    EXPECT_EQ(r.code, 2);
+    EXPECT_NE(only_error(compare, r).find("started as 4 processes, and works in one"),
+              std::string::npos)
+        << r.err;
+    r = isodrop(compare, folder.path(), {names[0], names[1] + "3"});
+    EXPECT_EQ(r.code, 2);
+    EXPECT_EQ(r.err + r.out, "");
+    r = isodrop({"train", "--compare"}, folder.path(), {names[0], names[1] + "0"});
+    EXPECT_EQ(r.code, 2);
+    EXPECT_NE(r.err.find("--compare: mpirun's processes share one run"), std::string::npos)
+        << r.err;
+  }
+}
+
+TEST(UnderMpirun, OneProcessIsNoneOfMany) {
+  const TempFolder folder;
+  const Words one = {"OMPI_COMM_WORLD_SIZE=1", "OMPI_COMM_WORLD_RANK=0"};
+  EXPECT_EQ(isodrop({"list", "norms"}, folder.path(), one).code, 0);
+}
+
+TEST(UnderMpirun, AnEnvironmentThatMakesNoSenseIsRefused) {
+  const TempFolder folder;
+  for (const auto& [size, rank] : std::vector<std::pair<std::string, std::string>>{
+           {"2", "2"}, {"two", "0"}, {"2", "-1"}, {"", "0"}, {"2", "1x"}}) {
+    const Words args = {"list", "norms"};
+    const Result r = isodrop(args, folder.path(),
+                             {"OMPI_COMM_WORLD_SIZE=" + size, "OMPI_COMM_WORLD_RANK=" + rank});
+    EXPECT_EQ(r.code, 2);
+    EXPECT_NE(only_error(args, r).find("no rank among processes"), std::string::npos) << r.err;
+  }
+}
 
 }  // namespace
 }  // namespace tests

@@ -211,33 +211,6 @@ TEST(Run, EverySinkIsTold) {
   EXPECT_TRUE(trainer.finished());
 }
 
-TEST(Trainer, ReducesOnceAStepBetweenBackwardAndTheUpdate) {
-  const LanguageModelling task = small_task(4000, 300);
-  Settings s = small_settings();
-  s.weight_decay = 0;
-  s.grad_accum = 2;
-  Trainer trainer(s, task);
-  const std::vector<float> before = weights(trainer);
-  int calls = 0;
-  trainer.reduce_with([&](engine::Params& p) {
-    ++calls;
-    double largest = 0;
-    for (int i = 0; i < static_cast<int>(p.list().size()); ++i)
-      for (std::int64_t k = 0; k < p[i].shape.numel(); ++k) {
-        largest = std::max(largest, static_cast<double>(std::abs(p.grad(i)[k])));
-        p.grad(i)[k] = 0;
-      }
-    EXPECT_GT(largest, 0) << "the gradients are there";
-  });
-  trainer.advance();
-  EXPECT_EQ(calls, 1);
-  EXPECT_EQ(trainer.state().grad_norm, 0);
-  EXPECT_EQ(weights(trainer), before);
-  trainer.reduce_with({});
-  trainer.advance();
-  EXPECT_NE(weights(trainer), before);
-}
-
 TEST(Trainer, TheFirstStepOfATimedBudgetLearns) {
   const LanguageModelling task = small_task(4000, 300);
   Trainer trainer(small_settings("100s"), task);

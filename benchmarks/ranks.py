@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""One run over the processes of mpirun against the same run in one process with as many threads,
+in turns, and against the model of docs/scale.md.
+
+    scripts/bench ranks --preset char --batch 8 --ranks 2 --rounds 5
+    scripts/bench ranks --slow-link 200,500      # as if over 200 us and 500 MB/s
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SEGMENT = 1 << 20  # bytes a message of the reduce-scatter holds at most (train/ranks.h)
+
+
+def messages(ranks, size):
+    """Of one step, one after the other: two orders, the loss, gradients there and back."""
+    levels = ranks.bit_length() - 1
+    there = sum(math.ceil(size / 2**k / SEGMENT) for k in range(1, levels + 1))
+    return 2 * levels + levels + there + levels
+
+
+def model(alone, ranks, size, latency, bandwidth):
+    """Seconds of a step whose arithmetic takes `alone` on one rank's share of the batch."""
+    return alone + 2 * (ranks - 1) / ranks * size / bandwidth + messages(ranks, size) * latency
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--describe", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--preset", default="char")
+    p.add_argument("--batch", type=int, default=8)
+    p.add_argument("--ranks", type=int, default=2, help="processes, and threads of the one beside them")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--steps", type=int, default=8, help="steps a turn")
+    p.add_argument("--slow-link", action="append", default=[], metavar="US,MB/S",
+                   help="also with a link that takes so much longer (ISODROP_SLOW_LINK); repeatable")
+    p.add_argument("--isodrop", default=os.path.join(ROOT, "build/release/isodrop"))
+    a = p.parse_args()
+    if a.describe:
+        print(__doc__.splitlines()[0])
+        return
+    if a.ranks < 2 or a.ranks & (a.ranks - 1) or a.batch % a.ranks:
+        p.error(f"--ranks {a.ranks}: give a power of two that divides --batch {a.batch}")
+    if not shutil.which("mpirun"):
+        sys.exit("mpirun is not there; on Debian: apt-get install openmpi-bin libopenmpi-dev, then build again")
+    version = subprocess.run([a.isodrop, "--version"], capture_output=True, text=True, check=True).stdout
+    if "not built in" in version:
+        sys.exit(f"{a.isodrop} was built without MPI; build it with -DISODROP_MPI=ON")
+    launcher = ["mpirun"] + (["--oversubscribe", "--allow-run-as-root"] if "Open MPI" in version else [])
+
+    def seconds(before, threads, shards, environment=None):
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "run")
+            command = [*before, a.isodrop, "train", "--out", out, "--preset", a.preset, "--batch", str(a.batch),
+                       "--threads", str(threads), "--shards", str(shards), "--budget", f"{a.steps}steps",
+                       "--eval-interval", "1000000", "--eval-tokens", "1",
+                       "--checkpoint-interval", "off", "--format", "json"]
+            run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+            if run.returncode != 0:
+                sys.exit(f"{' '.join(command)}\n{run.stderr}")
+            with open(os.path.join(out, "summary.json")) as f:
+                summary = json.load(f)
+            parameters = summary.get("parameters") or summary["metrics"]["parameters"]
+            spent = summary.get("seconds") or summary["metrics"]["seconds"]
+            return spent / a.steps, 4 * parameters
+
+    mpi = [*launcher, "-n", str(a.ranks)]
+    sides = {
+        f"1 process, {a.ranks} threads": lambda: seconds([], a.ranks, 1),
+        f"the same, {a.ranks} shards": lambda: seconds([], a.ranks, a.ranks),
+        f"{a.ranks} processes, 1 thread each": lambda: seconds(mpi, 1, a.ranks),
+    }
+    for link in a.slow_link:
+        sides[f"the same over {link}"] = lambda link=link: seconds(mpi, 1, a.ranks, {"ISODROP_SLOW_LINK": link})
+    times, size = {name: [] for name in sides}, 0
+    for round_ in range(a.rounds):
+        order = list(sides.items())
+        for name, side in order if round_ % 2 == 0 else order[::-1]:
+            spent, size = side()
+            times[name].append(spent)
+    print(f"{a.preset}, batch {a.batch}, {a.rounds} rounds of {a.steps} steps, load {os.getloadavg()[0]:.1f}: "
+          "ms a step, median [lowest, highest]")
+    for name, values in times.items():
+        print(f"  {name:36} {1e3 * statistics.median(values):9.2f}  "
+              f"[{1e3 * min(values):.2f}, {1e3 * max(values):.2f}]")
+    names = list(sides)
+    ratio = statistics.median(x / y for x, y in zip(times[names[0]], times[names[2]]))
+    print(f"{names[2]}: {ratio:.3f} of the speed of {names[0]} (median over rounds)")
+    here = statistics.median(times[names[2]])
+    for link, name in zip(a.slow_link, names[3:]):
+        us, mbps = map(float, link.split(","))
+        took = statistics.median(times[name])
+        said = model(here, a.ranks, size, us * 1e-6, mbps * 1e6)
+        print(f"over {link}: the model says {1e3 * said:.2f} ms, took {1e3 * took:.2f} ({took / said:.3f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+#include "cli/train_ranks.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "engine/buffer.h"
+#include "engine/error.h"
+#include "engine/parallel.h"
+#include "lab/runs/build.h"
+#include "lab/runs/record.h"
+#include "train/files.h"
+#include "train/task.h"
+
+namespace cli {
+namespace {
+
+using train::Order;
+
+// Seconds that a process which is told to stop waits for the others: they are, too, and a launcher
+// kills a second later. Those that follow leave the signal to the one that leads, unless it is
+// gone.
+constexpr double kLeaderPatience = 0.2, kFollowerPatience = 30;
+
+/// By an even share of the host's cores, or fewer where the launcher has bound this process to
+/// fewer. Whoever sets OMP_NUM_THREADS has chosen.
+void take_share_of_cores(std::int64_t threads, int processes) {
+  if (threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr) {
+    const auto share = sysconf(_SC_NPROCESSORS_ONLN) / processes;
+    threads = std::max<std::int64_t>(1, std::min<std::int64_t>(share, engine::max_threads()));
+  }
+  engine::use_threads(threads);
+}
+
+/// What decides the bits that a build computes.
+lab::Json build() {
+  lab::Json json = lab::to_json(lab::this_build());
+  json.erase("commit");
+  return json;
+}
+
+std::span<std::byte> bytes_of(std::string& text) {
+  return std::as_writable_bytes(std::span(text.data(), text.size()));
+}
+
+int follow(train::Ranks& ranks) {
+  const Order order = hear(ranks);
+  if (order.kind != Order::Kind::kBegin) return 0;
+  std::string text(order.index, ' ');
+  ranks.broadcast(bytes_of(text));
+  const lab::Json run = train::parse_json(text, "what rank 0 said", "start them from one program");
+  engine::require(run.at("build") == build(),
+                  "this program is another build than rank 0's, or its CPU has other instructions, "
+                  "and may round differently: ",
+                  build().dump(), " here, ", run.at("build").dump(), " there");
+  const train::Settings settings = train::from_json(run.at("settings"), "rank 0's settings");
+  take_share_of_cores(settings.threads, ranks.on_this_host());
+  const std::unique_ptr<train::Task> task = train::load_task(settings);
+  engine::require(run.at("data") == task->data_hash(),
+                  "the data here are others than rank 0's; give all hosts the same files");
+  train::Trainer trainer(settings, *task);
+  trainer.follow(ranks);
+  return 0;
+}
+
+}  // namespace
+
+void Followers::join(const train::Settings& settings, const StopSignals& signals) {
+  const train::Launch launch = train::launched();
+  if (launch.size == 1) return;
+  ranks_ = train::join_ranks(
+      launch, [&signals] { return signals.signal() != 0; }, kLeaderPatience);
+  const auto size = static_cast<std::int64_t>(launch.size);
+  engine::require(std::has_single_bit(static_cast<unsigned>(launch.size)), "started as ", size,
+                  " processes, which are no power of two: start ",
+                  std::bit_floor(static_cast<unsigned>(launch.size)));
+  engine::require(settings.shards % size == 0, "--shards ", settings.shards, ": ", size,
+                  " processes share a run by the shards of its batch; give --shards ", size,
+                  " or a larger power of two, or start at most ", settings.shards);
+  take_share_of_cores(settings.threads, ranks_->on_this_host());
+}
+
+void Followers::lead(train::Trainer& trainer, const train::Task& task) {
+  if (!ranks_) return;
+  const train::MemoryNeed& need = trainer.memory();
+  engine::require_memory(
+      static_cast<double>(need.total()) * static_cast<double>(ranks_->on_this_host() - 1),
+      "the other processes of this run on this host");
+  std::string text = lab::Json{
+      {"build", build()},
+      {"settings", train::to_json(trainer.planned().settings)},
+      {"data",
+       task.data_hash()}}.dump();
+  exceptions_ = std::uncaught_exceptions();
+  leading_ = true;
+  tell(*ranks_, {Order::Kind::kBegin, text.size()});
+  ranks_->broadcast(bytes_of(text));
+  trainer.lead(*ranks_);
+}
+
+Followers::~Followers() {
+  if (!ranks_) return;
+  // In the middle of a step they wait for something else, and the launcher ends them.
+  if (leading_ && std::uncaught_exceptions() > exceptions_) ranks_->leave();
+  try {
+    tell(*ranks_, {Order::Kind::kEnd});
+  } catch (const train::RankLost&) {
+    // They have ended one way or another, or will be ended.
+  }
+}
+
+int follow_train(const train::Launch& launch) {
+  if (train::mpi_version().empty()) return 2;  // rank 0 says it
+  StopSignals signals(/*tells=*/false);
+  signals.hold();
+  const std::unique_ptr<train::Ranks> ranks = train::join_ranks(
+      launch, [&] { return signals.signal() != 0; }, kFollowerPatience);
+  try {
+    return follow(*ranks);
+  } catch (const std::exception& e) {
+    ranks->leave();
+    throw engine::Error(fmt::format("rank {}: {}", launch.rank, e.what()));
+  }
+}
+
+}  // namespace cli

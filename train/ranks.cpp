@@ -1,0 +1,110 @@
+#include "train/ranks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "engine/parallel.h"
+#include "engine/stopwatch.h"
+
+namespace train {
+namespace {
+
+class SlowRanks final : public Ranks {
+ public:
+  SlowRanks(std::unique_ptr<Ranks> ranks, double latency, double bandwidth)
+      : ranks_(std::move(ranks)), latency_(latency), bandwidth_(bandwidth) {}
+  int rank() const override { return ranks_->rank(); }
+  int size() const override { return ranks_->size(); }
+  int on_this_host() const override { return ranks_->on_this_host(); }
+  void exchange(int partner, std::span<const std::byte> out, std::span<std::byte> in) override {
+    ranks_->exchange(partner, out, in);
+    wait(1, std::max(out.size(), in.size()));
+  }
+  void broadcast(std::span<std::byte> bytes) override {
+    ranks_->broadcast(bytes);
+    wait(std::bit_width(static_cast<unsigned>(size()) - 1), bytes.size());
+  }
+  void leave() override { ranks_->leave(); }
+
+ private:
+  void wait(int messages, std::size_t bytes) const {
+    const double seconds = messages * latency_ + static_cast<double>(bytes) / bandwidth_;
+    // A sleep is exact to some 50 µs, so the end of the time is spun.
+    const engine::Stopwatch watch;
+    if (seconds > 2e-4) std::this_thread::sleep_for(std::chrono::duration<double>(seconds - 1e-4));
+    while (watch.seconds() < seconds) std::this_thread::yield();
+  }
+
+  std::unique_ptr<Ranks> ranks_;
+  double latency_, bandwidth_;
+};
+
+}  // namespace
+
+template <class T>
+void TreeSum::add_from(int partner, std::span<const T> out, std::span<T> onto) {
+  const std::size_t most = kSegment / sizeof(T);
+  T* received = reinterpret_cast<T*>(received_.data());
+  for (std::size_t i = 0; i < std::max(out.size(), onto.size()); i += most) {
+    const std::size_t sent = std::min(most, out.size() - std::min(i, out.size()));
+    const std::size_t got = std::min(most, onto.size() - std::min(i, onto.size()));
+    ranks_->exchange(partner, std::as_bytes(std::span(out.data() + i, sent)),
+                     std::as_writable_bytes(std::span(received, got)));
+    T* to = onto.data() + i;
+    engine::parallel_elements(static_cast<std::int64_t>(got),
+                              [=](std::int64_t j) { to[j] += received[j]; });
+  }
+}
+
+// Partners at distance 1 first, so that what is added at distance d are sums of d neighbours: the
+// tree. Who is left and who is right does not matter: a + b and b + a are the same bits.
+template <class T>
+void TreeSum::sum(std::span<T> values) {
+  const int rank = ranks_->rank(), size = ranks_->size();
+  if (values.size_bytes() <= kSmall) {
+    T before[kSmall / sizeof(T)];
+    for (int distance = 1; distance < size; distance *= 2) {
+      std::copy(values.begin(), values.end(), before);
+      add_from(rank ^ distance, std::span<const T>(before, values.size()), values);
+    }
+    return;
+  }
+  // Each level keeps and sums one half of what the one before kept; then the halves come back.
+  std::vector<std::pair<std::span<T>, std::span<T>>> halves;  // kept, given
+  std::span<T> mine = values;
+  for (int distance = 1; distance < size; distance *= 2) {
+    const std::span<T> low = mine.first(mine.size() / 2), high = mine.subspan(mine.size() / 2);
+    const auto& [kept, given] =
+        halves.emplace_back((rank & distance) == 0 ? std::pair(low, high) : std::pair(high, low));
+    add_from<T>(rank ^ distance, given, kept);
+    mine = kept;
+  }
+  for (int distance = size / 2; distance > 0; distance /= 2) {
+    const auto [kept, given] = halves.back();
+    halves.pop_back();
+    ranks_->exchange(rank ^ distance, std::as_bytes(kept), std::as_writable_bytes(given));
+  }
+}
+
+template void TreeSum::sum(std::span<float>);
+template void TreeSum::sum(std::span<double>);
+
+void tell(Ranks& ranks, Order order) {
+  ranks.broadcast(std::as_writable_bytes(std::span(&order, 1)));
+}
+
+Order hear(Ranks& ranks) {
+  Order order;
+  ranks.broadcast(std::as_writable_bytes(std::span(&order, 1)));
+  return order;
+}
+
+std::unique_ptr<Ranks> slowed(std::unique_ptr<Ranks> ranks, double latency, double bandwidth) {
+  return std::make_unique<SlowRanks>(std::move(ranks), latency, bandwidth);
+}
+
+}  // namespace train

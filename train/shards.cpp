@@ -1,0 +1,89 @@
+#include "train/shards.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/parallel.h"
+
+namespace train {
+namespace {
+
+std::size_t tree_levels(std::int64_t shards) {
+  return static_cast<std::size_t>(std::countr_zero(static_cast<std::uint64_t>(shards)));
+}
+
+}  // namespace
+
+ShardSum::ShardSum(const engine::Params& params, std::int64_t shards, Ranks* ranks)
+    : shards_(shards), count_(shards) {
+  const std::size_t gradients = params.gradients().size_bytes(),
+                    state = params.state().size_bytes();
+  if (ranks != nullptr) {
+    count_ = shards / ranks->size();
+    first_ = count_ * ranks->rank();
+    over_ranks_.emplace(*ranks);
+  }
+  levels_.resize(tree_levels(count_));
+  for (Level& level : levels_) level.values = engine::Buffer(gradients + state);
+  if (shards > 1) before_ = engine::Buffer(state);
+}
+
+std::size_t ShardSum::bytes(const engine::Params& params, std::int64_t shards) {
+  const std::size_t gradients = params.trainable_bytes();
+  const std::size_t state = params.bytes() - 2 * gradients;
+  return tree_levels(shards) * (gradients + state) + (shards > 1 ? state : 0);
+}
+
+void ShardSum::keep(const engine::Params& params) {
+  done_ = 0;
+  if (before_.size() == 0) return;
+  const std::span<float> state = params.state();
+  std::copy(state.begin(), state.end(), before_.as<float>());
+}
+
+void ShardSum::begin(const engine::Params& params) {
+  if (done_ > 0) undo(params);
+}
+
+void ShardSum::undo(const engine::Params& params) {
+  if (before_.size() == 0) return;
+  const std::span<float> state = params.state();
+  std::copy_n(before_.as<float>(), state.size(), state.begin());
+}
+
+void ShardSum::add(const engine::Params& params, double loss) {
+  loss_ = loss;
+  const std::span<float> gradients = params.gradients(), state = params.state();
+  std::size_t digit = 0;
+  for (; (done_ >> digit & 1) != 0; ++digit) {
+    const float* other = levels_[digit].values.as<float>();
+    engine::parallel_elements(std::ssize(gradients),
+                              [&](std::int64_t i) { gradients[i] += other[i]; });
+    engine::parallel_elements(std::ssize(state),
+                              [&](std::int64_t i) { state[i] += other[gradients.size() + i]; });
+    loss_ += levels_[digit].loss;
+  }
+  if (++done_ == count_) return;
+  Level& level = levels_[digit];
+  float* to = level.values.as<float>();
+  engine::parallel_elements(std::ssize(gradients), [&](std::int64_t i) { to[i] = gradients[i]; });
+  engine::parallel_elements(std::ssize(state),
+                            [&](std::int64_t i) { to[gradients.size() + i] = state[i]; });
+  level.loss = loss_;
+}
+
+double ShardSum::whole(const engine::Params& params) {
+  const std::span<float> state = params.state();
+  if (over_ranks_) {
+    (*over_ranks_)(std::span(&loss_, 1));
+    (*over_ranks_)(params.gradients());
+    if (!state.empty()) (*over_ranks_)(state);
+  }
+  if (shards_ > 1) {
+    const float share = 1.0F / static_cast<float>(shards_);  // exact
+    engine::parallel_elements(std::ssize(state), [&](std::int64_t i) { state[i] *= share; });
+  }
+  return loss_;
+}
+
+}  // namespace train
