@@ -258,6 +258,10 @@ StudyOptions study_options(const Parsed& args) {
 }
 
 StudyMade make_study(lab::Study study, const StudyOptions& options) {
+  // Blocks the signals that mean "stop" before a thread is there that would take them: the dry run
+  // for the script starts threads.
+  std::optional<lab::Processes> submitting;
+  if (options.submit) submitting.emplace();
   lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds, options.out);
   print_notes(study);
   const lab::StudyFolder folder(options.out, runs.identity());
@@ -320,8 +324,10 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       });
     folder.create();  // where others have made the runs
   } catch (const lab::Interrupted& e) {
+    submitting.reset();
     end_interrupted(e, line, options.dry);
   }
+  submitting.reset();
   return report(runs, folder, options, line);
 }
 
