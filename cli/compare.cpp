@@ -168,7 +168,8 @@ Command compare_command() {
        {},
        "plan"},
   };
-  for (const Extra& flag : study_flags()) c.extras.push_back(flag);
+  for (const auto& flags : {study_flags(), engine_flags()})
+    c.extras.insert(c.extras.end(), flags.begin(), flags.end());
   // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
   // built-in corpus within a thousand steps and seeds agree.
   c.defaults = {{"preset", "tiny", "default"},

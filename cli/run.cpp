@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/run_list.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
@@ -41,8 +42,12 @@ void say(const lab::Json& json) {
 }
 
 int run(const Parsed& args) {
-  engine::require(!args.argument.empty(),
-                  "run what? Give a spec; 'isodrop compare … --plan DIR' writes them");
+  engine::require(args.argument.empty() == args.has("list"),
+                  args.has("list")
+                      ? "--list with a spec: it names all that are made; leave one of them out"
+                      : "run what? Give a spec, or --list FILE; 'isodrop compare … --plan DIR' "
+                        "writes them");
+  if (args.has("list")) return run_list(args);
   lab::RunSpec spec = lab::spec_from_json(train::read_json(args.argument), args.argument);
   if (args.has("threads")) spec.settings.threads = args.integer("threads", 0, 4096);
   engine::use_threads(spec.settings.threads);
@@ -92,11 +97,31 @@ Command run_command() {
   c.summary =
       "Make one run from its spec, whole or not at all; at once where it is there already. Exit "
       "code 0: it is there now; 3: it diverged, which is recorded; 75: another process is making "
-      "it (--no-wait); 2: not a spec, or not one for this program.";
+      "it (--no-wait); 2: not a spec, or not one for this program. With --list all that a file "
+      "names, one path a line: what others are making is left to them and waited for at the end; "
+      "started by mpirun or srun, each rank begins with its own part and then helps with the rest. "
+      "Exit code then: 0: all are there, diverged ones counted; 1: one could not be made; 75: some "
+      "are left to others.";
   c.settings = false;
   c.argument = "SPEC.json";
   c.extras = {
       store_flag(),
+      {"list", "FILE", "", "make all specs that this file names"},
+      {"part",
+       "I/N",
+       "",
+       "of the list only every N-th spec from place I on, from 0 (default: all, beginning with the "
+       "part of this rank)",
+       false,
+       {},
+       "list"},
+      {"jobs",
+       "N",
+       "1",
+       "runs of the list made at once, each on its share of the threads",
+       false,
+       {},
+       "list"},
       {"no-wait", "", "", "do not wait for another process that is making it"},
       {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the spec says)"},
       {"keep-weights", "", "", "keep the final weights beside the record"},
@@ -108,7 +133,8 @@ Command run_command() {
   for (Extra& extra : c.extras)
     if (extra.flag != "trial" && extra.flag != "threads") extra.not_with = "trial";
   c.examples = {"isodrop compare --seeds 8 --plan specs",
-                "isodrop run specs/0123456789abcdef0123456789abcdef.json"};
+                "isodrop run specs/0123456789abcdef0123456789abcdef.json",
+                "mpirun -n 4 isodrop run --list specs/list.txt --threads 2"};
   c.each_process = true;
   c.run = run;
   return c;

@@ -5,6 +5,7 @@
 #include "cli/scratch.h"
 #include "cli/studies.h"
 #include "cli/study_command.h"
+#include "cli/study_plan.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
@@ -18,14 +19,23 @@
 namespace cli {
 namespace {
 
+/// With --collect a folder is no study, but a store.
+bool is_store(const Parsed& args, const std::string& given) {
+  std::error_code code;  // what cannot be looked at is a study file that cannot be read
+  return args.has("collect") && std::filesystem::is_directory(given, code);
+}
+
 std::vector<std::filesystem::path> files_of(const Parsed& args) {
-  engine::require(args.has("all") == args.arguments.empty(),
+  std::vector<std::string> named;
+  for (const std::string& given : args.arguments)
+    if (!is_store(args, given)) named.push_back(given);
+  engine::require(args.has("all") == named.empty(),
                   args.has("all") ? "--all with a file: it takes all there are; leave one out"
                                   : "study what? Give a study file, or --all; 'isodrop list "
                                     "studies' shows what there is");
   if (args.has("all")) return lab::studies_in(studies_folder());
   std::vector<std::filesystem::path> files;
-  for (const std::string& given : args.arguments) files.push_back(study_file(given));
+  for (const std::string& given : named) files.push_back(study_file(given));
   return files;
 }
 
@@ -90,8 +100,14 @@ int study(const Parsed& args) {
   StudyOptions given = study_options(args);
   if (args.has("time-limit"))
     given.time_limit = lab::parse_time(args.text("time-limit"), "--time-limit");
+  for (const std::string& store : args.arguments)
+    if (is_store(args, store)) given.collect_from.emplace_back(store);
+  engine::require(given.plan.empty() || files.size() == 1, "--plan ", given.plan.string(),
+                  ": here are ", files.size(),
+                  " studies; plan one at a time, each in a folder of its own");
   const bool json = given.format == "json";
   if (args.has("from")) return again(files, given, args);
+  take_up_stores(given);
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
     StudyOptions options = given;
@@ -163,12 +179,22 @@ Command study_command() {
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the result", false, {"text", "json", "md"}},
   };
-  for (Extra& flag : study_flags_without_plan()) {
+  for (Extra& flag : study_flags()) {
     if (flag.flag == "html")
       flag.help = "with --from: one study's page with pictures", flag.only_with = "from";
+    if (flag.flag == "plan") flag.not_with = "from";
     c.extras.push_back(flag);
   }
-  c.examples = {"isodrop study studies/04-cost.toml", "isodrop study --all --quick"};
+  for (Extra& flag : engine_flags()) {
+    if (flag.flag == "collect")
+      flag.help =
+          "make no run: report where all are there, and say what is missing otherwise; folders "
+          "beside FILE are other stores, whose runs are taken up before";
+    c.extras.push_back(flag);
+  }
+  c.examples = {"isodrop study studies/04-cost.toml", "isodrop study --all --quick",
+                "isodrop study studies/04-cost.toml --plan specs --engine slurm",
+                "isodrop study studies/04-cost.toml --collect /mnt/copied/runs"};
   c.run = study;
   return c;
 }

@@ -8,6 +8,7 @@
 
 #include "cli/output_file.h"
 #include "cli/show.h"
+#include "cli/study_plan.h"
 #include "cli/study_progress.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
@@ -65,19 +66,17 @@ std::vector<lab::Tuned> freeze(const lab::GridSearch& tuning, const lab::StudyRu
   return tuning.tuned();
 }
 
-/// Writes the specs of the missing runs into a folder, for whatever makes them. Exit code.
-int write_plan(const lab::StudyRuns& runs, const std::filesystem::path& folder,
-               const std::string& note) {
-  train::make_folder(folder);
-  const std::vector<lab::Point> missing = runs.missing();
-  for (const lab::Point& point : missing) {
-    const std::string& id = runs.id(point);
-    train::write_json(folder / (id + ".json"), lab::to_json(runs.spec(id)));
-  }
-  fmt::print(
-      "{}{} of {} runs are missing; their specs are in {}; 'isodrop run SPEC.json' makes one\n",
-      note, missing.size(), runs.count(), folder.string());
-  return 0;
+/// Has somebody else make the missing runs, and looks. Throws engine::Error where none came of it,
+/// so that trying again would go on for ever.
+void made_elsewhere(lab::StudyRuns& runs, const std::function<void()>& make) {
+  const std::size_t before = runs.missing().size();
+  make();
+  const bool weights = runs.needs_weights();
+  runs = runs.anew(runs.study());
+  if (weights) runs.need_weights();
+  engine::require(runs.missing().size() < before, before,
+                  " runs were submitted and not one is there; the logs in the folder of --plan say "
+                  "why");
 }
 
 /// Why the first run failed, where all of them did; otherwise empty.
@@ -185,6 +184,33 @@ std::vector<Extra> study_flags(std::string_view only_with) {
       {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"}};
 }
 
+std::vector<Extra> engine_flags() {
+  return {{"engine",
+           "ENGINE",
+           "",
+           "also a script there that makes them: slurm (sbatch), parallel (GNU parallel, here or "
+           "over ssh), mpi (mpirun)",
+           false,
+           {"slurm", "parallel", "mpi"},
+           "plan"},
+          {"submit",
+           "",
+           "",
+           "submit it to Slurm, wait, and go on: judged runs after those of the tuning, then the "
+           "report",
+           false,
+           {},
+           "engine"},
+          {"collect",
+           "",
+           "",
+           "make no run: report where all are there, and say what is missing otherwise",
+           false,
+           {},
+           {},
+           "plan"}};
+}
+
 std::vector<Extra> study_flags_without_plan() {
   std::vector<Extra> flags = study_flags();
   std::erase_if(flags, [](const Extra& flag) { return flag.flag == "plan"; });
@@ -204,6 +230,16 @@ StudyOptions study_options(const Parsed& args) {
   options.store = store_path(args);
   options.out = args.text("out");
   if (args.knows("plan")) options.plan = args.text("plan");
+  if (args.knows("engine")) {
+    if (args.has("engine")) options.engine = args.text("engine");
+    options.submit = args.has("submit");
+    options.collect = args.has("collect");
+    engine::require(!options.submit || options.engine == "slurm", "--submit with --engine ",
+                    options.engine, ": it is for slurm alone; start the script yourself");
+    engine::require(!options.dry || !options.collect,
+                    "--collect with --dry-run: one looks at what is there, the other at what it "
+                    "would take; give one of them");
+  }
   if (args.knows("html")) {
     options.html = args.text("html");
     open_output(args, "html");  // refuses now what could not be written in the end
@@ -222,6 +258,10 @@ StudyOptions study_options(const Parsed& args) {
 }
 
 StudyMade make_study(lab::Study study, const StudyOptions& options) {
+  // Blocks the signals that mean "stop" before a thread is there that would take them: the dry run
+  // for the script starts threads.
+  std::optional<lab::Processes> submitting;
+  if (options.submit) submitting.emplace();
   lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds, options.out);
   print_notes(study);
   const lab::StudyFolder folder(options.out, runs.identity());
@@ -246,18 +286,22 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       return {code, {}, {}};
     }
     if (options.time_limit) lab::require_in_time(planned(runs), study, *options.time_limit);
-    if (!options.plan.empty() && tuning && !tuning->done())
-      return {write_plan(tuning->runs(), options.plan,
-                         "tuning comes first; when it is made, the same command writes the rest. "),
+    const bool others = !options.plan.empty() || options.collect;
+    while (options.submit && tuning && !tuning->done())
+      made_elsewhere(tuning->runs(), [&] { submit_and_wait(runs, options, &*tuning, line); }),
+          tuning->settle();
+    if (others && tuning && !tuning->done())
+      return {options.collect ? say_missing(tuning->runs(), options, true)
+                              : write_plan(runs, options, &*tuning),
               {},
               {}};
     if (runs.outdated() > 0)
-      line.note(
-          fmt::format("{} runs in {} were made by another build and are made again; "
-                      "--other-builds takes them as they are",
-                      runs.outdated(), options.store.string()));
+      line.note(fmt::format(
+          "{} runs in {} were made by another build{}", runs.outdated(), options.store.string(),
+          options.collect ? " and are not taken; --other-builds takes them"
+                          : " and are made again; --other-builds takes them as they are"));
     Workload work(budgets_of(runs, !tuning) + (tuning ? budgets_of(tuning->runs()) : 0));
-    if (options.plan.empty() && (tuning || !runs.missing().empty())) {
+    if (!others && (tuning || !runs.missing().empty())) {
       runs.check(options.jobs.value_or(1));
       folder.create();
     }
@@ -267,7 +311,12 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       runs = runs.anew(study);
       if (options.keep_weights) runs.need_weights();
     }
-    if (!options.plan.empty()) return {write_plan(runs, options.plan, ""), {}, {}};
+    while (options.submit && !runs.missing().empty())
+      made_elsewhere(runs, [&] { submit_and_wait(runs, options, nullptr, line); });
+    if (!options.plan.empty() && !options.submit)
+      return {write_plan(runs, options, nullptr), {}, {}};
+    if (options.collect && !runs.missing().empty())
+      return {say_missing(runs, options, false), {}, {}};
     std::size_t next = 1;  // seeds of the next table that a log gets
     if (!runs.missing().empty())
       make_runs(runs, options, "", work, line, [&] {
@@ -275,8 +324,10 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       });
     folder.create();  // where others have made the runs
   } catch (const lab::Interrupted& e) {
+    submitting.reset();
     end_interrupted(e, line, options.dry);
   }
+  submitting.reset();
   return report(runs, folder, options, line);
 }
 

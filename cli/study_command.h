@@ -21,6 +21,10 @@ struct StudyOptions {
   std::optional<double> time_limit;  // seconds that all runs may take
   std::filesystem::path html;        // where the page goes; empty: report.html in that folder
   std::filesystem::path plan;  // write the missing specs there and make none; empty: make them
+  std::string engine;          // whose script is written, too; empty: none
+  bool submit = false;         // the script, wait for it and go on
+  bool collect = false;        // make no run: report what is there, or say what is missing
+  std::vector<std::filesystem::path> collect_from = {};  // stores whose runs are taken up before
   bool other_builds = false;
   bool keep_weights = false;  // of the judged runs
 };
@@ -28,11 +32,13 @@ struct StudyOptions {
 inline constexpr int kNoRun = 1;  // exit code: a run could not be made
 
 /// The flags that are read by study_options(): --jobs, --store, --html, --plan, --other-builds,
-/// --dry-run.
+/// --keep-weights, --dry-run.
 /// `only_with`: a flag without which they do nothing.
 std::vector<Extra> study_flags(std::string_view only_with = {});
 /// Of a command whose runs cannot be planned at once: without --plan.
 std::vector<Extra> study_flags_without_plan();
+/// --engine, --submit and --collect, of commands whose runs others may make.
+std::vector<Extra> engine_flags();
 /// Where the page goes: --html, or report.html in the folder.
 std::filesystem::path page_path(const std::filesystem::path& folder, const StudyOptions& options);
 /// Throws engine::Error.

@@ -44,12 +44,25 @@ class Execution {
     std::deque<std::size_t>& from = waits ? busy_ : left_;
     const std::size_t index = from.front();
     from.pop_front();
+    if (const auto record = there(orders_[index].id)) {
+      if (events_.done) events_.done(*record);
+      return;
+    }
     const std::int64_t slot = *free_.begin();
-    std::vector<std::string> command = workers_.command(store_, orders_[index].id, slot);
+    std::vector<std::string> command = workers_.command(store_, orders_[index], slot);
     if (!waits) command.emplace_back("--no-wait");
     processes_.start(index, command);
     free_.erase(slot);
     live_[index] = {slot, {}};
+  }
+
+  /// Made by others since somebody asked.
+  std::optional<RunRecord> there(const std::string& id) const {
+    try {
+      return find_made(store_, id, {true, workers_.other_builds, workers_.keep_weights});
+    } catch (const engine::Error&) {
+      return {};  // the process that is then started says what is wrong
+    }
   }
 
   void said(std::size_t index, const std::string& line) {
@@ -69,7 +82,10 @@ class Execution {
   void ended(std::size_t index, const Ending& end) {
     free_.insert(live_.at(index).slot);
     live_.erase(index);
-    if (end.signal == 0 && end.code == kRunBusy) return busy_.push_back(index);
+    if (end.signal == 0 && end.code == kRunBusy) {
+      if (workers_.wait) busy_.push_back(index);
+      return;
+    }
     const RunRecord record = outcome(orders_[index].id, end);
     if (record.status == Status::kFailed)
       note(index, fmt::format("failed: {}; the same command makes it again", record.error));
@@ -149,11 +165,12 @@ std::int64_t Workers::share(std::int64_t slot) const {
   return std::max<std::int64_t>(1, threads / count + (slot < threads % count ? 1 : 0));
 }
 
-std::vector<std::string> Workers::command(const Store& store, const std::string& id,
+std::vector<std::string> Workers::command(const Store& store, const Order& order,
                                           std::int64_t slot) const {
+  const std::filesystem::path spec = order.spec.empty() ? store.spec_file(order.id) : order.spec;
   std::vector<std::string> words = {program,
                                     "run",
-                                    store.spec_file(id).string(),
+                                    spec.string(),
                                     "--store",
                                     store.root().string(),
                                     "--threads",

@@ -22,6 +22,14 @@ train::Progress progress_from_json(const Json& json);
 // Exit codes of `isodrop run`.
 inline constexpr int kRunDiverged = 3, kRunBusy = 75;
 
+/// A run that is asked for.
+struct Order {
+  std::string id;
+  std::size_t number = 0;           // from 1, of all runs of the study
+  std::string label;                // "epochs=32 · dropout=0.1 · seed 3"
+  std::filesystem::path spec = {};  // where its spec is; empty: in the store
+};
+
 /// How runs are made: so many at once, each on its share of the threads.
 struct Workers {
   std::string program;       // isodrop
@@ -29,19 +37,12 @@ struct Workers {
   std::int64_t threads = 1;  // of all of them together
   bool other_builds = false;
   bool keep_weights = false;
+  bool wait = true;  // in the end, for what others are making; otherwise it is left to them
 
   /// Threads of one of them, 0 <= slot < count: all in all `threads`, at least 1 each.
   std::int64_t share(std::int64_t slot) const;
   /// The command line that makes a run.
-  std::vector<std::string> command(const Store& store, const std::string& id,
-                                   std::int64_t slot) const;
-};
-
-/// A run that is asked for.
-struct Order {
-  std::string id;
-  std::size_t number = 0;  // from 1, of all runs of the study
-  std::string label;       // "epochs=32 · dropout=0.1 · seed 3"
+  std::vector<std::string> command(const Store& store, const Order& order, std::int64_t slot) const;
 };
 
 /// One that is being made here and has said where it is.
@@ -60,9 +61,10 @@ struct RunEvents {
   std::function<void(std::span<const LiveRun>)> progress;
 };
 
-/// Makes them in order. What another process is making is left to it, and waited for at the end.
-/// Throws Interrupted when this process was asked to stop; the workers are gone then, and what was
-/// done is kept. REQUIRES: the specs are in the store.
+/// Makes them in order. No process is started for what is there by then. What another process is
+/// making is left to it, and waited for at the end. Throws Interrupted when this process was asked
+/// to stop; the workers are gone then, and what was done is kept. REQUIRES: the specs are where the
+/// orders say.
 void execute(const std::vector<Order>& orders, const Store& store, const Workers& workers,
              const RunEvents& events);
 

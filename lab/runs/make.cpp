@@ -17,6 +17,14 @@ bool usable(const RunRecord& record, bool other_build) {
   return other_build || record.build.computes_like(this_build());
 }
 
+std::optional<RunRecord> find_made(const Store& store, const std::string& id,
+                                   const MakeOptions& options) {
+  auto record = store.find(id);
+  if (!record || !usable(*record, options.other_build)) return {};
+  if (options.keep_weights && record->ok() && !fs::exists(store.weights_file(id))) return {};
+  return record;
+}
+
 std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
   std::unique_ptr<train::Task> task = train::load_task(spec.settings);
   const std::string hash = task->data_hash(),
@@ -58,10 +66,8 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   const std::string id = run_id(spec);
   const fs::path weights = store.weights_file(id);
   const auto there = [&]() -> std::optional<Made> {
-    auto record = store.find(id);
-    if (!record || !usable(*record, options.other_build)) return {};
-    if (options.keep_weights && record->ok() && !fs::exists(weights)) return {};
-    return Made{Made::How::kWasThere, std::move(*record)};
+    auto record = find_made(store, id, options);
+    return record ? std::optional(Made{Made::How::kWasThere, std::move(*record)}) : std::nullopt;
   };
   if (auto made = there()) return *made;
   train::make_folder(store.folder(id));

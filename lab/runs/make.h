@@ -27,6 +27,11 @@ struct MakeEvents {
 /// Whether a record may stand for a run of this program.
 bool usable(const RunRecord& record, bool other_build);
 
+/// The record where the run is there already, as the options want it. Throws engine::Error where it
+/// cannot be read.
+std::optional<RunRecord> find_made(const Store& store, const std::string& id,
+                                   const MakeOptions& options);
+
 /// Idempotent: at once where the run is there already. Two processes that ask for the same run make
 /// it once; one that is killed leaves nothing that the next one would take for a run.
 /// Throws engine::Error where it cannot be made: data that are not those of the spec, too little

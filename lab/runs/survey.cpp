@@ -85,19 +85,6 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
   return run;
 }
 
-std::vector<std::string> ids_of(const Store& store) {
-  std::error_code code;
-  engine::require(fs::is_directory(store.root(), code), store.root().string(),
-                  ": no store is there; give the --store that runs were made in");
-  std::vector<std::string> ids;
-  for (fs::directory_iterator it(store.root(), code), end; !code && it != end; it.increment(code))
-    if (is_id(it->path().filename().string()) && it->is_directory(code))
-      ids.push_back(it->path().filename().string());
-  engine::require(!code, store.root().string(), ": cannot be read: ", code.message());
-  std::sort(ids.begin(), ids.end());
-  return ids;
-}
-
 /// The file or folder goes; what it held is told. REQUIRES: the run's lock is held.
 Removed take_away(const fs::path& path, const std::string& why) {
   Removed gone{path, 0, why};
@@ -115,6 +102,19 @@ Removed take_away(const fs::path& path, const std::string& why) {
 }
 
 }  // namespace
+
+std::vector<std::string> ids_of(const Store& store) {
+  std::error_code code;
+  engine::require(fs::is_directory(store.root(), code), store.root().string(),
+                  ": no store is there; give the --store that runs were made in");
+  std::vector<std::string> ids;
+  for (fs::directory_iterator it(store.root(), code), end; !code && it != end; it.increment(code))
+    if (is_id(it->path().filename().string()) && it->is_directory(code))
+      ids.push_back(it->path().filename().string());
+  engine::require(!code, store.root().string(), ": cannot be read: ", code.message());
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
 
 std::string_view to_string(RunState state) {
   constexpr std::string_view kNames[] = {"done", "being made", "stopped", "planned", "broken"};

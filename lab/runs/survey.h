@@ -31,6 +31,8 @@ struct SurveyedRun {
   std::vector<std::filesystem::path> temporaries;
 };
 
+/// Names of the store's folders of runs, sorted. Throws engine::Error where there is no store.
+std::vector<std::string> ids_of(const Store& store);
 /// All runs of the store by their ids. Throws engine::Error where there is no such folder.
 std::vector<SurveyedRun> survey(const Store& store);
 /// The one run whose id begins with `prefix`. Throws engine::Error: none, or several.

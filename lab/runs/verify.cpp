@@ -39,17 +39,9 @@ RunRecord stored_record(const Store& store, const std::string& id) {
   return *record;
 }
 
-Verified verify_run(const Store& store, const std::string& id, const fs::path& scratch,
-                    const MakeEvents& events) {
-  const RunSpec spec = stored_spec(store, id);
-  const RunRecord kept = stored_record(store, id);
-  const fs::path weights = store.weights_file(id);
-  MakeOptions options;
-  options.keep_weights = fs::exists(weights);
-  const Store beside(scratch);
-  const RunRecord again = make_run(spec, beside, options, events).record;
+Verified compare(const RunRecord& kept, const RunRecord& again) {
   Verified out;
-  out.id = id;
+  out.id = kept.id;
   out.seed = kept.seed;
   out.same_build = kept.build.computes_like(again.build);
   std::set<std::string> names;
@@ -61,6 +53,18 @@ Verified verify_run(const Store& store, const std::string& id, const fs::path& s
     if (kept.value(name) != again.value(name))
       out.differences[name] = again.value(name).value_or(NAN) - kept.value(name).value_or(NAN);
   out.windows = kept.val_windows == again.val_windows && kept.test_windows == again.test_windows;
+  return out;
+}
+
+Verified verify_run(const Store& store, const std::string& id, const fs::path& scratch,
+                    const MakeEvents& events) {
+  const RunSpec spec = stored_spec(store, id);
+  const RunRecord kept = stored_record(store, id);
+  const fs::path weights = store.weights_file(id);
+  MakeOptions options;
+  options.keep_weights = fs::exists(weights);
+  const Store beside(scratch);
+  Verified out = compare(kept, make_run(spec, beside, options, events).record);
   if (options.keep_weights) out.weights = bytes_of(weights) == bytes_of(beside.weights_file(id));
   return out;
 }

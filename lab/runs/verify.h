@@ -19,6 +19,9 @@ struct Verified {
   bool equal() const { return differences.empty() && windows && weights.value_or(true); }
 };
 
+/// How two records of one run differ; their weights are not looked at.
+Verified compare(const RunRecord& kept, const RunRecord& again);
+
 /// The run's spec and record as the store has them. Throws engine::Error where either is not there
 /// or not what its id says.
 RunSpec stored_spec(const Store& store, const std::string& id);

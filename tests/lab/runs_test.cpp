@@ -287,11 +287,13 @@ TEST(Workers, ShareTheThreadsAndAreCommands) {
   const Store store("runs");
   const Words plain = {"isodrop",   "run", "runs/ab/spec.json", "--store", "runs",
                        "--threads", "2",   "--format",          "json"};
-  EXPECT_EQ(workers.command(store, "ab", 2), plain);
+  EXPECT_EQ(workers.command(store, {"ab", 1, ""}, 2), plain);
   workers.other_builds = workers.keep_weights = true;
   Words more = plain;
   more.insert(more.end(), {"--other-builds", "--keep-weights"});
-  EXPECT_EQ(workers.command(store, "ab", 2), more);
+  EXPECT_EQ(workers.command(store, {"ab", 1, ""}, 2), more);
+  more[2] = "specs/ab.json";
+  EXPECT_EQ(workers.command(store, {"ab", 1, "", "specs/ab.json"}, 2), more);
 }
 
 TEST(Executor, ProgressReadsBackWhatItWrote) {

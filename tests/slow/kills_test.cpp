@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "tests/cli/cli_harness.h"
+#include "tests/slow/kills_wanted.h"
 #include "tests/train/small_corpus.h"
 
 namespace tests {
@@ -24,11 +25,6 @@ namespace {
 
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
-
-int kills_wanted() {
-  const char* given = std::getenv("ISODROP_KILLS");
-  return given != nullptr ? std::max(1, std::atoi(given)) : 10;
-}
 
 /// Counts, run by run, how often its making was begun (its log's temporary is created) and ended
 /// (its record is put in place).

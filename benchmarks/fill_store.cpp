@@ -1,0 +1,62 @@
+// Fills a store with made-up records of all runs of a study, as fast as the disk takes them: what
+// benchmarks/store.sh measures lists, collects and reports. No run is made.
+//   fill_store STUDY.toml STORE
+#include <cstdio>
+#include <fstream>
+
+#include "engine/error.h"
+#include "engine/rng.h"
+#include "lab/runs/measures.h"
+#include "lab/runs/metrics.h"
+#include "lab/study/study_file.h"
+#include "lab/study/study_runs.h"
+
+namespace {
+
+/// Losses that hang on the arm and the seed, and windows as a run of `tiny` has them.
+lab::RunRecord record_of(const lab::StudyRuns& runs, const lab::Point& point) {
+  engine::Sequence random(engine::stream_key(point.seed, engine::Stream::kSample),
+                          engine::site_id("fill_store"));
+  const auto noise = [&] { return static_cast<double>(random.below(1000)) / 1e4; };
+  lab::RunRecord record;
+  record.id = runs.id(point);
+  record.seed = point.seed;
+  record.build = lab::this_build();
+  record.machine = {"made up", 1};
+  for (const lab::Metric& metric : lab::metrics())
+    if (metric.task.empty() || metric.task == "lm") record.values[std::string(metric.name)] = 1;
+  for (const char* loss : {"val_loss", "test_loss", "train_loss"})
+    record.values[loss] = 2 + 0.01 * static_cast<double>(point.arm) + noise();
+  for (auto* windows : {&record.val_windows, &record.test_windows})
+    for (int i = 0; i < 64; ++i) windows->push_back(static_cast<float>(2 + noise()));
+  return record;
+}
+
+void write(const std::filesystem::path& file, const lab::Json& json) {
+  std::ofstream out(file);
+  out << json.dump(2) << '\n';
+  engine::require(static_cast<bool>(out.flush()), "cannot write ", file.string());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    engine::require(argc == 3, "give a study file and a store");
+    const lab::Store store(argv[2]);
+    const lab::StudyRuns runs(lab::read_study_file(argv[1], false).study, store, false);
+    for (const lab::Point& point : runs.missing()) {
+      const lab::RunRecord record = record_of(runs, point);
+      std::filesystem::create_directories(store.folder(record.id));
+      write(store.spec_file(record.id), lab::to_json(runs.spec(record.id)));
+      write(store.record_file(record.id), lab::to_full_json(record));
+      std::ofstream(store.folder(record.id) / "metrics.jsonl")
+          << "{\"step\": 1000, \"val_loss\": 2}\n";
+      std::ofstream(store.folder(record.id) / "lock");
+    }
+    std::printf("%zu runs\n", runs.count());
+  } catch (const engine::Error& e) {
+    std::fprintf(stderr, "fill_store: %s\n", e.what());
+    return 2;
+  }
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# How long a store with many runs takes: list, collect from a copy, report.
+#   benchmarks/store.sh BUILD [RUNS]      BUILD: folder of the build; RUNS: 100000 (a multiple of 100)
+set -euo pipefail
+build=$(readlink -f -- "$1")
+runs=${2:-100000}
+folder=$(mktemp -d)
+trap 'rm -rf -- "$folder"' EXIT
+cd -- "$folder"
+arms=$(for i in $(seq 0 9); do printf '"a%d: dropout=0.%02d", ' "$i" "$i"; done)
+cat >study.toml <<END
+title = "Many runs"
+question = "How long does a store of them take?"
+[base]
+preset = "tiny"
+budget = "100steps"
+threads = 1
+[study]
+arms = [$arms]
+seeds = $(( runs / 10 ))
+[[figures]]
+name = "harm"
+of = "difference"
+arm = "a9"
+[rule]
+supported = ["harm above 0"]
+contradicted = ["harm below 0"]
+END
+"$build/benchmarks/fill_store" study.toml runs >&2
+timed() {
+  local start=$EPOCHREALTIME
+  "${@:2}" >/dev/null 2>"$folder/err" || { cat "$folder/err" >&2; exit 1; }
+  awk -v a="$start" -v b="$EPOCHREALTIME" -v what="$1" 'BEGIN { printf "%-46s %7.2f s\n", what, b - a }'
+}
+timed "runs ls" "$build/isodrop" runs ls --store runs
+cp -al -- runs copy  # as a copied store: the same files by other names
+timed "study --collect (report)" "$build/isodrop" study study.toml --store runs --collect
+timed "study --collect COPY (all are here)" "$build/isodrop" study study.toml --store runs --collect copy
+timed "study --collect COPY (none is here)" "$build/isodrop" study study.toml --store fresh --out fresh-out --collect copy

@@ -1,0 +1,84 @@
+#include "lab/runs/take_up.h"
+
+#include <optional>
+
+#include "engine/error.h"
+#include "lab/runs/make.h"
+#include "lab/runs/survey.h"
+#include "lab/runs/verify.h"
+#include "train/files.h"
+
+namespace lab {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kCopied[] = {"metrics.jsonl", "model.safetensors"};
+
+/// Whole or not at all.
+void copy_whole(const fs::path& from, const fs::path& to) {
+  train::AtomicFile file(to);
+  train::read_parts(from.string(), [&](std::string_view part) { file.write(part); });
+  file.commit();
+}
+
+enum class Came : std::uint8_t { kNothing, kTaken, kThere, kOtherBuild };
+
+/// Throws engine::Error with the reason for which it is not taken.
+Came take_run(const Store& store, const Store& other, const std::string& id) {
+  const auto theirs = other.find(id);
+  if (!theirs) return Came::kNothing;
+  const RunSpec spec = stored_spec(other, id);
+  engine::require(theirs->seed == spec.settings.seed, other.record_file(id).string(),
+                  ": says seed ", theirs->seed, " of a run of seed ", spec.settings.seed);
+  auto ours = store.find(id);
+  if (ours && ours->build.computes_like(theirs->build)) {
+    engine::require(compare(*ours, *theirs).equal(),
+                    "another result than here, by the same build; the one here stays: 'isodrop "
+                    "verify' says which of them is right");
+    return Came::kThere;
+  }
+  if (ours && !usable(*theirs, false)) return Came::kOtherBuild;
+  train::make_folder(store.folder(id));
+  const RunLock lock(store.folder(id));
+  engine::require(lock.held(), "a process is making it here");
+  ours = store.find(id);  // made since
+  if (ours && ours->build.computes_like(theirs->build)) return Came::kThere;
+  store.add_spec(spec, lock);
+  for (const std::string_view name : kCopied)
+    if (const fs::path from = other.folder(id) / name; fs::is_regular_file(from))
+      copy_whole(from, store.folder(id) / name);
+  store.save(*theirs);
+  return Came::kTaken;
+}
+
+}  // namespace
+
+TakenUp take_up(const Store& store, const fs::path& from) {
+  TakenUp all{from, 0, 0, 0, {}};
+  std::error_code code;
+  engine::require(!fs::equivalent(from, store.root(), code), from.string(),
+                  ": is this store itself; leave it out");
+  train::make_folder(store.root());
+  const Store other(from);
+  for (const std::string& id : ids_of(other)) {
+    try {
+      switch (take_run(store, other, id)) {
+        case Came::kNothing:
+          break;
+        case Came::kTaken:
+          ++all.taken;
+          break;
+        case Came::kThere:
+          ++all.there;
+          break;
+        case Came::kOtherBuild:
+          ++all.other_build;
+      }
+    } catch (const engine::Error& e) {
+      all.refused.push_back("run " + id + ": " + e.what());
+    }
+  }
+  return all;
+}
+
+}  // namespace lab
