@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -35,12 +36,17 @@ class OverRanks : public testing::Test {
     folder.write("text.txt", small_text(3000));
   }
 
-  Words settings(const std::string& out, const Words& more) const {
-    return Words{"train", "--out",         out,    "--text",          "text.txt", "--preset",
-                 "tiny",  "--n-embd",      "16",   "--batch",         "8",        "--block-size",
-                 "8",     "--eval-tokens", "100",  "--threads",       "1",        "--shards",
-                 "4",     "--lr",          "0.01", "--eval-interval", "4"} +
-           more;
+  /// `more` in place of these defaults and beside them.
+  static Words settings(const std::string& out, const Words& more) {
+    Words words = Words{"train", "--out", out} + more;
+    const std::vector<std::pair<std::string, std::string>> defaults = {
+        {"--text", "text.txt"}, {"--preset", "tiny"},     {"--n-embd", "16"}, {"--batch", "8"},
+        {"--block-size", "8"},  {"--eval-tokens", "100"}, {"--threads", "1"}, {"--shards", "4"},
+        {"--lr", "0.01"},       {"--eval-interval", "4"}};
+    for (const auto& [flag, value] : defaults)
+      if (std::find(more.begin(), more.end(), flag) == more.end())
+        words = words + Words{flag, value};
+    return words;
   }
   static Words launch(int ranks, const Words& args) {
     Words words = {"mpirun"};
