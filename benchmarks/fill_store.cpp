@@ -50,8 +50,13 @@ int main(int argc, char** argv) {
       std::filesystem::create_directories(store.folder(record.id));
       write(store.spec_file(record.id), lab::to_json(runs.spec(record.id)));
       write(store.record_file(record.id), lab::to_full_json(record));
-      std::ofstream(store.folder(record.id) / "metrics.jsonl")
-          << "{\"step\": 1000, \"val_loss\": 2}\n";
+      std::ofstream log(store.folder(record.id) / "metrics.jsonl");
+      for (int step = 10; step <= 100; step += 10)
+        log << lab::Json{{"step", step},    {"tokens", step * 1e3}, {"flops", step * 1e9},
+                         {"seconds", step}, {"train_loss", 2.5},    {"val_loss", 2.5},
+                         {"val_bpb", 1.5},  {"lr", 0.004},          {"grad_norm", 1}}
+                   .dump()
+            << '\n';
       std::ofstream(store.folder(record.id) / "lock");
     }
     std::printf("%zu runs\n", runs.count());

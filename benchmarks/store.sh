@@ -27,10 +27,12 @@ supported = ["harm above 0"]
 contradicted = ["harm below 0"]
 END
 "$build/benchmarks/fill_store" study.toml runs >&2
+printf '%-46s %9s %9s\n' "" "seconds" "of CPUs"
 timed() {
-  local start=$EPOCHREALTIME
-  "${@:2}" >/dev/null 2>"$folder/err" || { cat "$folder/err" >&2; exit 1; }
-  awk -v a="$start" -v b="$EPOCHREALTIME" -v what="$1" 'BEGIN { printf "%-46s %7.2f s\n", what, b - a }'
+  local took
+  TIMEFORMAT='%R %U %S'
+  took=$( { time "${@:2}" >/dev/null 2>"$folder/err"; } 2>&1 ) || { cat "$folder/err" >&2; exit 1; }
+  awk -v what="$1" '{ printf "%-46s %9.2f %9.2f\n", what, $1, $2 + $3 }' <<<"$took"
 }
 timed "runs ls" "$build/isodrop" runs ls --store runs
 cp -al -- runs copy  # as a copied store: the same files by other names

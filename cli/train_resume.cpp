@@ -124,7 +124,7 @@ int resume_run(const Parsed& args, TrainCommand& command) {
     checkpoints.keep_only(from.path);  // an older one would leave the old schedule elsewhere
     train::change_settings(folder, settings);
   }
-  train::RunFiles files(std::move(lock), folder, settings, *task, trainer.state().step);
+  train::RunFiles files(std::move(lock), folder, *task, trainer.state().step);
   return train_to_end(args, command, {folder, settings, *task, trainer, files});
 }
 

@@ -158,8 +158,8 @@ RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task&
       metrics_path_(prepare(folder, settings, task, environment, restart)),
       bytes_per_token_(task.constant("val_bytes_per_token")) {}
 
-RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const Settings& settings,
-                   const Task& task, std::int64_t step)
+RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const Task& task,
+                   std::int64_t step)
     : folder_(folder),
       lock_(std::move(lock)),
       id_(pairing_id(read_json(folder / kConfig), task.data_hash())),

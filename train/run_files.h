@@ -33,9 +33,8 @@ class RunFiles {
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
            const nlohmann::ordered_json& environment, bool restart = false);
   /// Goes on with the run that is there, after a step: what its log says of later ones is dropped.
-  /// `settings` are those of its config.json.
-  RunFiles(std::unique_ptr<RunLock> lock, const std::filesystem::path& folder,
-           const Settings& settings, const Task& task, std::int64_t step);
+  RunFiles(std::unique_ptr<RunLock> lock, const std::filesystem::path& folder, const Task& task,
+           std::int64_t step);
 
   /// metrics.jsonl, which is there from the first call on.
   Sink& metrics();

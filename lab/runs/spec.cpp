@@ -37,7 +37,8 @@ bool decides_results(const train::Row& row) {
 }
 
 Json identity(const RunSpec& spec) {
-  const Json all = train::to_json(spec.settings), defaults = train::to_json(train::Settings{});
+  static const Json defaults = train::to_json(train::Settings{});
+  const Json all = train::to_json(spec.settings);
   Json settings = Json::object();
   for (const train::Row& row : train::settings_table()) {
     const std::string name(row.name);

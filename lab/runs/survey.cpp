@@ -11,6 +11,7 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/runs/at_once.h"
 #include "lab/runs/metrics.h"
 #include "lab/runs/verify.h"
 #include "train/files.h"
@@ -122,8 +123,9 @@ std::string_view to_string(RunState state) {
 }
 
 std::vector<SurveyedRun> survey(const Store& store) {
-  std::vector<SurveyedRun> runs;
-  for (const std::string& id : ids_of(store)) runs.push_back(look_at(store, id));
+  const std::vector<std::string> ids = ids_of(store);
+  std::vector<SurveyedRun> runs(ids.size());
+  for_each_at_once(ids.size(), [&](std::size_t i) { runs[i] = look_at(store, ids[i]); });
   return runs;
 }
 
@@ -140,12 +142,18 @@ SurveyedRun find_run(const Store& store, const std::string& prefix) {
 }
 
 std::vector<std::pair<std::string, std::string>> regime(const train::Settings& settings) {
+  // The rows that count, with their defaults.
+  static const auto kRows = [] {
+    std::vector<std::pair<const train::Row*, std::string>> rows;
+    for (const train::Row& row : train::settings_table())
+      if (decides_results(row) && row.name != "seed")
+        rows.emplace_back(&row, train::value_text({}, row));
+    return rows;
+  }();
   std::vector<std::pair<std::string, std::string>> out;
-  for (const train::Row& row : train::settings_table()) {
-    const std::string value = train::value_text(settings, row);
-    if (decides_results(row) && row.name != "seed" && value != train::value_text({}, row))
-      out.emplace_back(row.name, value);
-  }
+  for (const auto& [row, usual] : kRows)
+    if (std::string value = train::value_text(settings, *row); value != usual)
+      out.emplace_back(row->name, std::move(value));
   return out;
 }
 

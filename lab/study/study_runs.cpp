@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <set>
 
 #include "engine/buffer.h"
 #include "engine/error.h"
+#include "lab/runs/at_once.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"
 
@@ -42,23 +44,33 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
   }
   identity_ = lab::identity(study_, data);
   points_ = lab::points(study_);
-  for (const Point& point : points_) {
-    RunSpec spec = run_spec(settings_at(study_, point), data[point.cell]);
-    // A run of so many seconds is this study's own, here and in its folder.
-    if (!train::run_budget(spec.settings).fixed_steps())
-      spec.owner = fingerprint(
-          {host(),
-           std::filesystem::absolute(study_path(out, identity_)).lexically_normal().string()});
-    const std::string id = run_id(spec);
-    ids_[point] = id;
-    if (!specs_.emplace(id, std::move(spec)).second) continue;
-    const auto record = store_.find(id);
-    if (!record) continue;
-    engine::require(record->seed == point.seed, store_.record_file(id).string(), ": says seed ",
-                    record->seed, " of a run of seed ", point.seed,
+  // A run of so many seconds is this study's own, here and in its folder.
+  const std::string owner = fingerprint(
+      {host(), std::filesystem::absolute(study_path(out, identity_)).lexically_normal().string()});
+  std::vector<RunSpec> specs(points_.size());
+  std::vector<std::string> ids(points_.size());
+  for_each_at_once(points_.size(), [&](std::size_t i) {
+    RunSpec& spec = specs[i];
+    spec = run_spec(settings_at(study_, points_[i]), data[points_[i].cell]);
+    if (!train::run_budget(spec.settings).fixed_steps()) spec.owner = owner;
+    ids[i] = run_id(spec);
+  });
+  std::vector<std::size_t> first;  // places of each run's first point
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    ids_[points_[i]] = ids[i];
+    if (specs_.emplace(ids[i], std::move(specs[i])).second) first.push_back(i);
+  }
+  std::vector<std::optional<RunRecord>> found(first.size());
+  for_each_at_once(first.size(), [&](std::size_t i) { found[i] = store_.find(ids[first[i]]); });
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (!found[i]) continue;
+    const std::string& id = ids[first[i]];
+    const std::uint64_t seed = points_[first[i]].seed;
+    engine::require(found[i]->seed == seed, store_.record_file(id).string(), ": says seed ",
+                    found[i]->seed, " of a run of seed ", seed,
                     "; remove this file to make the run again");
-    if (usable(*record, other_builds_))
-      records_.emplace(id, *record);
+    if (usable(*found[i], other_builds_))
+      records_.emplace(id, std::move(*found[i]));
     else
       ++outdated_;
   }

@@ -68,7 +68,7 @@ class Engines : public testing::Test {
 };
 
 TEST_F(Engines, ThreeUncoordinatedWorkersThatAreKilledMakeTheTableOfOne) {
-  const int kills = kills_wanted(), seeds = kills + 3;
+  const int kills = kills_wanted(10), seeds = kills + 3;
   const Words args = compare(seeds, "600steps"), json = {"--format", "json", "--jobs", "1"};
   const Result calm = ok(args + json + Words{"--store", "calm", "--out", "calm-out"});
   const Words work = {"run", "--list", plan(args), "--threads", "1"};

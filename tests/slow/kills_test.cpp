@@ -73,7 +73,7 @@ class MakingCounts {
 };
 
 TEST(Kills, NothingIsLostAndNothingIsMadeTwice) {
-  const int kills = kills_wanted(), seeds = kills + kills / 10 + 3;
+  const int kills = kills_wanted(10), seeds = kills + kills / 10 + 3;
   const TempFolder folder;
   folder.write("text.txt", small_text(12000));
   // Two runs for each kill, and some more.

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/cli/cli_harness.h"
+#include "tests/slow/kills_wanted.h"
 #include "tests/train/small_corpus.h"
 
 namespace tests {
@@ -18,11 +19,6 @@ namespace {
 
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
-
-int kills_wanted() {
-  const char* given = std::getenv("ISODROP_KILLS");
-  return given != nullptr ? std::max(1, std::atoi(given)) : 6;
-}
 
 /// metrics.jsonl without seconds, and without the lines that come once a second.
 Words log(const TempFolder& folder, const std::string& out) {
@@ -43,7 +39,7 @@ Json summary(const TempFolder& folder, const std::string& out) {
 }
 
 TEST(TrainKills, EndInTheSameBits) {
-  const int kills = kills_wanted();
+  const int kills = kills_wanted(6);
   const TempFolder folder;
   folder.write("text.txt", small_text(20000));
   const Words settings = {"--text",          "text.txt",
@@ -135,7 +131,7 @@ TEST(TrainKills, AnExtensionIsWholeOrNotThere) {
   ASSERT_EQ(calm.code, 0) << calm.err;
   std::mt19937 random(3);
   int killed = 0;
-  for (int i = 0; i < kills_wanted(); ++i) {
+  for (int i = 0; i < kills_wanted(6); ++i) {
     copy("out");
     Process process(extend("out"), folder.path());
     std::this_thread::sleep_for(

@@ -109,7 +109,7 @@ TEST_F(RunFilesTest, TheLogOfLaterStepsIsDroppedBeforeItGoesOn) {
   const fs::path path = folder.path() / "run";
   const auto go_on = [&](const std::string& log) {
     folder.write("run/metrics.jsonl", log);
-    RunFiles files(lock_run(path), path, settings, task, 7);
+    RunFiles files(lock_run(path), path, task, 7);
     Progress p;
     p.step = 8;
     files.metrics().progress(p);
