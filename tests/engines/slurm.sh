@@ -18,6 +18,8 @@ chmod 755 "$folder"
 daemons=()
 stop() {
   scancel --user="$(id -un)" >/dev/null 2>&1 || true
+  # slurmd waits for its jobs' own processes.
+  for _ in $(seq 50); do [[ -n $(squeue --noheader 2>/dev/null) ]] || break; sleep 0.2; done
   for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null || true; done
   for pid in "${daemons[@]}"; do for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done; done
   for pid in "${daemons[@]}"; do kill -9 "$pid" 2>/dev/null || true; done

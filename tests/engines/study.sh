@@ -63,6 +63,7 @@ def runs(store):
     out = {}
     for file in pathlib.Path(store).glob("*/record.json"):
         record = json.loads(file.read_text())
+        del record["build"]["commit"]  # decides no bit
         out[record["id"]] = {k: v for k, v in record.items() if k not in TIMES}
     return out
 def table(file):
