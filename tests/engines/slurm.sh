@@ -119,13 +119,5 @@ same_table slurm.json
 "$isodrop" study tiny.toml --store runs --collect --format json >collected.json
 same_table collected.json
 
-# A Slurm that refuses says so, and Ctrl-C leaves the job running.
-rm -rf runs out
-cp specs/submit.sh before.sh
-set +e
-timeout --signal=INT 8 "$isodrop" study tiny.toml --store runs --plan specs --engine slurm --submit 2>interrupted.err
-code=$?
-set -e
-grep -q "goes on ('scancel" interrupted.err || fail "an interrupted --submit does not say what becomes of its job ($code): $(cat interrupted.err)"
 scancel --user="$(id -un)"
 echo "the same table, with tasks requeued and processes killed"
