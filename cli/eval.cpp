@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <sstream>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -94,6 +96,11 @@ Answer ask(train::Predictor& predictor, const Question& q, const train::Settings
   return out;
 }
 
+/// Without a split to fit a temperature on.
+bool is_told(std::string_view metric) {
+  return !metric.starts_with("scaled_") && metric != "temperature";
+}
+
 /// The loss, and what else is known of the forecasts without a split to fit a temperature on.
 lab::Json to_json(const Question& q, const Answer& answer, const train::Settings& s) {
   const double loss = answer.loss_sum / answer.targets;
@@ -105,13 +112,45 @@ lab::Json to_json(const Question& q, const Answer& answer, const train::Settings
   if (q.task->forecast() == train::Forecast::kClasses) json["perplexity"] = std::exp(loss);
   if (q.bytes_per_token) json["bits_per_byte"] = train::bits_per_byte(loss, *q.bytes_per_token);
   for (const auto& [name, value] : answer.calibration)
-    if (!name.starts_with("scaled_") && name != "temperature") json[name] = value;
+    if (is_told(name)) json[name] = value;
   return json;
+}
+
+/// The words of --metrics; empty: all. Throws engine::Error where one is no metric of any eval.
+std::vector<std::string> metrics_of(const std::string& given) {
+  std::vector<std::string> names;
+  if (given == "all") return names;
+  std::vector<std::string_view> known = {"loss", "perplexity", "bits_per_byte"};
+  for (const lab::Metric& m : lab::metrics())
+    if (m.measure == "calibration" && is_told(m.name)) known.push_back(m.name);
+  std::istringstream in(given);
+  for (std::string name; std::getline(in, name, ',');) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw engine::Error(fmt::format("--metrics {}: no metric {}; {}", engine::quote(given),
+                                      engine::quote(name), engine::suggest(name, known)));
+    names.push_back(name);
+  }
+  return names;
+}
+
+/// Of the numbers those alone, in their order. Throws engine::Error where one is not known here.
+lab::Json chosen(lab::Json all, const std::vector<std::string>& names) {
+  if (names.empty()) return all;
+  lab::Json out = lab::Json::object();
+  for (const auto& [name, value] : all.items())
+    if (!value.is_number_float()) out[name] = value;
+  for (const std::string& name : names) {
+    engine::require(all.contains(name), "--metrics ", name,
+                    ": is not known of these forecasts; leave it out");
+    out[name] = all[name];
+  }
+  return out;
 }
 
 int eval(const Parsed& args) {
   engine::require(!args.argument.empty(),
                   "evaluate what? Give a folder that 'isodrop train --out DIR' wrote");
+  const std::vector<std::string> names = metrics_of(args.text("metrics"));
   const train::SavedRun run = train::read_run(args.argument);
   train::Settings settings = run.settings;
   train::set(settings, "evaluation", args.text("evaluation"), "--evaluation");
@@ -133,7 +172,7 @@ int eval(const Parsed& args) {
   const Answer said = ask(predictor, q, settings, vocab);
   engine::require(std::isfinite(said.loss_sum), engine::quote(args.argument),
                   ": its loss there is not finite: the weights are those of a run that diverged");
-  const lab::Json json = to_json(q, said, settings);
+  const lab::Json json = chosen(to_json(q, said, settings), names);
   if (args.text("format") == "json") {
     fmt::print("{}\n", json.dump(2));
     return 0;
@@ -165,6 +204,7 @@ Command eval_command() {
        {"train", "val", "test"},
        {},
        "text"},
+      {"metrics", "NAME[,NAME]", "all", "which, in this order: loss, perplexity, bits_per_byte, …"},
       {"evaluation", "HOW", "plain", "plain, corrected or mc:N, as the setting"},
       {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the run)"},
       product_tuning_flag(),

@@ -23,11 +23,10 @@ using train::Json;
 
 std::vector<std::int32_t> prompt_of(const Parsed& args, const train::Tokenizer& tokenizer) {
   if (!args.has("prompt")) {
-    const auto& pieces = tokenizer.pieces();
-    engine::require(std::find(pieces.begin(), pieces.end(), "\n") != pieces.end(),
-                    engine::quote(args.argument),
+    std::vector<std::int32_t> opening = train::opening(tokenizer);
+    engine::require(!opening.empty(), engine::quote(args.argument),
                     ": its vocabulary has no line end to start from; give a --prompt");
-    return tokenizer.encode("\n");
+    return opening;
   }
   const bool input = args.text("prompt") == "-";
   return input ? tokenizer.encode(train::read_text("/dev/stdin"), "standard input")
@@ -54,8 +53,8 @@ Order order_of(const Parsed& args, std::int64_t block_size) {
   order.how.seed = settings.seed;
   order.tokens = args.integer("tokens", 1, kMost);
   order.samples = args.integer("samples", 1, kMost);
-  order.keep = args.has("keep") ? args.integer("keep", 1, block_size)
-                                : std::max<std::int64_t>(1, block_size / 2);
+  order.keep =
+      args.has("keep") ? args.integer("keep", 1, block_size) : train::default_keep(block_size);
   return order;
 }
 

@@ -1,4 +1,4 @@
-// The logs that `isodrop train` keeps of a run: --log and --norms-interval.
+// The logs that `isodrop train` keeps of a run: --log, --norms-interval, --sample-tokens.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "train/log/tensorboard.h"
 #include "train/run_files.h"
+#include "train/text_watch.h"
 
 namespace cli {
 
@@ -17,14 +18,16 @@ void check_log_flags(const Parsed& args);
 
 class TrainLogs {
  public:
-  /// Opens those that are asked for. `files` outlives this.
+  /// Opens those that are asked for. `files`, `task` and `trainer` outlive
+  /// this.
   TrainLogs(const Parsed& args, const std::filesystem::path& folder, train::RunFiles& files,
-            const train::Task& task);
+            const train::Task& task, train::Trainer& trainer);
   const std::vector<train::Sink*>& sinks() const { return sinks_; }
   std::int64_t norms_interval() const { return norms_interval_; }
 
  private:
   std::optional<train::TensorBoard> events_;
+  std::optional<train::TextWatch> texts_;
   std::vector<train::Sink*> sinks_;
   std::int64_t norms_interval_ = 0;
 };

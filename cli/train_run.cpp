@@ -152,7 +152,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
       line.update(progress_text(p));
   });
   command.signals.hold();
-  const TrainLogs logs(args, run.folder, run.files, run.task);
+  const TrainLogs logs(args, run.folder, run.files, run.task, run.trainer);
   std::vector<train::Sink*> sinks = logs.sinks();
   sinks.push_back(&told);
   command.followers.lead(run.trainer, run.task);

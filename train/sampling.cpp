@@ -67,6 +67,16 @@ Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t s
   return sampled(ids[chosen]);
 }
 
+std::vector<std::int32_t> opening(const Tokenizer& tokenizer) {
+  const auto& pieces = tokenizer.pieces();
+  const bool lines = std::find(pieces.begin(), pieces.end(), "\n") != pieces.end();
+  return lines ? tokenizer.encode("\n") : std::vector<std::int32_t>{};
+}
+
+std::int64_t default_keep(std::int64_t block_size) {
+  return std::max<std::int64_t>(1, block_size / 2);
+}
+
 void generate(Decoder& decoder, std::span<const std::int32_t> prompt, std::int64_t tokens,
               std::int64_t keep, const Sampling& how, std::uint64_t sample,
               const std::function<void(const Sampled&)>& told) {

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "train/decoder.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace train {
 
@@ -25,6 +27,12 @@ struct Sampled {
 /// Throws engine::Error where a logit is not finite. REQUIRES: logits (V), V ≥ 1.
 Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t sample,
              std::uint64_t position);
+
+/// What a text begins after where no prompt is given: a line end. Empty where the vocabulary has
+/// none.
+std::vector<std::int32_t> opening(const Tokenizer& tokenizer);
+/// `keep` where none is given: half of the context.
+std::int64_t default_keep(std::int64_t block_size);
 
 /// Goes on from `prompt` by `tokens` tokens and tells each. Of a longer prompt the last
 /// decoder.limit() tokens count. Where the context is full the last `keep` tokens are read anew and

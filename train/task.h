@@ -18,6 +18,8 @@
 
 namespace train {
 
+class Tokenizer;
+
 /// What one tape of the task has. Inputs are of 4-byte elements (f32 or i32) with the rows of the
 /// batch as first axis. `reported`: what is told of the model, without what regularizers add; in
 /// kTrain and with Output::kLogits (1), else (rows), each the mean over the row's targets that
@@ -94,6 +96,8 @@ class Task {
   virtual nlohmann::ordered_json encoding() const = 0;
   /// What encoding() has no room for: the tokenizer. Names of the table of tokenizers alone.
   virtual std::vector<KeptFile> files() const { return {}; }
+  /// What makes text of its tokens; null where they are none.
+  virtual const Tokenizer* tokenizer() const { return nullptr; }
   /// Memory that the data take.
   virtual std::size_t bytes() const = 0;
   virtual models::GptConfig model(const Settings& settings) const = 0;

@@ -50,6 +50,22 @@ TEST_F(CliEval, SaysWhatTheTrainingSaid) {
       << "masks are a function of the seed";
 }
 
+TEST_F(CliEval, MetricsAreChosen) {
+  const Json all = eval({}), some = eval({"--metrics", "perplexity,loss"});
+  EXPECT_EQ(eval({"--metrics", "all"}), all);
+  EXPECT_EQ(some["loss"], all["loss"]);
+  EXPECT_EQ(some["perplexity"], all["perplexity"]);
+  EXPECT_EQ(some["targets"], all["targets"]);
+  EXPECT_FALSE(some.contains("accuracy"));
+  EXPECT_NE(
+      error({"eval", "run", "--metrics", "loss,perplexty"}).find("did you mean 'perplexity'?"),
+      std::string::npos);
+  EXPECT_NE(error({"eval", "run", "--metrics", "crps"}).find("not known of these forecasts"),
+            std::string::npos);
+  EXPECT_NE(error({"eval", "run", "--metrics", "temperature"}).find("no metric 'temperature'"),
+            std::string::npos);
+}
+
 TEST_F(CliEval, AnyTextThatTheVocabularyCanRead) {
   const Json other = eval({"--text", "other.txt"});
   EXPECT_EQ(other["targets"], 499);

@@ -109,6 +109,7 @@ TEST_F(CliSample, WithoutALineEndAPromptIsNeeded) {
   folder.write("text.txt", words);
   train({"--out", "words"});
   EXPECT_NE(error({"words"}).find("give a --prompt"), std::string::npos);
+  train({"--out", "watched", "--log", "tensorboard"});  // a text is drawn there all the same
 }
 
 }  // namespace

@@ -35,6 +35,12 @@ class Tools : public testing::Test {
       return name.starts_with("events.out.tfevents.");
     });
   }
+  /// The bytes of the one there is.
+  std::string event_file(const std::string& in) const {
+    for (const std::string& name : files(in))
+      if (name.starts_with("events.out.tfevents.")) return folder.read(in + "/" + name);
+    return "";
+  }
   const TempFolder folder;
   const Words kModel = {"--text",   "text.txt", "--n-layer", "1", "--n-head",     "2",
                         "--n-embd", "16",       "--batch",   "4", "--block-size", "16",
@@ -66,7 +72,9 @@ TEST_F(Tools, LogsAreChosen) {
   run(kTrain + Words{"--log", "jsonl,tensorboard", "--norms-interval", "2"});
   EXPECT_EQ(events("out"), 1);
   const std::string weights = folder.read("out/model.safetensors");
-  run(kTrain + Words{"--log", "tensorboard"});
+  EXPECT_TRUE(has(event_file("out"), "sample"));
+  run(kTrain + Words{"--log", "tensorboard", "--sample-tokens", "0"});
+  EXPECT_FALSE(has(event_file("out"), "sample"));
   EXPECT_EQ(events("out"), 1) << "that of the run before is where the run is";
   EXPECT_EQ(events("out/previous"), 1);
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "out/metrics.jsonl"));
@@ -77,6 +85,9 @@ TEST_F(Tools, LogsAreChosen) {
   EXPECT_TRUE(std::filesystem::exists(folder.path() / "out/metrics.jsonl"));
   EXPECT_TRUE(has(error(kTrain + Words{"--log", "tensorbord"}), "did you mean 'tensorboard'?"));
   EXPECT_TRUE(has(error(kTrain + Words{"--norms-interval", "5"}), "--log jsonl,tensorboard"));
+  EXPECT_TRUE(has(error(kTrain + Words{"--sample-tokens", "5"}), "--log jsonl,tensorboard"));
+  EXPECT_TRUE(has(error(kTrain + Words{"--log", "tensorboard", "--sample-tokens", "x"}),
+                  "--sample-tokens 'x': give a whole number"));
   EXPECT_TRUE(has(error(kTrain + Words{"--log", "tensorboard", "--norms-interval", "-5"}),
                   "--norms-interval '-5': give a whole number"));
 }

@@ -11,6 +11,7 @@ import tempfile
 
 try:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 except ImportError as error:
     print(f"skipped: the package tensorboard is not installed ({error})")
     sys.exit(77)
@@ -47,6 +48,13 @@ def main(isodrop: str) -> None:
                 values = scalars(f"{kind}/{layer}")
                 assert [s for s, _ in values] == [20, 40, 60], values
                 assert all(v > 0 for _, v in values), values
+        texts = board.Tensors("sample")
+        evaluated = [line["step"] for line in lines if line["val_loss"] is not None]
+        assert [e.step for e in texts] == evaluated, (texts, evaluated)
+        for event in texts:
+            (text,) = make_ndarray(event.tensor_proto)
+            assert all(line.startswith("    ") for line in text.decode().split("\n")) and len(text) > 50, text
+        assert board.SummaryMetadata("sample").plugin_data.plugin_name == "text"
         print(f"{len(tags)} tags read back, {len(lines)} reports")
 
 

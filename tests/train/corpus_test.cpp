@@ -104,6 +104,15 @@ TEST(Utf8, RefusesWhatIsNotUtf8AndStaysThere) {
   }
 }
 
+TEST(Utf8, WhatIsNoneIsReplacedByteByByte) {
+  EXPECT_EQ(train::replaced_utf8(""), "");
+  EXPECT_EQ(train::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
+  EXPECT_EQ(train::replaced_utf8("\xFF"
+                                 "b\xE2\x98"),
+            "\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
 TEST(TokenizerTest, CharactersAreSortedByCodePointAcrossSources) {
   const std::array<Source, 2> sources{Source{"zé a", "one"}, Source{"😀b", "two"}};
   const TokenizerPtr tokenizer = train::char_tokenizer(sources);

@@ -11,6 +11,8 @@
 #include "tests/train/small_corpus.h"
 #include "train/norm_watch.h"
 #include "train/run.h"
+#include "train/sampling.h"
+#include "train/text_watch.h"
 
 namespace train {
 namespace {
@@ -36,6 +38,7 @@ struct Event {
   std::string version;
   double wall_time = 0;
   std::map<std::string, float> values;
+  std::map<std::string, std::string> texts;
 };
 
 /// Reads protocol buffers by hand: what is on the wire is the format.
@@ -58,6 +61,27 @@ struct Wire {
   }
 };
 
+/// The one field of a message that is expected to have no other.
+std::string_view only(std::string_view message, std::uint64_t field) {
+  Wire wire{message};
+  EXPECT_EQ(wire.varint(), field << 3 | 2);
+  const std::string_view out = wire.bytes(wire.varint());
+  EXPECT_TRUE(wire.rest.empty());
+  return out;
+}
+
+/// Of a tensor of strings with one element.
+std::string text_in(std::string_view tensor) {
+  Wire wire{tensor};
+  EXPECT_EQ(wire.varint(), 1U << 3 | 0U);
+  EXPECT_EQ(wire.varint(), 7U) << "DT_STRING";
+  EXPECT_EQ(wire.varint(), 2U << 3 | 2U);
+  Wire size{only(wire.bytes(wire.varint()), 2)};
+  EXPECT_EQ(size.varint(), 1U << 3 | 0U);
+  EXPECT_EQ(size.varint(), 1U);
+  return std::string(only(wire.rest, 8));
+}
+
 Event parse(std::string_view record) {
   Event event;
   for (Wire wire{record}; !wire.rest.empty();) {
@@ -75,13 +99,28 @@ Event parse(std::string_view record) {
         for (Wire summary{wire.bytes(wire.varint())}; !summary.rest.empty();) {
           EXPECT_EQ(summary.varint(), 1U << 3 | 2U);
           std::string tag;
-          float value = NAN;
           for (Wire item{summary.bytes(summary.varint())}; !item.rest.empty();)
-            if (item.varint() == (1 << 3 | 2))
-              tag = item.bytes(item.varint());
-            else
-              value = std::bit_cast<float>(static_cast<std::uint32_t>(number(item.bytes(4))));
-          EXPECT_TRUE(event.values.emplace(tag, value).second) << tag;
+            switch (const std::uint64_t field = item.varint()) {
+              case 1 << 3 | 2:
+                tag = item.bytes(item.varint());
+                break;
+              case 2 << 3 | 5:
+                EXPECT_TRUE(event.values
+                                .emplace(tag, std::bit_cast<float>(static_cast<std::uint32_t>(
+                                                  number(item.bytes(4)))))
+                                .second)
+                    << tag;
+                break;
+              case 8 << 3 | 2:
+                event.texts[tag] = text_in(item.bytes(item.varint()));
+                break;
+              case 9 << 3 | 2:
+                EXPECT_EQ(only(only(item.bytes(item.varint()), 1), 1), "text") << "the plugin";
+                break;
+              default:
+                ADD_FAILURE() << "field " << field;
+                return event;
+            }
         }
         break;
       default:
@@ -151,6 +190,18 @@ TEST(TensorBoardFile, HoldsWhatARunTells) {
                                       {"update_norm/h.0", 6}}));
 }
 
+TEST(TensorBoardFile, HoldsTextsAsTheyAre) {
+  const tests::TempFolder folder;
+  TensorBoard board(folder.path(), {});
+  board.text({5, "a *b*\n  c\xC3\xA9"});
+  board.text({6, ""});
+  const std::vector<Event> events = events_of(folder.read(board.path().filename()));
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[1].step, 5);
+  EXPECT_EQ(events[1].texts.at("sample"), "    a *b*\n      c\xC3\xA9");
+  EXPECT_EQ(events[2].texts.at("sample"), "    ");
+}
+
 class Norming : public testing::Test {
  protected:
   Norming() {
@@ -160,8 +211,10 @@ class Norming : public testing::Test {
   }
   struct Kept : Sink {
     std::vector<Norms> all;
+    std::vector<DrawnText> texts;
     void progress(const Progress&) override {}
     void norms(const Norms& n) override { all.push_back(n); }
+    void text(const DrawnText& t) override { texts.push_back(t); }
   };
   Settings settings;
   const LanguageModelling task{tests::small_corpus(300, 50)};
@@ -179,6 +232,28 @@ TEST_F(Norming, ChangesNoBit) {
   ASSERT_EQ(kept.all.size(), 3U);
   EXPECT_EQ(kept.all[0].step, 3);
   EXPECT_EQ(kept.all[2].step, 9);
+}
+
+TEST_F(Norming, TextsAreOfTheModelAsItIsAndChangeNoBit) {
+  settings.eval_interval = 4;
+  Trainer plain(settings, task), watched(settings, task);
+  Kept kept;
+  TextWatch texts(watched, *task.tokenizer(), 30, kept);
+  EXPECT_EQ(run(plain).val_loss, run(watched, {&texts}).val_loss);
+  ASSERT_EQ(kept.texts.size(), 3U);
+  EXPECT_EQ(kept.texts[0].step, 4);
+  EXPECT_EQ(kept.texts[2].step, 10);
+  EXPECT_NE(kept.texts[0].text, kept.texts[2].text);
+  // The last one is what `isodrop sample` draws of the weights that the run ends with.
+  engine::Params params;
+  Decoder decoder(params, task.model(settings));
+  params.allocate(1);
+  params.copy_from(watched.params());
+  decoder.allocate();
+  std::vector<std::int32_t> ids;
+  generate(decoder, opening(*task.tokenizer()), 30, default_keep(settings.block_size), {}, 0,
+           [&](const Sampled& s) { ids.push_back(s.token); });
+  EXPECT_EQ(kept.texts[2].text, task.tokenizer()->decode(ids));
 }
 
 TEST_F(Norming, AreThoseOfTheStep) {

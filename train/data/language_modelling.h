@@ -20,6 +20,7 @@ class LanguageModelling : public Task {
   /// Of tokenizers with a definition its hash and the file that has it, of others their pieces.
   nlohmann::ordered_json encoding() const override;
   std::vector<KeptFile> files() const override;
+  const Tokenizer* tokenizer() const override { return corpus_.codec.get(); }
   std::size_t bytes() const override;
   models::GptConfig model(const Settings& settings) const override;
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,

@@ -34,12 +34,20 @@ struct Norms {
   std::vector<LayerNorms> layers;  // in the order of the model
 };
 
+/// Of the model as it was after a step, in UTF-8.
+struct DrawnText {
+  std::int64_t step = 0;
+  std::string text;
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual void progress(const Progress& progress) = 0;
   /// Where the run was told to measure them.
   virtual void norms(const Norms&) {}
+  /// Where texts are drawn.
+  virtual void text(const DrawnText&) {}
 };
 
 /// Calls a function.

@@ -16,7 +16,13 @@ namespace {
 // their fields are the format (tensorflow's event.proto and summary.proto).
 enum Event : protozero::pbf_tag_type { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5 };
 enum Summary : protozero::pbf_tag_type { kValue = 1 };
-enum Value : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2 };
+enum Value : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2, kTensor = 8, kMetadata = 9 };
+enum Metadata : protozero::pbf_tag_type { kPlugin = 1 };
+enum Plugin : protozero::pbf_tag_type { kPluginName = 1 };
+enum Tensor : protozero::pbf_tag_type { kType = 1, kShape = 2, kStrings = 8 };
+enum TensorShape : protozero::pbf_tag_type { kDimension = 2 };
+enum Dimension : protozero::pbf_tag_type { kSize = 1 };
+constexpr std::int32_t kString = 7;  // of tensorflow's types
 
 /// Seconds since 1970.
 double wall_time() {
@@ -34,6 +40,30 @@ void append(std::string& out, Integer n) {
 std::filesystem::path file_in(const std::filesystem::path& folder) {
   return folder / engine::concat(kEventsPrefix, static_cast<std::int64_t>(wall_time()), '.',
                                  getpid(), ".isodrop");
+}
+
+/// An event with a summary, to which `values` adds.
+template <class Add>
+std::string event_of(std::int64_t step, const Add& values) {
+  std::string event;
+  protozero::pbf_writer writer(event);
+  writer.add_double(kWallTime, wall_time());
+  writer.add_int64(kStep, step);
+  protozero::pbf_writer summary(writer, kSummary);
+  values(summary);
+  summary.commit();
+  return event;
+}
+
+/// TensorBoard reads texts as Markdown: what is indented stays as it is.
+std::string verbatim(std::string_view text) {
+  constexpr const char* kIndent = "    ";
+  std::string out = kIndent;
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += kIndent;
+  }
+  return out;
 }
 
 }  // namespace
@@ -65,19 +95,31 @@ TensorBoard::TensorBoard(const std::filesystem::path& folder, std::optional<doub
 }
 
 void TensorBoard::write(std::int64_t step, const Values& values) {
-  std::string event;
-  protozero::pbf_writer writer(event);
-  writer.add_double(kWallTime, wall_time());
-  writer.add_int64(kStep, step);
-  {
-    protozero::pbf_writer summary(writer, kSummary);
+  file_.write(event_record(event_of(step, [&](protozero::pbf_writer& summary) {
     for (const auto& [tag, value] : values) {
       protozero::pbf_writer item(summary, kValue);
       item.add_string(kTag, tag);
       item.add_float(kSimpleValue, static_cast<float>(value));
     }
-  }
-  file_.write(event_record(event));
+  })));
+}
+
+void TensorBoard::text(const DrawnText& t) {
+  file_.write(event_record(event_of(t.step, [&](protozero::pbf_writer& summary) {
+    protozero::pbf_writer item(summary, kValue);
+    item.add_string(kTag, "sample");
+    {
+      protozero::pbf_writer metadata(item, kMetadata);
+      protozero::pbf_writer(metadata, kPlugin).add_string(kPluginName, "text");
+    }
+    protozero::pbf_writer tensor(item, kTensor);
+    tensor.add_enum(kType, kString);
+    {
+      protozero::pbf_writer shape(tensor, kShape);
+      protozero::pbf_writer(shape, kDimension).add_int64(kSize, 1);
+    }
+    tensor.add_bytes(kStrings, verbatim(t.text));
+  })));
 }
 
 void TensorBoard::progress(const Progress& p) {

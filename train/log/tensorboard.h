@@ -28,12 +28,14 @@ std::string event_record(std::string_view event);
 
 /// Writes a file of its own in the folder; every event is there at once. Tags: loss/train,
 /// loss/val, bpb/val, learning_rate, gradient_norm, and of norms weight_norm/, layer_gradient_norm/
-/// and update_norm/ with the layer's name. Throws engine::Error where the file cannot be written.
+/// and update_norm/ with the layer's name; texts are "sample". Throws engine::Error where the file
+/// cannot be written.
 class TensorBoard final : public Sink {
  public:
   TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token);
   void progress(const Progress& p) override;
   void norms(const Norms& n) override;
+  void text(const DrawnText& t) override;
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -46,6 +46,18 @@ char32_t next_code_point(std::string_view text, std::size_t& at) {
   return value;
 }
 
+std::string replaced_utf8(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t from = at;
+    if (next_code_point(text, at) == kInvalidUtf8)
+      ++at, out += utf8(0xFFFD);
+    else
+      out += text.substr(from, at - from);
+  }
+  return out;
+}
+
 std::size_t require_utf8(std::string_view text, std::string_view source) {
   std::size_t count = 0;
   for (std::size_t at = 0; at < text.size(); ++count)

@@ -18,6 +18,9 @@ char32_t next_code_point(std::string_view text, std::size_t& at);
 /// REQUIRES: a code point that is no surrogate.
 std::string utf8(char32_t symbol);
 
+/// The text with U+FFFD in place of every byte that is not UTF-8.
+std::string replaced_utf8(std::string_view text);
+
 /// How many code points there are. Error for what is not UTF-8, naming `source` and the offset.
 std::size_t require_utf8(std::string_view text, std::string_view source);
 
