@@ -14,6 +14,7 @@
 #include "lab/runs/build.h"
 #include "lab/runs/record.h"
 #include "train/files.h"
+#include "train/json.h"
 #include "train/task.h"
 
 namespace cli {

@@ -5,25 +5,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <ios>
 #include <memory>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <random>
-#include <set>
-#include <sstream>
-#include <vector>
 
 #include "engine/error.h"
-#include "engine/suggest.h"
+#include "train/json.h"
 
 namespace train {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr int kMostDepth = 64;  // of JSON: what recurses over deeper text would run out of stack
-
 [[noreturn]] void fail_with_errno(const fs::path& path, const char* what,
                                   const char* way_out = "choose another folder") {
   const int code = errno;
@@ -85,43 +77,25 @@ void write_atomically(const fs::path& path, std::string_view text) {
   file.commit();
 }
 
-void write_json(const fs::path& path, const nlohmann::ordered_json& json) {
+void write_json(const fs::path& path, const Json& json) {
   write_atomically(path, json.dump(2) + "\n");
 }
 
-nlohmann::ordered_json parse_json(std::string_view text, const std::string& name,
-                                  std::string_view way_out) {
-  using Json = nlohmann::ordered_json;
-  const auto wrong = [&](std::string_view why) {
-    throw engine::Error(engine::concat(name, ": not valid JSON (", why, "); ", way_out));
-  };
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto callback = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth > kMostDepth) wrong(engine::concat("more than ", kMostDepth, " brackets deep"));
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
-      wrong("the key " + engine::quote(parsed.get<std::string>()) + " is there twice");
-    return true;
-  };
-  try {
-    return Json::parse(text, callback);
-  } catch (const Json::exception& e) {
-    wrong(e.what());
+Json read_json(const fs::path& path) {
+  constexpr const char* kWayOut = "remove it or choose another folder";
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  if (file == nullptr) fail_with_errno(path, "cannot read", "check the path");
+  std::string text;
+  std::array<char, std::size_t{1} << 14> chunk;
+  for (std::size_t got = 1; got > 0; text.append(chunk.data(), got)) {
+    errno = 0;
+    got = std::fread(chunk.data(), 1, chunk.size(), file.get());
+    if (std::ferror(file.get()) == 0) continue;
+    engine::require(errno != EISDIR, path.string(), ": is a folder; give the JSON file inside it");
+    fail_with_errno(path, "cannot read", "check the disk");
   }
-  return {};
-}
-
-nlohmann::ordered_json read_json(const fs::path& path) {
-  std::error_code code;
-  engine::require(!fs::is_directory(path, code), path.string(),
-                  ": is a folder; give the JSON file inside it");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail_with_errno(path, "cannot read", "check the path");
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (in.bad()) fail_with_errno(path, "cannot read", "check the disk");
-  return parse_json(text.str(), path.string(), "remove it or choose another folder");
+  return parse_json(text, path.string(), kWayOut);
 }
 
 void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,

@@ -38,10 +38,6 @@ void remove_temporaries(const std::filesystem::path& folder, std::string_view na
 
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
-/// Parses, trusting nothing: a key that is given twice is an error as well. Throws engine::Error
-/// with `name`, what is wrong and `way_out`.
-nlohmann::ordered_json parse_json(std::string_view text, const std::string& name,
-                                  std::string_view way_out);
 /// Reads and parses; throws engine::Error naming the path and what is wrong with it.
 nlohmann::ordered_json read_json(const std::filesystem::path& path);
 

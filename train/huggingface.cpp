@@ -6,6 +6,7 @@
 #include "engine/suggest.h"
 #include "train/data/held_out_text.h"
 #include "train/files.h"
+#include "train/json.h"
 
 namespace train {
 namespace {

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace train {
 
@@ -16,5 +19,14 @@ inline Json or_null(const std::optional<double>& x) { return x ? or_null(*x) : J
 inline Json exact(std::uint64_t n) {
   return n < (std::uint64_t{1} << 53) ? Json(n) : Json(std::to_string(n));
 }
+
+/// Adds a key that is not there yet; looks for none, which every other way does.
+inline void append(Json& object, std::string key, Json value) {
+  object.get_ref<Json::object_t&>().emplace_back(std::move(key), std::move(value));
+}
+
+/// Parses, trusting nothing: a key that is given twice is an error as well. Throws engine::Error
+/// with `name`, what is wrong and `way_out`.
+Json parse_json(std::string_view text, const std::string& name, std::string_view way_out);
 
 }  // namespace train

@@ -7,6 +7,7 @@
 #include "engine/suggest.h"
 #include "train/checkpoint.h"
 #include "train/hash.h"
+#include "train/json.h"
 #include "train/log/tensorboard.h"
 #include "train/tokenizer/tokenizer.h"
 

@@ -1,6 +1,6 @@
 // The files of one run's folder: config.json (and config.toml, the same for people), data.json with
-// the tokenizer where it has a file, environment.json, metrics.jsonl, its checkpoints (checkpoint.h),
-// and when it is through model.safetensors and at last summary.json.
+// the tokenizer where it has a file, environment.json, metrics.jsonl, its checkpoints
+// (checkpoint.h), and when it is through model.safetensors and at last summary.json.
 #pragma once
 #include <filesystem>
 #include <memory>

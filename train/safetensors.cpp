@@ -11,6 +11,7 @@
 #include "engine/suggest.h"
 #include "train/files.h"
 #include "train/hash.h"
+#include "train/json.h"
 
 namespace train {
 namespace {

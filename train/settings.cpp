@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "engine/error.h"
@@ -17,17 +18,17 @@ namespace {
 
 using engine::Error;
 using engine::quote;
-using ParsedJson = nlohmann::json;
 using Value =
     std::variant<std::int64_t, std::uint64_t, double, bool, std::string, std::optional<double>>;
 
 constexpr double kRateSteps = 65536;  // masks compare 16 random bits
 
 bool utf8(const std::string& text) {
+  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; })) return true;
   try {
-    ParsedJson(text).dump();
+    Json(text).dump();
     return true;
-  } catch (const ParsedJson::type_error&) {
+  } catch (const Json::type_error&) {
     return false;
   }
 }
@@ -78,10 +79,11 @@ Value read_text(const Row& row, std::string_view text, std::string_view source) 
                     row.member);
 }
 
-Value read_json(const Row& row, const ParsedJson& json, std::string_view source,
-                const std::string& shown) {
+using Shown = std::function<std::string()>;
+
+Value read_json(const Row& row, const Json& json, std::string_view source, const Shown& shown) {
   const auto need = [&](bool ok, std::string_view wrong) {
-    if (!ok) refuse(row, source, shown, wrong);
+    if (!ok) refuse(row, source, shown(), wrong);
   };
   const auto real = [&] {
     need(json.is_number(), "is not a number");
@@ -115,11 +117,11 @@ Value read_json(const Row& row, const ParsedJson& json, std::string_view source,
       row.member);
 }
 
-/// Checks the value against the row's domain and stores it. `shown` is how it was given.
+/// Checks the value against the row's domain and stores it. shown() is how it was given.
 void store(Settings& settings, const Row& row, Value value, std::string_view source,
-           const std::string& shown) {
+           const Shown& shown) {
   const auto within = [&](bool ok) {
-    if (!ok) refuse(row, source, shown, "is out of range");
+    if (!ok) refuse(row, source, shown(), "is out of range");
   };
   double number = 0;
   bool numeric = false;
@@ -139,7 +141,7 @@ void store(Settings& settings, const Row& row, Value value, std::string_view sou
                [&](const Rate&) {
                  within(number >= 0 && number < 1);
                  if (std::round((1 - number) * kRateSteps) < 1)
-                   refuse(row, source, shown,
+                   refuse(row, source, shown(),
                           "is so close to 1 that masks of 16 bits would drop everything (at most "
                           "0.99999 works)");
                },
@@ -149,15 +151,15 @@ void store(Settings& settings, const Row& row, Value value, std::string_view sou
                  const auto list = d.list();
                  if (std::find(list.begin(), list.end(), text) != list.end()) return;
                  const std::string_view near = engine::nearest(text, list);
-                 refuse(row, source, shown,
+                 refuse(row, source, shown(),
                         near.empty() ? "is unknown"
                                      : fmt::format("is unknown; did you mean '{}'?", near));
                },
                [&](const Text& d) {
                  auto& text = std::get<std::string>(value);
-                 if (text.find('\0') != text.npos) refuse(row, source, shown, "has a NUL byte");
+                 if (text.find('\0') != text.npos) refuse(row, source, shown(), "has a NUL byte");
                  if (!utf8(text))
-                   refuse(row, source, shown, "is not UTF-8, as config.json must be");
+                   refuse(row, source, shown(), "is not UTF-8, as config.json must be");
                  if (d.canonical == nullptr) return;
                  try {
                    text = d.canonical(text);
@@ -184,7 +186,7 @@ const Row& row_or_throw(std::string_view name, std::string_view source) {
 void set(Settings& settings, std::string_view name, std::string_view value,
          std::string_view source) {
   const Row& row = row_or_throw(name, source);
-  store(settings, row, read_text(row, value, source), source, quote(value));
+  store(settings, row, read_text(row, value, source), source, [&] { return quote(value); });
   if (row.name != "preset") return;
   for (const auto& [preset_name, preset_value] : preset_of(settings).values)
     set(settings, preset_name, preset_value, "preset");
@@ -198,7 +200,7 @@ Settings resolve(const Settings& base, std::span<const Assignment> given) {
   return out;
 }
 
-std::optional<std::uint64_t> seed_from_json(const ParsedJson& json) {
+std::optional<std::uint64_t> seed_from_json(const Json& json) {
   if (json.is_number_unsigned() || (json.is_number_integer() && json.get<std::int64_t>() >= 0))
     return json.get<std::uint64_t>();
   std::uint64_t seed = 0;
@@ -207,21 +209,28 @@ std::optional<std::uint64_t> seed_from_json(const ParsedJson& json) {
   return seed;
 }
 
-nlohmann::ordered_json to_json(const Settings& settings) {
-  nlohmann::ordered_json out = nlohmann::ordered_json::object();
-  for (const Row& row : settings_table()) {
-    auto& slot = out[std::string(row.name)];
-    std::visit(Overload{[&](std::optional<double> Settings::*m) {
-                          if ((settings.*m).has_value()) slot = *(settings.*m);
-                        },
-                        [&](std::uint64_t Settings::*m) { slot = exact(settings.*m); },
-                        [&](auto m) { slot = settings.*m; }},
-               row.member);
-  }
+bool equal_in(const Row& row, const Settings& a, const Settings& b) {
+  return std::visit([&](auto m) { return a.*m == b.*m; }, row.member);
+}
+
+Json json_value(const Settings& settings, const Row& row) {
+  return std::visit(Overload{[&](std::optional<double> Settings::*m) {
+                               return (settings.*m).has_value() ? Json(*(settings.*m))
+                                                                : Json(nullptr);
+                             },
+                             [&](std::uint64_t Settings::*m) { return exact(settings.*m); },
+                             [&](auto m) { return Json(settings.*m); }},
+                    row.member);
+}
+
+Json to_json(const Settings& settings) {
+  Json out = Json::object();
+  for (const Row& row : settings_table())
+    append(out, std::string(row.name), json_value(settings, row));
   return out;
 }
 
-Settings from_json(const ParsedJson& json, std::string_view source) {
+Settings from_json(const Json& json, std::string_view source) {
   if (!json.is_object())
     throw Error(
         fmt::format("{}: settings must be a JSON object, not {}", source, json.type_name()));
@@ -231,8 +240,9 @@ Settings from_json(const ParsedJson& json, std::string_view source) {
     if (row.name != name)
       throw Error(
           fmt::format("{}: unknown setting {}; did you mean '{}'?", source, quote(name), row.name));
-    const std::string shown =
-        quote(value.dump(-1, ' ', false, ParsedJson::error_handler_t::replace));
+    const auto shown = [&value = value] {
+      return quote(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+    };
     store(out, row, read_json(row, value, source, shown), source, shown);
   }
   validate(out, source);

@@ -156,13 +156,18 @@ std::string hint_text(const Row& row);
 std::string help_text(const Row& row, const Settings& defaults = {});
 
 /// A seed as exact() writes it, or a plain number; nothing for anything else.
-std::optional<std::uint64_t> seed_from_json(const nlohmann::json& json);
+std::optional<std::uint64_t> seed_from_json(const nlohmann::ordered_json& json);
+
+/// Whether both have the same value in this row.
+bool equal_in(const Row& row, const Settings& a, const Settings& b);
+/// One value as to_json() writes it.
+nlohmann::ordered_json json_value(const Settings& settings, const Row& row);
 
 /// All settings in the table's order; min_lr not set is null, a seed as exact() has it.
 nlohmann::ordered_json to_json(const Settings& settings);
 /// Reads what to_json wrote, trusting nothing. A setting that is missing has its default (older
 /// files); an unknown one, a wrong type or a value out of range throws Error naming `source`.
-Settings from_json(const nlohmann::json& json, std::string_view source);
+Settings from_json(const nlohmann::ordered_json& json, std::string_view source);
 
 /// All settings as TOML in the table's order, for people and for `--config`; made of to_json()'s
 /// table, and the same values. A text that is not set is left out.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "lab/report/shares.h"
+#include "lab/runs/at_once.h"
 #include "lab/runs/make.h"
 
 namespace lab {
@@ -76,9 +78,11 @@ struct Judged {
 PairedCell pair_up(const Runs& first, const Runs& arm, bool is_first, const Judged& judged) {
   PairedCell pairs;
   pairs.first = is_first;
+  std::map<std::uint64_t, const RunRecord*> firsts;
+  for (const RunRecord* b : first.there) firsts.emplace(b->seed, b);
   for (const RunRecord* a : arm.there)
-    for (const RunRecord* b : first.there) {
-      if (a->seed != b->seed) continue;
+    if (const auto found = firsts.find(a->seed); found != firsts.end()) {
+      const RunRecord* b = found->second;
       const auto either = [&](Status s) { return a->status == s || b->status == s; };
       const auto mine = a->value(judged.metric), theirs = b->value(judged.metric);
       if (either(Status::kDiverged)) {
@@ -114,18 +118,23 @@ std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
   return points;
 }
 
+std::vector<RunCurve> curves_of(const Store& store, const std::vector<const RunRecord*>& runs) {
+  std::vector<RunCurve> all(runs.size());
+  for_each_at_once(runs.size(), [&](std::size_t i) {
+    all[i] = {runs[i]->seed, curve_of(store, *runs[i])};
+  });
+  std::erase_if(all, [](const RunCurve& curve) { return curve.points.empty(); });
+  return all;
+}
+
 ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, const Runs& at,
                    bool curves) {
   ArmReport out;
   out.name = runs.study().arms[arm].name;
   out.set = runs.study().arms[arm].set;
   out.budget = train::run_budget(settings_at(runs.study(), {cell, arm, 0, 0})).to_string();
-  for (const RunRecord* r : at.there) {
-    out.runs.push_back(*r);
-    if (!curves) continue;
-    std::vector<CurvePoint> curve = curve_of(runs.store(), *r);
-    if (!curve.empty()) out.curves.push_back({r->seed, std::move(curve)});
-  }
+  for (const RunRecord* r : at.there) out.runs.push_back(*r);
+  if (curves) out.curves = curves_of(runs.store(), at.there);
   out.missing = at.missing;
   out.diverged = at.count(Status::kDiverged);
   out.failed = at.count(Status::kFailed);

@@ -93,8 +93,8 @@ Json arm_json(const ArmReport& arm, const Report& report) {
   Json runs = Json::array(), missing = Json::array();
   for (const RunRecord& run : arm.runs) runs.push_back(to_json(run));
   for (const std::uint64_t seed : arm.missing) missing.push_back(train::exact(seed));
-  json["runs"] = runs;
-  json["missing_seeds"] = missing;
+  json["runs"] = std::move(runs);
+  json["missing_seeds"] = std::move(missing);
   for (const Metric& m : metrics()) {
     const Spread& s = arm.metrics.at(std::string(m.name));
     json[std::string(m.name)] = {{"mean", train::or_null(s.mean)}, {"sd", train::or_null(s.sd)}};
@@ -128,33 +128,34 @@ Json to_json(const Report& r) {
   for (const CellReport& cell : r.cells) {
     Json arms = Json::array();
     for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r));
-    cells.push_back(
-        {{"name", cell.name},
-         {"settings", to_json(cell.set)},
-         {"epochs", cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr)},
-         {"unique_tokens", cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr)},
-         {"arms", arms}});
+    Json& json = cells.emplace_back(
+        Json{{"name", cell.name},
+             {"settings", to_json(cell.set)},
+             {"epochs", cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr)},
+             {"unique_tokens", cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr)}});
+    train::append(json, "arms", std::move(arms));  // large: a list in braces would copy it
   }
-  return {{"schema", kSchema},
-          {"final", r.final},
-          {"budget", r.budget},
-          {"corpus", r.data.facts},
-          {"builds", builds},
-          {"machines", machines},
-          {"model", train::to_json(r.base)},
-          {"rules",
-           {{"metric", r.judged},
-            {"margin", r.own_margin ? Json(r.rules.margin) : Json(nullptr)},
-            {"margin_is", r.own_margin ? "as given, nats" : "sd of the first arm over seeds"},
-            {"min_seeds", r.rules.min_seeds},
-            {"alpha", r.rules.alpha},
-            {"looks", r.rules.looks},
-            {"note", looks_note(r.rules)}}},
-          {"seeds", r.seeds},
-          {"study", r.study},
-          {"folder", r.folder},
-          {"store", r.store},
-          {"cells", cells}};
+  Json json = {{"schema", kSchema},
+               {"final", r.final},
+               {"budget", r.budget},
+               {"corpus", r.data.facts},
+               {"builds", builds},
+               {"machines", machines},
+               {"model", train::to_json(r.base)},
+               {"rules",
+                {{"metric", r.judged},
+                 {"margin", r.own_margin ? Json(r.rules.margin) : Json(nullptr)},
+                 {"margin_is", r.own_margin ? "as given, nats" : "sd of the first arm over seeds"},
+                 {"min_seeds", r.rules.min_seeds},
+                 {"alpha", r.rules.alpha},
+                 {"looks", r.rules.looks},
+                 {"note", looks_note(r.rules)}}},
+               {"seeds", r.seeds},
+               {"study", r.study},
+               {"folder", r.folder},
+               {"store", r.store}};
+  train::append(json, "cells", std::move(cells));
+  return json;
 }
 
 }  // namespace lab

@@ -108,19 +108,20 @@ Json to_json(const StudyResult& r) {
   std::size_t runs = 0;
   for (const CellReport& cell : r.report.cells)
     for (const ArmReport& arm : cell.arms) runs += arm.runs.size();
-  return {{"file", r.file.path.filename().string()},
-          {"hash", r.file.hash},
-          {"claim", r.file.claim},
-          {"title", r.file.title},
-          {"question", r.file.question},
-          {"quick", r.file.quick},
-          {"rule", rule_text(r.file)},
-          {"verdict", r.file.quick ? Json(nullptr) : Json(to_string(r.verdict))},
-          {"figures", figures},
-          {"front", front_json(r.report)},
-          {"runs", runs},
-          {"builds", report["builds"]},
-          {"report", report}};
+  Json json = {{"file", r.file.path.filename().string()},
+               {"hash", r.file.hash},
+               {"claim", r.file.claim},
+               {"title", r.file.title},
+               {"question", r.file.question},
+               {"quick", r.file.quick},
+               {"rule", rule_text(r.file)},
+               {"verdict", r.file.quick ? Json(nullptr) : Json(to_string(r.verdict))},
+               {"figures", figures},
+               {"front", front_json(r.report)},
+               {"runs", runs},
+               {"builds", report["builds"]}};
+  train::append(json, "report", std::move(report));
+  return json;
 }
 
 std::string render(const StudyResult& r, const std::string& format, bool color, std::size_t width,

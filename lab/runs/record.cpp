@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <unordered_set>
 
 #include "engine/error.h"
 #include "train/budget.h"
@@ -34,6 +35,15 @@ std::optional<std::vector<float>> numbers_from(std::string_view text) {
     at = next + (next < end ? 1 : 0);
   }
   return out;
+}
+
+bool is_metric(std::string_view name) {
+  static const auto kNames = [] {
+    std::unordered_set<std::string_view> names;
+    for (const Metric& m : metrics()) names.insert(m.name);
+    return names;
+  }();
+  return kNames.contains(name);
 }
 
 }  // namespace
@@ -83,17 +93,19 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
 Json to_json(const RunRecord& r) {
   Json json = {{"id", r.id}, {"seed", train::exact(r.seed)}, {"status", to_string(r.status)}};
   if (!r.error.empty()) json["error"] = r.error;
-  for (const Metric& m : metrics()) json[std::string(m.name)] = train::or_null(r.value(m.name));
+  for (const Metric& m : metrics())
+    train::append(json, std::string(m.name), train::or_null(r.value(m.name)));
   for (const auto& [name, value] : r.values)
-    if (!json.contains(name)) json[name] = value;
-  json["build"] = to_json(r.build);
-  json["machine"] = {{"cpu", r.machine.cpu}, {"threads", r.machine.threads}};
+    if (!is_metric(name)) train::append(json, name, value);
+  train::append(json, "build", to_json(r.build));
+  train::append(json, "machine", {{"cpu", r.machine.cpu}, {"threads", r.machine.threads}});
   return json;
 }
 
 Json to_full_json(const RunRecord& r) {
   Json json = to_json(r);
-  json["windows"] = {{"val", numbers_text(r.val_windows)}, {"test", numbers_text(r.test_windows)}};
+  train::append(json, "windows",
+                {{"val", numbers_text(r.val_windows)}, {"test", numbers_text(r.test_windows)}});
   return json;
 }
 
@@ -131,8 +143,8 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
   r.machine = {machine["cpu"].get<std::string>(), machine["threads"].get<std::int64_t>()};
   for (const auto& [name, value] : j.items()) {
     if (name == "seed" || value.is_null() || value.is_string() || value.is_object()) continue;
-    need(value.is_number() && std::isfinite(value.get<double>()), "'", name, "' is ", value.dump(),
-         ", no finite number");
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      need(false, "'", name, "' is ", value.dump(), ", no finite number");
     r.values.emplace(name, value.get<double>());
   }
   need(!r.ok() || r.value("val_loss"), "'val_loss' is missing in a run that is ok");

@@ -37,15 +37,12 @@ bool decides_results(const train::Row& row) {
 }
 
 Json identity(const RunSpec& spec) {
-  static const Json defaults = train::to_json(train::Settings{});
-  const Json all = train::to_json(spec.settings);
+  static const train::Settings defaults;
   Json settings = Json::object();
-  for (const train::Row& row : train::settings_table()) {
-    const std::string name(row.name);
-    if (decides_results(row) && all[name] != defaults[name] &&
+  for (const train::Row& row : train::settings_table())
+    if (!equal_in(row, spec.settings, defaults) && decides_results(row) &&
         (row.name != "tokenizer" || names_itself(spec.settings.tokenizer)))
-      settings[name] = all[name];
-  }
+      settings[std::string(row.name)] = json_value(spec.settings, row);
   Json json = {{"numerics", kNumerics}, {"data", spec.data}, {"settings", settings}};
   if (!spec.init.empty()) json["init"] = spec.init;
   if (!spec.owner.empty()) json["owner"] = spec.owner;

@@ -42,14 +42,19 @@ std::optional<double> last_step(const fs::path& file) {
   constexpr std::streamoff kTail = 4096;
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   if (!in) return {};
-  in.seekg(std::max<std::streamoff>(0, in.tellg() - kTail));
-  std::optional<double> step;
-  for (std::string line; std::getline(in, line) && !in.eof();) {
-    const Json json = Json::parse(line, nullptr, false);
-    if (json.is_object() && json.contains("step") && json["step"].is_number())
-      step = json["step"].get<double>();
-  }
-  return step;
+  const std::streamoff from = std::max<std::streamoff>(0, in.tellg() - kTail);
+  in.seekg(from);
+  std::string tail(kTail, '\0');
+  in.read(tail.data(), kTail);
+  tail.resize(static_cast<std::size_t>(in.gcount()));
+  const std::size_t end = tail.rfind('\n');
+  if (end == tail.npos || end == 0) return {};
+  const std::size_t before = tail.rfind('\n', end - 1);
+  const std::size_t begin = before == tail.npos ? 0 : before + 1;
+  const Json json = Json::parse(tail.begin() + static_cast<std::ptrdiff_t>(begin),
+                                tail.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+  if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) return {};
+  return json["step"].get<double>();
 }
 
 SurveyedRun look_at(const Store& store, const std::string& id) {
@@ -62,11 +67,12 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
     const std::uintmax_t size = it->file_size(code);
     if (!code) run.bytes += size;
     code.clear();
-    if (!is_temporary(it->path())) continue;
+    const fs::path name = it->path().filename();
+    run.weights = run.weights || name == store.weights_file(id).filename();
+    if (!is_temporary(name)) continue;
     run.temporaries.push_back(it->path());
-    if (it->path().filename().string().starts_with("metrics.jsonl.")) metrics = it->path();
+    if (name.string().starts_with("metrics.jsonl.")) metrics = it->path();
   }
-  run.weights = fs::exists(store.weights_file(id), code);
   run.step = last_step(metrics);
   try {
     if (fs::exists(store.spec_file(id), code)) run.spec = stored_spec(store, id);
@@ -142,18 +148,11 @@ SurveyedRun find_run(const Store& store, const std::string& prefix) {
 }
 
 std::vector<std::pair<std::string, std::string>> regime(const train::Settings& settings) {
-  // The rows that count, with their defaults.
-  static const auto kRows = [] {
-    std::vector<std::pair<const train::Row*, std::string>> rows;
-    for (const train::Row& row : train::settings_table())
-      if (decides_results(row) && row.name != "seed")
-        rows.emplace_back(&row, train::value_text({}, row));
-    return rows;
-  }();
+  static const train::Settings usual;
   std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& [row, usual] : kRows)
-    if (std::string value = train::value_text(settings, *row); value != usual)
-      out.emplace_back(row->name, std::move(value));
+  for (const train::Row& row : train::settings_table())
+    if (!equal_in(row, settings, usual) && decides_results(row) && row.name != "seed")
+      out.emplace_back(row.name, train::value_text(settings, row));
   return out;
 }
 

@@ -26,9 +26,10 @@ RunSpec stored_spec(const Store& store, const std::string& id) {
   const fs::path file = store.spec_file(id);
   engine::require(fs::exists(file), "run ", engine::quote(id), ": not in ", store.root().string(),
                   "; give the --store that has it");
-  RunSpec spec = spec_from_json(train::read_json(file), file.string());
-  engine::require(run_id(spec) == id, file.string(), ": is the spec of run ", run_id(spec),
-                  "; it was moved there by hand");
+  const Json json = train::read_json(file);
+  RunSpec spec = spec_from_json(json, file.string());  // its id is that of its contents
+  engine::require(json["id"] == id, file.string(), ": is the spec of run ",
+                  json["id"].get_ref<const std::string&>(), "; it was moved there by hand");
   return spec;
 }
 

@@ -8,6 +8,7 @@
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 #include "train/files.h"
+#include "train/json.h"
 #include "train/safetensors.h"
 #include "train/settings.h"
 

@@ -1,0 +1,100 @@
+#include "train/json.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/suggest.h"
+
+namespace train {
+namespace {
+
+constexpr std::size_t kMostDepth = 64;  // what recurses over deeper text would run out of stack
+
+/// Builds the tree as the text comes. nlohmann's own way to look at keys on the way copies every
+/// value, and looks through an object's keys for each new one.
+class Builder : public nlohmann::json_sax<Json> {
+ public:
+  Builder(const std::string& name, std::string_view way_out) : name_(name), way_out_(way_out) {}
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool x) override { return add(x); }
+  bool number_integer(number_integer_t x) override { return add(x); }
+  bool number_unsigned(number_unsigned_t x) override { return add(x); }
+  bool number_float(number_float_t x, const string_t&) override { return add(x); }
+  bool string(string_t& x) override { return add(std::move(x)); }
+  bool binary(binary_t&) override { return false; }  // not in text
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool key(string_t& x) override {
+    open_.back().keys.push_back(std::move(x));
+    return true;
+  }
+  bool end_object() override {
+    Level level = close();
+    check_keys(level.keys);
+    Json object = Json::object();
+    auto& members = object.get_ref<Json::object_t&>();
+    members.reserve(level.keys.size());
+    for (std::size_t i = 0; i < level.keys.size(); ++i)
+      members.emplace_back(std::move(level.keys[i]), std::move(level.values[i]));
+    return add(std::move(object));
+  }
+  bool end_array() override { return add(Json(close().values)); }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& e) override {
+    wrong(e.what());
+  }
+
+  Json take() { return std::move(root_); }
+
+ private:
+  struct Level {
+    std::vector<std::string> keys;  // of an object
+    Json::array_t values;
+  };
+
+  [[noreturn]] void wrong(std::string_view why) const {
+    throw engine::Error(engine::concat(name_, ": not valid JSON (", why, "); ", way_out_));
+  }
+  bool add(Json value) {
+    if (open_.empty())
+      root_ = std::move(value);
+    else
+      open_.back().values.push_back(std::move(value));
+    return true;
+  }
+  bool open() {
+    if (open_.size() >= kMostDepth)
+      wrong(engine::concat("more than ", kMostDepth, " brackets deep"));
+    open_.emplace_back();
+    return true;
+  }
+  Level close() {
+    Level level = std::move(open_.back());
+    open_.pop_back();
+    return level;
+  }
+  void check_keys(const std::vector<std::string>& keys) const {
+    std::vector<std::string_view> sorted(keys.begin(), keys.end());
+    std::sort(sorted.begin(), sorted.end());
+    if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
+      wrong("the key " + engine::quote(*twice) + " is there twice");
+  }
+
+  const std::string& name_;
+  std::string_view way_out_;
+  std::vector<Level> open_;
+  Json root_;
+};
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& name, std::string_view way_out) {
+  Builder builder(name, way_out);
+  Json::sax_parse(text, &builder);
+  return builder.take();
+}
+
+}  // namespace train
