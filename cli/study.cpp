@@ -120,7 +120,7 @@ int study(const Parsed& args) {
     if (!made.report) return made.code;
     const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
     train::write_atomically(made.page, lab::study_html(result));
-    results.push_back(lab::to_json(result));
+    results.push_back(lab::to_json(result, std::move(made.json)));
     train::write_json(options.out / "study-result.json", results.back());
     if (args.has("publish"))
       lab::publish(result,

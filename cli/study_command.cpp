@@ -116,13 +116,15 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
     fmt::print(stderr,
                "isodrop: error: not one run of this comparison could be made; the first: {}\n",
                reason);
-    return {kNoRun, {}, {}};
+    return kNoRun;
   }
   const auto speeds = step_times(runs, folder, line);
   line.finish();
-  StudyMade made{0, lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string()),
-                 page_path(folder.path(), options)};
-  folder.save("report.json", lab::to_json(*made.report));
+  StudyMade made;
+  made.report = lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string());
+  made.json = lab::to_json(*made.report);
+  made.page = page_path(folder.path(), options);
+  folder.save("report.json", made.json);
   return made;
 }
 
@@ -283,7 +285,7 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       const lab::DryRun plan = planned(runs);
       const int code = show_dry_run(plan, options.format);
       if (options.time_limit) lab::require_in_time(plan, study, *options.time_limit);
-      return {code, {}, {}};
+      return code;
     }
     if (options.time_limit) lab::require_in_time(planned(runs), study, *options.time_limit);
     const bool others = !options.plan.empty() || options.collect;
@@ -291,10 +293,8 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       made_elsewhere(tuning->runs(), [&] { submit_and_wait(runs, options, &*tuning, line); }),
           tuning->settle();
     if (others && tuning && !tuning->done())
-      return {options.collect ? say_missing(tuning->runs(), options, true)
-                              : write_plan(runs, options, &*tuning),
-              {},
-              {}};
+      return options.collect ? say_missing(tuning->runs(), options, true)
+                             : write_plan(runs, options, &*tuning);
     if (runs.outdated() > 0)
       line.note(fmt::format(
           "{} runs in {} were made by another build{}", runs.outdated(), options.store.string(),
@@ -306,17 +306,15 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       folder.create();
     }
     if (tuning) {
-      if (const int code = tune(*tuning, options, work, line); code != 0) return {code, {}, {}};
+      if (const int code = tune(*tuning, options, work, line); code != 0) return code;
       study.tuned = freeze(*tuning, runs, folder, line);
       runs = runs.anew(study);
       if (options.keep_weights) runs.need_weights();
     }
     while (options.submit && !runs.missing().empty())
       made_elsewhere(runs, [&] { submit_and_wait(runs, options, nullptr, line); });
-    if (!options.plan.empty() && !options.submit)
-      return {write_plan(runs, options, nullptr), {}, {}};
-    if (options.collect && !runs.missing().empty())
-      return {say_missing(runs, options, false), {}, {}};
+    if (!options.plan.empty() && !options.submit) return write_plan(runs, options, nullptr);
+    if (options.collect && !runs.missing().empty()) return say_missing(runs, options, false);
     std::size_t next = 1;  // seeds of the next table that a log gets
     if (!runs.missing().empty())
       make_runs(runs, options, "", work, line, [&] {

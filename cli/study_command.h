@@ -46,8 +46,10 @@ StudyOptions study_options(const Parsed& args);
 
 /// What came of a study: a report, or an exit code alone (a dry run, a plan, nothing made).
 struct StudyMade {
-  int code = 0;
+  StudyMade(int exit_code = 0) : code(exit_code) {}
+  int code;
   std::optional<lab::Report> report;
+  lab::Json json;              // of the report
   std::filesystem::path page;  // where its pictures go
 };
 /// Makes the runs that are missing, after those of the tuning.

@@ -20,6 +20,11 @@ inline Json exact(std::uint64_t n) {
   return n < (std::uint64_t{1} << 53) ? Json(n) : Json(std::to_string(n));
 }
 
+/// Room for so many members: where an object grows it copies what it has, whatever its size.
+inline void reserve(Json& object, std::size_t members) {
+  object.get_ref<Json::object_t&>().reserve(members);
+}
+
 /// Adds a key that is not there yet; looks for none, which every other way does.
 inline void append(Json& object, std::string key, Json value) {
   object.get_ref<Json::object_t&>().emplace_back(std::move(key), std::move(value));

@@ -21,7 +21,10 @@ std::string render_csv(const Report& r) {
         std::string line;
         for (const Json& field : fields) line += csv_field(field) + ",";
         for (const Metric& m : metrics())
-          line += csv_field(train::or_null(run.value(m.name))) + ",";
+          if (const auto value = run.value(m.name); value)
+            line += csv_field(train::or_null(*value)) + ",";
+          else
+            line += ',';
         line.back() = '\n';
         out += line;
       }

@@ -123,11 +123,12 @@ Figure trend(const FigureContext& c) {
 /// Standard deviation over seeds against the first arm's.
 Figure spread_ratio(const FigureContext& c) {
   const std::string& metric = metric_of(c);
+  std::map<std::uint64_t, const RunRecord*> firsts;
+  for (const RunRecord& b : c.cell.arms.front().runs) firsts.emplace(b.seed, &b);
   std::vector<double> mine, theirs;
   for (const RunRecord& a : c.arm.runs)
-    for (const RunRecord& b : c.cell.arms.front().runs) {
-      if (a.seed != b.seed) continue;
-      const auto x = a.value(metric), y = b.value(metric);
+    if (const auto found = firsts.find(a.seed); found != firsts.end()) {
+      const auto x = a.value(metric), y = found->second->value(metric);
       if (!x || !y) return missing(fmt::format("{} is not known of these runs", metric));
       mine.push_back(*x);
       theirs.push_back(*y);

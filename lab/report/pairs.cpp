@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "lab/report/by_seed.h"
 #include "lab/stats/stats.h"
 
 namespace lab {
@@ -12,13 +13,11 @@ std::string judged_label(const Report& report) {
 }
 
 std::vector<PairOfRuns> pairs(const Report& report, const CellReport& cell, const ArmReport& arm) {
+  const BySeed mine = values(arm, report.judged), theirs = values(cell.arms.front(), report.judged);
   std::vector<PairOfRuns> out;
-  for (const RunRecord& a : arm.runs)
-    for (const RunRecord& b : cell.arms.front().runs) {
-      if (a.seed != b.seed || !a.ok() || !b.ok()) continue;
-      const auto mine = a.value(report.judged), theirs = b.value(report.judged);
-      if (mine && theirs) out.push_back({a.seed, *theirs, *mine});
-    }
+  for (const auto& [seed, value] : mine)
+    if (const auto other = theirs.find(seed); other != theirs.end())
+      out.push_back({seed, other->second, value});
   return out;
 }
 

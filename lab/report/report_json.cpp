@@ -89,7 +89,10 @@ Json equivalent_json(const ComputeEquivalent& e) {
 }
 
 Json arm_json(const ArmReport& arm, const Report& report) {
-  Json json = {{"name", arm.name}, {"overrides", to_json(arm.set)}, {"budget", arm.budget}};
+  constexpr std::size_t kOthers = 24;  // members that are no metrics
+  Json json = Json::object();
+  train::reserve(json, metrics().size() + kOthers);  // the runs are large
+  json.update({{"name", arm.name}, {"overrides", to_json(arm.set)}, {"budget", arm.budget}});
   Json runs = Json::array(), missing = Json::array();
   for (const RunRecord& run : arm.runs) runs.push_back(to_json(run));
   for (const std::uint64_t seed : arm.missing) missing.push_back(train::exact(seed));

@@ -96,9 +96,10 @@ std::vector<ShareLosses> losses_by_share(const StudyRuns& runs, std::size_t cell
 
 void add_shares(ArmReport& out, const StudyRuns& runs, std::size_t cell, std::size_t arm,
                 const std::string& metric) {
+  if (runs.study().shares.size() < 2) return;
   const Curves c = curves_of(runs, cell, arm, metric);
   const std::size_t n = c.shares.size();
-  if (n < 2 || c.seeds < static_cast<std::size_t>(runs.study().seeds)) return;
+  if (c.seeds < static_cast<std::size_t>(runs.study().seeds)) return;
   std::vector<double> at_whole;
   const std::size_t whole =
       static_cast<std::size_t>(std::find(c.shares.begin(), c.shares.end(), 1.0) - c.shares.begin());

@@ -91,7 +91,9 @@ std::string headline(const StudyResult& r) {
   return text + ". " + said + ".";
 }
 
-Json to_json(const StudyResult& r) {
+Json to_json(const StudyResult& r) { return to_json(r, to_json(r.report)); }
+
+Json to_json(const StudyResult& r, Json report) {
   Json figures = Json::array();
   const auto bound = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
   for (const Figure& f : r.figures) {
@@ -104,7 +106,6 @@ Json to_json(const StudyResult& r) {
                        {"missing", f.missing},
                        {"note", f.note}});
   }
-  Json report = to_json(r.report);
   std::size_t runs = 0;
   for (const CellReport& cell : r.report.cells)
     for (const ArmReport& arm : cell.arms) runs += arm.runs.size();

@@ -35,6 +35,8 @@ Lines figure_lines(const StudyResult& result);
 std::string headline(const StudyResult& result);
 /// {file, hash, claim, title, question, rule, verdict, figures[], front[], runs, builds, report}
 Json to_json(const StudyResult& result);
+/// The same, where to_json(result.report) is there already.
+Json to_json(const StudyResult& result, Json report);
 /// "text" or "md"; `said`: what stands between the verdict and the figures.
 std::string render(const StudyResult& result, const std::string& format, bool color,
                    std::size_t width, const std::string& said = "");

@@ -91,7 +91,10 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
 }
 
 Json to_json(const RunRecord& r) {
-  Json json = {{"id", r.id}, {"seed", train::exact(r.seed)}, {"status", to_string(r.status)}};
+  constexpr std::size_t kOthers = 8;  // fields that are no metrics
+  Json json = Json::object();
+  train::reserve(json, metrics().size() + r.values.size() + kOthers);
+  json.update({{"id", r.id}, {"seed", train::exact(r.seed)}, {"status", to_string(r.status)}});
   if (!r.error.empty()) json["error"] = r.error;
   for (const Metric& m : metrics())
     train::append(json, std::string(m.name), train::or_null(r.value(m.name)));

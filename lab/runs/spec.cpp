@@ -81,11 +81,12 @@ RunSpec spec_from_json(const Json& json, const std::string& source) {
   };
   need(json.is_object() && json.contains("settings") && json.contains("schema"),
        "not a run's spec (no 'schema' or no 'settings')");
-  need(json["schema"] == kSpecSchema, "a spec of schema ", engine::quote(json["schema"].dump()),
-       ", and this isodrop reads ", kSpecSchema);
-  need(json.contains("numerics") && json["numerics"] == kNumerics, "made for numerics ",
-       engine::quote(json.value("numerics", Json(nullptr)).dump()), ", and this isodrop computes ",
-       kNumerics);
+  if (json["schema"] != kSpecSchema)
+    need(false, "a spec of schema ", engine::quote(json["schema"].dump()),
+         ", and this isodrop reads ", kSpecSchema);
+  if (!json.contains("numerics") || json["numerics"] != kNumerics)
+    need(false, "made for numerics ", engine::quote(json.value("numerics", Json(nullptr)).dump()),
+         ", and this isodrop computes ", kNumerics);
   need(json.contains("data") && is_hash(json["data"]), "'data' is not a hash of 32 hex digits");
   need(json.contains("owner") && json["owner"].is_string(), "'owner' is not a string");
   RunSpec spec{train::from_json(json["settings"], source),
@@ -98,8 +99,9 @@ RunSpec spec_from_json(const Json& json, const std::string& source) {
   }
   need(spec.init.empty() == spec.settings.init_from.empty(),
        "'init' and the setting init_from: one without the other");
-  need(json.contains("id") && json["id"] == run_id(spec), "its id is not that of its contents, ",
-       run_id(spec), ": it was edited by hand");
+  const std::string id = run_id(spec);
+  need(json.contains("id") && json["id"] == id, "its id is not that of its contents, ", id,
+       ": it was edited by hand");
   return spec;
 }
 

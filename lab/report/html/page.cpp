@@ -11,6 +11,7 @@ extern const std::string_view kHtml, kCss, kChart, kPictures, kPage;
 }  // namespace html_parts
 namespace {
 
+using train::append;
 using train::Json;
 using train::or_null;
 
@@ -34,9 +35,10 @@ Json mark_json(const Mark& m) {
 Json series_json(const Series& s) {
   Json marks = Json::array();
   for (const Mark& m : s.marks) marks.push_back(mark_json(m));
-  return {{"name", s.name},     {"drawn", name_of(s.drawn)}, {"colour", s.colour},
-          {"dashed", s.dashed}, {"quiet", s.quiet},          {"stack", s.stack},
-          {"marks", marks}};
+  Json json = {{"name", s.name},     {"drawn", name_of(s.drawn)}, {"colour", s.colour},
+               {"dashed", s.dashed}, {"quiet", s.quiet},          {"stack", s.stack}};
+  append(json, "marks", std::move(marks));  // a list in braces would copy it
+  return json;
 }
 
 Json picture_json(const Picture& p) {
@@ -49,9 +51,9 @@ Json picture_json(const Picture& p) {
                {"value", axis_json(p.value)},
                {"horizontal", p.horizontal},
                {"shade", nullptr},
-               {"rule", or_null(p.rule)},
-               {"series", series}};
+               {"rule", or_null(p.rule)}};
   if (p.shade) json["shade"] = {{"from", p.shade->from}, {"to", p.shade->to}};
+  append(json, "series", std::move(series));
   return json;
 }
 
@@ -60,12 +62,14 @@ Json page_json(const Page& page) {
   for (const PageSection& s : page.sections) {
     Json pictures = Json::array();
     for (const Picture& p : s.pictures) pictures.push_back(picture_json(p));
-    sections.push_back(
-        {{"title", s.title}, {"table", s.table}, {"notes", s.notes}, {"pictures", pictures}});
+    Json section = {{"title", s.title}, {"table", s.table}, {"notes", s.notes}};
+    append(section, "pictures", std::move(pictures));
+    sections.push_back(std::move(section));
   }
-  return {{"title", page.title}, {"answer", page.answer}, {"missing", page.missing},
-          {"facts", page.facts}, {"sections", sections},  {"footnotes", page.footnotes},
-          {"csv", page.csv}};
+  Json json = {{"title", page.title}, {"answer", page.answer},       {"missing", page.missing},
+               {"facts", page.facts}, {"footnotes", page.footnotes}, {"csv", page.csv}};
+  append(json, "sections", std::move(sections));
+  return json;
 }
 
 /// Nothing in it can end or begin an element: < > & are spelled \u003c and so on, which JSON reads
