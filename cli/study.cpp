@@ -25,10 +25,18 @@ bool is_store(const Parsed& args, const std::string& given) {
   return args.has("collect") && std::filesystem::is_directory(given, code);
 }
 
+/// Throws engine::Error where it is neither.
+void check_is_study(const Parsed& args, const std::string& given) {
+  std::error_code code;
+  engine::require(!args.has("collect") || std::filesystem::exists(study_file(given), code), given,
+                  ": neither a study file nor a folder of runs; --collect takes FILE.toml and the "
+                  "folders of stores that were copied here");
+}
+
 std::vector<std::filesystem::path> files_of(const Parsed& args) {
   std::vector<std::string> named;
   for (const std::string& given : args.arguments)
-    if (!is_store(args, given)) named.push_back(given);
+    if (!is_store(args, given)) check_is_study(args, given), named.push_back(given);
   engine::require(args.has("all") == named.empty(),
                   args.has("all") ? "--all with a file: it takes all there are; leave one out"
                                   : "study what? Give a study file, or --all; 'isodrop list "

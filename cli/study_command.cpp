@@ -261,9 +261,9 @@ StudyOptions study_options(const Parsed& args) {
 
 StudyMade make_study(lab::Study study, const StudyOptions& options) {
   // Blocks the signals that mean "stop" before a thread is there that would take them: the dry run
-  // for the script starts threads.
-  std::optional<lab::Processes> submitting;
-  if (options.submit) submitting.emplace();
+  // for the script, or for the time limit, starts threads.
+  std::optional<lab::Processes> blocking;
+  if (options.submit || options.time_limit) blocking.emplace();
   lab::StudyRuns runs(study, lab::Store(options.store), options.other_builds, options.out);
   print_notes(study);
   const lab::StudyFolder folder(options.out, runs.identity());
@@ -322,10 +322,10 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       });
     folder.create();  // where others have made the runs
   } catch (const lab::Interrupted& e) {
-    submitting.reset();
+    blocking.reset();
     end_interrupted(e, line, options.dry);
   }
-  submitting.reset();
+  blocking.reset();
   return report(runs, folder, options, line);
 }
 

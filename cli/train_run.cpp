@@ -165,15 +165,18 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   }
   line.finish();
   if (result.stopped) return say_stopped(run, command.signals.signal());
-  if (!result.diverged) result.measured = lab::measure(run.trainer, run.task);
+  // Weights first, so that nothing that goes wrong after the training loses it; what ends a run is
+  // its summary.
+  std::filesystem::path weights;
+  if (!result.diverged) {
+    weights = run.files.write_weights(run.trainer.params());
+    result.measured = lab::measure(run.trainer, run.task);
+  }
   lab::RunRecord record = lab::make_record(result, run.task, machine);
   spec.owner = owner(run.trainer.state());
   record.id = lab::run_id(spec);
   record.seed = settings.seed;
   const lab::Json json = summary(record, run);
-  // Weights first: what ends a run is its summary.
-  std::filesystem::path weights;
-  if (!result.diverged) weights = run.files.write_weights(run.trainer.params());
   run.files.write_summary(json);
   if (args.text("format") == "json")
     fmt::print("{}\n", json.dump(2));

@@ -32,6 +32,13 @@ std::string temporary_suffix() {
 
 AtomicFile::AtomicFile(fs::path path)
     : path_(std::move(path)), temporary_(path_.string() + temporary_suffix()) {
+  std::error_code code;  // what cannot be looked at cannot be written either, and that says why
+  const fs::file_type type = fs::status(path_, code).type();
+  engine::require(type != fs::file_type::character && type != fs::file_type::block &&
+                      type != fs::file_type::fifo && type != fs::file_type::socket,
+                  "cannot write ", path_.string(),
+                  ": is a device, pipe or socket, which a finished file would replace; give the "
+                  "path of a file");
   file_ = std::fopen(temporary_.c_str(), "wbx");
   if (file_ == nullptr) fail("cannot write");
 }

@@ -13,7 +13,7 @@ namespace train {
 
 /// Collects a file's bytes; commit() makes them the file at `path`, all at once. Without commit()
 /// the old file, if any, stays as it was. Throws engine::Error naming the path and the reason
-/// (folder missing, not writable, disk full).
+/// (folder missing, not writable, disk full, a device or pipe).
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

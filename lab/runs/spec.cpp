@@ -54,9 +54,12 @@ std::string fingerprint(const Json& json) {
   return train::Hash().add(nlohmann::json(json).dump()).hex();
 }
 
+std::string init_hash(const std::string& init_from) {
+  return init_from.empty() ? "" : train::read_initial_weights(init_from).hash;
+}
+
 RunSpec run_spec(const train::Settings& settings, std::string data) {
-  return {settings, std::move(data),
-          settings.init_from.empty() ? "" : train::read_initial_weights(settings.init_from).hash};
+  return {settings, std::move(data), init_hash(settings.init_from)};
 }
 
 std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }

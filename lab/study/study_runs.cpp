@@ -50,8 +50,16 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
   std::vector<RunSpec> specs(points_.size());
   std::vector<std::string> ids(points_.size());
   for_each_at_once(points_.size(), [&](std::size_t i) {
+    specs[i].settings = settings_at(study_, points_[i]);
+  });
+  std::map<std::string, std::string> inits;  // weights may be large: each file is read once
+  for (const RunSpec& spec : specs)
+    if (const auto [at, added] = inits.try_emplace(spec.settings.init_from); added)
+      at->second = init_hash(at->first);
+  for_each_at_once(points_.size(), [&](std::size_t i) {
     RunSpec& spec = specs[i];
-    spec = run_spec(settings_at(study_, points_[i]), data[points_[i].cell]);
+    spec.data = data[points_[i].cell];
+    spec.init = inits.at(spec.settings.init_from);
     if (!train::run_budget(spec.settings).fixed_steps()) spec.owner = owner;
     ids[i] = run_id(spec);
   });

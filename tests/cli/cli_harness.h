@@ -68,6 +68,10 @@ std::map<std::string, std::string> records(const std::filesystem::path& store);
 
 void expect_keys(const nlohmann::json& json, const Words& keys);
 
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+
 /// Parses standard output; fails the test where it is no JSON.
 nlohmann::json json_of(const Words& args, const Result& result);
 

@@ -9,7 +9,7 @@
 namespace tests {
 namespace {
 
-const Words kSmall = {"--preset", "tiny", "--n-embd", "16", "--block-size", "32", "--batch", "4"};
+const Words kProbed = {"--preset", "tiny", "--n-embd", "16", "--block-size", "32", "--batch", "4"};
 const Words kQuick = {"--masks", "3", "--tokens", "200", "--format", "json"};
 
 /// A folder with a text and a run, "my run", trained on it without regularizers.
@@ -18,7 +18,7 @@ class ProbeCli : public testing::Test {
   void train(const Words& more = {}) {
     folder.write("text.txt", small_text(4000));
     const Words args =
-        Words{"train", "--text", "text.txt", "--budget", "20steps", "--out", "my run"} + kSmall +
+        Words{"train", "--text", "text.txt", "--budget", "20steps", "--out", "my run"} + kProbed +
         more;
     const Result result = isodrop(args, folder.path());
     ASSERT_EQ(result.code, 0) << describe(args, result);
@@ -55,7 +55,7 @@ TEST_F(ProbeCli, TrainedWeightsWithTheRunsOwnSettings) {
   }
   EXPECT_NEAR(emb["variance_ratio"]["value"].get<double>(), 1.25, 0.05);
   // Other weights than those of the start.
-  const nlohmann::json fresh = probe(Words{"--text", "text.txt", "--dropout", "0.2"} + kSmall);
+  const nlohmann::json fresh = probe(Words{"--text", "text.txt", "--dropout", "0.2"} + kProbed);
   EXPECT_EQ(fresh["model"], "tiny, initial weights");
   EXPECT_EQ(fresh["progress"], 0);
   EXPECT_NE(fresh["points"][0]["evaluation"], emb["evaluation"]);
@@ -80,7 +80,7 @@ TEST_F(ProbeCli, EveryFormat) {
   for (const std::string format : {"text", "md", "csv"}) {
     const Words args =
         Words{"probe", "--dropout", "0.1", "--masks", "2", "--tokens", "1", "--format", format} +
-        kSmall;
+        kProbed;
     const Result result = isodrop(args, folder.path());
     ASSERT_EQ(result.code, 0) << describe(args, result);
     for (const char* site :
@@ -100,7 +100,7 @@ TEST_F(ProbeCli, EveryFormat) {
 }
 
 TEST_F(ProbeCli, SaysWhenARateIsZeroForTheMoment) {
-  const Words args = Words{"probe", "--reg", "dropout:0.1~late:0.5"} + kSmall + kQuick;
+  const Words args = Words{"probe", "--reg", "dropout:0.1~late:0.5"} + kProbed + kQuick;
   const Result result = isodrop(args, folder.path());
   EXPECT_EQ(result.code, 0) << describe(args, result);
   EXPECT_NE(result.err.find("no regularizer acts at 0 of the budget; --progress"),

@@ -72,10 +72,6 @@ class CliRun : public testing::Test {
 
 std::string id_of(const std::string& spec) { return fs::path(spec).stem().string(); }
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 TEST_F(CliRun, APlanIsASpecForEveryMissingRunAndMakesNone) {
   const auto specs = plan(two_arms({"--seeds", "2", "--out", "cmp"}));
   ASSERT_EQ(specs.size(), 4U);

@@ -48,8 +48,6 @@ class Tools : public testing::Test {
   const Words kTrain = Words{"train", "--out", "out"} + kModel;
 };
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
 TEST_F(Tools, DoctorLooksAtThisMachine) {
   const Words args = {"doctor", "--format", "json"};
   const Json json = json_of(args, run(args));
