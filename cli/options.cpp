@@ -234,45 +234,6 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
   return out;
 }
 
-const Parsed::Values& Parsed::find(std::string_view flag) const {
-  const auto it = extras_.find(flag);
-  if (it == extras_.end())
-    throw std::logic_error("this command declares no flag --" + std::string(flag));
-  return it->second;
-}
-
-bool Parsed::has(std::string_view flag) const {
-  const Values& v = find(flag);
-  return !v.values.empty() && !(v.is_switch && v.values.back() == "false");
-}
-
-const std::string& Parsed::text(std::string_view flag) const {
-  const Values& v = find(flag);
-  return v.values.empty() ? v.fallback : v.values.back();
-}
-
-const std::vector<std::string>& Parsed::all(std::string_view flag) const {
-  return find(flag).values;
-}
-
-std::int64_t Parsed::integer(std::string_view flag, std::int64_t low, std::int64_t high) const {
-  std::int64_t out = 0;
-  if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
-    throw Error(fmt::format("{} {}: give a whole number {}", find(flag).source, quote(text(flag)),
-                            high == std::numeric_limits<std::int64_t>::max()
-                                ? fmt::format("of at least {}", low)
-                                : fmt::format("in [{}, {}]", low, high)));
-  return out;
-}
-
-double Parsed::real(std::string_view flag, double low, double high) const {
-  double out = 0;
-  if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
-    throw Error(fmt::format("{} {}: give a number in [{}, {}]", find(flag).source,
-                            quote(text(flag)), low, high));
-  return out;
-}
-
 std::string call(const Command& command) {
   return command.call.empty() ? fmt::format("isodrop {}", command.name) : command.call;
 }
