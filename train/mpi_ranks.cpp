@@ -30,18 +30,27 @@ bool read_number(std::string_view text, T& into) {
 }
 
 #ifdef ISODROP_MPI
-constexpr const char* kSlowLink = "ISODROP_SLOW_LINK";
+constexpr const char *kSlowLink = "ISODROP_SLOW_LINK", *kOverlap = "ISODROP_OVERLAP";
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes a call takes; MPI counts in int
 // Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
 // would take it for milliseconds), and from which on waiting is not worth a whole core.
 constexpr double kSpin = 5e-5, kYield = 0.01;
+constexpr auto kNap = std::chrono::microseconds(100);  // between two looks, asleep
+
+bool overlap_wished() {
+  const char* text = std::getenv(kOverlap);
+  if (text == nullptr) return true;
+  const std::string_view all = text;
+  require(all == "0" || all == "1", kOverlap, "=", quote(all), ": give 0 or 1");
+  return all == "1";
+}
 
 class MpiRanks final : public Ranks {
  public:
   MpiRanks(std::function<bool()> stop, double patience)
       : stop_(std::move(stop)), patience_(patience) {
     int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));
     check(MPI_Comm_size(MPI_COMM_WORLD, &size_));
@@ -49,6 +58,10 @@ class MpiRanks final : public Ranks {
     check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &host));
     check(MPI_Comm_size(host, &on_this_host_));
     check(MPI_Comm_free(&host));
+    // Ranks that cut the gradients differently would wait for each other for ever.
+    int mine = provided >= MPI_THREAD_SERIALIZED && overlap_wished() ? 1 : 0, all = 0;
+    check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD));
+    any_thread_ = all != 0;
   }
   // MPI_Finalize waits for the others, who may never come to it.
   ~MpiRanks() override {
@@ -58,6 +71,7 @@ class MpiRanks final : public Ranks {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int on_this_host() const override { return on_this_host_; }
+  bool any_thread() const override { return any_thread_; }
 
   void exchange(int partner, std::span<const std::byte> out, std::span<std::byte> in) override {
     require_here();
@@ -106,6 +120,7 @@ class MpiRanks final : public Ranks {
   }
 
   void wait(MPI_Request* requests, int count) {
+    const bool background = in_background();
     const engine::Stopwatch watch;
     double stopped = -1;  // when the wish to stop was first seen
     for (;;) {
@@ -113,14 +128,14 @@ class MpiRanks final : public Ranks {
       check(MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE));
       if (done != 0) return;
       const double now = watch.seconds();
-      if (now < kSpin) continue;
+      if (now < kSpin && !background) continue;
       if (stop_ && stop_()) {
         if (stopped < 0) stopped = now;
         if (now - stopped > patience_)
           lose("the others did not finish this step in time, or one of them is gone");
       }
-      if (now >= kYield)
-        std::this_thread::sleep_for(std::chrono::microseconds(100));
+      if (now >= kYield || background)
+        std::this_thread::sleep_for(kNap);
       else
         std::this_thread::yield();
     }
@@ -129,7 +144,7 @@ class MpiRanks final : public Ranks {
   std::function<bool()> stop_;
   double patience_;
   int rank_ = 0, size_ = 1, on_this_host_ = 1;
-  bool left_ = false;
+  bool any_thread_ = false, left_ = false;
 };
 
 std::unique_ptr<Ranks> as_slow_as_asked(std::unique_ptr<Ranks> ranks) {
