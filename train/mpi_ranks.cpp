@@ -47,7 +47,7 @@ bool overlap_wished() {
 
 class MpiRanks final : public Ranks {
  public:
-  MpiRanks(std::function<bool()> stop, double patience)
+  MpiRanks(std::function<bool()> stop, double patience, bool overlap)
       : stop_(std::move(stop)), patience_(patience) {
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
@@ -59,7 +59,7 @@ class MpiRanks final : public Ranks {
     check(MPI_Comm_size(host, &on_this_host_));
     check(MPI_Comm_free(&host));
     // Ranks that cut the gradients differently would wait for each other for ever.
-    int mine = provided >= MPI_THREAD_SERIALIZED && overlap_wished() ? 1 : 0, all = 0;
+    int mine = provided >= MPI_THREAD_SERIALIZED && overlap ? 1 : 0, all = 0;
     check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD));
     any_thread_ = all != 0;
   }
@@ -192,7 +192,7 @@ std::string mpi_version() {
 
 std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop,
                                   double patience) {
-  auto ranks = std::make_unique<MpiRanks>(std::move(stop), patience);
+  auto ranks = std::make_unique<MpiRanks>(std::move(stop), patience, overlap_wished());
   require(ranks->size() == launch.size && ranks->rank() == launch.rank,
           "the launcher says process ", launch.rank, " of ", launch.size, ", ", mpi_version(),
           " says ", ranks->rank(), " of ", ranks->size(),
