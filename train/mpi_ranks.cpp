@@ -35,7 +35,10 @@ constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes a call takes; MPI
 // Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
 // would take it for milliseconds), and from which on waiting is not worth a whole core.
 constexpr double kSpin = 5e-5, kYield = 0.01;
-constexpr auto kNap = std::chrono::microseconds(100);  // between two looks, asleep
+constexpr double kNap = 1e-4;  // seconds asleep between two looks
+// In the background each look takes the core from backward, tens of µs on a virtual machine: looks
+// become rarer, to be late by an eighth of the time waited at most.
+constexpr double kLate = 0.125, kLongNap = 2e-3;
 
 bool overlap_wished() {
   const char* text = std::getenv(kOverlap);
@@ -119,6 +122,10 @@ class MpiRanks final : public Ranks {
     throw RankLost(what);
   }
 
+  static void sleep(double seconds) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+
   void wait(MPI_Request* requests, int count) {
     const bool background = in_background();
     const engine::Stopwatch watch;
@@ -134,8 +141,10 @@ class MpiRanks final : public Ranks {
         if (now - stopped > patience_)
           lose("the others did not finish this step in time, or one of them is gone");
       }
-      if (now >= kYield || background)
-        std::this_thread::sleep_for(kNap);
+      if (background)
+        sleep(std::clamp(kLate * now, kNap, kLongNap));
+      else if (now >= kYield)
+        sleep(kNap);
       else
         std::this_thread::yield();
     }
