@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One run over the processes of mpirun against the same run in one process with as many threads,
-in turns, and against the model of docs/scale.md.
+in turns, with sums over ranks during backward and after it, and against the model of docs/scale.md.
 
     scripts/bench ranks --preset char --batch 8 --ranks 2 --rounds 5
     scripts/bench ranks --slow-link 200,500      # as if over 200 us and 500 MB/s
@@ -18,18 +18,37 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEGMENT = 1 << 20  # bytes a message of the reduce-scatter holds at most (train/ranks.h)
+BUCKET = 1 << 20  # bytes a bucket holds at least (train/shards.h)
+BACKWARD = 2 / 3  # of a step's arithmetic
 
 
-def messages(ranks, size):
-    """Of one step, one after the other: two orders, the loss, gradients there and back."""
+def buckets(layers, width, size):
+    """Bytes of each, the last first, of a GPT whose gradients are `size` bytes."""
+    found, left = [0.0], size
+    for matrix in [4, 4, 1, 3] * layers:  # mlp.c_proj, mlp.c_fc, attn.c_proj, attn.c_attn
+        if found[-1] >= BUCKET and left >= BUCKET:
+            found.append(0.0)
+        found[-1] += 4 * matrix * width**2
+        left -= 4 * matrix * width**2
+    if found[-1] >= BUCKET and left >= BUCKET:
+        found.append(0.0)
+    found[-1] += left  # embeddings
+    return found
+
+
+def reduction(ranks, size, latency, bandwidth):
+    """Seconds that gradients of `size` bytes take there and back."""
     levels = ranks.bit_length() - 1
-    there = sum(math.ceil(size / 2**k / SEGMENT) for k in range(1, levels + 1))
-    return 2 * levels + levels + there + levels
+    messages = levels + sum(math.ceil(size / 2**k / SEGMENT) for k in range(1, levels + 1))
+    return 2 * (ranks - 1) / ranks * size / bandwidth + messages * latency
 
 
-def model(alone, ranks, size, latency, bandwidth):
-    """Seconds of a step whose arithmetic takes `alone` on one rank's share of the batch."""
-    return alone + 2 * (ranks - 1) / ranks * size / bandwidth + messages(ranks, size) * latency
+def model(alone, ranks, pieces, latency, bandwidth):
+    """Seconds of a step whose arithmetic takes `alone` on one rank's share of the batch, in one shard:
+    two orders, the loss, and what backward does not hide of the gradients."""
+    *hidden, last = [reduction(ranks, size, latency, bandwidth) for size in pieces]
+    orders = 3 * (ranks.bit_length() - 1) * latency
+    return alone + orders + last + max(0.0, sum(hidden) - BACKWARD * alone)
 
 
 def main():
@@ -68,9 +87,11 @@ def main():
                 sys.exit(f"{' '.join(command)}\n{run.stderr}")
             with open(os.path.join(out, "summary.json")) as f:
                 summary = json.load(f)
+            with open(os.path.join(out, "config.json")) as f:
+                config = json.load(f)
             parameters = summary.get("parameters") or summary["metrics"]["parameters"]
             spent = summary.get("seconds") or summary["metrics"]["seconds"]
-            return spent / a.steps, 4 * parameters
+            return spent / a.steps, buckets(config["n_layer"], config["n_embd"], 4 * parameters)
 
     mpi = [*launcher, "-n", str(a.ranks)]
     sides = {
@@ -78,13 +99,17 @@ def main():
         f"the same, {a.ranks} shards": lambda: seconds([], a.ranks, a.ranks),
         f"{a.ranks} processes, 1 thread each": lambda: seconds(mpi, 1, a.ranks),
     }
+    apart = {"ISODROP_OVERLAP": "0"}
+    sides["the same, no overlap"] = lambda: seconds(mpi, 1, a.ranks, apart)
     for link in a.slow_link:
-        sides[f"the same over {link}"] = lambda link=link: seconds(mpi, 1, a.ranks, {"ISODROP_SLOW_LINK": link})
-    times, size = {name: [] for name in sides}, 0
+        slow = {"ISODROP_SLOW_LINK": link}
+        sides[f"over {link}"] = lambda slow=slow: seconds(mpi, 1, a.ranks, slow)
+        sides[f"over {link}, no overlap"] = lambda slow=slow: seconds(mpi, 1, a.ranks, slow | apart)
+    times, pieces = {name: [] for name in sides}, []
     for round_ in range(a.rounds):
         order = list(sides.items())
         for name, side in order if round_ % 2 == 0 else order[::-1]:
-            spent, size = side()
+            spent, pieces = side()
             times[name].append(spent)
     print(f"{a.preset}, batch {a.batch}, {a.rounds} rounds of {a.steps} steps, load {os.getloadavg()[0]:.1f}: "
           "ms a step, median [lowest, highest]")
@@ -94,12 +119,16 @@ def main():
     names = list(sides)
     ratio = statistics.median(x / y for x, y in zip(times[names[0]], times[names[2]]))
     print(f"{names[2]}: {ratio:.3f} of the speed of {names[0]} (median over rounds)")
-    here = statistics.median(times[names[2]])
-    for link, name in zip(a.slow_link, names[3:]):
+    for with_, without in zip(names[2::2], names[3::2]):
+        ratios = [x / y for x, y in zip(times[with_], times[without])]
+        print(f"{with_}: {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}] of the time "
+              "without overlap (median over rounds)")
+    for link, first in zip(a.slow_link, range(4, len(names), 2)):
         us, mbps = map(float, link.split(","))
-        took = statistics.median(times[name])
-        said = model(here, a.ranks, size, us * 1e-6, mbps * 1e6)
-        print(f"over {link}: the model says {1e3 * said:.2f} ms, took {1e3 * took:.2f} ({took / said:.3f})")
+        for name, here, cut in ((names[first], names[2], pieces), (names[first + 1], names[3], [sum(pieces)])):
+            took = statistics.median(times[name])
+            said = model(statistics.median(times[here]), a.ranks, cut, us * 1e-6, mbps * 1e6)
+            print(f"{name}: the model says {1e3 * said:.2f} ms, took {1e3 * took:.2f} ({took / said:.3f})")
 
 
 if __name__ == "__main__":

@@ -90,4 +90,21 @@ EventOrder make_event_order(const Tape& tape, Ref loss, const PlanOptions& optio
   return s;
 }
 
+std::vector<Completion> find_completions(const Tape& tape, const EventOrder& order) {
+  const auto& params = tape.params().list();
+  std::vector<int> last_write(params.size(), -1);
+  for (std::size_t e = order.backward_begin; e < order.events.size(); ++e) {
+    if (order.events[e].kind != Event::Kind::kBackward) continue;
+    for (const Ref r : tape.nodes()[at(order.events[e].node)].in)
+      if (const int param = tape.value(r).param; param >= 0)
+        last_write[at(param)] = static_cast<int>(e);
+  }
+  std::vector<Completion> found;
+  for (std::size_t i = 0; i < params.size(); ++i)
+    if (params[i].trainable) found.push_back({last_write[i], static_cast<int>(i)});
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Completion& a, const Completion& b) { return a.event < b.event; });
+  return found;
+}
+
 }  // namespace engine

@@ -16,4 +16,7 @@ struct EventOrder {
 /// REQUIRES: when training, `loss` has one element and depends on a parameter.
 EventOrder make_event_order(const Tape& tape, Ref loss, const PlanOptions& options);
 
+/// What Plan::completions() gives.
+std::vector<Completion> find_completions(const Tape& tape, const EventOrder& order);
+
 }  // namespace engine

@@ -161,10 +161,19 @@ void Plan::forward(const Step& step) {
   for (std::size_t e = 0; e < backward_begin_; ++e) run(e, step, false);
 }
 
-void Plan::backward(const Step& step, bool accumulate) {
+void Plan::backward(const Step& step, bool accumulate,
+                    const std::function<void(int param)>& complete) {
   require(options_.training, "plan: backward() of a plan that was made without");
   require(prepared_, "plan: backward() before forward()");
-  for (std::size_t e = backward_begin_; e < events_.size(); ++e) run(e, step, accumulate);
+  auto next = completions_.begin();
+  const auto tell_until = [&](int event) {
+    for (; next != completions_.end() && next->event <= event; ++next) complete(next->param);
+  };
+  if (complete) tell_until(-1);
+  for (std::size_t e = backward_begin_; e < events_.size(); ++e) {
+    run(e, step, accumulate);
+    if (complete) tell_until(static_cast<int>(e));
+  }
 }
 
 View Plan::view(Ref r) const {

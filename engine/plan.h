@@ -2,6 +2,7 @@
 // allocating.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,6 +29,12 @@ struct PlanOptions {
 struct Event {
   enum class Kind : std::uint8_t { kForward, kReplay, kBackward } kind = Kind::kForward;
   int node = -1;
+};
+
+/// The event behind which a parameter's gradient is complete: the last backward call that writes to
+/// it; -1 where none does.
+struct Completion {
+  int event = -1, param = -1;
 };
 
 /// Called around every event when set (profiler, tests).
@@ -63,8 +70,11 @@ class Plan {
   /// Throws Error where an input that is read has no memory bound.
   void forward(const Step& step);
   /// Gradients of the parameters are assigned, or added to where `accumulate`.
+  /// `complete`, where given, is told each trainable parameter as soon as its gradient is complete,
+  /// in the order of completions(); what it throws, this throws.
   /// REQUIRES: forward() of the same step has run.
-  void backward(const Step& step, bool accumulate = false);
+  void backward(const Step& step, bool accumulate = false,
+                const std::function<void(int param)>& complete = {});
 
   /// Where a value lives: the output, a kept value or a parameter.
   View view(Ref r) const;
@@ -75,6 +85,8 @@ class Plan {
 
   const Tape& tape() const { return tape_; }
   const std::vector<Event>& events() const { return events_; }
+  /// Of all trainable parameters that were declared when this was made, by event.
+  const std::vector<Completion>& completions() const { return completions_; }
   void observe(Observer* observer) { observer_ = observer; }
 
  private:
@@ -89,6 +101,7 @@ class Plan {
   Ref out_;
   PlanOptions options_;
   std::vector<Event> events_;
+  std::vector<Completion> completions_;
   std::size_t backward_begin_ = 0;  // index of the first event of backward()
   std::vector<Slot> slots_;
   std::vector<Call> calls_;

@@ -158,6 +158,8 @@ Plan::Plan(Tape tape, Ref out, PlanOptions options)
       inputs_.push_back(r);
   }
 
+  if (options_.training) completions_ = find_completions(tape_, order);
+
   // Which inputs want gradients is needed to build primitives.
   for (std::size_t e = 0; e < events_.size(); ++e) {
     if (events_[e].kind != Event::Kind::kBackward) continue;

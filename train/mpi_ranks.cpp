@@ -30,18 +30,30 @@ bool read_number(std::string_view text, T& into) {
 }
 
 #ifdef ISODROP_MPI
-constexpr const char* kSlowLink = "ISODROP_SLOW_LINK";
+constexpr const char *kSlowLink = "ISODROP_SLOW_LINK", *kOverlap = "ISODROP_OVERLAP";
 constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes a call takes; MPI counts in int
 // Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
 // would take it for milliseconds), and from which on waiting is not worth a whole core.
 constexpr double kSpin = 5e-5, kYield = 0.01;
+constexpr double kNap = 1e-4;  // seconds asleep between two looks
+// In the background each look takes the core from backward, tens of µs on a virtual machine: looks
+// become rarer, to be late by an eighth of the time waited at most.
+constexpr double kLate = 0.125, kLongNap = 2e-3;
+
+bool overlap_wished() {
+  const char* text = std::getenv(kOverlap);
+  if (text == nullptr) return true;
+  const std::string_view all = text;
+  require(all == "0" || all == "1", kOverlap, "=", quote(all), ": give 0 or 1");
+  return all == "1";
+}
 
 class MpiRanks final : public Ranks {
  public:
-  MpiRanks(std::function<bool()> stop, double patience)
+  MpiRanks(std::function<bool()> stop, double patience, bool overlap)
       : stop_(std::move(stop)), patience_(patience) {
     int provided = 0;
-    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+    MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_));
     check(MPI_Comm_size(MPI_COMM_WORLD, &size_));
@@ -49,6 +61,10 @@ class MpiRanks final : public Ranks {
     check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &host));
     check(MPI_Comm_size(host, &on_this_host_));
     check(MPI_Comm_free(&host));
+    // Ranks that cut the gradients differently would wait for each other for ever.
+    int mine = provided >= MPI_THREAD_SERIALIZED && overlap ? 1 : 0, all = 0;
+    check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD));
+    any_thread_ = all != 0;
   }
   // MPI_Finalize waits for the others, who may never come to it.
   ~MpiRanks() override {
@@ -58,6 +74,7 @@ class MpiRanks final : public Ranks {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int on_this_host() const override { return on_this_host_; }
+  bool any_thread() const override { return any_thread_; }
 
   void exchange(int partner, std::span<const std::byte> out, std::span<std::byte> in) override {
     require_here();
@@ -105,7 +122,12 @@ class MpiRanks final : public Ranks {
     throw RankLost(what);
   }
 
+  static void sleep(double seconds) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+
   void wait(MPI_Request* requests, int count) {
+    const bool background = in_background();
     const engine::Stopwatch watch;
     double stopped = -1;  // when the wish to stop was first seen
     for (;;) {
@@ -113,14 +135,16 @@ class MpiRanks final : public Ranks {
       check(MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE));
       if (done != 0) return;
       const double now = watch.seconds();
-      if (now < kSpin) continue;
+      if (now < kSpin && !background) continue;
       if (stop_ && stop_()) {
         if (stopped < 0) stopped = now;
         if (now - stopped > patience_)
           lose("the others did not finish this step in time, or one of them is gone");
       }
-      if (now >= kYield)
-        std::this_thread::sleep_for(std::chrono::microseconds(100));
+      if (background)
+        sleep(std::clamp(kLate * now, kNap, kLongNap));
+      else if (now >= kYield)
+        sleep(kNap);
       else
         std::this_thread::yield();
     }
@@ -129,7 +153,7 @@ class MpiRanks final : public Ranks {
   std::function<bool()> stop_;
   double patience_;
   int rank_ = 0, size_ = 1, on_this_host_ = 1;
-  bool left_ = false;
+  bool any_thread_ = false, left_ = false;
 };
 
 std::unique_ptr<Ranks> as_slow_as_asked(std::unique_ptr<Ranks> ranks) {
@@ -177,7 +201,7 @@ std::string mpi_version() {
 
 std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop,
                                   double patience) {
-  auto ranks = std::make_unique<MpiRanks>(std::move(stop), patience);
+  auto ranks = std::make_unique<MpiRanks>(std::move(stop), patience, overlap_wished());
   require(ranks->size() == launch.size && ranks->rank() == launch.rank,
           "the launcher says process ", launch.rank, " of ", launch.size, ", ", mpi_version(),
           " says ", ranks->rank(), " of ", ranks->size(),

@@ -23,8 +23,8 @@ std::string mpi_version();
 /// them was lost. While it waits for the others it asks `stop`: `patience` seconds after that
 /// is true it throws RankLost instead of waiting on. Throws engine::Error where MPI is not built
 /// in, or does not know as many processes as `launch`. To be called once, from the thread that uses
-/// it. The environment's ISODROP_SLOW_LINK=MICROSECONDS,MEGABYTES_PER_SECOND puts slowed() around
-/// it.
+/// it most. The environment's ISODROP_SLOW_LINK=MICROSECONDS,MEGABYTES_PER_SECOND puts slowed()
+/// around it; with ISODROP_OVERLAP=0 at any rank none calls from another thread.
 std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop,
                                   double patience);
 

@@ -20,6 +20,7 @@ class SlowRanks final : public Ranks {
   int rank() const override { return ranks_->rank(); }
   int size() const override { return ranks_->size(); }
   int on_this_host() const override { return ranks_->on_this_host(); }
+  bool any_thread() const override { return ranks_->any_thread(); }
   void exchange(int partner, std::span<const std::byte> out, std::span<std::byte> in) override {
     ranks_->exchange(partner, out, in);
     wait(1, std::max(out.size(), in.size()));
@@ -33,6 +34,7 @@ class SlowRanks final : public Ranks {
  private:
   void wait(int messages, std::size_t bytes) const {
     const double seconds = messages * latency_ + static_cast<double>(bytes) / bandwidth_;
+    if (in_background()) return std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     // A sleep is exact to some 50 µs, so the end of the time is spun.
     const engine::Stopwatch watch;
     if (seconds > 2e-4) std::this_thread::sleep_for(std::chrono::duration<double>(seconds - 1e-4));

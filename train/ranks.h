@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "engine/error.h"
@@ -27,12 +28,22 @@ class Ranks {
   virtual int size() const = 0;
   /// Processes of the run on this host.
   virtual int on_this_host() const { return size(); }
+  /// Calls may come from any thread, one at a time; otherwise from the one that made this. The same
+  /// for all ranks.
+  virtual bool any_thread() const { return true; }
   /// Sends `out` to `partner` while receiving `in`, as many bytes as it sends.
   virtual void exchange(int partner, std::span<const std::byte> out, std::span<std::byte> in) = 0;
   /// Rank 0's bytes become everybody's.
   virtual void broadcast(std::span<std::byte> bytes) = 0;
   /// From now on nothing is said, and this process ends without waiting for the others.
   virtual void leave() {}
+
+ protected:
+  /// The caller is not the thread that made this, which has better use for the core: wait asleep.
+  bool in_background() const { return std::this_thread::get_id() != made_by_; }
+
+ private:
+  std::thread::id made_by_ = std::this_thread::get_id();
 };
 
 /// Sums over ranks, element by element, in the binary tree ((x0 + x1) + (x2 + x3)) + …: every rank

@@ -21,8 +21,10 @@ ShardSum::ShardSum(const engine::Params& params, std::int64_t shards, Ranks* ran
   if (ranks != nullptr) {
     count_ = shards / ranks->size();
     first_ = count_ * ranks->rank();
-    over_ranks_.emplace(*ranks);
+    over_ranks_ = std::make_unique<BackgroundSum>(*ranks);
   }
+  buckets_ = Buckets(params, ranks != nullptr && ranks->any_thread() ? kBucket : 0);
+  overlap_ = buckets_.list().size() > 1;
   levels_.resize(tree_levels(count_));
   for (Level& level : levels_) level.values = engine::Buffer(gradients + state);
   if (shards > 1) before_ = engine::Buffer(state);
@@ -36,6 +38,7 @@ std::size_t ShardSum::bytes(const engine::Params& params, std::int64_t shards) {
 
 void ShardSum::keep(const engine::Params& params) {
   done_ = 0;
+  buckets_.begin();
   if (before_.size() == 0) return;
   const std::span<float> state = params.state();
   std::copy(state.begin(), state.end(), before_.as<float>());
@@ -51,14 +54,31 @@ void ShardSum::undo(const engine::Params& params) {
   std::copy_n(before_.as<float>(), state.size(), state.begin());
 }
 
+/// What waits for its neighbour in these gradients is added to them.
+void ShardSum::join(const engine::Params& params, const Buckets::Range& range) const {
+  float* gradients = params.gradients().data() + range.begin;
+  for (std::size_t digit = 0; (done_ >> digit & 1) != 0; ++digit) {
+    const float* other = levels_[digit].values.as<float>() + range.begin;
+    engine::parallel_elements(static_cast<std::int64_t>(range.end - range.begin),
+                              [=](std::int64_t i) { gradients[i] += other[i]; });
+  }
+}
+
+void ShardSum::complete(const engine::Params& params, int param) {
+  const Buckets::Range* range = buckets_.complete(param);
+  if (range == nullptr) return;
+  join(params, *range);
+  over_ranks_->give(params.gradients().subspan(range->begin, range->end - range->begin));
+}
+
 void ShardSum::add(const engine::Params& params, double loss) {
   loss_ = loss;
   const std::span<float> gradients = params.gradients(), state = params.state();
+  for (const Buckets::Range& range : buckets_.list())
+    if (!range.complete) join(params, range);
   std::size_t digit = 0;
   for (; (done_ >> digit & 1) != 0; ++digit) {
     const float* other = levels_[digit].values.as<float>();
-    engine::parallel_elements(std::ssize(gradients),
-                              [&](std::int64_t i) { gradients[i] += other[i]; });
     engine::parallel_elements(std::ssize(state),
                               [&](std::int64_t i) { state[i] += other[gradients.size() + i]; });
     loss_ += levels_[digit].loss;
@@ -75,9 +95,12 @@ void ShardSum::add(const engine::Params& params, double loss) {
 double ShardSum::whole(const engine::Params& params) {
   const std::span<float> state = params.state();
   if (over_ranks_) {
-    (*over_ranks_)(std::span(&loss_, 1));
-    (*over_ranks_)(params.gradients());
-    if (!state.empty()) (*over_ranks_)(state);
+    over_ranks_->finish();
+    TreeSum& sum = over_ranks_->tree();
+    sum(std::span(&loss_, 1));
+    for (const auto& [begin, end, complete] : buckets_.list())
+      if (!complete) sum(params.gradients().subspan(begin, end - begin));
+    if (!state.empty()) sum(state);
   }
   if (shards_ > 1) {
     const float share = 1.0F / static_cast<float>(shards_);  // exact

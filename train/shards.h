@@ -2,13 +2,13 @@
 // optimizer.
 #pragma once
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/buffer.h"
 #include "engine/params.h"
-#include "train/ranks.h"
+#include "train/background_sum.h"
 
 namespace train {
 
@@ -18,6 +18,9 @@ namespace train {
 /// One shard in one process costs nothing and changes nothing.
 class ShardSum {
  public:
+  /// Bytes of gradients from which on a part of them is worth messages of its own.
+  static constexpr std::size_t kBucket = std::size_t{1} << 20;
+
   ShardSum() = default;
   /// REQUIRES: `params` are allocated; S is a power of two, and `ranks` (null: this process is
   /// alone) are a power of two that divides S and outlive this.
@@ -32,6 +35,11 @@ class ShardSum {
   void keep(const engine::Params& params);
   /// Before each of its shards.
   void begin(const engine::Params& params);
+  /// Whether complete() is of use in the backward pass that ends the shard which begin() began.
+  bool overlaps() const { return overlap_ && done_ + 1 == count_; }
+  /// In that pass, where overlaps(): the gradient of `param` is what it will be, and may be summed
+  /// over ranks while the pass goes on. Of any parameters. Throws RankLost.
+  void complete(const engine::Params& params, int param);
   /// After it, in their order: takes its gradients, statistics and loss.
   void add(const engine::Params& params, double loss);
   /// After the last: the whole batch's are in `params`. Returns the sum of the losses. Throws
@@ -47,11 +55,15 @@ class ShardSum {
     double loss = 0;
   };
 
+  void join(const engine::Params& params, const Buckets::Range& range) const;
+
   std::int64_t shards_ = 1, first_ = 0, count_ = 1, done_ = 0;
   double loss_ = 0;
   std::vector<Level> levels_;
   engine::Buffer before_;  // the statistics that a step found
-  std::optional<TreeSum> over_ranks_;
+  Buckets buckets_;
+  bool overlap_ = false;
+  std::unique_ptr<BackgroundSum> over_ranks_;
 };
 
 }  // namespace train

@@ -68,6 +68,7 @@ void Trainer::observed(StepObserver::Phase phase, const F& work) {
 }
 
 double Trainer::shard(std::int64_t number, std::uint64_t index, double progress) {
+  const auto complete = [this](int param) { shards_.complete(*state_.params, param); };
   const Settings& s = planned_.settings;
   BoundPlan& training = *planned_.training;
   const std::int64_t rows = s.micro_batch(), passes = models::passes(planned_.config.regularizers);
@@ -81,7 +82,8 @@ double Trainer::shard(std::int64_t number, std::uint64_t index, double progress)
       if (passes > 1) training.repeat_rows(passes);
     });
     training.plan().forward(step);
-    training.plan().backward(step, micro > 0);
+    const bool last = micro + 1 == s.grad_accum && shards_.overlaps();
+    training.plan().backward(step, micro > 0, last ? complete : std::function<void(int)>());
     loss += training.reported();
   }
   return loss;

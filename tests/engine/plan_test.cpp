@@ -254,5 +254,47 @@ TEST_F(PlanTest, ASharedGradientIsAddedToByEarlierConsumers) {
   }
 }
 
+TEST_F(PlanTest, TellsEachGradientWhenItIsComplete) {
+  // w is written behind the others and before them; nobody writes the two that the loss does not
+  // depend on.
+  const Ref x = carry(tape_, "x0", tape_.param("x", {4, 8}, kNormal));
+  const Ref w = tape_.param("w", {8, 8}, kNormal);
+  const Ref a = ops::matmul(tape_, "a", x, w);
+  const Ref b = ops::matmul(tape_, "b", a, tape_.param("v", {8, 8}, kNormal));
+  const Ref c = ops::matmul(tape_, "c", b, w);
+  ops::matmul(tape_, "aside", b, tape_.param("unread", {8, 8}, kNormal));
+  tape_.param("unused", {3}, kNormal);
+  tape_.state("count", {1}, {});
+  const Plan& plan = compile(weighted_sum(tape_, "loss", {c}));
+
+  std::vector<std::string> order;
+  for (const auto& [event, param] : plan.completions()) {
+    const Event& e = plan.events()[static_cast<std::size_t>(std::max(event, 0))];
+    const std::string behind =
+        event < 0 ? "-" : plan.tape().nodes()[static_cast<std::size_t>(e.node)].name;
+    order.push_back(params_[param].name + " " + behind);
+    EXPECT_EQ(event < 0, e.kind != Event::Kind::kBackward);
+  }
+  EXPECT_EQ(order, (std::vector<std::string>{"unread -", "unused -", "v b", "w a", "x x0"}));
+
+  std::vector<int> told;
+  std::vector<std::vector<float>> then;
+  for (const bool accumulate : {false, true}) {
+    told.clear(), then.clear();
+    plan_->forward({});
+    plan_->backward({}, accumulate, [&](int param) {
+      told.push_back(param);
+      then.push_back(grad(params_[param].name));
+    });
+    ASSERT_EQ(told.size(), plan.completions().size());
+    for (std::size_t i = 0; i < told.size(); ++i) {
+      EXPECT_EQ(told[i], plan.completions()[i].param);
+      EXPECT_EQ(then[i], grad(params_[told[i]].name)) << params_[told[i]].name;
+    }
+  }
+  EXPECT_THROW(plan_->backward({}, false, [](int) { throw Error("enough"); }), Error);
+  step();
+}
+
 }  // namespace
 }  // namespace engine

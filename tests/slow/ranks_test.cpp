@@ -131,6 +131,39 @@ TEST_F(OverRanks, MicroStepsBestWeightsAndPatienceGiveTheSameBits) {
   expect_same_bits({"--norm", "batchnorm", "--grad-accum", "2"});
 }
 
+// Models of several buckets, which are summed while backward goes on.
+TEST_F(OverRanks, OverlapOfLargerModelsGivesTheSameBits) {
+  const Words large = {"--n-embd", "256"};
+  expect_same_bits(large + Words{"--dropout", "0.2", "--norm", "batchnorm"});
+  expect_same_bits(large + Words{"--reg", "drop_connect:0.2", "--grad-accum", "2"});
+  const auto with = [&](const std::string& value) {
+    const Words words =
+        launch(2, settings("apart", large + Words{"--reg", "drop_connect:0.2", "--grad-accum", "2",
+                                                  "--budget", "8steps"}));
+    return Process::program(Words{"env", "ISODROP_OVERLAP=" + value} + words, folder.path()).wait();
+  };
+  EXPECT_EQ(with("0").code, 0);
+  expect_same("apart", "one", "without overlap");
+  const Result r = with("off");
+  EXPECT_EQ(r.code, 2);
+  EXPECT_NE(r.err.find("ISODROP_OVERLAP='off': give 0 or 1"), std::string::npos) << r.err;
+}
+
+TEST_F(OverRanks, ARankThatDiesWhileBackwardGoesOnEndsTheRunToo) {
+  const Words more = {
+      "--budget",  "20000steps", "--eval-interval",       "5000",  "--n-embd", "256",
+      "--dropout", "0.1",        "--checkpoint-interval", "5steps"};
+  Process launcher = Process::program(launch(2, settings("out", more)), folder.path());
+  for (int i = 0; i < 6000 && launcher.running() && !has_checkpoint("out"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const pid_t pid = rank_of(launcher, 1);
+  ASSERT_GT(pid, 0);
+  ::kill(pid, SIGKILL);
+  const Result r = launcher.wait();
+  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on"), std::string::npos) << r.err;
+  EXPECT_FALSE(fs::exists(folder.path() / "out/model.safetensors"));
+}
+
 TEST_F(OverRanks, AStoppedRunGoesOnOverAnyNumber) {
   const Words budget = {"--budget", "40steps", "--norm", "batchnorm", "--dropout", "0.1"};
   ASSERT_EQ(isodrop(settings("whole", budget), folder.path()).code, 0);
