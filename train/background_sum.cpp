@@ -66,7 +66,9 @@ void BackgroundSum::finish() {
   std::unique_lock lock(mutex_);
   // Here nothing else wants the cores any more, so neither waits nor sums need be modest.
   const auto rest = std::exchange(waiting_, {});
+  ranks_->hurry(true);
   rests_.wait(lock, [&] { return !summing_; });
+  ranks_->hurry(false);
   rethrow();
   lock.unlock();
   for (const std::span<float> range : rest) sum_(range);

@@ -46,7 +46,7 @@ class Buckets {
 /// no calls of `ranks`, which outlive this, between give() and finish().
 class BackgroundSum {
  public:
-  explicit BackgroundSum(Ranks& ranks) : sum_(ranks) {}
+  explicit BackgroundSum(Ranks& ranks) : ranks_(&ranks), sum_(ranks) {}
   /// Leaves undone what has not begun.
   ~BackgroundSum();
   BackgroundSum(const BackgroundSum&) = delete;
@@ -65,6 +65,7 @@ class BackgroundSum {
   void work();
   void rethrow();
 
+  Ranks* ranks_;
   TreeSum sum_;
   std::mutex mutex_;  // of all below but the thread
   std::condition_variable given_, rests_;

@@ -127,7 +127,6 @@ class MpiRanks final : public Ranks {
   }
 
   void wait(MPI_Request* requests, int count) {
-    const bool background = in_background();
     const engine::Stopwatch watch;
     double stopped = -1;  // when the wish to stop was first seen
     for (;;) {
@@ -135,6 +134,7 @@ class MpiRanks final : public Ranks {
       check(MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE));
       if (done != 0) return;
       const double now = watch.seconds();
+      const bool background = in_background();
       if (now < kSpin && !background) continue;
       if (stop_ && stop_()) {
         if (stopped < 0) stopped = now;

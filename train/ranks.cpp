@@ -30,6 +30,10 @@ class SlowRanks final : public Ranks {
     wait(std::bit_width(static_cast<unsigned>(size()) - 1), bytes.size());
   }
   void leave() override { ranks_->leave(); }
+  void hurry(bool yes) override {
+    Ranks::hurry(yes);
+    ranks_->hurry(yes);
+  }
 
  private:
   void wait(int messages, std::size_t bytes) const {

@@ -1,6 +1,7 @@
 // The processes that share one run, each with its shards of every batch: how they reach each other,
 // and how they sum. Nothing here knows MPI (mpi_ranks.cpp does).
 #pragma once
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -37,13 +38,17 @@ class Ranks {
   virtual void broadcast(std::span<std::byte> bytes) = 0;
   /// From now on nothing is said, and this process ends without waiting for the others.
   virtual void leave() {}
+  /// Whether calls under way and to come of other threads than the one that made this have the core
+  /// to themselves, because that one waits for them. May be called during a call. Not at first.
+  virtual void hurry(bool yes) { hurry_ = yes; }
 
  protected:
-  /// The caller is not the thread that made this, which has better use for the core: wait asleep.
-  bool in_background() const { return std::this_thread::get_id() != made_by_; }
+  /// The thread that made this, and is not the caller, has better use for the core: wait asleep.
+  bool in_background() const { return !hurry_ && std::this_thread::get_id() != made_by_; }
 
  private:
   std::thread::id made_by_ = std::this_thread::get_id();
+  std::atomic<bool> hurry_ = false;
 };
 
 /// Sums over ranks, element by element, in the binary tree ((x0 + x1) + (x2 + x3)) + …: every rank
