@@ -76,7 +76,7 @@ def main():
     launcher = ["mpirun"] + (["--oversubscribe", "--allow-run-as-root"] if "Open MPI" in version else [])
 
     def seconds(before, threads, shards, environment=None):
-        # The first run of another number of processes finds its memory cold: up to 15 % at char, whoever it is.
+        # The first run of another number of processes is slower, by up to 15 % at char, whoever it is.
         once(before, threads, shards, environment, 1)
         return once(before, threads, shards, environment, a.steps)
 
