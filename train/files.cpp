@@ -53,6 +53,7 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::fail(const char* what) const { fail_with_errno(path_, what); }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;  // whose pointer may be null
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("cannot write");
 }
 

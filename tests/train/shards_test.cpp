@@ -50,7 +50,8 @@ void expect_tree(int size, std::size_t n) {
     }
   });
   for (const auto& got : x)
-    EXPECT_EQ(std::memcmp(got.data(), want.data(), n * sizeof(T)), 0) << size << " ranks, " << n;
+    EXPECT_TRUE(n == 0 || std::memcmp(got.data(), want.data(), n * sizeof(T)) == 0)
+        << size << " ranks, " << n;
 }
 
 TEST(TreeSum, GivesEveryRankTheBitsOfTheTree) {

@@ -48,7 +48,7 @@ class TextFiles : public testing::Test {
   std::string bin(const std::string& name, const std::vector<std::uint16_t>& ids,
                   const std::vector<std::int32_t>& head = {}) const {
     std::string bytes(head.empty() ? 0 : 1024, '\0');
-    std::memcpy(bytes.data(), head.data(), head.size() * 4);
+    if (!head.empty()) std::memcpy(bytes.data(), head.data(), head.size() * 4);
     bytes.append(reinterpret_cast<const char*>(ids.data()), ids.size() * 2);
     return write(name, bytes);
   }
