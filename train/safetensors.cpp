@@ -52,7 +52,8 @@ std::string checksum(const std::vector<TensorView>& tensors) {
 template <class T>
 std::vector<T> copy_as(const Tensor& t) {
   std::vector<T> out(t.bytes.size() / sizeof(T));
-  std::memcpy(out.data(), t.bytes.data(), out.size() * sizeof(T));
+  // Of nothing the pointers may be null.
+  if (!out.empty()) std::memcpy(out.data(), t.bytes.data(), out.size() * sizeof(T));
   return out;
 }
 
