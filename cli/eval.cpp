@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include "cli/commands.h"
@@ -116,21 +115,13 @@ lab::Json to_json(const Question& q, const Answer& answer, const train::Settings
   return json;
 }
 
-/// The words of --metrics; empty: all. Throws engine::Error where one is no metric of any eval.
-std::vector<std::string> metrics_of(const std::string& given) {
-  std::vector<std::string> names;
-  if (given == "all") return names;
+/// The names of --metrics; empty: all. Throws engine::Error where one is no metric of any eval.
+std::vector<std::string> metrics_of(const Parsed& args) {
+  if (args.text("metrics") == "all") return {};
   std::vector<std::string_view> known = {"loss", "perplexity", "bits_per_byte"};
   for (const lab::Metric& m : lab::metrics())
     if (m.measure == "calibration" && is_told(m.name)) known.push_back(m.name);
-  std::istringstream in(given);
-  for (std::string name; std::getline(in, name, ',');) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      throw engine::Error(fmt::format("--metrics {}: no metric {}; {}", engine::quote(given),
-                                      engine::quote(name), engine::suggest(name, known)));
-    names.push_back(name);
-  }
-  return names;
+  return args.names("metrics", "metric", known);
 }
 
 /// Of the numbers those alone, in their order. Throws engine::Error where one is not known here.
@@ -150,7 +141,7 @@ lab::Json chosen(lab::Json all, const std::vector<std::string>& names) {
 int eval(const Parsed& args) {
   engine::require(!args.argument.empty(),
                   "evaluate what? Give a folder that 'isodrop train --out DIR' wrote");
-  const std::vector<std::string> names = metrics_of(args.text("metrics"));
+  const std::vector<std::string> names = metrics_of(args);
   const train::SavedRun run = train::read_run(args.argument);
   train::Settings settings = run.settings;
   train::set(settings, "evaluation", args.text("evaluation"), "--evaluation");

@@ -85,6 +85,10 @@ class Parsed {
   std::int64_t integer(std::string_view flag, std::int64_t low,
                        std::int64_t high = std::numeric_limits<std::int64_t>::max()) const;
   double real(std::string_view flag, double low, double high) const;
+  /// The names in it, between commas, each once; throws Error where one is none of the known `what`
+  /// ("log").
+  std::vector<std::string> names(std::string_view flag, std::string_view what,
+                                 const std::vector<std::string_view>& known) const;
 
  private:
   friend Parsed parse(const Command&, int, const char* const*);

@@ -1,7 +1,9 @@
 // What was given, by flag.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 
 #include "cli/options.h"
@@ -47,6 +49,19 @@ double Parsed::real(std::string_view flag, double low, double high) const {
   if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
     throw engine::Error(fmt::format("{} {}: give a number in [{}, {}]", find(flag).source,
                                     engine::quote(text(flag)), low, high));
+  return out;
+}
+
+std::vector<std::string> Parsed::names(std::string_view flag, std::string_view what,
+                                       const std::vector<std::string_view>& known) const {
+  std::vector<std::string> out;
+  std::istringstream in(text(flag));
+  for (std::string name; std::getline(in, name, ',');) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw engine::Error(fmt::format("--{} {}: no {} {}; {}", flag, engine::quote(text(flag)),
+                                      what, engine::quote(name), engine::suggest(name, known)));
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  }
   return out;
 }
 

@@ -1,13 +1,9 @@
 #include "cli/train_logs.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <sstream>
 #include <string>
 
 #include "engine/error.h"
-#include "engine/suggest.h"
 
 namespace cli {
 namespace {
@@ -16,16 +12,7 @@ constexpr std::string_view kJsonl = "jsonl", kTensorBoard = "tensorboard";
 constexpr const char *kLog = "log", *kNorms = "norms-interval", *kSample = "sample-tokens";
 
 std::vector<std::string> names_of(const Parsed& args) {
-  static const std::vector<std::string_view> kLogs = {kJsonl, kTensorBoard};
-  std::vector<std::string> out;
-  std::istringstream in(args.text(kLog));
-  for (std::string name; std::getline(in, name, ',');) {
-    if (std::find(kLogs.begin(), kLogs.end(), name) == kLogs.end())
-      throw engine::Error(fmt::format("--log {}: no log {}; {}", engine::quote(args.text(kLog)),
-                                      engine::quote(name), engine::suggest(name, kLogs)));
-    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
-  }
-  return out;
+  return args.names(kLog, "log", {kJsonl, kTensorBoard});
 }
 
 std::int64_t interval_of(const Parsed& args) { return args.integer(kNorms, 0); }

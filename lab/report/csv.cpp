@@ -21,10 +21,7 @@ std::string render_csv(const Report& r) {
         std::string line;
         for (const Json& field : fields) line += csv_field(field) + ",";
         for (const Metric& m : metrics())
-          if (const auto value = run.value(m.name); value)
-            line += csv_field(train::or_null(*value)) + ",";
-          else
-            line += ',';
+          line += csv_field(train::or_null(run.value(m.name))) + ",";
         line.back() = '\n';
         out += line;
       }

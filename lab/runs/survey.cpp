@@ -42,8 +42,7 @@ std::optional<double> last_step(const fs::path& file) {
   constexpr std::streamoff kTail = 4096;
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   if (!in) return {};
-  const std::streamoff from = std::max<std::streamoff>(0, in.tellg() - kTail);
-  in.seekg(from);
+  in.seekg(std::max<std::streamoff>(0, in.tellg() - kTail));
   std::string tail(kTail, '\0');
   in.read(tail.data(), kTail);
   tail.resize(static_cast<std::size_t>(in.gcount()));
@@ -61,6 +60,7 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
   SurveyedRun run;
   run.id = id;
   std::error_code code;  // files come and go while others work here
+  const fs::path weights = store.weights_file(id).filename();
   fs::path metrics = store.folder(id) / "metrics.jsonl";
   for (fs::directory_iterator it(store.folder(id), code), end; !code && it != end;
        it.increment(code)) {
@@ -68,7 +68,7 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
     if (!code) run.bytes += size;
     code.clear();
     const fs::path name = it->path().filename();
-    run.weights = run.weights || name == store.weights_file(id).filename();
+    run.weights = run.weights || name == weights;
     if (!is_temporary(name)) continue;
     run.temporaries.push_back(it->path());
     if (name.string().starts_with("metrics.jsonl.")) metrics = it->path();
