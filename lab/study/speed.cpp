@@ -22,28 +22,16 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
   std::vector<ArmSpeed> speeds(1);
   std::vector<double> first_times;
   train::StepTimer first(settings(0), runs.task(cell));
+  const auto timed = [](train::StepTimer& timer) {
+    return [&timer](double progress) { return timer.step(progress); };
+  };
   for (std::size_t i = 1; i < arms; ++i) {
     train::StepTimer arm(settings(i), runs.task(cell));
-    const std::vector<double> phases = timed_phases(settings(0), settings(i));
-    const auto count = static_cast<double>(phases.size());
-    std::vector<double> times, ratios;
-    const engine::Stopwatch watch;
-    const double share = seconds / static_cast<double>(arms - 1);
-    for (int round = -train::StepTimer::kWarmUp; round < rounds; ++round) {
-      if (round > 2 && watch.seconds() > share) break;
-      double one = 0, other = 0;
-      for (const double progress : phases) {
-        one += first.step(progress) / count;
-        other += arm.step(progress) / count;
-      }
-      if (round < 0) continue;
-      first_times.push_back(one);
-      times.push_back(other);
-      ratios.push_back(other / one);
-    }
-    speeds.push_back({arm.trainer().tokens_per_step() / engine::median(times),
-                      engine::median(ratios), engine::quantile(ratios, 0.25),
-                      engine::quantile(ratios, 0.75), static_cast<int>(ratios.size())});
+    const PairedTimes times =
+        time_in_turns(timed(first), timed(arm), timed_phases(settings(0), settings(i)), rounds,
+                      seconds / static_cast<double>(arms - 1));
+    first_times.insert(first_times.end(), times.first.begin(), times.first.end());
+    speeds.push_back(speed_of(times, arm.trainer().tokens_per_step()));
   }
   if (!first_times.empty())
     speeds[0].tokens_per_second = first.trainer().tokens_per_step() / engine::median(first_times);
@@ -60,6 +48,34 @@ std::vector<double> timed_phases(const train::Settings& first, const train::Sett
   std::vector<double> phases;
   for (int i = 0; i < count; ++i) phases.push_back((i + 0.5) / count);
   return phases;
+}
+
+PairedTimes time_in_turns(const TimedStep& first, const TimedStep& arm,
+                          std::span<const double> phases, int rounds, double seconds) {
+  const auto count = static_cast<double>(phases.size());
+  PairedTimes times;
+  const engine::Stopwatch watch;
+  for (int round = -train::StepTimer::kWarmUp; round < rounds; ++round) {
+    if (round > 2 && watch.seconds() > seconds) break;
+    double one = 0, other = 0;
+    for (const double progress : phases) {
+      one += first(progress) / count;
+      other += arm(progress) / count;
+    }
+    if (round < 0) continue;
+    times.first.push_back(one);
+    times.arm.push_back(other);
+  }
+  return times;
+}
+
+ArmSpeed speed_of(const PairedTimes& times, double tokens_per_step) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < times.arm.size(); ++i)
+    ratios.push_back(times.arm[i] / times.first[i]);
+  return {tokens_per_step / engine::median(times.arm), engine::median(ratios),
+          engine::quantile(ratios, 0.25), engine::quantile(ratios, 0.75),
+          static_cast<int>(ratios.size())};
 }
 
 std::string cost_key(const train::Settings& s) {

@@ -1,7 +1,9 @@
 // How fast the arms are: steps of each and of the first one in turns, on throw-away models, so that
 // a machine that changes its pace changes it for both.
 #pragma once
+#include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "lab/study/study_runs.h"
@@ -22,14 +24,30 @@ std::string cost_key(const train::Settings& settings);
 /// changes what a step costs, else 0.5 alone.
 std::vector<double> timed_phases(const train::Settings& first, const train::Settings& arm);
 
+/// Makes a step at a share of the budget. Returns its seconds.
+using TimedStep = std::function<double(double progress)>;
+
+/// Seconds of the mean step of each round.
+struct PairedTimes {
+  std::vector<double> first, arm;
+};
+
+/// Rounds of a step of each at every phase, after a warm-up: `rounds` of them, or as many as
+/// `seconds` hold, but no fewer than 3.
+PairedTimes time_in_turns(const TimedStep& first, const TimedStep& arm,
+                          std::span<const double> phases, int rounds, double seconds);
+
+/// Of the arm.
+ArmSpeed speed_of(const PairedTimes& times, double tokens_per_step);
+
 /// Of the arms, cell by cell.
 using Speeds = std::vector<std::vector<ArmSpeed>>;
 
 /// Times every arm of a cell in a pair with the first one; cells whose steps cost the same share
-/// what was measured. A round is a step of each at every phase of their schedules (one where none
-/// has any), so that a regularizer that is off for half of the budget counts half. At most `rounds`
-/// after a warm-up, and `seconds` in all, but no fewer than
-/// 3. Holds two models at a time; throws engine::Error where memory does not.
+/// what was measured. A round goes through every phase of their schedules (one where none has any),
+/// so that a regularizer that is off for half of the budget counts half. Rounds as in
+/// time_in_turns(), `seconds` in all. Holds two models at a time; throws engine::Error where memory
+/// does not.
 Speeds measure_speed(const StudyRuns& runs, int rounds = 41, double seconds = 5);
 
 /// A list of cells, each a list of arms.
