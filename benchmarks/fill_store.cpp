@@ -24,9 +24,9 @@ lab::RunRecord record_of(const lab::StudyRuns& runs, const lab::Point& point) {
   record.build = lab::this_build();
   record.machine = {"made up", 1};
   for (const lab::Metric& metric : lab::metrics())
-    if (metric.task.empty() || metric.task == "lm") record.values[std::string(metric.name)] = 1;
+    if (metric.task.empty() || metric.task == "lm") record.values.set(metric, 1);
   for (const char* loss : {"val_loss", "test_loss", "train_loss"})
-    record.values[loss] = 2 + 0.01 * static_cast<double>(point.arm) + noise();
+    record.values.set(loss, 2 + 0.01 * static_cast<double>(point.arm) + noise());
   for (auto* windows : {&record.val_windows, &record.test_windows})
     for (int i = 0; i < 64; ++i) windows->push_back(static_cast<float>(2 + noise()));
   return record;

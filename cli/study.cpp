@@ -85,11 +85,11 @@ int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
         lab::read_published(file, args.text("from"), lab::Store(scratch.path()));
     if (!options.html.empty()) train::write_atomically(options.html, lab::study_html(result));
     if (args.has("publish")) lab::publish(result, records, args.text("publish"));
-    results.push_back(lab::to_json(result));
+    results.push_back(lab::to_json(result, lab::to_ready_json(result.report)));
     if (options.format != "json") print(result, options.format);
   }
   if (args.has("publish")) write_index(args.text("publish"));
-  if (options.format == "json") fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
+  if (options.format == "json") fmt::print("{}", train::json_text({{"studies", results}}));
   return 0;
 }
 
@@ -128,8 +128,9 @@ int study(const Parsed& args) {
     if (!made.report) return made.code;
     const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
     train::write_atomically(made.page, lab::study_html(result));
-    results.push_back(lab::to_json(result, std::move(made.json)));
-    train::write_json(options.out / "study-result.json", results.back());
+    lab::Json told = lab::to_json(result, std::move(made.json));
+    train::write_atomically(options.out / "study-result.json", train::json_text(told));
+    if (json) results.push_back(std::move(told));
     if (args.has("publish"))
       lab::publish(result,
                    lab::records_of(file, lab::Store(options.store), options.other_builds,
@@ -140,7 +141,7 @@ int study(const Parsed& args) {
     if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
   }
   if (args.has("publish") && !given.dry) write_index(args.text("publish"));
-  if (json && !given.dry) fmt::print("{}\n", lab::Json{{"studies", results}}.dump(2));
+  if (json && !given.dry) fmt::print("{}", train::json_text({{"studies", results}}));
   return 0;
 }
 

@@ -29,7 +29,9 @@ class Builder : public nlohmann::json_sax<Json> {
   bool start_object(std::size_t) override { return open(); }
   bool start_array(std::size_t) override { return open(); }
   bool key(string_t& x) override {
-    open_.back().keys.push_back(std::move(x));
+    std::vector<std::string>& keys = open_.back().keys;
+    if (keys.empty()) keys.reserve(open_.back().values.capacity());
+    keys.push_back(std::move(x));
     return true;
   }
   bool end_object() override {
@@ -68,7 +70,9 @@ class Builder : public nlohmann::json_sax<Json> {
   bool open() {
     if (open_.size() >= kMostDepth)
       wrong(engine::concat("more than ", kMostDepth, " brackets deep"));
+    constexpr std::size_t kFew = 16;  // most have no more, and need not grow then
     open_.emplace_back();
+    open_.back().values.reserve(kFew);
     return true;
   }
   Level close() {
@@ -76,20 +80,53 @@ class Builder : public nlohmann::json_sax<Json> {
     open_.pop_back();
     return level;
   }
-  void check_keys(const std::vector<std::string>& keys) const {
-    std::vector<std::string_view> sorted(keys.begin(), keys.end());
-    std::sort(sorted.begin(), sorted.end());
-    if (const auto twice = std::adjacent_find(sorted.begin(), sorted.end()); twice != sorted.end())
-      wrong("the key " + engine::quote(*twice) + " is there twice");
+  void check_keys(const std::vector<std::string>& keys) {
+    sorted_.assign(keys.begin(), keys.end());
+    std::sort(sorted_.begin(), sorted_.end());
+    const auto twice = std::adjacent_find(sorted_.begin(), sorted_.end());
+    if (twice != sorted_.end()) wrong("the key " + engine::quote(*twice) + " is there twice");
   }
 
   const std::string& name_;
   std::string_view way_out_;
   std::vector<Level> open_;
+  std::vector<std::string_view> sorted_;  // keys of an object that ends
   Json root_;
 };
 
+void write(std::string& out, const Json& json, std::size_t indent) {
+  if (json.is_binary()) {
+    const auto& text = json.get_binary();
+    out.append(text.begin(), text.end());
+    return;
+  }
+  if (!json.is_structured() || json.empty()) {
+    out += json.dump();
+    return;
+  }
+  const std::string line = "\n" + std::string(indent, ' ');
+  const char* next = "";
+  out += json.is_object() ? "{" : "[";
+  for (const auto& item : json.items()) {
+    out.append(next).append(line).append("  ");
+    next = ",";
+    if (json.is_object()) out += Json(item.key()).dump() + ": ";
+    write(out, item.value(), indent + 2);
+  }
+  out.append(line).append(json.is_object() ? "}" : "]");
+}
+
 }  // namespace
+
+Json ready(std::string_view text) {
+  return Json::binary(std::vector<std::uint8_t>(text.begin(), text.end()));
+}
+
+std::string json_text(const Json& json) {
+  std::string out;
+  write(out, json, 0);
+  return out + "\n";
+}
 
 Json parse_json(std::string_view text, const std::string& name, std::string_view way_out) {
   Builder builder(name, way_out);

@@ -30,6 +30,12 @@ inline void append(Json& object, std::string key, Json value) {
   object.get_ref<Json::object_t&>().emplace_back(std::move(key), std::move(value));
 }
 
+/// A value that is JSON text already, for what would be too large as a tree: json_text() writes it
+/// as it is, and no other function knows it.
+Json ready(std::string_view text);
+/// As dump(2) and a line's end, with what is ready().
+std::string json_text(const Json& json);
+
 /// Parses, trusting nothing: a key that is given twice is an error as well. Throws engine::Error
 /// with `name`, what is wrong and `way_out`.
 Json parse_json(std::string_view text, const std::string& name, std::string_view way_out);

@@ -14,7 +14,7 @@ const std::string& metric_of(const FigureContext& c) {
 
 std::string unknown(const ArmReport& arm, const std::string& metric) {
   int lacking = 0;
-  for (const RunRecord& run : arm.runs) lacking += run.ok() && !run.value(metric) ? 1 : 0;
+  for (const RecordPtr& run : arm.runs) lacking += run->ok() && !run->value(metric) ? 1 : 0;
   return lacking == 0 ? ""
                       : fmt::format("{} is not known of {} of {} runs of {}", metric, lacking,
                                     arm.runs.size(), arm.name);
@@ -22,9 +22,9 @@ std::string unknown(const ArmReport& arm, const std::string& metric) {
 
 BySeed values(const ArmReport& arm, const std::string& metric) {
   BySeed out;
-  for (const RunRecord& run : arm.runs)
-    if (const auto value = run.ok() ? run.value(metric) : std::nullopt)
-      out.emplace(run.seed, *value);
+  for (const RecordPtr& run : arm.runs)
+    if (const auto value = run->ok() ? run->value(metric) : std::nullopt)
+      out.emplace(run->seed, *value);
   return out;
 }
 

@@ -173,8 +173,8 @@ void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
 void note_patience(std::vector<std::string>& notes, const ArmReport& arm) {
   std::size_t early = 0;
   double spent = 0;
-  for (const RunRecord& run : arm.runs)
-    if (const auto share = run.value("budget_spent")) ++early, spent += *share;
+  for (const RecordPtr& run : arm.runs)
+    if (const auto share = run->value("budget_spent")) ++early, spent += *share;
   if (early > 0)
     notes.push_back(fmt::format(
         "{}: NOT AT EQUAL COMPUTE: patience ended {} of {} runs, after {:.0f} % of the budget on "

@@ -92,10 +92,10 @@ std::vector<std::string> figure_notes(const StudyResult& r) {
   std::size_t runs = 0;
   for (const CellReport& cell : r.report.cells)
     for (const ArmReport& arm : cell.arms)
-      for (const RunRecord& run : arm.runs) {
+      for (const RecordPtr& run : arm.runs) {
         ++runs;
-        flops += run.value("flops").value_or(0);
-        seconds += run.value("seconds").value_or(0) * static_cast<double>(run.machine.threads);
+        flops += run->value("flops").value_or(0);
+        seconds += run->value("seconds").value_or(0) * static_cast<double>(run->machine.threads);
       }
   notes.push_back(fmt::format("Judged on {} runs: {:.3g} FLOP, {:.0f} min of one core in training.",
                               runs, flops, seconds / 60));
@@ -226,9 +226,9 @@ std::optional<Picture> spread_picture(const StudyResult& r) {
     for (const ArmReport& arm : cell.arms) {
       const auto at = static_cast<double>(p.at.ticks.size());
       p.at.ticks.emplace_back(at, cell.name.empty() ? arm.name : arm.name + ", " + cell.name);
-      for (const RunRecord& run : arm.runs)
-        if (const auto x = run.ok() ? run.value(metric) : std::nullopt)
-          seeds.marks.push_back({at + 0.28, *x, {}, {}, {fmt::format("seed {}", run.seed)}});
+      for (const RecordPtr& run : arm.runs)
+        if (const auto x = run->ok() ? run->value(metric) : std::nullopt)
+          seeds.marks.push_back({at + 0.28, *x, {}, {}, {fmt::format("seed {}", run->seed)}});
       const auto known = arm.metrics.find(metric);
       if (known == arm.metrics.end() || !known->second.mean || !known->second.sd) continue;
       const double mean = *known->second.mean, sd = *known->second.sd;

@@ -75,11 +75,11 @@ Figure compute_ratio(const FigureContext& c) {
   if (shares.size() < 2) return missing("the study has no other shares of the budget");
   std::vector<double> sizes, first, arm;
   for (const ShareLosses& at : shares) sizes.push_back(at.share);
-  for (const RunRecord& run : c.arm.runs) {
-    const auto loss = run.ok() ? run.value(c.report.judged) : std::nullopt;
+  for (const RecordPtr& run : c.arm.runs) {
+    const auto loss = run->ok() ? run->value(c.report.judged) : std::nullopt;
     if (!loss) continue;
     for (const ShareLosses& at : shares) {
-      const auto it = at.losses.find(run.seed);
+      const auto it = at.losses.find(run->seed);
       if (it == at.losses.end()) return missing("runs of the first arm were lost");
       first.push_back(it->second);
     }
@@ -124,11 +124,11 @@ Figure trend(const FigureContext& c) {
 Figure spread_ratio(const FigureContext& c) {
   const std::string& metric = metric_of(c);
   std::map<std::uint64_t, const RunRecord*> firsts;
-  for (const RunRecord& b : c.cell.arms.front().runs) firsts.emplace(b.seed, &b);
+  for (const RecordPtr& b : c.cell.arms.front().runs) firsts.emplace(b->seed, b.get());
   std::vector<double> mine, theirs;
-  for (const RunRecord& a : c.arm.runs)
-    if (const auto found = firsts.find(a.seed); found != firsts.end()) {
-      const auto x = a.value(metric), y = found->second->value(metric);
+  for (const RecordPtr& a : c.arm.runs)
+    if (const auto found = firsts.find(a->seed); found != firsts.end()) {
+      const auto x = a->value(metric), y = found->second->value(metric);
       if (!x || !y) return missing(fmt::format("{} is not known of these runs", metric));
       mine.push_back(*x);
       theirs.push_back(*y);

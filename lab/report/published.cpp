@@ -35,7 +35,7 @@ std::vector<std::string> by_hand(const StudyFile& file, const std::filesystem::p
 /// Of the probe the means over layers alone, and what a figure names.
 RunRecord compact(RunRecord record, const StudyFile& file) {
   const std::string layer = std::string(kProbePrefix) + "h.";
-  std::erase_if(record.values, [&](const auto& value) {
+  std::erase_if(record.values.others(), [&](const auto& value) {
     return value.first.starts_with(layer) &&
            std::none_of(file.figures.begin(), file.figures.end(), [&](const FigureSpec& f) {
              return f.metric == value.first || f.against_metric == value.first;
@@ -78,7 +78,7 @@ std::vector<Json> records_of(const StudyFile& file, const Store& store, bool oth
   std::set<std::string> seen;
   const auto add = [&](const StudyRuns& runs, bool judged) {
     for (const Point& p : runs.points()) {
-      const RunRecord* record = runs.record(p);
+      const RecordPtr record = runs.record(p);
       if (record == nullptr || !seen.insert(record->id).second) continue;
       Json json = to_full_json(compact(*record, file));
       // Verdicts are taken over the windows of the split that is judged on, of the whole budget.
@@ -106,7 +106,6 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   Json json = to_json(result);
   // Of the report the rules alone: the rest is made of the records.
   json["looks"] = result.report.rules.looks;
-  json.erase("report");
   json["speeds"] = to_json(speeds_of(result.report));
   json["records"] = records;
   json["fingerprint"] = fingerprint(records);

@@ -71,12 +71,12 @@ Bowls bowls(const FigureContext& c, const std::string& arm_name, const std::stri
                  place = other.empty() ? 0 : number_in(c.report.base, cell, other);
     for (const ArmReport& arm : cell.arms) {
       if (arm.name != arm_name) continue;
-      for (const RunRecord& run : arm.runs) {
-        if (run.status == Status::kFailed) continue;
-        const double guess = run.value("uniform_loss").value_or(INFINITY),
-                     loss = run.ok() ? run.value(c.report.judged).value_or(guess) : guess;
+      for (const RecordPtr& run : arm.runs) {
+        if (run->status == Status::kFailed) continue;
+        const double guess = run->value("uniform_loss").value_or(INFINITY),
+                     loss = run->ok() ? run->value(c.report.judged).value_or(guess) : guess;
         if (std::isfinite(std::min(loss, guess)))
-          out[run.seed][{place, rest_of(cell.set)}].at[rate] = std::min(loss, guess);
+          out[run->seed][{place, rest_of(cell.set)}].at[rate] = std::min(loss, guess);
       }
     }
   }

@@ -12,9 +12,9 @@ namespace {
 
 std::vector<double> of_runs(const ArmReport& arm, int bin, const char* what) {
   std::vector<double> out;
-  for (const RunRecord& run : arm.runs)
-    if (const auto x = run.ok() ? run.value(fmt::format("{}{}.{}", kReliabilityPrefix, bin, what))
-                                : std::nullopt)
+  for (const RecordPtr& run : arm.runs)
+    if (const auto x = run->ok() ? run->value(fmt::format("{}{}.{}", kReliabilityPrefix, bin, what))
+                                 : std::nullopt)
       out.push_back(*x);
   return out;
 }

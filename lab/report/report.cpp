@@ -13,18 +13,18 @@ namespace {
 
 /// The records of an arm in a cell at a share of the budget, and the seeds that have none.
 struct Runs {
-  std::vector<const RunRecord*> there;
+  std::vector<RecordPtr> there;
   std::vector<std::uint64_t> missing;
 
-  std::vector<double> values(std::string_view metric) const {
+  std::vector<double> values(const Metric& metric) const {
     std::vector<double> out;
-    for (const RunRecord* r : there)
+    for (const RecordPtr& r : there)
       if (const auto v = r->ok() ? r->value(metric) : std::nullopt) out.push_back(*v);
     return out;
   }
   int count(Status status) const {
     return static_cast<int>(std::count_if(there.begin(), there.end(),
-                                          [&](const RunRecord* r) { return r->status == status; }));
+                                          [&](const RecordPtr& r) { return r->status == status; }));
   }
 };
 
@@ -32,8 +32,8 @@ Runs runs_at(const StudyRuns& runs, std::size_t cell, std::size_t arm, std::size
   Runs out;
   for (const Point& p : runs.points()) {
     if (p.cell != cell || p.arm != arm || p.share != share) continue;
-    if (const RunRecord* record = runs.record(p))
-      out.there.push_back(record);
+    if (RecordPtr record = runs.record(p))
+      out.there.push_back(std::move(record));
     else
       out.missing.push_back(p.seed);
   }
@@ -79,8 +79,8 @@ PairedCell pair_up(const Runs& first, const Runs& arm, bool is_first, const Judg
   PairedCell pairs;
   pairs.first = is_first;
   std::map<std::uint64_t, const RunRecord*> firsts;
-  for (const RunRecord* b : first.there) firsts.emplace(b->seed, b);
-  for (const RunRecord* a : arm.there)
+  for (const RecordPtr& b : first.there) firsts.emplace(b->seed, b.get());
+  for (const RecordPtr& a : arm.there)
     if (const auto found = firsts.find(a->seed); found != firsts.end()) {
       const RunRecord* b = found->second;
       const auto either = [&](Status s) { return a->status == s || b->status == s; };
@@ -118,7 +118,7 @@ std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
   return points;
 }
 
-std::vector<RunCurve> curves_of(const Store& store, const std::vector<const RunRecord*>& runs) {
+std::vector<RunCurve> curves_of(const Store& store, const std::vector<RecordPtr>& runs) {
   std::vector<RunCurve> all(runs.size());
   for_each_at_once(runs.size(), [&](std::size_t i) {
     all[i] = {runs[i]->seed, curve_of(store, *runs[i])};
@@ -133,7 +133,7 @@ ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, con
   out.name = runs.study().arms[arm].name;
   out.set = runs.study().arms[arm].set;
   out.budget = train::run_budget(settings_at(runs.study(), {cell, arm, 0, 0})).to_string();
-  for (const RunRecord* r : at.there) out.runs.push_back(*r);
+  out.runs = at.there;
   if (curves) out.curves = curves_of(runs.store(), at.there);
   out.missing = at.missing;
   out.diverged = at.count(Status::kDiverged);
@@ -142,7 +142,7 @@ ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, con
   for (const Tuned& tuned : runs.study().tuned)
     if (tuned.cell == cell && tuned.arm == arm) out.tuned = tuned;
   for (const Metric& m : metrics()) {
-    const std::vector<double> values = at.values(m.name);
+    const std::vector<double> values = at.values(m);
     out.metrics[std::string(m.name)] = {mean(values), sd(values)};
   }
   return out;
@@ -190,7 +190,7 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
     const Runs first = runs_at(runs, cell, 0, 0);
     const Judged judged{report.judged, report.own_exams,
                         settings_at(study, {cell, 0, 0, 0}).block_size};
-    const auto margin = study.margin ? study.margin : sd(first.values(report.judged));
+    const auto margin = study.margin ? study.margin : sd(first.values(metric(report.judged)));
     out.margin = margin.value_or(0);
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
       const Runs at = runs_at(runs, cell, arm, 0);
@@ -202,7 +202,7 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
     }
   }
   for (const Point& point : runs.points())
-    if (const RunRecord* record = runs.record(point)) note_origin(report, *record);
+    if (const RecordPtr record = runs.record(point)) note_origin(report, *record);
   // A verdict on some of the seeds would be a look that nobody has planned.
   if (!report.final) return report;
   const std::vector<Verdict> verdicts = judge(table, report.rules);

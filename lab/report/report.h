@@ -45,7 +45,7 @@ struct ArmReport {
   std::string name;
   Assignments set;
   std::string budget;                  // what it may spend, "500steps"
-  std::vector<RunRecord> runs;         // of the whole budget, one a seed that is done or failed
+  std::vector<RecordPtr> runs;         // of the whole budget, one a seed that is done or failed
   std::vector<RunCurve> curves;        // of those that are ok and whose log is still there
   std::vector<std::uint64_t> missing;  // seeds that are not done yet
   std::map<std::string, Spread, std::less<>> metrics;  // of the runs that are ok, by name
@@ -100,6 +100,9 @@ std::size_t family_of(const Report& report);
 
 /// The document as JSON, docs/schema.md.
 Json to_json(const Report& report);
+/// The same to be written with train::json_text(): the runs, which may be a hundred thousand, are
+/// train::ready().
+Json to_ready_json(const Report& report);
 
 /// "text", "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0:
 /// any.

@@ -1,5 +1,6 @@
 // The report as JSON. Its schema is in docs/schema.md.
 #include "lab/report/report.h"
+#include "lab/runs/at_once.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
@@ -88,15 +89,32 @@ Json equivalent_json(const ComputeEquivalent& e) {
   return {{"share", e.share}, {"relation", relation}, {"text", to_string(e)}, {"rises", e.rises}};
 }
 
-Json arm_json(const ArmReport& arm, const Report& report) {
+Json runs_tree(const std::vector<RecordPtr>& runs) {
+  Json json = Json::array();
+  for (const RecordPtr& run : runs) json.push_back(to_json(*run));
+  return json;
+}
+
+/// The same as text, a line a run.
+Json runs_text(const std::vector<RecordPtr>& runs) {
+  std::vector<std::string> lines(runs.size());
+  for_each_at_once(runs.size(), [&](std::size_t i) { lines[i] = to_json(*runs[i]).dump(); });
+  std::string text = "[";
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    text.append(i == 0 ? "\n" : ",\n").append(lines[i]);
+  return train::ready(text + "]");
+}
+
+using RunsJson = Json (*)(const std::vector<RecordPtr>&);
+
+Json arm_json(const ArmReport& arm, const Report& report, RunsJson runs_json) {
   constexpr std::size_t kOthers = 24;  // members that are no metrics
   Json json = Json::object();
   train::reserve(json, metrics().size() + kOthers);  // the runs are large
   json.update({{"name", arm.name}, {"overrides", to_json(arm.set)}, {"budget", arm.budget}});
-  Json runs = Json::array(), missing = Json::array();
-  for (const RunRecord& run : arm.runs) runs.push_back(to_json(run));
+  json["runs"] = runs_json(arm.runs);
+  Json missing = Json::array();
   for (const std::uint64_t seed : arm.missing) missing.push_back(train::exact(seed));
-  json["runs"] = std::move(runs);
   json["missing_seeds"] = std::move(missing);
   for (const Metric& m : metrics()) {
     const Spread& s = arm.metrics.at(std::string(m.name));
@@ -122,15 +140,12 @@ Json arm_json(const ArmReport& arm, const Report& report) {
   return json;
 }
 
-}  // namespace
-
-Json to_json(const Report& r) {
-  Json builds = Json::array(), machines = Json::array(), cells = Json::array();
-  for (const Build& build : r.builds) builds.push_back(to_json(build));
+Json report_json(const Report& r, RunsJson runs_json) {
+  Json machines = Json::array(), cells = Json::array();
   for (const Machine& m : r.machines) machines.push_back({{"cpu", m.cpu}, {"threads", m.threads}});
   for (const CellReport& cell : r.cells) {
     Json arms = Json::array();
-    for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r));
+    for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r, runs_json));
     Json& json = cells.emplace_back(
         Json{{"name", cell.name},
              {"settings", to_json(cell.set)},
@@ -142,7 +157,7 @@ Json to_json(const Report& r) {
                {"final", r.final},
                {"budget", r.budget},
                {"corpus", r.data.facts},
-               {"builds", builds},
+               {"builds", to_json(r.builds)},
                {"machines", machines},
                {"model", train::to_json(r.base)},
                {"rules",
@@ -160,5 +175,11 @@ Json to_json(const Report& r) {
   train::append(json, "cells", std::move(cells));
   return json;
 }
+
+}  // namespace
+
+Json to_json(const Report& report) { return report_json(report, runs_tree); }
+
+Json to_ready_json(const Report& report) { return report_json(report, runs_text); }
 
 }  // namespace lab

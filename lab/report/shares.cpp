@@ -35,7 +35,7 @@ Curves curves_of(const StudyRuns& runs, std::size_t cell, std::size_t arm,
   for (const std::size_t share : order) {
     std::vector<double> flops;
     for (std::int64_t s = 0; s < study.seeds; ++s)
-      if (const RunRecord* r =
+      if (const RecordPtr r =
               runs.record({cell, arm, share, study.base.seed + static_cast<std::uint64_t>(s)}))
         flops.push_back(r->value("flops").value_or(0));
     out.flops.push_back(mean(flops).value_or(0));
@@ -43,7 +43,7 @@ Curves curves_of(const StudyRuns& runs, std::size_t cell, std::size_t arm,
   for (std::uint64_t s = 0; s < static_cast<std::uint64_t>(study.seeds); ++s) {
     std::vector<double> first, mine;
     const auto add = [&](std::vector<double>& to, std::size_t of, std::size_t share) {
-      const RunRecord* r = runs.record({cell, of, share, study.base.seed + s});
+      const RecordPtr r = runs.record({cell, of, share, study.base.seed + s});
       if (r != nullptr && r->ok())
         if (const auto v = r->value(metric)) to.push_back(*v);
     };
@@ -83,7 +83,7 @@ std::vector<ShareLosses> losses_by_share(const StudyRuns& runs, std::size_t cell
     ShareLosses& at = out.emplace_back();
     at.share = size_of(study, share);
     for (std::int64_t s = 0; s < study.seeds; ++s) {
-      const RunRecord* r =
+      const RecordPtr r =
           runs.record({cell, 0, share, study.base.seed + static_cast<std::uint64_t>(s)});
       if (r == nullptr || !r->ok()) continue;
       if (const auto loss = r->value(metric)) at.losses[r->seed] = *loss;

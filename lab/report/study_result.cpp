@@ -91,9 +91,7 @@ std::string headline(const StudyResult& r) {
   return text + ". " + said + ".";
 }
 
-Json to_json(const StudyResult& r) { return to_json(r, to_json(r.report)); }
-
-Json to_json(const StudyResult& r, Json report) {
+Json to_json(const StudyResult& r) {
   Json figures = Json::array();
   const auto bound = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
   for (const Figure& f : r.figures) {
@@ -109,19 +107,23 @@ Json to_json(const StudyResult& r, Json report) {
   std::size_t runs = 0;
   for (const CellReport& cell : r.report.cells)
     for (const ArmReport& arm : cell.arms) runs += arm.runs.size();
-  Json json = {{"file", r.file.path.filename().string()},
-               {"hash", r.file.hash},
-               {"claim", r.file.claim},
-               {"title", r.file.title},
-               {"question", r.file.question},
-               {"quick", r.file.quick},
-               {"rule", rule_text(r.file)},
-               {"verdict", r.file.quick ? Json(nullptr) : Json(to_string(r.verdict))},
-               {"figures", figures},
-               {"front", front_json(r.report)},
-               {"runs", runs},
-               {"builds", report["builds"]}};
-  train::append(json, "report", std::move(report));
+  return {{"file", r.file.path.filename().string()},
+          {"hash", r.file.hash},
+          {"claim", r.file.claim},
+          {"title", r.file.title},
+          {"question", r.file.question},
+          {"quick", r.file.quick},
+          {"rule", rule_text(r.file)},
+          {"verdict", r.file.quick ? Json(nullptr) : Json(to_string(r.verdict))},
+          {"figures", figures},
+          {"front", front_json(r.report)},
+          {"runs", runs},
+          {"builds", to_json(r.report.builds)}};
+}
+
+Json to_json(const StudyResult& r, Json report) {
+  Json json = to_json(r);
+  train::append(json, "report", std::move(report));  // large: a list in braces would copy it
   return json;
 }
 

@@ -33,9 +33,9 @@ std::string rule_text(const StudyFile& file);
 Lines figure_lines(const StudyResult& result);
 /// A sentence: the claim, the verdict and the figures of the rule.
 std::string headline(const StudyResult& result);
-/// {file, hash, claim, title, question, rule, verdict, figures[], front[], runs, builds, report}
+/// {file, hash, claim, title, question, rule, verdict, figures[], front[], runs, builds}
 Json to_json(const StudyResult& result);
-/// The same, where to_json(result.report) is there already.
+/// With {report} besides: its JSON.
 Json to_json(const StudyResult& result, Json report);
 /// "text" or "md"; `said`: what stands between the verdict and the figures.
 std::string render(const StudyResult& result, const std::string& format, bool color,

@@ -10,8 +10,9 @@
 
 namespace lab {
 
-/// f(i) for every i below n, in any order. What f throws, this throws. Not OpenMP's threads, which
-/// stay, and would then take the signals that lab::Processes waits for.
+/// f(i) for every i below n, in any order, on all processors, whatever threads a run has. What f
+/// throws, this throws. Not OpenMP's threads, which stay, and would then take the signals that
+/// lab::Processes waits for.
 template <class F>
 void for_each_at_once(std::size_t n, const F& f) {
   constexpr std::size_t kChunk = 64;
@@ -24,7 +25,7 @@ void for_each_at_once(std::size_t n, const F& f) {
       });
   };
   std::vector<std::jthread> threads;
-  const auto count = static_cast<std::size_t>(engine::max_threads());
+  const auto count = static_cast<std::size_t>(omp_get_num_procs());
   for (std::size_t t = 1; t < std::min(count, n / kChunk); ++t) threads.emplace_back(work);
   work();
   threads.clear();

@@ -52,7 +52,7 @@ constexpr std::pair<const char*, std::string Build::*> kTexts[] = {
 
 std::string Build::key() const {
   train::Hash hash;
-  for (const std::string& part : {source, compiler, isa, onednn}) hash.add(part);
+  std::apply([&](const auto&... part) { (hash.add(part), ...); }, decides());
   return hash.hex().substr(0, 12);
 }
 
@@ -71,6 +71,12 @@ std::string to_string(const Build& b) {
 Json to_json(const Build& build) {
   Json json = Json::object();
   for (const auto& [name, text] : kTexts) json[name] = build.*text;
+  return json;
+}
+
+Json to_json(const std::vector<Build>& builds) {
+  Json json = Json::array();
+  for (const Build& build : builds) json.push_back(to_json(build));
   return json;
 }
 

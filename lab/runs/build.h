@@ -1,6 +1,8 @@
 // By which program, and on which machine, a run was made.
 #pragma once
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "train/json.h"
 
@@ -19,8 +21,9 @@ struct Build {
   std::string isa;       // the widest vectors of our own loops
   std::string onednn;    // version and the ISA that it dispatches to
 
-  bool computes_like(const Build& other) const { return key() == other.key(); }
-  /// 12 hex digits of all that decides bits.
+  auto decides() const { return std::tie(source, compiler, isa, onednn); }  // bits
+  bool computes_like(const Build& other) const { return decides() == other.decides(); }
+  /// 12 hex digits of it.
   std::string key() const;
   bool operator==(const Build&) const = default;
 };
@@ -32,6 +35,7 @@ const Build& this_build();
 std::string to_string(const Build& build);
 
 Json to_json(const Build& build);
+Json to_json(const std::vector<Build>& builds);
 /// Throws engine::Error naming `source`.
 Build build_from_json(const Json& json, const std::string& source);
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <unordered_set>
 
 #include "engine/error.h"
 #include "train/budget.h"
@@ -37,15 +36,6 @@ std::optional<std::vector<float>> numbers_from(std::string_view text) {
   return out;
 }
 
-bool is_metric(std::string_view name) {
-  static const auto kNames = [] {
-    std::unordered_set<std::string_view> names;
-    for (const Metric& m : metrics()) names.insert(m.name);
-    return names;
-  }();
-  return kNames.contains(name);
-}
-
 }  // namespace
 
 std::string_view to_string(Status status) {
@@ -62,11 +52,6 @@ std::string_view to_string(Status status) {
   return "?";
 }
 
-std::optional<double> RunRecord::value(std::string_view metric) const {
-  const auto it = values.find(metric);
-  return it == values.end() ? std::nullopt : std::optional(it->second);
-}
-
 RunRecord make_record(const train::RunResult& result, const train::Task& task,
                       const Machine& machine) {
   RunRecord record;
@@ -81,10 +66,10 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
   for (const Metric& m : metrics()) {
     if (!m.task.empty() && m.task != task.name()) continue;
     const auto value = m.compute({result, task});
-    if (value && std::isfinite(*value)) record.values.emplace(m.name, *value);
+    if (value && std::isfinite(*value)) record.values.set(m, *value);
   }
   for (const auto& [name, value] : result.measured)
-    if (std::isfinite(value)) record.values.emplace(name, value);
+    if (std::isfinite(value)) record.values.set(name, value);
   record.val_windows = result.val_windows;
   record.test_windows = result.test_windows;
   return record;
@@ -93,13 +78,12 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
 Json to_json(const RunRecord& r) {
   constexpr std::size_t kOthers = 8;  // fields that are no metrics
   Json json = Json::object();
-  train::reserve(json, metrics().size() + r.values.size() + kOthers);
+  train::reserve(json, metrics().size() + r.values.others().size() + kOthers);
   json.update({{"id", r.id}, {"seed", train::exact(r.seed)}, {"status", to_string(r.status)}});
   if (!r.error.empty()) json["error"] = r.error;
   for (const Metric& m : metrics())
-    train::append(json, std::string(m.name), train::or_null(r.value(m.name)));
-  for (const auto& [name, value] : r.values)
-    if (!is_metric(name)) train::append(json, name, value);
+    train::append(json, std::string(m.name), train::or_null(r.value(m)));
+  for (const auto& [name, value] : r.values.others()) train::append(json, name, value);
   train::append(json, "build", to_json(r.build));
   train::append(json, "machine", {{"cpu", r.machine.cpu}, {"threads", r.machine.threads}});
   return json;
@@ -137,8 +121,13 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     if (to_string(s) == status) r.status = s, known = true;
   need(known && r.status != Status::kFailed, "'status' is ", status,
        ", neither ok nor diverged nor untrained");
-  r.build = build_from_json(j.value("build", Json(nullptr)), source);
-  const Json machine = j.value("machine", Json(nullptr));
+  const Json none;
+  const auto member = [&](const Json& of, const char* key) -> const Json& {
+    const auto it = of.find(key);
+    return it == of.end() ? none : *it;
+  };
+  r.build = build_from_json(member(j, "build"), source);
+  const Json& machine = member(j, "machine");
   need(machine.is_object() && machine.size() == 2 && machine.contains("cpu") &&
            machine["cpu"].is_string() && machine.contains("threads") &&
            machine["threads"].is_number_integer(),
@@ -148,18 +137,19 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     if (name == "seed" || value.is_null() || value.is_string() || value.is_object()) continue;
     if (!value.is_number() || !std::isfinite(value.get<double>()))
       need(false, "'", name, "' is ", value.dump(), ", no finite number");
-    r.values.emplace(name, value.get<double>());
+    r.values.set(name, value.get<double>());
   }
   need(!r.ok() || r.value("val_loss"), "'val_loss' is missing in a run that is ok");
-  const Json windows = j.value("windows", Json(nullptr));
+  const Json& windows = member(j, "windows");
   need(windows.is_object() && windows.size() == 2, "'windows' is not {val, test}");
   for (const auto& [key, into] : {std::pair{"val", &r.val_windows}, {"test", &r.test_windows}}) {
-    const Json losses = windows.value(key, Json(nullptr));
-    const auto numbers =
-        losses.is_string() ? numbers_from(losses.get<std::string>()) : std::nullopt;
+    const Json& losses = member(windows, key);
+    const auto* text_of = losses.get_ptr<const std::string*>();
+    auto numbers = text_of == nullptr ? std::nullopt : numbers_from(*text_of);
     // In the spelling that was written: any other was not.
-    need(numbers && numbers_text(*numbers) == losses, "'windows.", key, "' is no text of numbers");
-    *into = *numbers;
+    need(numbers && numbers_text(*numbers) == *text_of, "'windows.", key,
+         "' is no text of numbers");
+    *into = std::move(*numbers);
   }
   return r;
 }

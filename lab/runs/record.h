@@ -1,13 +1,13 @@
 // What is kept of a run: a header, and the values of the metric table by name.
 #pragma once
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lab/runs/build.h"
-#include "lab/runs/metrics.h"
+#include "lab/runs/values.h"
 
 namespace lab {
 
@@ -24,13 +24,17 @@ struct RunRecord {
   std::string error;  // of a failed one
   Build build;
   Machine machine;
-  std::map<std::string, double, std::less<>> values;  // of metrics that are known
+  Values values;
   // Losses of each evaluation window, in the split's order.
   std::vector<float> val_windows, test_windows;
 
   bool ok() const { return status == Status::kOk; }
-  std::optional<double> value(std::string_view metric) const;
+  std::optional<double> value(std::string_view metric) const { return values.at(metric); }
+  std::optional<double> value(const Metric& metric) const { return values.at(metric); }
 };
+
+/// Records are large, and studies, reports and tables hold the same ones.
+using RecordPtr = std::shared_ptr<const RunRecord>;
 
 /// What a run has to say. id and seed are the caller's.
 RunRecord make_record(const train::RunResult& result, const train::Task& task,

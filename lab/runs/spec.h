@@ -41,8 +41,8 @@ std::string run_id(const RunSpec& spec);
 /// Whether a setting may change what a run computes.
 bool decides_results(const train::Row& row);
 
-/// The hash of the weights that the setting init_from names; empty where it names none. Reads all of
-/// them. Throws engine::Error where it cannot.
+/// The hash of the weights that the setting init_from names; empty where it names none. Reads all
+/// of them. Throws engine::Error where it cannot.
 std::string init_hash(const std::string& init_from);
 /// Of settings and data, with the hash of the weights that the settings name. Throws engine::Error
 /// where they cannot be read.

@@ -1,8 +1,10 @@
 #include "lab/runs/take_up.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "engine/error.h"
+#include "lab/runs/at_once.h"
 #include "lab/runs/make.h"
 #include "lab/runs/survey.h"
 #include "lab/runs/verify.h"
@@ -21,7 +23,7 @@ void copy_whole(const fs::path& from, const fs::path& to) {
   file.commit();
 }
 
-enum class Came : std::uint8_t { kNothing, kTaken, kThere, kOtherBuild };
+enum class Came : std::uint8_t { kNothing, kTaken, kThere, kOtherBuild, kRefused };
 
 /// Throws engine::Error with the reason for which it is not taken.
 Came take_run(const Store& store, const Store& other, const std::string& id) {
@@ -60,24 +62,23 @@ TakenUp take_up(const Store& store, const fs::path& from) {
                   ": is this store itself; leave it out");
   train::make_folder(store.root());
   const Store other(from);
-  for (const std::string& id : ids_of(other)) {
+  const std::vector<std::string> ids = ids_of(other);
+  std::vector<Came> came(ids.size());
+  std::vector<std::string> why(ids.size());
+  for_each_at_once(ids.size(), [&](std::size_t i) {
     try {
-      switch (take_run(store, other, id)) {
-        case Came::kNothing:
-          break;
-        case Came::kTaken:
-          ++all.taken;
-          break;
-        case Came::kThere:
-          ++all.there;
-          break;
-        case Came::kOtherBuild:
-          ++all.other_build;
-      }
+      came[i] = take_run(store, other, ids[i]);
     } catch (const engine::Error& e) {
-      all.refused.push_back("run " + id + ": " + e.what());
+      came[i] = Came::kRefused;
+      why[i] = "run " + ids[i] + ": " + e.what();
     }
-  }
+  });
+  const auto count = [&](Came how) { return std::count(came.begin(), came.end(), how); };
+  all.taken = count(Came::kTaken);
+  all.there = count(Came::kThere);
+  all.other_build = count(Came::kOtherBuild);
+  for (std::string& reason : why)
+    if (!reason.empty()) all.refused.push_back(std::move(reason));
   return all;
 }
 

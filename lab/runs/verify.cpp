@@ -46,10 +46,10 @@ Verified compare(const RunRecord& kept, const RunRecord& again) {
   out.seed = kept.seed;
   out.same_build = kept.build.computes_like(again.build);
   std::set<std::string> names;
-  for (const auto& [name, value] : kept.values) names.insert(name);
-  for (const auto& [name, value] : again.values) names.insert(name);
+  for (const RunRecord* record : {&kept, &again})
+    for (const auto& [name, value] : record->values.others()) names.insert(name);
   for (const Metric& m : metrics())
-    if (is_time(m)) names.erase(std::string(m.name));
+    if (!is_time(m)) names.emplace(m.name);
   for (const std::string& name : names)
     if (kept.value(name) != again.value(name))
       out.differences[name] = again.value(name).value_or(NAN) - kept.value(name).value_or(NAN);

@@ -38,14 +38,16 @@ Looks read(const std::filesystem::path& file) {
 }  // namespace
 
 int count_look(const StudyRuns& runs) {
-  std::map<std::string, std::set<std::string>> seeds;  // seen by each question
+  std::map<std::string, std::set<std::string>> seeds;              // seen by each question
+  std::map<std::pair<std::size_t, std::size_t>, std::string> ask;  // by cell and arm
   std::set<std::string> withheld;
   for (const Point& p : runs.points()) {
     if (p.arm == 0 || p.share != 0) continue;  // verdicts are on the whole budget
     const Point baseline{p.cell, 0, 0, p.seed};
-    const RunRecord *mine = runs.record(p), *theirs = runs.record(baseline);
+    const RecordPtr mine = runs.record(p), theirs = runs.record(baseline);
     if (mine == nullptr || theirs == nullptr) continue;
-    const std::string asked = question(runs, p, baseline);
+    std::string& asked = ask[{p.cell, p.arm}];
+    if (asked.empty()) asked = question(runs, p, baseline);
     if (!mine->ok() || !theirs->ok()) withheld.insert(asked);
     seeds[asked].insert(std::to_string(p.seed));
   }

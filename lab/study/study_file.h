@@ -27,7 +27,7 @@ namespace lab {
 /// A figure that is asked for; lab/report/figures.h makes it.
 struct FigureSpec {
   std::string name, of;
-  std::string arm, cell;        // by their names; empty: the only one there is beside the baseline
+  std::string arm, cell;  // by their names; empty: the only one there is beside the baseline
   std::vector<std::string> cells;  // of what is over several: settings or names that they have
   std::vector<std::string> on;     // settings, of a slope
   std::string coefficient;

@@ -49,9 +49,8 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
       {host(), std::filesystem::absolute(study_path(out, identity_)).lexically_normal().string()});
   std::vector<RunSpec> specs(points_.size());
   std::vector<std::string> ids(points_.size());
-  for_each_at_once(points_.size(), [&](std::size_t i) {
-    specs[i].settings = settings_at(study_, points_[i]);
-  });
+  for_each_at_once(points_.size(),
+                   [&](std::size_t i) { specs[i].settings = settings_at(study_, points_[i]); });
   std::map<std::string, std::string> inits;  // weights may be large: each file is read once
   for (const RunSpec& spec : specs)
     if (const auto [at, added] = inits.try_emplace(spec.settings.init_from); added)
@@ -65,8 +64,9 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
   });
   std::vector<std::size_t> first;  // places of each run's first point
   for (std::size_t i = 0; i < points_.size(); ++i) {
-    ids_[points_[i]] = ids[i];
-    if (specs_.emplace(ids[i], std::move(specs[i])).second) first.push_back(i);
+    const auto [run, added] = runs_.try_emplace(ids[i], Run{std::move(specs[i]), nullptr});
+    if (added) first.push_back(i);
+    at_.emplace(points_[i], run);
   }
   std::vector<std::optional<RunRecord>> found(first.size());
   for_each_at_once(first.size(), [&](std::size_t i) { found[i] = store_.find(ids[first[i]]); });
@@ -78,7 +78,7 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
                     found[i]->seed, " of a run of seed ", seed,
                     "; remove this file to make the run again");
     if (usable(*found[i], other_builds_))
-      records_.emplace(id, std::move(*found[i]));
+      runs_.at(id).record = std::make_shared<const RunRecord>(std::move(*found[i]));
     else
       ++outdated_;
   }
@@ -95,25 +95,22 @@ std::string StudyRuns::data_key(std::size_t cell) const {
   return key.dump();
 }
 
-const RunRecord* StudyRuns::record(const Point& point) const {
-  const auto it = ids_.find(point);
-  if (it == ids_.end()) return nullptr;
-  const auto found = records_.find(it->second);
-  return found == records_.end() ? nullptr : &found->second;
+RecordPtr StudyRuns::record(const Point& point) const {
+  const auto it = at_.find(point);
+  return it == at_.end() ? nullptr : it->second->second.record;
 }
 
 std::vector<Point> StudyRuns::missing() const {
   std::vector<Point> missing;
   std::set<std::string> seen;
   for (const Point& point : points_)
-    if (!records_.contains(id(point)) && seen.insert(id(point)).second) missing.push_back(point);
+    if (!record(point) && seen.insert(id(point)).second) missing.push_back(point);
   return missing;
 }
 
 std::string StudyRuns::first_failure() const {
   for (const Point& point : points_)
-    if (const RunRecord* found = record(point);
-        found != nullptr && found->status == Status::kFailed)
+    if (const RecordPtr found = record(point); found && found->status == Status::kFailed)
       return fmt::format("{}: {}", label(point), found->error);
   return "";
 }
@@ -149,9 +146,9 @@ std::size_t StudyRuns::run_memory() const {
 
 void StudyRuns::need_weights() {
   needs_weights_ = true;
-  std::erase_if(records_, [&](const auto& item) {
-    return item.second.ok() && !std::filesystem::exists(store_.weights_file(item.first));
-  });
+  for (auto& [id, run] : runs_)
+    if (run.record && run.record->ok() && !std::filesystem::exists(store_.weights_file(id)))
+      run.record = nullptr;
 }
 
 void StudyRuns::make(const Workers& workers, const RunEvents& events) {
@@ -167,9 +164,11 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   }
   RunEvents told = events;
   told.done = [&](const RunRecord& record) {
-    RunRecord& kept = records_[record.id] = record;
-    kept.seed = spec(record.id).settings.seed;
-    if (events.done) events.done(kept);
+    Run& run = runs_.at(record.id);
+    auto kept = std::make_shared<RunRecord>(record);
+    kept->seed = run.spec.settings.seed;
+    run.record = kept;
+    if (events.done) events.done(*kept);
   };
   execute(orders, store_, workers, told);
 }

@@ -36,12 +36,12 @@ class StudyRuns {
 
   /// All points, and the id of the run at each. Two points may share a run.
   const std::vector<Point>& points() const { return points_; }
-  const std::string& id(const Point& point) const { return ids_.at(point); }
-  const RunSpec& spec(const std::string& id) const { return specs_.at(id); }
+  const std::string& id(const Point& point) const { return at_.at(point)->first; }
+  const RunSpec& spec(const std::string& id) const { return runs_.at(id).spec; }
   /// The record at a point; null where the run is not done.
-  const RunRecord* record(const Point& point) const;
+  RecordPtr record(const Point& point) const;
   /// Runs in all, each once.
-  std::size_t count() const { return specs_.size(); }
+  std::size_t count() const { return runs_.size(); }
   /// Those without a record that may be used, each once, by the first point that has it.
   std::vector<Point> missing() const;
   /// The first run that could not be made, with the reason; empty where there is none.
@@ -68,15 +68,20 @@ class StudyRuns {
             Tasks tasks);
   std::string data_key(std::size_t cell) const;
 
+  struct Run {
+    RunSpec spec;
+    RecordPtr record;  // null: not done
+  };
+  using Runs = std::map<std::string, Run>;
+
   Study study_;
   Store store_;
   bool other_builds_;
   std::filesystem::path out_;
   Tasks tasks_;  // by the settings that make them, but for the seed
   std::vector<Point> points_;
-  std::map<Point, std::string> ids_;
-  std::map<std::string, RunSpec> specs_;
-  std::map<std::string, RunRecord> records_;
+  Runs runs_;                                 // by id
+  std::map<Point, Runs::const_iterator> at_;  // each point's run
   std::size_t outdated_ = 0;
   bool needs_weights_ = false;
   Json identity_;

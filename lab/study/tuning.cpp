@@ -143,11 +143,11 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
     std::vector<double> losses;
     for (const Point& p : runs.points()) {
       if (p.cell != cell || p.arm != i) continue;
-      const RunRecord& record = *runs.record(p);
+      const RecordPtr record = runs.record(p);
       ++trial.runs;
-      of.flops += record.value("flops").value_or(0);
-      if (record.ok())
-        losses.push_back(record.value("val_loss").value());
+      of.flops += record->value("flops").value_or(0);
+      if (record->ok())
+        losses.push_back(record->value("val_loss").value());
       else
         ++trial.lost;
     }

@@ -49,7 +49,7 @@ Report report_of(const StudyFile& file, double higher = 0) {
                      diff = 0.1 * (4 - std::log2(level.epochs)) - 0.2 + wide + higher +
                             1e-4 * std::sin(static_cast<double>(seed + level.epochs));
         run.values = {{"test_loss", 2 + std::log2(level.epochs) + (name == "none" ? 0 : diff)}};
-        arm.runs.push_back(run);
+        arm.runs.push_back(std::make_shared<RunRecord>(run));
       }
     }
   }

@@ -17,7 +17,7 @@ ArmReport arm(const std::string& name, double loss) {
     r.values = {
         {"test_loss", loss + 0.01 * static_cast<double>(seed)}, {"flops", 1e9}, {"seconds", 30}};
     r.machine = {"CPU", 2};
-    a.runs.push_back(r);
+    a.runs.push_back(std::make_shared<RunRecord>(r));
   }
   return a;
 }

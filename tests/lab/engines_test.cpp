@@ -207,7 +207,7 @@ TEST_F(TakeUp, WholeRunsComeWithWhatTheyHave) {
 
 TEST_F(TakeUp, NothingHereIsReplaced) {
   RunRecord slow = record_of(1, 2);  // the same result in another time, by another machine
-  slow.values["seconds"] = 99;
+  slow.values.set("seconds", 99);
   slow.machine = {"another", 8};
   keep(here, record_of(1, 2));
   keep(there, slow);

@@ -28,7 +28,7 @@ ArmReport made_arm(const std::string& name, const std::vector<double>& losses,
     run.id = "id" + name + std::to_string(s + 1);
     run.seed = s + 1;
     run.values = {{"val_loss", losses[s]}, {"flops", 3e12}};
-    arm.runs.push_back(run);
+    arm.runs.push_back(std::make_shared<RunRecord>(run));
     RunCurve curve{run.seed, {}};
     for (std::size_t i = 1; i <= evaluations; ++i) {
       const double flops = 3e12 * static_cast<double>(i) / static_cast<double>(evaluations);
@@ -227,9 +227,27 @@ TEST(Html, TheForestHasIntervalsMarginAndSeeds) {
   EXPECT_EQ(seeds[2][4][0], "b, seed 3");
 }
 
+TEST(Html, OfManySeedsThePicturesShowTheFirst) {
+  Report r = made_report();
+  const std::vector<double> losses(501, 2.0);
+  for (ArmReport& arm : r.cells[0].arms) arm.runs = made_arm(arm.name, losses, 0).runs;
+  const auto data = page_data(render_html(r));
+  const auto forest = picture_of(data, 0, "forest"), slopes = picture_of(data, 0, "slopes");
+  EXPECT_EQ(forest["series"].back()["marks"].size(), 500U);
+  EXPECT_EQ(slopes["series"][0]["marks"].size(), 3 * 500U);
+  for (const auto& picture : {forest, slopes})
+    EXPECT_NE(picture["caption"].get<std::string>().find(", the first 500 of an arm"),
+              std::string::npos);
+  const auto csv = data["csv"].get<std::string>();
+  EXPECT_NE(csv.find("idb501"), std::string::npos) << "the CSV has them all";
+}
+
 TEST(Html, ASlopeForEverySeedThatBothHave) {
   Report r = made_report();
-  r.cells[0].arms[0].runs[1].status = Status::kDiverged;
+  auto& runs = r.cells[0].arms[0].runs;
+  RunRecord diverged = *runs[1];
+  diverged.status = Status::kDiverged;
+  runs[1] = std::make_shared<RunRecord>(diverged);
   const auto slopes = picture_of(page_data(render_html(r)), 0, "slopes");
   const auto& marks = slopes["series"][0]["marks"];
   ASSERT_EQ(marks.size(), 2 * 3U) << "two ends and a gap, seeds 1 and 3";

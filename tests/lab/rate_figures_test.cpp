@@ -30,7 +30,7 @@ Report bowls(const Best& best, double steep = 0.1) {
           run.values = {{"test_loss", 1 + (name == "none" ? steep : 2 * steep) * off * off +
                                           0.001 * std::sin(static_cast<double>(seed) + power)},
                         {"uniform_loss", 2}};
-          arm.runs.push_back(run);
+          arm.runs.push_back(std::make_shared<RunRecord>(run));
         }
         cell.arms.push_back(arm);
       }
@@ -58,9 +58,11 @@ TEST(RateFigures, ARunThatDivergedCountsAsAGuess) {
   const double whole = rate_sensitivity(context(r, spec)).value.value();
   for (CellReport& cell : r.cells)
     if (cell.set[1].second == "1.000000")
-      for (RunRecord& run : cell.arms[1].runs) {
-        run.status = Status::kDiverged;
-        run.values.erase("test_loss");
+      for (RecordPtr& run : cell.arms[1].runs) {
+        RunRecord diverged = *run;
+        diverged.status = Status::kDiverged;
+        diverged.values.erase("test_loss");
+        run = std::make_shared<RunRecord>(diverged);
       }
   // 2 instead of 1.2, a rate of four.
   EXPECT_NEAR(rate_sensitivity(context(r, spec)).value.value(), whole + 0.8 / 4, 0.002);

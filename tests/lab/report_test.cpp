@@ -18,7 +18,6 @@ namespace lab {
 namespace {
 
 using Fields = std::vector<std::string>;
-using Values = std::map<std::string, double, std::less<>>;
 
 /// A record's figures, each another function of its loss, so that none may stand for another.
 Values figures(double val, double arm = 0) {
@@ -226,13 +225,13 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
   for (const Metric& m : metrics()) {
     ASSERT_TRUE(arm.contains(m.name)) << m.name;
     const Json& spread = arm[std::string(m.name)];
-    const auto mean = means.find(m.name);
-    if (mean == means.end()) {
+    const auto mean = means.at(m);
+    if (!mean) {
       EXPECT_TRUE(spread["mean"].is_null() && spread["sd"].is_null()) << m.name;
       continue;
     }
-    EXPECT_NEAR(spread["mean"].get<double>(), mean->second, 1e-9) << m.name;
-    const bool varies = mean->second < 2.5 && m.name != "gap" && m.name != "seconds";
+    EXPECT_NEAR(spread["mean"].get<double>(), *mean, 1e-9) << m.name;
+    const bool varies = *mean < 2.5 && m.name != "gap" && m.name != "seconds";
     EXPECT_NEAR(spread["sd"].get<double>(), varies ? std::sqrt(0.0084) : 0, 1e-9) << m.name;
   }
   const Json& v = arm["vs_baseline"];
@@ -302,9 +301,9 @@ TEST_F(ReportTest, CsvHasALineForEveryRunAndAColumnForEveryMetric) {
     }
     return out.str();
   };
-  EXPECT_EQ(lines[1], line("\"a,b=\"\"1\"\"\",,,none", r.cells[0].arms[0].runs[0]));
-  EXPECT_EQ(lines[8], line("epochs=4,4,160,none", r.cells[1].arms[0].runs[1]));
-  EXPECT_EQ(lines[10], line("epochs=4,4,160,dropout=0.1", r.cells[1].arms[1].runs[0]));
+  EXPECT_EQ(lines[1], line("\"a,b=\"\"1\"\"\",,,none", *r.cells[0].arms[0].runs[0]));
+  EXPECT_EQ(lines[8], line("epochs=4,4,160,none", *r.cells[1].arms[0].runs[1]));
+  EXPECT_EQ(lines[10], line("epochs=4,4,160,dropout=0.1", *r.cells[1].arms[1].runs[0]));
   EXPECT_TRUE(has(lines[8], ",ok,2.125,1.875,,1.125,0.3,,,1.625,1.375,,")) << lines[8];
   EXPECT_TRUE(has(lines[8], ",,4.0,20.0,")) << lines[8];
   EXPECT_TRUE(has(lines[10], ",diverged,,,")) << lines[10];
@@ -531,7 +530,7 @@ TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
   arms({"none", "half: budget_share=0.5", "long: budget_share=2"});
   for (std::size_t arm = 0; arm < 3; ++arm)
     put(0, arm, 0, {2.0, 2.1, 2.2},
-        [&](RunRecord& r) { r.values["epochs"] = 4 + static_cast<double>(arm); });
+        [&](RunRecord& r) { r.values.set("epochs", 4 + static_cast<double>(arm)); });
   const Report r = report();
   const std::vector<Fields> table = rows(r, "md");
   EXPECT_EQ(table[0][5], "budget");
@@ -550,7 +549,7 @@ TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
 TEST_F(ReportTest, FlopsAreTheBudgetsWhereAllArmsSpendThem) {
   arms({"none", "wide: n_embd=32"});
   put(0, 0, 0, {2.0, 2.1, 2.2});
-  put(0, 1, 0, {2.0, 2.1, 2.2}, [](RunRecord& r) { r.values["flops"] = 6e12; });
+  put(0, 1, 0, {2.0, 2.1, 2.2}, [](RunRecord& r) { r.values.set("flops", 6e12); });
   EXPECT_TRUE(has(render(report(), "text", false), "Equal budget of 20steps an arm, 3 paired"));
   // An axis may be the budget: then it is not the one that was given beside it.
   study.cells = {level_of("budget", "40steps", "")};

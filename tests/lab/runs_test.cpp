@@ -362,7 +362,7 @@ TEST(Store, EveryBuildFindsItsOwnRecord) {
   store.save(record());
   RunRecord other = record();
   other.build.isa = "another";
-  other.values["val_loss"] = 9;
+  other.values.set("val_loss", 9);
   store.save(other);
   EXPECT_EQ(store.find(other.id)->value("val_loss"), 1.25) << "not made again for the other's sake";
 }

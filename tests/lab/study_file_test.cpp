@@ -112,7 +112,7 @@ class StudyFileTest : public testing::Test {
       r.status = std::isfinite(value) ? Status::kOk : Status::kDiverged;
       if (r.ok()) r.values = {{"val_loss", value}, {"flops", 1e9}};
       if (const double known = gap ? gap(spec.settings, value) : NAN; std::isfinite(known))
-        r.values["gap"] = known;
+        r.values.set("gap", known);
       store.add_spec(spec);
       store.save(r);
     }

@@ -50,7 +50,7 @@ class TuningTest : public testing::Test {
         const double value = loss(spec.settings);
         r.status = std::isfinite(value) ? Status::kOk : Status::kDiverged;
         if (r.ok()) r.values = {{"val_loss", value}};
-        r.values["flops"] = 1e9;
+        r.values.set("flops", 1e9);
         store.add_spec(spec);
         store.save(r);
         seeds.insert(p.seed);

@@ -1,0 +1,26 @@
+#include "train/json.h"
+
+#include <gtest/gtest.h>
+
+namespace train {
+namespace {
+
+TEST(Json, TextIsThatOfDump) {
+  const Json json = {{"a \"b\"\n", {1, 2.5, nullptr, "x\u00e9"}},
+                     {"none", Json::object()},
+                     {"nothing", Json::array()},
+                     {"deep", {{{"x", {{"y", 1}}}}, {2}}},
+                     {"last", true}};
+  EXPECT_EQ(json_text(json), json.dump(2) + "\n");
+  EXPECT_EQ(json_text(3), "3\n");
+}
+
+TEST(Json, WhatIsReadyIsWrittenAsItIs) {
+  const Json json = {{"before", 1}, {"large", ready("[\n{\"x\":[1,2]}]")}, {"list", {ready("7")}}};
+  EXPECT_EQ(json_text(json),
+            "{\n  \"before\": 1,\n  \"large\": [\n{\"x\":[1,2]}],\n  \"list\": [\n    7\n  ]\n}\n");
+  EXPECT_EQ(Json::parse(json_text(json))["large"][0]["x"][1], 2);
+}
+
+}  // namespace
+}  // namespace train
