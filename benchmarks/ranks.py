@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One run over the processes of mpirun against the same run in one process with as many threads,
-in turns, with sums over ranks during backward and after it, and against the model of docs/scale.md.
+in turns, with sums over ranks during backward and after it and with moments in shards, and against the
+model of docs/scale.md.
 
     scripts/bench ranks --preset char --batch 8 --ranks 2 --rounds 5
     scripts/bench ranks --slow-link 200,500      # as if over 200 us and 500 MB/s
@@ -20,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEGMENT = 1 << 20  # bytes a message of the reduce-scatter holds at most (train/ranks.h)
 BUCKET = 1 << 20  # bytes a bucket holds at least (train/shards.h)
 BACKWARD = 2 / 3  # of a step's arithmetic
+PLAIN, APART, SHARDED = "", "no overlap", "moments in shards"
 
 
 def buckets(layers, width, size):
@@ -43,12 +45,19 @@ def reduction(ranks, size, latency, bandwidth):
     return 2 * (ranks - 1) / ranks * size / bandwidth + messages * latency
 
 
-def model(alone, ranks, pieces, latency, bandwidth):
+def model(alone, ranks, pieces, latency, bandwidth, kind):
     """Seconds of a step whose arithmetic takes `alone` on one rank's share of the batch, in one shard:
-    two orders, the loss, and what backward does not hide of the gradients."""
+    two orders, the loss, and what backward does not hide of the gradients. With moments in shards it can
+    hide the way there alone, and norms are summed, too."""
+    if kind == APART:
+        pieces = [sum(pieces)]
     *hidden, last = [reduction(ranks, size, latency, bandwidth) for size in pieces]
     orders = 3 * (ranks.bit_length() - 1) * latency
-    return alone + orders + last + max(0.0, sum(hidden) - BACKWARD * alone)
+    if kind != SHARDED:
+        return alone + orders + last + max(0.0, sum(hidden) - BACKWARD * alone)
+    orders += 2 * (ranks.bit_length() - 1) * latency
+    back = (sum(hidden) + last) / 2
+    return alone + orders + last / 2 + max(0.0, sum(hidden) / 2 - BACKWARD * alone) + back
 
 
 def main():
@@ -75,18 +84,18 @@ def main():
         sys.exit(f"{a.isodrop} was built without MPI; build it with -DISODROP_MPI=ON")
     launcher = ["mpirun"] + (["--oversubscribe", "--allow-run-as-root"] if "Open MPI" in version else [])
 
-    def seconds(before, threads, shards, environment=None):
+    def seconds(before, threads, shards, environment=None, more=()):
         # The first run of another number of processes is slower, by up to 15 % at char, whoever it is.
-        once(before, threads, shards, environment, 1)
-        return once(before, threads, shards, environment, a.steps)
+        once(before, threads, shards, environment, more, 1)
+        return once(before, threads, shards, environment, more, a.steps)
 
-    def once(before, threads, shards, environment, steps):
+    def once(before, threads, shards, environment, more, steps):
         with tempfile.TemporaryDirectory() as folder:
             out = os.path.join(folder, "run")
             command = [*before, a.isodrop, "train", "--out", out, "--preset", a.preset, "--batch", str(a.batch),
                        "--threads", str(threads), "--shards", str(shards), "--budget", f"{steps}steps",
                        "--eval-interval", "1000000", "--eval-tokens", "1",
-                       "--checkpoint-interval", "off", "--format", "json"]
+                       "--checkpoint-interval", "off", "--format", "json", *more]
             run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
             if run.returncode != 0:
                 sys.exit(f"{' '.join(command)}\n{run.stderr}")
@@ -99,17 +108,19 @@ def main():
             return spent / steps, buckets(config["n_layer"], config["n_embd"], 4 * parameters)
 
     mpi = [*launcher, "-n", str(a.ranks)]
+    alone = f"1 process, {a.ranks} threads"
     sides = {
-        f"1 process, {a.ranks} threads": lambda: seconds([], a.ranks, 1),
+        alone: lambda: seconds([], a.ranks, 1),
         f"the same, {a.ranks} shards": lambda: seconds([], a.ranks, a.ranks),
-        f"{a.ranks} processes, 1 thread each": lambda: seconds(mpi, 1, a.ranks),
     }
-    apart = {"ISODROP_OVERLAP": "0"}
-    sides["the same, no overlap"] = lambda: seconds(mpi, 1, a.ranks, apart)
-    for link in a.slow_link:
-        slow = {"ISODROP_SLOW_LINK": link}
-        sides[f"over {link}"] = lambda slow=slow: seconds(mpi, 1, a.ranks, slow)
-        sides[f"over {link}, no overlap"] = lambda slow=slow: seconds(mpi, 1, a.ranks, slow | apart)
+    ways = {(link, kind): (f"over {link}" if link else f"{a.ranks} processes, 1 thread each") + (kind and ", " + kind)
+            for link in [None, *a.slow_link] for kind in (PLAIN, APART, SHARDED)}
+    for (link, kind), name in ways.items():
+        environment = {"ISODROP_SLOW_LINK": link} if link else {}
+        if kind == APART:
+            environment["ISODROP_OVERLAP"] = "0"
+        more = ["--shard-moments"] if kind == SHARDED else []
+        sides[name] = lambda environment=environment, more=more: seconds(mpi, 1, a.ranks, environment, more)
     times, pieces = {name: [] for name in sides}, []
     for round_ in range(a.rounds):
         order = list(sides.items())
@@ -119,20 +130,22 @@ def main():
     print(f"{a.preset}, batch {a.batch}, {a.rounds} rounds of {a.steps} steps, load {os.getloadavg()[0]:.1f}: "
           "ms a step, median [lowest, highest]")
     for name, values in times.items():
-        print(f"  {name:36} {1e3 * statistics.median(values):9.2f}  "
+        print(f"  {name:48} {1e3 * statistics.median(values):9.2f}  "
               f"[{1e3 * min(values):.2f}, {1e3 * max(values):.2f}]")
-    names = list(sides)
-    ratio = statistics.median(x / y for x, y in zip(times[names[0]], times[names[2]]))
-    print(f"{names[2]}: {ratio:.3f} of the speed of {names[0]} (median over rounds)")
-    for with_, without in zip(names[2::2], names[3::2]):
-        ratios = [x / y for x, y in zip(times[with_], times[without])]
-        print(f"{with_}: {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}] of the time "
-              "without overlap (median over rounds)")
-    for link, first in zip(a.slow_link, range(4, len(names), 2)):
-        us, mbps = map(float, link.split(","))
-        for name, here, cut in ((names[first], names[2], pieces), (names[first + 1], names[3], [sum(pieces)])):
+    shared = ways[None, PLAIN]
+    ratio = statistics.median(x / y for x, y in zip(times[alone], times[shared]))
+    print(f"{shared}: {ratio:.3f} of the speed of {alone} (median over rounds)")
+    for link in [None, *a.slow_link]:
+        for kind, other in ((PLAIN, APART), (SHARDED, PLAIN)):
+            ratios = [x / y for x, y in zip(times[ways[link, kind]], times[ways[link, other]])]
+            print(f"{ways[link, kind]}: {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}] of the "
+                  f"time of {ways[link, other]} (median over rounds)")
+    for (link, kind), name in ways.items():
+        if link:
+            us, mbps = map(float, link.split(","))
+            here = statistics.median(times[ways[None, kind]])
+            said = model(here, a.ranks, pieces, us * 1e-6, mbps * 1e6, kind)
             took = statistics.median(times[name])
-            said = model(statistics.median(times[here]), a.ranks, cut, us * 1e-6, mbps * 1e6)
             print(f"{name}: the model says {1e3 * said:.2f} ms, took {1e3 * took:.2f} ({took / said:.3f})")
 
 

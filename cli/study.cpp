@@ -57,6 +57,12 @@ void print(const lab::StudyResult& result, const std::string& format) {
   fmt::print("{}", lab::render(result, format, color(stdout), table_width(stdout)));
 }
 
+void print_all(lab::Json results) {
+  lab::Json json = lab::Json::object();
+  train::append(json, "studies", std::move(results));  // large: a list in braces would copy it
+  fmt::print("{}", train::json_text(json));
+}
+
 /// All studies of isodrop's own that are published there, for the page of all.
 void write_index(const std::filesystem::path& folder) {
   std::vector<lab::StudyResult> results;
@@ -85,11 +91,13 @@ int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
         lab::read_published(file, args.text("from"), lab::Store(scratch.path()));
     if (!options.html.empty()) train::write_atomically(options.html, lab::study_html(result));
     if (args.has("publish")) lab::publish(result, records, args.text("publish"));
-    results.push_back(lab::to_json(result, lab::to_ready_json(result.report)));
-    if (options.format != "json") print(result, options.format);
+    if (options.format == "json")
+      results.push_back(lab::to_json(result, lab::to_ready_json(result.report)));
+    else
+      print(result, options.format);
   }
   if (args.has("publish")) write_index(args.text("publish"));
-  if (options.format == "json") fmt::print("{}", train::json_text({{"studies", results}}));
+  if (options.format == "json") print_all(std::move(results));
   return 0;
 }
 
@@ -141,7 +149,7 @@ int study(const Parsed& args) {
     if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
   }
   if (args.has("publish") && !given.dry) write_index(args.text("publish"));
-  if (json && !given.dry) fmt::print("{}", train::json_text({{"studies", results}}));
+  if (json && !given.dry) print_all(std::move(results));
   return 0;
 }
 

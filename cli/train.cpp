@@ -66,7 +66,7 @@ int train(const Parsed& args) {
   if (args.has("compare")) return with_and_without(args);
   check_train_flags(args);
   TrainCommand command;
-  command.followers.join(args.settings, command.signals);
+  command.followers.join(args.settings, args.has("shard-moments"), command.signals);
   return args.has("resume") && !args.has("dry-run") ? resume_run(args, command)
                                                     : train_new(args, command);
 }
@@ -118,6 +118,16 @@ Command train_command() {
        {},
        {},
        "resume"},
+      {"shard-moments",
+       "",
+       "",
+       "of mpirun's processes each keeps and updates a part of the optimizer's moments (ZeRO 1), "
+       "to "
+       "the same bits; one that is killed then costs the steps since the last checkpoint",
+       false,
+       {},
+       {},
+       "compare"},
       product_tuning_flag(),
       {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
       {"compare", "", "",

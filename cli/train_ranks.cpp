@@ -24,8 +24,8 @@ using train::Order;
 
 // Seconds that a process which is told to stop waits for the others: they are, too, and a launcher
 // kills a second later. Those that follow leave the signal to the one that leads, unless it is
-// gone.
-constexpr double kLeaderPatience = 0.2, kFollowerPatience = 30;
+// gone. The one that leads waits longer where it has no state to keep without them.
+constexpr double kLeaderPatience = 0.2, kShardPatience = 0.6, kFollowerPatience = 30;
 
 /// By an even share of the host's cores, or fewer where the launcher has bound this process to
 /// fewer. Whoever sets OMP_NUM_THREADS has chosen.
@@ -63,18 +63,26 @@ int follow(train::Ranks& ranks) {
   const std::unique_ptr<train::Task> task = train::load_task(settings);
   engine::require(run.at("data") == task->data_hash(),
                   "the data here are others than rank 0's; give all hosts the same files");
-  train::Trainer trainer(settings, *task);
+  train::RunPlan plan(settings, *task);
+  if (run.at("shard_moments") == true) plan.deal_moments(static_cast<std::size_t>(ranks.size()));
+  train::Trainer trainer(std::move(plan));
   trainer.follow(ranks);
   return 0;
 }
 
 }  // namespace
 
-void Followers::join(const train::Settings& settings, const StopSignals& signals) {
+void Followers::join(const train::Settings& settings, bool shard_moments,
+                     const StopSignals& signals) {
   const train::Launch launch = train::launched();
+  engine::require(!shard_moments || launch.size > 1,
+                  "--shard-moments: one process has them all; start several with mpirun, or leave "
+                  "it out");
+  shard_moments_ = shard_moments;
   if (launch.size == 1) return;
   ranks_ = train::join_ranks(
-      launch, [&signals] { return signals.signal() != 0; }, kLeaderPatience);
+      launch, [&signals] { return signals.signal() != 0; },
+      shard_moments ? kShardPatience : kLeaderPatience);
   const auto size = static_cast<std::int64_t>(launch.size);
   engine::require(std::has_single_bit(static_cast<unsigned>(launch.size)), "started as ", size,
                   " processes, which are no power of two: start ",
@@ -87,20 +95,22 @@ void Followers::join(const train::Settings& settings, const StopSignals& signals
 
 void Followers::lead(train::Trainer& trainer, const train::Task& task) {
   if (!ranks_) return;
-  const train::MemoryNeed& need = trainer.memory();
+  train::MemoryNeed need = trainer.memory();
+  if (shard_moments_) need.optimizer /= static_cast<std::size_t>(ranks_->size());
   engine::require_memory(
       static_cast<double>(need.total()) * static_cast<double>(ranks_->on_this_host() - 1),
       "the other processes of this run on this host");
   std::string text = lab::Json{
       {"build", build()},
       {"settings", train::to_json(trainer.planned().settings)},
+      {"shard_moments", shard_moments_},
       {"data",
        task.data_hash()}}.dump();
   exceptions_ = std::uncaught_exceptions();
   leading_ = true;
   tell(*ranks_, {Order::Kind::kBegin, text.size()});
   ranks_->broadcast(bytes_of(text));
-  trainer.lead(*ranks_);
+  trainer.lead(*ranks_, shard_moments_);
 }
 
 Followers::~Followers() {

@@ -21,14 +21,15 @@ class Followers {
   /// Joins those that were started with this process, if any, and takes this one's part of the
   /// host's cores unless the settings name a number of threads. Throws engine::Error where they
   /// cannot share a run of these settings.
-  void join(const train::Settings& settings, const StopSignals& signals);
+  /// `shard_moments`: as Trainer::lead().
+  void join(const train::Settings& settings, bool shard_moments, const StopSignals& signals);
   /// From now on they make their part of every step. Throws engine::Error where their memory on
   /// this host is short.
   void lead(train::Trainer& trainer, const train::Task& task);
 
  private:
   std::unique_ptr<train::Ranks> ranks_;
-  bool leading_ = false;
+  bool shard_moments_ = false, leading_ = false;
   int exceptions_ = 0;  // under way when this began to lead
 };
 

@@ -110,9 +110,14 @@ int say_stopped(const ReadyRun& run, int signal) {
 /// Likewise, where another process of the run is gone.
 int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
   const std::int64_t step = run.trainer.state().step;
-  fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step,
-             step > 0 ? fmt::format("'isodrop train --resume {}' goes on", run.folder.string())
-                      : "nothing is lost, start it anew");
+  const std::string where = run.trainer.shards_moments() ? " from its last checkpoint" : "";
+  std::string next =
+      fmt::format("'isodrop train --resume {}' goes on{}", run.folder.string(), where);
+  if (step == 0)
+    next = "nothing is lost, start it anew";
+  else if (train::checkpoints_in(run.folder).empty())
+    next = "there is no checkpoint, start it anew";
+  fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step, next);
   return signal != 0 ? 128 + signal : kLost;
 }
 
@@ -138,7 +143,12 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   ProgressLine line;
   keeping.save = [&] {
     try {
+      run.trainer.collect_moments();
       checkpoints.save(run.trainer.state());
+      run.trainer.drop_moments();
+    } catch (const train::RankLost& e) {
+      if (!run.trainer.finished()) throw;  // else it needs nobody any more
+      line.note(fmt::format("isodrop: no checkpoint was saved: {}", e.what()));
     } catch (const engine::Error& e) {
       // A disk that is full for a while is no reason to lose the run; a stop without it would be.
       if (!run.trainer.finished() && keeping.stop()) throw;

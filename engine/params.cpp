@@ -105,6 +105,8 @@ std::span<float> Params::gradients() const {
   return {grads_.as<float>(), grads_.size() / sizeof(float)};
 }
 
+std::span<float> Params::weights() const { return {values_.as<float>(), gradients().size()}; }
+
 std::span<float> Params::state() const {
   const std::size_t trainable = gradients().size();
   return {values_.as<float>() + trainable, values_.size() / sizeof(float) - trainable};

@@ -54,6 +54,8 @@ class Params {
   float* grad(int i) const { return grads_.as<float>() + (*this)[i].offset; }
   /// All gradients, with the gaps between parameters, which hold zeros. REQUIRES: allocated.
   std::span<float> gradients() const;
+  /// All trainable values, each where its gradient is in gradients().
+  std::span<float> weights() const;
   /// All values without gradient, likewise.
   std::span<float> state() const;
   /// Trainable numbers in all.

@@ -11,7 +11,7 @@ Buckets::Buckets(const engine::Params& params, std::size_t bytes)
     : bucket_(params.list().size(), 0) {
   const auto& list = params.list();
   std::size_t end = params.gradients().size();
-  list_.push_back({end, end});
+  list_.push_back({{end, end}});
   size_.push_back(0);
   for (std::size_t i = list.size(); i-- > 0;) {
     if (!list[i].trainable) continue;
@@ -19,7 +19,7 @@ Buckets::Buckets(const engine::Params& params, std::size_t bytes)
     const std::size_t full = (list_.back().end - list_.back().begin) * sizeof(float);
     if (bytes > 0 && full >= bytes && list_.back().begin * sizeof(float) >= bytes) {
       end = list_.back().begin;
-      list_.push_back({end, end});
+      list_.push_back({{end, end}});
       size_.push_back(0);
     }
     list_.back().begin = list[i].offset;
@@ -71,7 +71,7 @@ void BackgroundSum::finish() {
   ranks_->hurry(false);
   rethrow();
   lock.unlock();
-  for (const std::span<float> range : rest) sum_(range);
+  for (const std::span<float> range : rest) sum_(tree_, range);
 }
 
 void BackgroundSum::start() {
@@ -95,7 +95,7 @@ void BackgroundSum::work() {
     lock.unlock();
     std::exception_ptr thrown;
     try {
-      sum_(range);
+      sum_(tree_, range);
     } catch (...) {
       thrown = std::current_exception();
     }

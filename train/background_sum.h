@@ -3,9 +3,11 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/params.h"
@@ -17,8 +19,7 @@ namespace train {
 /// which range is complete, when its parameters become so one by one.
 class Buckets {
  public:
-  struct Range {
-    std::size_t begin = 0, end = 0;  // in floats of Params::gradients()
+  struct Range : Part {
     bool complete = false;
   };
 
@@ -40,13 +41,16 @@ class Buckets {
   std::vector<int> size_, missing_;  // per bucket, in parameters
 };
 
-/// A TreeSum of ranges one after the other in the order in which they are given, on a thread that
+/// Sums of ranges one after the other in the order in which they are given, on a thread that
 /// starts with the first of them and ends with this. It takes signals from nobody, and has one core
 /// at most. REQUIRES: all ranks give ranges of the same lengths in the same order; the caller makes
 /// no calls of `ranks`, which outlive this, between give() and finish().
 class BackgroundSum {
  public:
-  explicit BackgroundSum(Ranks& ranks) : ranks_(&ranks), sum_(ranks) {}
+  /// What becomes of a range.
+  using Sum = std::function<void(TreeSum&, std::span<float>)>;
+
+  BackgroundSum(Ranks& ranks, Sum sum) : ranks_(&ranks), tree_(ranks), sum_(std::move(sum)) {}
   /// Leaves undone what has not begun.
   ~BackgroundSum();
   BackgroundSum(const BackgroundSum&) = delete;
@@ -57,8 +61,10 @@ class BackgroundSum {
   /// All is summed when it returns: what the thread has not begun, by the caller. Throws likewise;
   /// then nothing is under way, and what was given may be half summed.
   void finish();
-  /// For the caller's own sums. REQUIRES: finish() was called after the last give().
-  TreeSum& tree() { return sum_; }
+  /// At once, by the caller, likewise.
+  void take(std::span<float> range) { sum_(tree_, range); }
+  /// For the caller's own sums. REQUIRES, as take(): finish() was called after the last give().
+  TreeSum& tree() { return tree_; }
 
  private:
   void start();
@@ -66,7 +72,8 @@ class BackgroundSum {
   void rethrow();
 
   Ranks* ranks_;
-  TreeSum sum_;
+  TreeSum tree_;
+  Sum sum_;
   std::mutex mutex_;  // of all below but the thread
   std::condition_variable given_, rests_;
   std::deque<std::span<float>> waiting_;

@@ -125,7 +125,8 @@ Json ready(std::string_view text) {
 std::string json_text(const Json& json) {
   std::string out;
   write(out, json, 0);
-  return out + "\n";
+  out += '\n';
+  return out;
 }
 
 Json parse_json(std::string_view text, const std::string& name, std::string_view way_out) {

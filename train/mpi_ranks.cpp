@@ -31,7 +31,9 @@ bool read_number(std::string_view text, T& into) {
 
 #ifdef ISODROP_MPI
 constexpr const char *kSlowLink = "ISODROP_SLOW_LINK", *kOverlap = "ISODROP_OVERLAP";
-constexpr std::size_t kPiece = std::size_t{1} << 30;  // bytes a call takes; MPI counts in int
+// Bytes a call takes: MPI counts in int, and patience with the others is for silence, not for what
+// takes its time.
+constexpr std::size_t kPiece = std::size_t{1} << 24;
 // Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
 // would take it for milliseconds), and from which on waiting is not worth a whole core.
 constexpr double kSpin = 5e-5, kYield = 0.01;

@@ -22,6 +22,12 @@ void NormWatch::before(const Trainer& trainer) {
 
 std::optional<Norms> NormWatch::after(Trainer& trainer) {
   if (weights_.empty()) return {};
+  try {
+    trainer.collect_gradients();
+  } catch (const RankLost&) {
+    if (trainer.finished()) return {};  // and needs nobody any more
+    throw;
+  }
   Norms norms{trainer.state().step, {}};
   const engine::Params& params = trainer.params();
   const float* old = weights_.data();

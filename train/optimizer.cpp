@@ -27,22 +27,39 @@ float sum_of_squares(const float* x, std::size_t n) {
 
 }  // namespace
 
-Moments::Moments(const engine::Params& params)
-    : values(2 * params.trainable_bytes()), floats(params.trainable_bytes() / sizeof(float)) {
-  std::fill_n(values.as<float>(), 2 * floats, 0.0F);
+Moments::Moments(std::size_t count) : values(2 * count * sizeof(float)), floats(count) {
+  std::fill_n(values.as<float>(), 2 * count, 0.0F);
 }
 
 AdamW::AdamW(engine::Params& params, const AdamWConfig& config)
-    : config_(config), weights_(params.value(0)), grads_(params.grad(0)) {
-  weights_ -= params[0].offset;
-  grads_ -= params[0].offset;
+    : config_(config), weights_(params.weights().data()), grads_(params.gradients().data()) {
   for (const engine::Param& p : params.list()) {
     if (!p.trainable) continue;
     const auto n = static_cast<std::size_t>(p.shape.numel());
     for (std::size_t i = 0; i < n; i += kChunk)
-      chunks_.push_back({p.offset + i, std::min(kChunk, n - i), p.decay});
+      chunks_.push_back({p.offset + i, std::min(kChunk, n - i), p.decay, p.offset + i});
   }
-  partial_.resize(chunks_.size());
+  squares_.resize(chunks_.size());
+}
+
+std::vector<std::size_t> AdamW::chunk_places() const {
+  std::vector<std::size_t> places;
+  for (const Chunk& chunk : chunks_) places.push_back(chunk.offset);
+  return places;
+}
+
+void AdamW::take(std::span<const Part> parts) {
+  for (Chunk& chunk : chunks_) {
+    std::size_t before = 0;  // floats of the parts in front
+    chunk.taken = false;
+    for (const Part& part : parts) {
+      if (part.begin <= chunk.offset && chunk.offset < part.end) {
+        chunk.taken = true;
+        chunk.moment = before + chunk.offset - part.begin;
+      }
+      before += part.size();
+    }
+  }
 }
 
 engine::Cost AdamW::cost(const engine::Params& params) {
@@ -53,21 +70,26 @@ engine::Cost AdamW::cost(const engine::Params& params) {
 
 std::size_t AdamW::bytes(const engine::Params& params) { return 2 * params.trainable_bytes(); }
 
-double AdamW::gradient_norm() {
+std::span<double> AdamW::squares() {
   const auto count = static_cast<std::int64_t>(chunks_.size());
 #pragma omp parallel for schedule(static)
   for (std::int64_t c = 0; c < count; ++c) {
     const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
-    partial_[static_cast<std::size_t>(c)] =
-        static_cast<double>(sum_of_squares(grads_ + chunk.offset, chunk.n));
+    squares_[static_cast<std::size_t>(c)] =
+        chunk.taken ? static_cast<double>(sum_of_squares(grads_ + chunk.offset, chunk.n)) : 0;
   }
-  double sum = 0;
-  for (const double p : partial_) sum += p;
-  return std::sqrt(sum);
+  return squares_;
 }
 
 double AdamW::step(Moments& moments, double lr) {
-  const double norm = gradient_norm();
+  squares();
+  return update(moments, lr);
+}
+
+double AdamW::update(Moments& moments, double lr) {
+  double sum = 0;
+  for (const double p : squares_) sum += p;
+  const double norm = std::sqrt(sum);
   if (!std::isfinite(norm)) return norm;
   ++moments.updates;
   const auto t = static_cast<double>(moments.updates);
@@ -82,10 +104,11 @@ double AdamW::step(Moments& moments, double lr) {
 #pragma omp parallel for schedule(static)
   for (std::int64_t c = 0; c < count; ++c) {
     const Chunk& chunk = chunks_[static_cast<std::size_t>(c)];
+    if (!chunk.taken) continue;
     const float* __restrict g = grads_ + chunk.offset;
     float* __restrict w = weights_ + chunk.offset;
-    float* __restrict m = moments.first() + chunk.offset;
-    float* __restrict v = moments.second() + chunk.offset;
+    float* __restrict m = moments.first() + chunk.moment;
+    float* __restrict v = moments.second() + chunk.moment;
     const float keep = chunk.decay ? shrink : 1.0F;
     // m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← (1−ηλ)w − η·m̂ / (√v̂ + ε)
 #pragma omp simd

@@ -1,11 +1,13 @@
 // AdamW (Loshchilov & Hutter 2019) with clipping at a global norm, one pass over the parameters.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/buffer.h"
 #include "engine/op.h"
 #include "engine/params.h"
+#include "train/parts.h"
 
 namespace train {
 
@@ -19,8 +21,11 @@ struct AdamWConfig {
 /// updates.
 struct Moments {
   Moments() = default;
-  /// Zeros. The parameters need not be allocated.
-  explicit Moments(const engine::Params& params);
+  /// Zeros, of so many floats.
+  explicit Moments(std::size_t count);
+  /// Of all parameters. They need not be allocated.
+  explicit Moments(const engine::Params& params)
+      : Moments(params.trainable_bytes() / sizeof(float)) {}
   float* first() const { return values.as<float>(); }
   float* second() const { return values.as<float>() + floats; }
 
@@ -39,6 +44,18 @@ class AdamW {
   /// REQUIRES: `moments` are those of these parameters.
   double step(Moments& moments, double lr);
 
+  /// The update is made of chunks, each of one parameter. Where they begin, in floats of
+  /// Params::gradients(), ascending.
+  std::vector<std::size_t> chunk_places() const;
+  /// From now on only chunks that begin in these parts are updated, of which `moments` are then,
+  /// packed in their order. REQUIRES: parts are cut at chunk_places().
+  void take(std::span<const Part> parts);
+  /// The two halves of step(), for whoever has but a part: each chunk's Σ g², 0 of those that are
+  /// not taken; …
+  std::span<double> squares();
+  /// … and the update, when those are the sums of all chunks.
+  double update(Moments& moments, double lr);
+
   /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
   static engine::Cost cost(const engine::Params& params);
 
@@ -49,13 +66,14 @@ class AdamW {
   struct Chunk {
     std::size_t offset, n;
     bool decay;
+    std::size_t moment;  // offset in the moments
+    bool taken = true;
   };
-  double gradient_norm();
 
   AdamWConfig config_;
   float *weights_, *grads_;
   std::vector<Chunk> chunks_;
-  std::vector<double> partial_;
+  std::vector<double> squares_;
 };
 
 }  // namespace train

@@ -49,6 +49,11 @@ class SlowRanks final : public Ranks {
   double latency_, bandwidth_;
 };
 
+template <class T>
+std::span<T> of(std::span<T> values, Part part) {
+  return values.subspan(part.begin, part.size());
+}
+
 }  // namespace
 
 template <class T>
@@ -69,6 +74,27 @@ void TreeSum::add_from(int partner, std::span<const T> out, std::span<T> onto) {
 // Partners at distance 1 first, so that what is added at distance d are sums of d neighbours: the
 // tree. Who is left and who is right does not matter: a + b and b + a are the same bits.
 template <class T>
+void TreeSum::scatter(std::span<T> values, const std::vector<Halves>& levels) {
+  for (std::size_t i = 0; i < levels.size(); ++i)
+    add_from<T>(ranks_->rank() ^ (1 << i), of(values, levels[i].given), of(values, levels[i].kept));
+}
+
+template <class T>
+void TreeSum::gather(std::span<T> values, const std::vector<Halves>& levels) {
+  for (std::size_t i = levels.size(); i-- > 0;)
+    ranks_->exchange(ranks_->rank() ^ (1 << i), std::as_bytes(of(values, levels[i].kept)),
+                     std::as_writable_bytes(of(values, levels[i].given)));
+}
+
+void TreeSum::scatter(std::span<float> gradients, Part all, const Cuts& cuts) {
+  scatter(gradients, halvings(all, ranks_->rank(), ranks_->size(), cuts));
+}
+
+void TreeSum::gather(std::span<float> values, Part all, const Cuts& cuts) {
+  gather(values, halvings(all, ranks_->rank(), ranks_->size(), cuts));
+}
+
+template <class T>
 void TreeSum::sum(std::span<T> values) {
   const int rank = ranks_->rank(), size = ranks_->size();
   if (values.size_bytes() <= kSmall) {
@@ -79,21 +105,9 @@ void TreeSum::sum(std::span<T> values) {
     }
     return;
   }
-  // Each level keeps and sums one half of what the one before kept; then the halves come back.
-  std::vector<std::pair<std::span<T>, std::span<T>>> halves;  // kept, given
-  std::span<T> mine = values;
-  for (int distance = 1; distance < size; distance *= 2) {
-    const std::span<T> low = mine.first(mine.size() / 2), high = mine.subspan(mine.size() / 2);
-    const auto& [kept, given] =
-        halves.emplace_back((rank & distance) == 0 ? std::pair(low, high) : std::pair(high, low));
-    add_from<T>(rank ^ distance, given, kept);
-    mine = kept;
-  }
-  for (int distance = size / 2; distance > 0; distance /= 2) {
-    const auto [kept, given] = halves.back();
-    halves.pop_back();
-    ranks_->exchange(rank ^ distance, std::as_bytes(kept), std::as_writable_bytes(given));
-  }
+  const std::vector<Halves> levels = halvings({0, values.size()}, rank, size, {});
+  scatter(values, levels);
+  gather(values, levels);
 }
 
 template void TreeSum::sum(std::span<float>);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "train/parts.h"
 
 namespace train {
 
@@ -60,6 +61,10 @@ class TreeSum {
   explicit TreeSum(Ranks& ranks) : ranks_(&ranks), received_(kSegment) {}
   void operator()(std::span<float> values) { sum(values); }
   void operator()(std::span<double> values) { sum(values); }
+  /// The first half of it: part_of(all, …) of `gradients` is summed, the rest is nobody's.
+  void scatter(std::span<float> gradients, Part all, const Cuts& cuts);
+  /// The second: each rank's part_of(all, …) of `values`, which may be others, becomes everybody's.
+  void gather(std::span<float> values, Part all, const Cuts& cuts);
 
  private:
   static constexpr std::size_t kSegment = std::size_t{1} << 20;  // bytes received at once
@@ -69,6 +74,10 @@ class TreeSum {
   void sum(std::span<T> values);
   template <class T>
   void add_from(int partner, std::span<const T> out, std::span<T> onto);
+  template <class T>
+  void scatter(std::span<T> values, const std::vector<Halves>& levels);
+  template <class T>
+  void gather(std::span<T> values, const std::vector<Halves>& levels);
 
   Ranks* ranks_;
   std::vector<std::byte> received_;
@@ -79,9 +88,11 @@ struct Order {
   enum class Kind : std::uint64_t {
     kEnd,        // nothing more: the run has ended or stopped
     kBegin,      // a run: `index` bytes that describe it follow
-    kState,      // parameters and moments follow
+    kState,      // parameters and moments follow; `index` 1: of the moments each rank's part
     kGradients,  // of step `index` at `progress`
-    kUpdate      // of the parameters at `progress`
+    kUpdate,     // of the parameters at `progress`
+    kMoments,    // rank 0 gets all parts of them
+    kWhole       // all ranks get the whole batch's gradients
   } kind = Kind::kEnd;
   std::uint64_t index = 0;
   double progress = 0;

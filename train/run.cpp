@@ -65,13 +65,13 @@ void examine(Trainer& trainer, RunResult& result) {
 }
 
 /// The next step. Where another process of the run is gone, the state of the last whole one is kept
-/// before anybody is told.
+/// before anybody is told, unless a part of it is gone, too.
 double advance(Trainer& trainer, const Keeping& keeping) {
   try {
     return trainer.advance();
   } catch (const RankLost&) {
     trainer.undo_step();
-    if (keeping.save && trainer.state().step > 0) keeping.save();
+    if (keeping.save && trainer.state().step > 0 && !trainer.shards_moments()) keeping.save();
     throw;
   }
 }

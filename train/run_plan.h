@@ -21,8 +21,8 @@ inline constexpr double kTimedEvaluations = 10;
 
 /// Bytes a run needs at its peak.
 struct MemoryNeed {
-  std::size_t parameters = 0;  // with gradients
-  std::size_t optimizer = 0;
+  std::size_t parameters = 0;    // with gradients
+  std::size_t optimizer = 0;     // its moments
   std::size_t best_weights = 0;  // where they are kept
   std::size_t shards = 0;        // sums over shards of a batch, in a process that is alone
   std::size_t training = 0;      // arena, in which evaluation and recalibration take turns with it
@@ -53,6 +53,11 @@ struct RunPlan {
   RunPlan(const Settings& settings, const Task& task);
 
   Spent spent(std::int64_t steps, double seconds) const;
+  /// For a process that gets its part of the moments, one of so many, from rank 0.
+  void deal_moments(std::size_t parts) {
+    moments_dealt = true;
+    memory.optimizer /= parts;
+  }
 
   Settings settings;
   models::GptConfig config;
@@ -62,6 +67,7 @@ struct RunPlan {
   double executed_flops = 0;    // of a step, as the ops count them
   double evaluated_tokens = 0;  // of all evaluations; in a budget of seconds, of as many as planned
   MemoryNeed memory;
+  bool moments_dealt = false;
   double seconds = 0;  // that planning took
 
   std::unique_ptr<Feed> feed;

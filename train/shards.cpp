@@ -14,14 +14,20 @@ std::size_t tree_levels(std::int64_t shards) {
 
 }  // namespace
 
-ShardSum::ShardSum(const engine::Params& params, std::int64_t shards, Ranks* ranks)
-    : shards_(shards), count_(shards) {
+ShardSum::ShardSum(const engine::Params& params, std::int64_t shards, Ranks* ranks,
+                   std::optional<Cuts> cuts)
+    : shards_(shards), count_(shards), ranks_(ranks), cuts_(std::move(cuts)) {
   const std::size_t gradients = params.gradients().size_bytes(),
                     state = params.state().size_bytes();
   if (ranks != nullptr) {
     count_ = shards / ranks->size();
     first_ = count_ * ranks->rank();
-    over_ranks_ = std::make_unique<BackgroundSum>(*ranks);
+    over_ranks_ = std::make_unique<BackgroundSum>(
+        *ranks, [cut = cuts_, all = params.gradients()](TreeSum& sum, std::span<float> range) {
+          if (!cut) return sum(range);
+          const auto begin = static_cast<std::size_t>(range.data() - all.data());
+          sum.scatter(all, {begin, begin + range.size()}, *cut);
+        });
   }
   buckets_ = Buckets(params, ranks != nullptr && ranks->any_thread() ? kBucket : 0);
   overlap_ = buckets_.list().size() > 1;
@@ -68,7 +74,7 @@ void ShardSum::complete(const engine::Params& params, int param) {
   const Buckets::Range* range = buckets_.complete(param);
   if (range == nullptr) return;
   join(params, *range);
-  over_ranks_->give(params.gradients().subspan(range->begin, range->end - range->begin));
+  over_ranks_->give(params.gradients().subspan(range->begin, range->size()));
 }
 
 void ShardSum::add(const engine::Params& params, double loss) {
@@ -92,14 +98,25 @@ void ShardSum::add(const engine::Params& params, double loss) {
   level.loss = loss_;
 }
 
+std::vector<Part> ShardSum::parts(int rank) const {
+  std::vector<Part> parts;
+  for (const Buckets::Range& range : buckets_.list())
+    parts.push_back(part_of(range, rank, ranks_->size(), *cuts_));
+  return parts;
+}
+
+void ShardSum::gather(std::span<float> values) {
+  for (const Buckets::Range& range : buckets_.list()) tree().gather(values, range, *cuts_);
+}
+
 double ShardSum::whole(const engine::Params& params) {
   const std::span<float> state = params.state();
   if (over_ranks_) {
     over_ranks_->finish();
     TreeSum& sum = over_ranks_->tree();
     sum(std::span(&loss_, 1));
-    for (const auto& [begin, end, complete] : buckets_.list())
-      if (!complete) sum(params.gradients().subspan(begin, end - begin));
+    for (const Buckets::Range& range : buckets_.list())
+      if (!range.complete) over_ranks_->take(params.gradients().subspan(range.begin, range.size()));
     if (!state.empty()) sum(state);
   }
   if (shards_ > 1) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,9 @@ class ShardSum {
   ShardSum() = default;
   /// REQUIRES: `params` are allocated; S is a power of two, and `ranks` (null: this process is
   /// alone) are a power of two that divides S and outlive this.
-  ShardSum(const engine::Params& params, std::int64_t shards, Ranks* ranks);
+  /// `cuts`: each rank gets the gradients' sum of its parts() alone; nothing: all of it.
+  ShardSum(const engine::Params& params, std::int64_t shards, Ranks* ranks,
+           std::optional<Cuts> cuts = {});
   /// What one process allocates at most, that which is alone.
   static std::size_t bytes(const engine::Params& params, std::int64_t shards);
 
@@ -45,6 +48,12 @@ class ShardSum {
   /// After the last: the whole batch's are in `params`. Returns the sum of the losses. Throws
   /// RankLost.
   double whole(const engine::Params& params);
+  /// The gradients of which whole() leaves a rank with the sum. REQUIRES, as gather(): cuts.
+  std::vector<Part> parts(int rank) const;
+  /// Of `values`, as many as gradients, each rank's parts() become everybody's. Throws RankLost.
+  void gather(std::span<float> values);
+  /// For what else is to be summed. REQUIRES: there are ranks.
+  TreeSum& tree() { return over_ranks_->tree(); }
   /// After keep(), of a step that is not finished: the statistics are as it found them.
   void undo(const engine::Params& params);
 
@@ -63,6 +72,8 @@ class ShardSum {
   engine::Buffer before_;  // the statistics that a step found
   Buckets buckets_;
   bool overlap_ = false;
+  Ranks* ranks_ = nullptr;
+  std::optional<Cuts> cuts_;
   std::unique_ptr<BackgroundSum> over_ranks_;
 };
 

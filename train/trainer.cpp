@@ -35,7 +35,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   state_.params->allocate(stream_seed(s, s.init_stream));
   if (!s.init_from.empty()) load_initial_weights(*state_.params, s);
   state_.next_eval = 1 / kTimedEvaluations;
-  state_.moments = Moments(*state_.params);
+  if (!planned_.moments_dealt) state_.moments = Moments(*state_.params);
   AdamWConfig adam;
   adam.beta1 = s.beta1;
   adam.beta2 = s.beta2;
@@ -105,41 +105,75 @@ void Trainer::update(double progress) {
   if (led_ != nullptr) tell(*led_, {Order::Kind::kUpdate, 0, progress});
   const Settings& s = planned_.settings;
   state_.lr = LearningRate{s.lr, s.final_lr(), s.warmup}.at(progress);
-  observed(StepObserver::Phase::kOptimizer,
-           [&] { state_.grad_norm = optimizer_->step(state_.moments, state_.lr); });
+  drop_moments();
+  observed(StepObserver::Phase::kOptimizer, [&] {
+    state_.grad_norm = moment_shards_ ? moment_shards_->step(state_.lr)
+                                      : optimizer_->step(state_.moments, state_.lr);
+  });
 }
 
-void Trainer::broadcast_state(Ranks& ranks) {
-  const engine::Params& params = *state_.params;
+void Trainer::share_state(Ranks& ranks, bool shard_moments) {
+  engine::require(shard_moments || !(moment_shards_ || planned_.moments_dealt),
+                  "moments in shards on one process and not on another, or not any more");
+  engine::Params& params = *state_.params;
   for (std::size_t i = 0; i < params.list().size(); ++i)
     ranks.broadcast(std::as_writable_bytes(
         std::span(params.value(static_cast<int>(i)),
                   static_cast<std::size_t>(params.list()[i].shape.numel()))));
   Moments& m = state_.moments;
-  ranks.broadcast({m.values.data(), m.values.size()});
   ranks.broadcast(std::as_writable_bytes(std::span(&m.updates, 1)));
+  std::optional<Cuts> cuts;
+  if (shard_moments) cuts.emplace(optimizer_->chunk_places());
+  shards_ = ShardSum(params, planned_.settings.shards, &ranks, std::move(cuts));
+  if (!shard_moments) return ranks.broadcast({m.values.data(), m.values.size()});
+  moment_shards_.emplace(params, *optimizer_, shards_, ranks);
+  moment_shards_->deal(m);
+  m = {};
 }
 
-void Trainer::lead(Ranks& ranks) {
-  tell(ranks, {Order::Kind::kState});
-  broadcast_state(ranks);
-  shards_ = ShardSum(*state_.params, planned_.settings.shards, &ranks);
+void Trainer::lead(Ranks& ranks, bool shard_moments) {
+  tell(ranks, {Order::Kind::kState, shard_moments ? std::uint64_t{1} : 0});
+  share_state(ranks, shard_moments);
   led_ = &ranks;
 }
 
+void Trainer::collect_moments() {
+  if (!moment_shards_) return;
+  if (led_ != nullptr) {
+    state_.moments = Moments(*state_.params);  // may throw, which nobody must wait for
+    tell(*led_, {Order::Kind::kMoments});
+  }
+  moment_shards_->collect(state_.moments);
+}
+
+void Trainer::drop_moments() {
+  if (moment_shards_) state_.moments = {};
+}
+
+void Trainer::collect_gradients() {
+  if (!moment_shards_) return;
+  if (led_ != nullptr) tell(*led_, {Order::Kind::kWhole});
+  shards_.gather(state_.params->gradients());
+}
+
 void Trainer::follow(Ranks& ranks) {
-  shards_ = ShardSum(*state_.params, planned_.settings.shards, &ranks);
   for (;;) {
     const Order order = hear(ranks);
     switch (order.kind) {
       case Order::Kind::kState:
-        broadcast_state(ranks);
+        share_state(ranks, order.index != 0);
         break;
       case Order::Kind::kGradients:
         gradients(order.index, order.progress);
         break;
       case Order::Kind::kUpdate:
         update(order.progress);
+        break;
+      case Order::Kind::kMoments:
+        collect_moments();
+        break;
+      case Order::Kind::kWhole:
+        collect_gradients();
         break;
       default:
         return;

@@ -1,8 +1,10 @@
 // One run's machine: what was planned, allocated, and the state that it advances step by step.
 #pragma once
 #include <cstdint>
+#include <optional>
 
 #include "engine/plan.h"
+#include "train/moment_shards.h"
 #include "train/run_plan.h"
 #include "train/shards.h"
 #include "train/state.h"
@@ -60,11 +62,22 @@ class Trainer {
   /// As rank 0: gives the others the state, and from now on they make their shards of every step,
   /// which then throws RankLost where one of them is gone. To be called again where state() is
   /// written to. REQUIRES: their number is a power of two that divides the setting `shards`, and
-  /// they outlive this.
-  void lead(Ranks& ranks);
+  /// they outlive this; `shard_moments` is what it was before, and state() has all of them.
+  /// `shard_moments`: each rank keeps and updates a part of the optimizer's moments, to the same
+  /// bits; state() has them after collect_moments().
+  void lead(Ranks& ranks, bool shard_moments = false);
   /// As another rank: does what rank 0 tells it, until that ends the run.
   void follow(Ranks& ranks);
-  /// After a step that threw RankLost: state() is that before it.
+  /// Before state().moments or all gradients of a step are read: has the other ranks send their
+  /// parts, where they have any. Throws RankLost.
+  void collect_moments();
+  void collect_gradients();
+  /// Where moments are elsewhere: forgets what was collected.
+  void drop_moments();
+  /// Whether moments are elsewhere, so that they are lost with a rank.
+  bool shards_moments() const { return moment_shards_.has_value(); }
+  /// After a step that threw RankLost: state() is that before it. With shards_moments() it is none
+  /// to go on from, since weights may be half updated.
   void undo_step() { shards_.undo(*state_.params); }
 
   /// Resume is: write into it what another run had become, go on.
@@ -85,13 +98,14 @@ class Trainer {
   double gradients(std::uint64_t index, double progress);
   double shard(std::int64_t number, std::uint64_t index, double progress);
   void update(double progress);
-  void broadcast_state(Ranks& ranks);
+  void share_state(Ranks& ranks, bool shard_moments);
 
   RunPlan planned_;
   TrainState state_;
   engine::Buffer arena_;  // training and evaluation take turns in it
   std::optional<AdamW> optimizer_;
   ShardSum shards_;
+  std::optional<MomentShards> moment_shards_;
   Ranks* led_ = nullptr;  // by this process
   double setup_seconds_ = 0;
   StepObserver* observer_ = nullptr;

@@ -226,7 +226,7 @@ std::optional<Picture> spread_picture(const StudyResult& r) {
     for (const ArmReport& arm : cell.arms) {
       const auto at = static_cast<double>(p.at.ticks.size());
       p.at.ticks.emplace_back(at, cell.name.empty() ? arm.name : arm.name + ", " + cell.name);
-      for (const RecordPtr& run : arm.runs)
+      for (const RecordPtr& run : drawn(arm.runs, p.caption))
         if (const auto x = run->ok() ? run->value(metric) : std::nullopt)
           seeds.marks.push_back({at + 0.28, *x, {}, {}, {fmt::format("seed {}", run->seed)}});
       const auto known = arm.metrics.find(metric);

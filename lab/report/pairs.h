@@ -25,6 +25,19 @@ struct PairOfRuns {
 /// Those of which both runs are ok.
 std::vector<PairOfRuns> pairs(const Report& report, const CellReport& cell, const ArmReport& arm);
 
+/// Of an arm's pairs or runs those that a picture draws one by one: a browser that draws many more
+/// than 500 stands still, and none could be told from its neighbours. Where some are left out the
+/// caption says so.
+template <class T>
+std::vector<T> drawn(std::vector<T> all, std::string& caption) {
+  constexpr std::size_t kMost = 500;
+  constexpr std::string_view kSaid = " Of more than 500 seeds the first 500 are drawn.";
+  if (all.size() <= kMost) return all;
+  all.resize(kMost);
+  if (!caption.ends_with(kSaid)) caption += kSaid;
+  return all;
+}
+
 /// The arm's difference with its interval, verdict and seeds; without an interval while there is no
 /// verdict, nullopt without a pair.
 std::optional<Mark> difference_mark(const Report& report, const CellReport& cell,

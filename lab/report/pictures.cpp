@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 
 #include "lab/report/pairs.h"
 #include "train/budget.h"
@@ -16,21 +15,6 @@ constexpr std::optional<Picture> (*kOfACell[])(const Report&, const CellReport&)
     forest_picture,  slopes_picture, tuning_picture,     curves_picture,
     compute_picture, front_picture,  reliability_picture};
 constexpr std::optional<Picture> (*kOfAll[])(const Report&) = {cells_picture};
-
-/// Of so many pairs of runs an arm's picture shows each: a browser that draws many more stands
-/// still, and none can be told from its neighbours.
-constexpr std::size_t kMostSeeds = 500;
-
-std::span<const PairOfRuns> shown(const std::vector<PairOfRuns>& pairs) {
-  return std::span(pairs).first(std::min(pairs.size(), kMostSeeds));
-}
-
-/// ", the first 500 of an arm"; empty where all are shown.
-std::string shown_text(const CellReport& cell) {
-  for (const ArmReport& arm : cell.arms)
-    if (arm.runs.size() > kMostSeeds) return fmt::format(", the first {} of an arm", kMostSeeds);
-  return "";
-}
 
 std::string ticks_of(double epochs) { return fmt::format("{:g} ×", epochs); }
 
@@ -83,8 +67,7 @@ std::vector<Picture> report_pictures(const Report& report) {
 
 std::optional<Picture> forest_picture(const Report& report, const CellReport& cell) {
   Picture p{"forest", fmt::format("Difference to {}", cell.arms.front().name)};
-  p.caption =
-      difference_caption(report) + fmt::format(" Small points: single seeds{}.", shown_text(cell));
+  p.caption = difference_caption(report) + " Small points: single seeds.";
   p.value.label = "nats per token (left of 0: better)";
   p.horizontal = true;
   p.shade = {-cell.margin, cell.margin};
@@ -98,8 +81,7 @@ std::optional<Picture> forest_picture(const Report& report, const CellReport& ce
     if (!mark) continue;
     p.series.push_back({mine.name, Drawn::kPoints, static_cast<int>(arm)});
     p.series.back().marks.push_back(*mark);
-    const std::vector<PairOfRuns> all = pairs(report, cell, mine);
-    for (const PairOfRuns& pair : shown(all))
+    for (const PairOfRuns& pair : drawn(pairs(report, cell, mine), p.caption))
       seeds.marks.push_back(
           {at + 0.28, pair.diff(), {}, {}, {fmt::format("{}, seed {}", mine.name, pair.seed)}});
   }
@@ -113,17 +95,16 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
   const std::string& first = cell.arms.front().name;
   Picture p{"slopes", fmt::format("Seed by seed, from {} to each arm", first)};
   p.caption = fmt::format(
-      "A line is a seed{}: its {} loss with {} and with the arm. Lines that fall are seeds in "
+      "A line is a seed: its {} loss with {} and with the arm. Lines that fall are seeds in "
       "which "
       "the arm is better.",
-      shown_text(cell), report.judged == "test_loss" ? "test" : "validation", first);
+      report.judged == "test_loss" ? "test" : "validation", first);
   p.value.label = judged_label(report);
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
     const double at = kApart * static_cast<double>(arm - 1);
     p.at.ticks.emplace_back(at + 0.5, first + " → " + cell.arms[arm].name);
     Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
-    const std::vector<PairOfRuns> all = pairs(report, cell, cell.arms[arm]);
-    for (const PairOfRuns& pair : shown(all)) {
+    for (const PairOfRuns& pair : drawn(pairs(report, cell, cell.arms[arm]), p.caption)) {
       const std::vector<std::string> note = {fmt::format(
           "seed {}: {:.4f} → {:.4f} ({:+.4f})", pair.seed, pair.first, pair.arm, pair.diff())};
       s.marks.push_back({at, pair.first, {}, {}, note});

@@ -21,6 +21,9 @@ class StudyRuns {
   /// `out`: the study's folder, to which runs with a budget in seconds belong.
   StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out = {});
 
+  StudyRuns(StudyRuns&&) = default;  // at_ points into runs_: a copy's would point here
+  StudyRuns& operator=(StudyRuns&&) = default;
+
   /// Another study of the same data, which are not loaded again; its store, folder and builds.
   StudyRuns anew(Study study) const {
     return {std::move(study), store_, other_builds_, out_, tasks_};

@@ -33,7 +33,7 @@ class AdviseTest : public testing::Test {
 
   using Loss = std::function<double(const train::Settings&)>;
 
-  void make(StudyRuns runs, const Loss& loss) {
+  void make(const StudyRuns& runs, const Loss& loss) {
     for (const Point& p : runs.missing()) {
       const RunSpec& spec = runs.spec(runs.id(p));
       RunRecord r;

@@ -151,6 +151,51 @@ TEST_F(OverRanks, OverlapOfLargerModelsGivesTheSameBits) {
   EXPECT_NE(r.err.find("ISODROP_OVERLAP='off': give 0 or 1"), std::string::npos) << r.err;
 }
 
+TEST_F(OverRanks, MomentsInShardsGiveTheSameBitsAndGoOnOverAnyNumber) {
+  const Words more = {"--n-embd", "256",      "--dropout", "0.1",    "--norm",
+                      "rmsnorm",  "--budget", "10steps",   "--stop", "best"};
+  ASSERT_EQ(isodrop(settings("one", more), folder.path()).code, 0);
+  const Words shard = {"--shard-moments"}, stop = {"--time-limit", "0.000001s"};
+  for (const int ranks : {2, 4}) {
+    const Result r = over(ranks, settings("many", more + shard));
+    ASSERT_EQ(r.code, 0) << r.err;
+    expect_same("many", "one", std::to_string(ranks) + " ranks");
+  }
+  // From shards, to shards, by another number, and back.
+  EXPECT_EQ(over(4, settings("parts", more + shard + stop)).code, 4);
+  EXPECT_EQ(over(2, Words{"train", "--resume", "parts"} + shard + stop).code, 4);
+  EXPECT_EQ(isodrop(Words{"train", "--resume", "parts"} + stop, folder.path()).code, 4);
+  const Result r = over(2, Words{"train", "--resume", "parts"} + shard);
+  ASSERT_EQ(r.code, 0) << r.err;
+  expect_same("parts", "one", "after three stops");
+
+  const Words alone = settings("alone", more + shard);
+  const Result refused = isodrop(alone, folder.path());
+  EXPECT_NE(only_error(alone, refused).find("--shard-moments: one process has them all"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(folder.path() / "alone"));
+}
+
+TEST_F(OverRanks, WithMomentsInShardsARankThatDiesCostsTheStepsSinceTheCheckpoint) {
+  const Words more = {"--budget",       "20000steps", "--eval-interval",       "5000",
+                      "--n-embd",       "256",        "--checkpoint-interval", "3steps",
+                      "--shard-moments"};
+  Process launcher = Process::program(launch(2, settings("out", more)), folder.path());
+  for (int i = 0; i < 6000 && launcher.running() && !has_checkpoint("out"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const pid_t pid = rank_of(launcher, 1);
+  ASSERT_GT(pid, 0);
+  ::kill(pid, SIGKILL);
+  const Result r = launcher.wait();
+  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on from its last checkpoint"),
+            std::string::npos)
+      << r.err;
+  ASSERT_TRUE(has_checkpoint("out"));
+  const Result rest =
+      isodrop({"train", "--resume", "out", "--time-limit", "0.000001s"}, folder.path());
+  EXPECT_EQ(rest.code, 4) << rest.err;
+}
+
 TEST_F(OverRanks, ARankThatDiesWhileBackwardGoesOnEndsTheRunToo) {
   const Words more = {
       "--budget",  "20000steps", "--eval-interval",       "5000",  "--n-embd", "256",
@@ -216,6 +261,27 @@ TEST_F(OverRanks, ASignalToTheLauncherStopsAndKeepsTheState) {
   EXPECT_NE(r.code, 0);
   EXPECT_TRUE(has_checkpoint("out")) << r.err;
   EXPECT_NE(r.err.find("'isodrop train --resume out' goes on"), std::string::npos) << r.err;
+}
+
+// Its state is on all of them: each must still send its part.
+TEST_F(OverRanks, ASignalStopsAndKeepsMomentsInShards) {
+  const Words more = {
+      "--budget", "20000steps", "--eval-interval", "5000", "--checkpoint-interval", "off",
+      "--n-embd", "256",        "--shard-moments"};
+  Process launcher = Process::program(
+      Words{"env", "ISODROP_SLOW_LINK=1000,100"} + launch(2, settings("out", more)), folder.path());
+  for (int i = 0;
+       i < 6000 && launcher.running() && !fs::exists(folder.path() / "out/metrics.jsonl"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  ::kill(rank_of(launcher, 0), SIGTERM);
+  const Result r = launcher.wait();
+  EXPECT_NE(r.code, 0);
+  ASSERT_TRUE(has_checkpoint("out")) << r.err;
+  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on"), std::string::npos) << r.err;
+  const Result rest =
+      isodrop({"train", "--resume", "out", "--time-limit", "0.000001s"}, folder.path());
+  EXPECT_EQ(rest.code, 4) << rest.err;
 }
 
 TEST_F(OverRanks, WhatCannotBeSharedIsRefusedOnce) {

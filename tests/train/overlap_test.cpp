@@ -104,7 +104,7 @@ TEST(BackgroundSum, TakesRangesInOrderAndLeavesTheRestToWhoFinishes) {
   std::vector<float> values(30000, 1);
   const std::span<float> all = values;
   Recorder ranks;
-  BackgroundSum sum(ranks);
+  BackgroundSum sum(ranks, [](TreeSum& tree, std::span<float> range) { tree(range); });
   sum.give(all.first(10000));
   ASSERT_TRUE(ranks.wait_for(2)) << "there and back";
   EXPECT_FALSE(ranks.takes_signals);
@@ -131,7 +131,7 @@ TEST(BackgroundSum, TakesRangesInOrderAndLeavesTheRestToWhoFinishes) {
 TEST(BackgroundSum, GivesItsErrorsToWhoFinishesAndGoesOn) {
   std::vector<float> values(10000, 1);
   Recorder ranks;
-  BackgroundSum sum(ranks);
+  BackgroundSum sum(ranks, [](TreeSum& tree, std::span<float> range) { tree(range); });
   ranks.calls_left = 1;
   sum.give(values);
   EXPECT_THROW(sum.finish(), RankLost);
@@ -242,28 +242,36 @@ TEST_F(Overlap, GivesTheBitsOfOneProcess) {
     const Settings s = several_buckets(given);
     const auto steps = [](Trainer& trainer) {
       for (std::uint64_t step = 0; step < 2; ++step) trainer.step(step, 0.5);
-      return left_by(trainer);
+      trainer.collect_moments();
+      trainer.collect_gradients();
+      std::vector<float> left = left_by(trainer);
+      const std::span<float> gradients = trainer.params().gradients();
+      left.insert(left.end(), gradients.begin(), gradients.end());
+      return left;
     };
     Trainer alone(s, task);
     ASSERT_GE(buckets(alone), 3U);
     const std::vector<float> want = steps(alone);
     for (const int size : {2, 4})
-      tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
-        engine::use_threads(1);
-        Trainer trainer(s, task);
-        std::vector<float> got;
-        if (ranks.rank() == 0) {
-          trainer.lead(ranks);
-          got = steps(trainer);
-          tell(ranks, {Order::Kind::kEnd});
-        } else {
-          trainer.follow(ranks);
-          got = left_by(trainer);
-        }
-        ASSERT_EQ(got.size(), want.size());
-        EXPECT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)), 0)
-            << given[0].name << "=" << given[0].value << ", rank " << ranks.rank();
-      });
+      for (const bool shard_moments : {false, true})
+        tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
+          engine::use_threads(1);
+          Trainer trainer(s, task);
+          std::vector<float> got;
+          if (ranks.rank() == 0) {
+            trainer.lead(ranks, shard_moments);
+            got = steps(trainer);
+            tell(ranks, {Order::Kind::kEnd});
+          } else {
+            trainer.follow(ranks);
+            got = left_by(trainer);  // with moments, where it has them all
+          }
+          ASSERT_GT(got.size(), 0U);
+          ASSERT_LE(got.size(), want.size());
+          EXPECT_EQ(std::memcmp(got.data(), want.data(), got.size() * sizeof(float)), 0)
+              << given[0].name << "=" << given[0].value << ", rank " << ranks.rank();
+          EXPECT_EQ(ranks.rank() == 0, got.size() == want.size());
+        });
   }
 }
 

@@ -104,17 +104,22 @@ class Shards : public testing::Test {
   }
 
   /// Rank 0's state; all must end with the same parameters and moments.
-  std::vector<float> shared(const Settings& s, int size, const std::string& what) const {
+  std::vector<float> shared(const Settings& s, int size, bool shard_moments,
+                            const std::string& what) const {
     std::vector<std::vector<float>> ends(static_cast<std::size_t>(size));
     std::vector<float> first;
     tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
       engine::use_threads(1);
-      Trainer trainer(s, task);
+      RunPlan plan(s, task);
+      if (shard_moments && ranks.rank() != 0) plan.deal_moments(static_cast<std::size_t>(size));
+      Trainer trainer(std::move(plan));
       if (ranks.rank() == 0) {
-        trainer.lead(ranks);
+        trainer.lead(ranks, shard_moments);
         run(trainer);
+        trainer.collect_moments();
         tell(ranks, {Order::Kind::kEnd});
         first = all_of(trainer);
+        if (shard_moments) trainer.state().moments = {};
         trainer.state().losses.clear();
         trainer.state().grad_norms.clear();
       } else {
@@ -133,12 +138,14 @@ class Shards : public testing::Test {
   void expect_same(const std::vector<Assignment>& given) const {
     const Settings s = settings_of(given);
     const std::vector<float> one = alone(s);
-    for (const int size : {2, 4}) {
-      const std::string what = name_of(given) + std::to_string(size) + " ranks";
-      const std::vector<float> many = shared(s, size, what);
-      ASSERT_EQ(many.size(), one.size()) << what;
-      EXPECT_EQ(std::memcmp(many.data(), one.data(), one.size() * sizeof(float)), 0) << what;
-    }
+    for (const int size : {2, 4})
+      for (const bool shard_moments : {false, true}) {
+        const std::string what = name_of(given) + std::to_string(size) + " ranks" +
+                                 (shard_moments ? ", moments in shards" : "");
+        const std::vector<float> many = shared(s, size, shard_moments, what);
+        ASSERT_EQ(many.size(), one.size()) << what;
+        EXPECT_EQ(std::memcmp(many.data(), one.data(), one.size() * sizeof(float)), 0) << what;
+      }
   }
 
   LanguageModelling task;

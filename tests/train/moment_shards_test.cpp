@@ -1,0 +1,187 @@
+// Which part of gradients and moments each rank has, and what goes over the link for it. (That the
+// bits are those of one process: shards_test.cpp, overlap_test.cpp.)
+#include "train/moment_shards.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "engine/parallel.h"
+#include "tests/train/ranks_in_threads.h"
+#include "tests/train/small_corpus.h"
+#include "train/norm_watch.h"
+#include "train/run.h"
+
+namespace train {
+namespace {
+
+TEST(Parts, CoverAllOnceAndAreCutWhereTheyMay) {
+  const std::vector<std::size_t> places = {100, 108, 500, 501, 502, 900, 901, 5000};
+  for (const Cuts& cuts : {Cuts(), Cuts(places), Cuts(std::vector<std::size_t>{})})
+    for (const int size : {1, 2, 4, 8, 16}) {
+      std::vector<int> times(1000, 0);
+      for (int rank = 0; rank < size; ++rank) {
+        const Part part = part_of({100, 1000}, rank, size, cuts);
+        ASSERT_LE(part.begin, part.end);
+        for (std::size_t i = part.begin; i < part.end; ++i) ++times[i];
+      }
+      for (std::size_t i = 0; i < times.size(); ++i) EXPECT_EQ(times[i], i >= 100 ? 1 : 0) << i;
+    }
+  EXPECT_EQ(Cuts().middle({100, 1000}), 550U);
+  EXPECT_EQ(Cuts(places).middle({100, 1000}), 502U) << "the nearest place";
+  EXPECT_EQ(Cuts(places).middle({400, 1200}), 900U) << "also behind the middle";
+  EXPECT_EQ(Cuts(places).middle({501, 503}), 502U) << "the place itself";
+  EXPECT_EQ(Cuts(places).middle({902, 1000}), 1000U) << "no place is left";
+}
+
+TEST(Parts, ScatterAndGatherAreTheTwoHalvesOfTheSum) {
+  constexpr std::size_t kCount = 100'000;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < kCount; i += 1000) places.push_back(i);
+  const Cuts cuts(places);
+  const Part all{3000, kCount};
+  for (const int size : {2, 4, 8}) {
+    std::vector<std::vector<float>> whole(static_cast<std::size_t>(size));
+    tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
+      std::vector<float> mine(kCount);
+      for (std::size_t i = 0; i < kCount; ++i)
+        mine[i] = 1.0F / static_cast<float>(i + 7 * static_cast<std::size_t>(ranks.rank()) + 1);
+      std::vector<float> summed = mine;
+      TreeSum sum(ranks);
+      sum(std::span(summed));
+      const std::size_t before = ranks.bytes;
+      sum.scatter(mine, all, cuts);
+      const double half = static_cast<double>(ranks.bytes - before);
+      const Part part = part_of(all, ranks.rank(), size, cuts);
+      for (std::size_t i = part.begin; i < part.end; ++i) ASSERT_EQ(mine[i], summed[i]) << i;
+      std::fill(mine.begin() + static_cast<std::ptrdiff_t>(all.begin),
+                mine.begin() + static_cast<std::ptrdiff_t>(part.begin), -1.0F);
+      std::fill(mine.begin() + static_cast<std::ptrdiff_t>(part.end), mine.end(), -1.0F);
+      sum.gather(mine, all, cuts);
+      for (std::size_t i = all.begin; i < all.end; ++i) ASSERT_EQ(mine[i], summed[i]) << i;
+      const double share = (size - 1.0) / size * static_cast<double>(all.size() * sizeof(float));
+      EXPECT_NEAR(half, share, 0.05 * share);
+      EXPECT_NEAR(static_cast<double>(ranks.bytes - before), 2 * share, 0.05 * share);
+    });
+  }
+}
+
+Settings cut_settings(const char* n_embd, const char* shards) {
+  const std::vector<Assignment> given = {{"n_layer", "1", ""},   {"n_head", "2", ""},
+                                         {"n_embd", n_embd, ""}, {"block_size", "8", ""},
+                                         {"batch", "16", ""},    {"budget", "9steps", ""},
+                                         {"shards", shards, ""}};
+  return resolve({}, given);
+}
+
+TEST(MomentShards, AreDealtCollectedAndNowhereElse) {
+  const LanguageModelling task = tests::small_task(400, 60);
+  const Settings s = cut_settings("128", "4");
+  Trainer alone(s, task);
+  alone.step(0, 0.5);
+  const Moments& want = alone.state().moments;
+  tests::as_ranks(4, [&](tests::ThreadRanks& ranks) {
+    engine::use_threads(1);
+    RunPlan plan(s, task);
+    const std::size_t all = plan.memory.optimizer;
+    if (ranks.rank() != 0) plan.deal_moments(4);
+    EXPECT_EQ(plan.memory.optimizer, ranks.rank() == 0 ? all : all / 4);
+    Trainer trainer(std::move(plan));
+    TrainState& state = trainer.state();
+    if (ranks.rank() != 0) {
+      trainer.follow(ranks);
+      EXPECT_TRUE(trainer.shards_moments());
+      EXPECT_EQ(state.moments.floats, 0U);
+      return;
+    }
+    // What was there is dealt.
+    std::copy_n(want.first(), 2 * want.floats, state.moments.first());
+    state.moments.updates = want.updates;
+    trainer.lead(ranks, true);
+    EXPECT_EQ(state.moments.floats, 0U) << "each has its own part alone";
+    for (int again = 0; again < 2; ++again) {
+      trainer.collect_moments();
+      ASSERT_EQ(state.moments.floats, want.floats);
+      EXPECT_EQ(state.moments.updates, 1);
+      EXPECT_EQ(std::memcmp(state.moments.first(), want.first(), 2 * want.floats * sizeof(float)),
+                0);
+    }
+    trainer.step(1, 0.5);
+    EXPECT_EQ(state.moments.floats, 0U) << "those of the step before";
+    tell(ranks, {Order::Kind::kEnd});
+  });
+}
+
+// Whoever had the larger half of every range would have most of all.
+TEST(MomentShards, AreEvenAndAllThere) {
+  const LanguageModelling task = tests::small_task(400, 60);
+  const Settings s = cut_settings("256", "16");
+  std::vector<std::size_t> floats(16);
+  std::size_t all = 0;
+  tests::as_ranks(16, [&](tests::ThreadRanks& ranks) {
+    RunPlan plan(s, task);
+    engine::Params& params = *plan.params;
+    params.allocate(1);
+    AdamW optimizer(params, {});
+    ShardSum sum(params, 16, &ranks, Cuts(optimizer.chunk_places()));
+    const MomentShards shards(params, optimizer, sum, ranks);
+    floats[static_cast<std::size_t>(ranks.rank())] = shards.floats();
+    if (ranks.rank() == 0) all = params.gradients().size();
+  });
+  EXPECT_EQ(std::accumulate(floats.begin(), floats.end(), std::size_t{0}), all);
+  EXPECT_LE(16 * *std::max_element(floats.begin(), floats.end()), all + all / 8);
+}
+
+/// Rank 0 of two, of which the other is gone after some calls.
+class Deserted final : public Ranks {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 2; }
+  void exchange(int, std::span<const std::byte>, std::span<std::byte>) override { call(); }
+  void broadcast(std::span<std::byte>) override { call(); }
+  int calls_left = 1000;
+
+ private:
+  void call() {
+    if (calls_left-- <= 0) throw RankLost("gone");
+  }
+};
+
+TEST(MomentShards, NormsByLayerAreOfWholeGradients) {
+  const LanguageModelling task = tests::small_task(400, 60);
+  tests::as_ranks(2, [&](tests::ThreadRanks& ranks) {
+    engine::use_threads(1);
+    Trainer trainer(cut_settings("128", "2"), task);
+    if (ranks.rank() != 0) return trainer.follow(ranks);
+    trainer.lead(ranks, true);
+    NormWatch watch(1);
+    watch.before(trainer);
+    trainer.advance();
+    const auto norms = watch.after(trainer);
+    ASSERT_TRUE(norms);
+    double squares = 0;
+    for (const LayerNorms& layer : norms->layers) squares += layer.gradient * layer.gradient;
+    EXPECT_NEAR(std::sqrt(squares), trainer.state().grad_norm, 1e-6);
+    tell(ranks, {Order::Kind::kEnd});
+  });
+}
+
+TEST(MomentShards, AreLostWithARank) {
+  const LanguageModelling task = tests::small_task(400, 60);
+  const Settings s = cut_settings("8", "2");
+  Trainer trainer(s, task);
+  Deserted ranks;
+  trainer.lead(ranks, true);
+  trainer.advance();
+  ranks.calls_left = 3;
+  Keeping keeping;
+  keeping.save = [] { ADD_FAILURE() << "a state without moments is none to go on from"; };
+  EXPECT_THROW(run(trainer, {}, keeping), RankLost);
+  EXPECT_THROW(trainer.collect_moments(), RankLost);
+}
+
+}  // namespace
+}  // namespace train
