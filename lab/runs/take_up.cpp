@@ -23,7 +23,7 @@ void copy_whole(const fs::path& from, const fs::path& to) {
   file.commit();
 }
 
-enum class Came : std::uint8_t { kNothing, kTaken, kThere, kOtherBuild, kRefused };
+enum class Came : std::uint8_t { kNothing, kTaken, kThere, kOtherBuild };
 
 /// Throws engine::Error with the reason for which it is not taken.
 Came take_run(const Store& store, const Store& other, const std::string& id) {
@@ -69,7 +69,6 @@ TakenUp take_up(const Store& store, const fs::path& from) {
     try {
       came[i] = take_run(store, other, ids[i]);
     } catch (const engine::Error& e) {
-      came[i] = Came::kRefused;
       why[i] = "run " + ids[i] + ": " + e.what();
     }
   });

@@ -382,6 +382,10 @@ TEST_F(CliRun, LooksBelongToTheQuestion) {
       << "one pair is no verdict, and counts for none";
   const Json j = result(two_arms({"--seeds", "5"}));
   EXPECT_EQ(j["rules"]["looks"], 5);
+  EXPECT_EQ(looks(compare(
+                {"--arm", "none", "--arm", "dropout=0.3", "--arm", "dropout=0.1", "--seeds", "3"})),
+            5)
+      << "the most that any of its questions has had";
   EXPECT_EQ(j["cells"][0]["arms"][1]["vs_baseline"]["ci"]["level"], 1 - 0.05 / 20);
 }
 
