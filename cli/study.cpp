@@ -92,7 +92,7 @@ int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
     if (!options.html.empty()) train::write_atomically(options.html, lab::study_html(result));
     if (args.has("publish")) lab::publish(result, records, args.text("publish"));
     if (options.format == "json")
-      results.push_back(lab::to_json(result, lab::to_ready_json(result.report)));
+      results.push_back(lab::to_json(result, lab::to_json(result.report)));
     else
       print(result, options.format);
   }
@@ -137,7 +137,7 @@ int study(const Parsed& args) {
     const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
     train::write_atomically(made.page, lab::study_html(result));
     lab::Json told = lab::to_json(result, std::move(made.json));
-    train::write_atomically(options.out / "study-result.json", train::json_text(told));
+    train::write_json(options.out / "study-result.json", told);
     if (json) results.push_back(std::move(told));
     if (args.has("publish"))
       lab::publish(result,

@@ -119,9 +119,9 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
   line.finish();
   StudyMade made;
   made.report = lab::make_report(runs, speeds, lab::count_look(runs), folder.path().string());
-  made.json = lab::to_ready_json(*made.report);
+  made.json = lab::to_json(*made.report);
   made.page = page_path(folder.path(), options);
-  train::write_atomically(folder.path() / "report.json", train::json_text(made.json));
+  folder.save("report.json", made.json);
   return made;
 }
 

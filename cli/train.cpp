@@ -122,8 +122,7 @@ Command train_command() {
        "",
        "",
        "of mpirun's processes each keeps and updates a part of the optimizer's moments (ZeRO 1), "
-       "to "
-       "the same bits; one that is killed then costs the steps since the last checkpoint",
+       "to the same bits; one that is killed then costs the steps since the last checkpoint",
        false,
        {},
        {},

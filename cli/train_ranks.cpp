@@ -96,7 +96,7 @@ void Followers::join(const train::Settings& settings, bool shard_moments,
 void Followers::lead(train::Trainer& trainer, const train::Task& task) {
   if (!ranks_) return;
   train::MemoryNeed need = trainer.memory();
-  if (shard_moments_) need.optimizer /= static_cast<std::size_t>(ranks_->size());
+  if (shard_moments_) need.cut_moments(static_cast<std::size_t>(ranks_->size()));
   engine::require_memory(
       static_cast<double>(need.total()) * static_cast<double>(ranks_->on_this_host() - 1),
       "the other processes of this run on this host");

@@ -85,9 +85,7 @@ void write_atomically(const fs::path& path, std::string_view text) {
   file.commit();
 }
 
-void write_json(const fs::path& path, const Json& json) {
-  write_atomically(path, json.dump(2) + "\n");
-}
+void write_json(const fs::path& path, const Json& json) { write_atomically(path, json_text(json)); }
 
 Json read_json(const fs::path& path) {
   constexpr const char* kWayOut = "remove it or choose another folder";

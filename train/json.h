@@ -31,7 +31,7 @@ inline void append(Json& object, std::string key, Json value) {
 }
 
 /// A value that is JSON text already, for what would be too large as a tree: json_text() writes it
-/// as it is, and no other function knows it.
+/// as it is, and what else reads or writes it sees bytes.
 Json ready(std::string_view text);
 /// As dump(2) and a line's end, with what is ready().
 std::string json_text(const Json& json);

@@ -36,6 +36,8 @@ struct MemoryNeed {
     return parameters + optimizer + best_weights + shards + training + measures;
   }
   std::size_t total() const { return allocated() + corpus + program; }
+  /// In a process that has one of so many parts of the moments.
+  void cut_moments(std::size_t parts) { optimizer /= parts; }
 };
 
 /// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
@@ -56,7 +58,7 @@ struct RunPlan {
   /// For a process that gets its part of the moments, one of so many, from rank 0.
   void deal_moments(std::size_t parts) {
     moments_dealt = true;
-    memory.optimizer /= parts;
+    memory.cut_moments(parts);
   }
 
   Settings settings;

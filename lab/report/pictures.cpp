@@ -96,8 +96,7 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
   Picture p{"slopes", fmt::format("Seed by seed, from {} to each arm", first)};
   p.caption = fmt::format(
       "A line is a seed: its {} loss with {} and with the arm. Lines that fall are seeds in "
-      "which "
-      "the arm is better.",
+      "which the arm is better.",
       report.judged == "test_loss" ? "test" : "validation", first);
   p.value.label = judged_label(report);
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {

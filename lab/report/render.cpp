@@ -119,7 +119,7 @@ std::vector<std::string> report_footnotes(const Report& r) {
 }
 
 std::string render(const Report& report, const std::string& format, bool color, std::size_t width) {
-  if (format == "json") return train::json_text(to_ready_json(report));
+  if (format == "json") return train::json_text(to_json(report));
   if (format == "csv") return render_csv(report);
   const bool markdown = format == "md";
   const std::string end = markdown ? "  \n" : "\n";

@@ -98,11 +98,9 @@ Report make_report(const StudyRuns& runs, const Speeds& speeds, int looks,
 /// Arms that are tested, over all cells: all but the first of each.
 std::size_t family_of(const Report& report);
 
-/// The document as JSON, docs/schema.md.
+/// The document as JSON, docs/schema.md, to be written with train::json_text(): the runs, which may
+/// be a hundred thousand, are train::ready().
 Json to_json(const Report& report);
-/// The same to be written with train::json_text(): the runs, which may be a hundred thousand, are
-/// train::ready().
-Json to_ready_json(const Report& report);
 
 /// "text", "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0:
 /// any.

@@ -89,14 +89,8 @@ Json equivalent_json(const ComputeEquivalent& e) {
   return {{"share", e.share}, {"relation", relation}, {"text", to_string(e)}, {"rises", e.rises}};
 }
 
-Json runs_tree(const std::vector<RecordPtr>& runs) {
-  Json json = Json::array();
-  for (const RecordPtr& run : runs) json.push_back(to_json(*run));
-  return json;
-}
-
-/// The same as text, a line a run.
-Json runs_text(const std::vector<RecordPtr>& runs) {
+/// Text, a line a run.
+Json runs_json(const std::vector<RecordPtr>& runs) {
   std::vector<std::string> lines(runs.size());
   for_each_at_once(runs.size(), [&](std::size_t i) { lines[i] = to_json(*runs[i]).dump(); });
   std::string text = "[";
@@ -105,9 +99,7 @@ Json runs_text(const std::vector<RecordPtr>& runs) {
   return train::ready(text + "]");
 }
 
-using RunsJson = Json (*)(const std::vector<RecordPtr>&);
-
-Json arm_json(const ArmReport& arm, const Report& report, RunsJson runs_json) {
+Json arm_json(const ArmReport& arm, const Report& report) {
   constexpr std::size_t kOthers = 24;  // members that are no metrics
   Json json = Json::object();
   train::reserve(json, metrics().size() + kOthers);  // the runs are large
@@ -140,12 +132,14 @@ Json arm_json(const ArmReport& arm, const Report& report, RunsJson runs_json) {
   return json;
 }
 
-Json report_json(const Report& r, RunsJson runs_json) {
+}  // namespace
+
+Json to_json(const Report& r) {
   Json machines = Json::array(), cells = Json::array();
   for (const Machine& m : r.machines) machines.push_back({{"cpu", m.cpu}, {"threads", m.threads}});
   for (const CellReport& cell : r.cells) {
     Json arms = Json::array();
-    for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r, runs_json));
+    for (const ArmReport& arm : cell.arms) arms.push_back(arm_json(arm, r));
     Json& json = cells.emplace_back(
         Json{{"name", cell.name},
              {"settings", to_json(cell.set)},
@@ -175,11 +169,5 @@ Json report_json(const Report& r, RunsJson runs_json) {
   train::append(json, "cells", std::move(cells));
   return json;
 }
-
-}  // namespace
-
-Json to_json(const Report& report) { return report_json(report, runs_tree); }
-
-Json to_ready_json(const Report& report) { return report_json(report, runs_text); }
 
 }  // namespace lab

@@ -21,7 +21,8 @@ struct Build {
   std::string isa;       // the widest vectors of our own loops
   std::string onednn;    // version and the ISA that it dispatches to
 
-  auto decides() const { return std::tie(source, compiler, isa, onednn); }  // bits
+  /// What decides bits.
+  auto decides() const { return std::tie(source, compiler, isa, onednn); }
   bool computes_like(const Build& other) const { return decides() == other.decides(); }
   /// 12 hex digits of it.
   std::string key() const;

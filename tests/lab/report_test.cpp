@@ -28,6 +28,9 @@ Values figures(double val, double arm = 0) {
           {"steps", 20},           {"seconds", 1.5}};
 }
 
+/// As a script reads it.
+Json written(const Report& r) { return Json::parse(render(r, "json", false)); }
+
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -182,7 +185,7 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
 TEST_F(ReportTest, EveryFigureOfTheJson) {
   put_all();
   const Report r = report(1, {{{1000, 1, 1, 1}, {800, 1.25, 1, 2}, {1, 2, 1, 1}, {}, {}}});
-  const Json j = Json::parse(render(r, "json", false));
+  const Json j = written(r);
   EXPECT_EQ(j["schema"], 3);
   EXPECT_EQ(j["final"], true);
   EXPECT_EQ(j["budget"], "20steps");
@@ -340,7 +343,7 @@ TEST_F(ReportTest, TheMarginIsTheStudys) {
   const Report r = report();
   EXPECT_EQ(verdict(r, 2), "negligible");
   EXPECT_TRUE(has(render(r, "text", false), "±0.25 nats as given"));
-  EXPECT_EQ(to_json(r)["rules"]["margin"], 0.25);
+  EXPECT_EQ(written(r)["rules"]["margin"], 0.25);
 }
 
 TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
@@ -354,7 +357,7 @@ TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
   EXPECT_TRUE(has(render(r, "text", false),
                   "look 2 at this comparison: p values are multiplied by 2 and all intervals "
                   "together cover 97.5 %"));
-  const Json j = to_json(r);
+  const Json j = written(r);
   EXPECT_EQ(j["rules"]["looks"], 2);
   EXPECT_TRUE(has(j["rules"]["note"], "look 2"));
   EXPECT_EQ(j["cells"][0]["arms"][1]["vs_baseline"]["ci"]["level"], 0.99375);
@@ -377,7 +380,7 @@ TEST_F(ReportTest, ADivergedRunWithholdsTheVerdictOfItsPairs) {
   EXPECT_EQ(table[2][2], "1.8300") << "what a diverged run saw does not count";
   EXPECT_EQ(table[2][6], "-0.1200") << "the difference alone, no interval";
   EXPECT_EQ(table[2][8], "–");
-  const Json arm = to_json(r)["cells"][0]["arms"][1];
+  const Json arm = written(r)["cells"][0]["arms"][1];
   EXPECT_EQ(arm["diverged"], 2);
   EXPECT_EQ(arm["runs"].size(), 3U);
   EXPECT_EQ(arm["runs"][0]["status"], "diverged");
@@ -418,12 +421,12 @@ TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
   EXPECT_EQ(rows(r, "md")[2][1], "1.9600 ± 0.0849");
   EXPECT_EQ(r.builds.size(), 1U) << "a failed run was made by nobody";
   EXPECT_EQ(r.machines.size(), 1U);
-  const Json run = to_json(r)["cells"][0]["arms"][1]["runs"][2];
+  const Json run = written(r)["cells"][0]["arms"][1]["runs"][2];
   EXPECT_EQ(run["status"], "failed");
   EXPECT_EQ(run["seed"], 3);
   EXPECT_EQ(run["error"], "its process ended with exit code 1");
   EXPECT_TRUE(run["val_loss"].is_null());
-  EXPECT_EQ(to_json(r)["cells"][0]["arms"][1]["failed"], 1);
+  EXPECT_EQ(written(r)["cells"][0]["arms"][1]["failed"], 1);
   EXPECT_TRUE(has(render(r, "csv", false), "dropout=0.1,3," + runs.id({0, 1, 0, 3}) + ",failed,,"));
 }
 
@@ -440,7 +443,7 @@ TEST_F(ReportTest, WithoutAllRunsThereIsNoVerdict) {
                   {"dropout=0.1", "1.9600 ± 0.0849", "1.7100", "0.9600", "0.3100",
                    "1.4600 (1.2100)", "–", "–", "–", "–", "not final"}});
   EXPECT_TRUE(has(render(r, "text", false), "NOT FINAL: some runs are still to come"));
-  const Json j = to_json(r);
+  const Json j = written(r);
   EXPECT_EQ(j["final"], false);
   EXPECT_EQ(j["cells"][0]["arms"][1]["missing_seeds"], Json::array({3}));
   EXPECT_TRUE(j["cells"][0]["arms"][1]["vs_baseline"].is_null());
@@ -472,7 +475,7 @@ TEST_F(ReportTest, WhatAnArmIsWorthComesFromTheBaselinesCurve) {
   for (std::size_t arm = 0; arm < 5; ++arm)
     EXPECT_TRUE(table[arm + 1][10].starts_with(worth[arm] + " [")) << table[arm + 1][10];
   EXPECT_EQ(table[1][1], "2.1000 ± 0.1000") << "other shares are in no mean";
-  const Json j = to_json(r)["cells"][0]["arms"];
+  const Json j = written(r)["cells"][0]["arms"];
   EXPECT_NEAR(j[1]["compute_equivalent"]["share"].get<double>(), std::sqrt(2.0), 1e-9);
   EXPECT_EQ(j[1]["compute_equivalent"]["relation"], "equal");
   EXPECT_EQ(j[1]["compute_equivalent"]["rises"], false);
@@ -543,7 +546,7 @@ TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
   EXPECT_TRUE(has(text, "Budgets not equal for all arms: 20steps, 10steps, 40steps; 3 paired"))
       << text;
   EXPECT_FALSE(has(text, "Equal budget")) << text;
-  EXPECT_EQ(to_json(r)["cells"][0]["arms"][2]["budget"], "40steps");
+  EXPECT_EQ(written(r)["cells"][0]["arms"][2]["budget"], "40steps");
 }
 
 TEST_F(ReportTest, FlopsAreTheBudgetsWhereAllArmsSpendThem) {
@@ -575,8 +578,8 @@ TEST_F(ReportTest, BuildsAreNotMixedInSilence) {
     EXPECT_TRUE(has(text, "(sources 0123456789ab)")) << text;
     EXPECT_TRUE(has(text, "Made on CPU A, 2 threads; CPU B, 1 thread")) << text;
   }
-  EXPECT_EQ(to_json(r)["builds"].size(), 2U);
-  EXPECT_EQ(to_json(r)["machines"][1], (Json{{"cpu", "CPU B"}, {"threads", 1}}));
+  EXPECT_EQ(written(r)["builds"].size(), 2U);
+  EXPECT_EQ(written(r)["machines"][1], (Json{{"cpu", "CPU B"}, {"threads", 1}}));
   const StudyRuns strict(study, store, false);
   EXPECT_EQ(strict.outdated(), 1U);
   EXPECT_EQ(strict.missing().size(), 1U) << "and by default not taken at all";
