@@ -48,7 +48,8 @@ int run(const Parsed& args) {
                       : "run what? Give a spec, or --list FILE; 'isodrop compare … --plan DIR' "
                         "writes them");
   if (args.has("list")) return run_list(args);
-  lab::RunSpec spec = lab::spec_from_json(train::read_json(args.argument), args.argument);
+  lab::RunSpec spec =
+      lab::spec_from_json(train::read_json(args.argument, train::Whose::kPerson), args.argument);
   if (args.has("threads")) spec.settings.threads = args.integer("threads", 0, 4096);
   engine::use_threads(spec.settings.threads);
   if (args.has("trial")) trial(spec);

@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/runs/survey.h"
 #include "train/files.h"
 
 namespace cli {
@@ -50,6 +51,10 @@ Asked asked(const Parsed& args) {
                         ": is no report of this isodrop; make the comparison anew");
   }
   engine::require(!out.runs.empty(), report.string(), ": has no run that was made");
+  for (const Json& run : out.runs)
+    engine::require(run.contains("id") && run["id"].is_string() &&
+                        lab::is_id(run["id"].get_ref<const std::string&>()),
+                    report.string(), ": a run has no id; make the comparison anew");
   return out;
 }
 

@@ -1,5 +1,8 @@
 #include "train/files.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,10 +31,25 @@ namespace {
 std::string temporary_suffix() {
   return engine::concat('.', getpid(), '-', std::hex, std::random_device{}(), ".tmp");
 }
+
+/// Whether it ends as temporary_suffix() does.
+bool is_temporary(std::string_view name) {
+  constexpr std::string_view kEnd = ".tmp", kDigits = "0123456789";
+  if (!name.ends_with(kEnd)) return false;
+  name.remove_suffix(kEnd.size());
+  const std::size_t hex = name.find_last_not_of("0123456789abcdef");
+  if (hex == name.npos || name[hex] != '-' || hex + 1 == name.size()) return false;
+  const std::size_t dot = name.substr(0, hex).find_last_not_of(kDigits);
+  return dot != name.npos && dot > 0 && name[dot] == '.' && dot + 1 < hex;
+}
+
+/// Waits for whoever looks whether it is a leftover. A file system without locks has none.
+void lock(int file) {
+  while (flock(file, LOCK_EX) != 0 && errno == EINTR) continue;
+}
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path)
-    : path_(std::move(path)), temporary_(path_.string() + temporary_suffix()) {
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   std::error_code code;  // what cannot be looked at cannot be written either, and that says why
   const fs::file_type type = fs::status(path_, code).type();
   engine::require(type != fs::file_type::character && type != fs::file_type::block &&
@@ -39,8 +57,16 @@ AtomicFile::AtomicFile(fs::path path)
                   "cannot write ", path_.string(),
                   ": is a device, pipe or socket, which a finished file would replace; give the "
                   "path of a file");
-  file_ = std::fopen(temporary_.c_str(), "wbx");
-  if (file_ == nullptr) fail("cannot write");
+  for (bool ours = false; !ours;) {  // till nobody has taken it for a leftover before it is locked
+    if (file_ != nullptr) std::fclose(file_);
+    temporary_ = path_.string() + temporary_suffix();
+    file_ = std::fopen(temporary_.c_str(), "wbxe");
+    if (file_ == nullptr) fail("cannot write");
+    lock(fileno(file_));
+    struct stat status {};
+    if (fstat(fileno(file_), &status) != 0) fail("cannot write");
+    ours = status.st_nlink > 0;
+  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -63,20 +89,25 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("cannot write");
-  std::FILE* file = file_;
-  if (std::fclose(file) != 0) {
-    file_ = nullptr;
-    fail("cannot write");
-  }
-  file_ = nullptr;
+  // Before it is closed, which ends the lock. What is wrong with the bytes fsync() has told.
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
+  std::FILE* file = file_;
+  file_ = nullptr;
+  if (std::fclose(file) != 0) fail("cannot write");
 }
 
 void remove_temporaries(const fs::path& folder, std::string_view name) {
   std::error_code ignored;  // best effort: they are in nobody's way
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".tmp" && entry.path().filename().string().starts_with(name))
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string left = entry.path().filename().string();
+    if (!left.starts_with(name) || !is_temporary(left)) continue;
+    const int file = open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) continue;
+    struct stat status {};
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && flock(file, LOCK_EX | LOCK_NB) == 0)
       fs::remove(entry.path(), ignored);
+    close(file);
+  }
 }
 
 void write_atomically(const fs::path& path, std::string_view text) {
@@ -87,21 +118,10 @@ void write_atomically(const fs::path& path, std::string_view text) {
 
 void write_json(const fs::path& path, const Json& json) { write_atomically(path, json_text(json)); }
 
-Json read_json(const fs::path& path) {
-  constexpr const char* kWayOut = "remove it or choose another folder";
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
-  if (file == nullptr) fail_with_errno(path, "cannot read", "check the path");
-  std::string text;
-  std::array<char, std::size_t{1} << 14> chunk;
-  for (std::size_t got = 1; got > 0; text.append(chunk.data(), got)) {
-    errno = 0;
-    got = std::fread(chunk.data(), 1, chunk.size(), file.get());
-    if (std::ferror(file.get()) == 0) continue;
-    engine::require(errno != EISDIR, path.string(), ": is a folder; give the JSON file inside it");
-    fail_with_errno(path, "cannot read", "check the disk");
-  }
-  return parse_json(text, path.string(), kWayOut);
+Json read_json(const fs::path& path, Whose whose) {
+  constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;  // of a report of 100,000 runs
+  return parse_json(read_whole(path, whose, kMostBytes), path.string(),
+                    "remove it or choose another folder");
 }
 
 void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,
@@ -157,11 +177,16 @@ void make_folder(const fs::path& path) {
                                        code ? code.message() : "a file of that name is there",
                                        "; choose another folder"));
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_with_errno(path, "cannot write to the folder");
+  remove_temporaries(path);
 }
 
-LineFile::LineFile(const fs::path& path, bool append)
-    : path_(path), file_(std::fopen(path.c_str(), append ? "ab" : "wb")) {
-  if (file_ == nullptr) fail_with_errno(path_, "cannot write");
+LineFile::LineFile(const fs::path& path, bool append) : path_(path) {
+  const int how = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (append ? O_APPEND : O_TRUNC);
+  const int file = open(path.c_str(), how, 0666);
+  engine::require(file >= 0 || errno != ELOOP, path.string(),
+                  ": is a link, and may lead anywhere; remove it");
+  if (file < 0 || (file_ = fdopen(file, append ? "ab" : "wb")) == nullptr)
+    fail_with_errno(path_, "cannot write");
 }
 
 LineFile::~LineFile() {

@@ -9,10 +9,13 @@
 #include <string>
 #include <string_view>
 
+#include "train/open_file.h"
+
 namespace train {
 
 /// Collects a file's bytes; commit() makes them the file at `path`, all at once. Without commit()
-/// the old file, if any, stays as it was. Throws engine::Error naming the path and the reason
+/// the old file, if any, stays as it was. The temporary is locked while it is written, so that one
+/// that is not is a killed process's. Throws engine::Error naming the path and the reason
 /// (folder missing, not writable, disk full, a device or pipe).
 class AtomicFile {
  public:
@@ -32,14 +35,14 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
-/// Removes from a folder what AtomicFiles whose name begins so have left behind in processes that
-/// were killed. REQUIRES: nobody else is writing such a file.
-void remove_temporaries(const std::filesystem::path& folder, std::string_view name);
+/// Removes from a folder the temporaries of AtomicFiles whose process was killed, those of files
+/// whose name begins so. What a process is writing, wherever it runs, stays.
+void remove_temporaries(const std::filesystem::path& folder, std::string_view name = {});
 
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& json);
 /// Reads and parses; throws engine::Error naming the path and what is wrong with it.
-nlohmann::ordered_json read_json(const std::filesystem::path& path);
+nlohmann::ordered_json read_json(const std::filesystem::path& path, Whose whose = Whose::kFolder);
 
 /// Hands a file's bytes to `part`, piece by piece, also from a pipe. Throws engine::Error where
 /// there is no such file (with `if_missing` as the way out), it is a folder or a device, or cannot
@@ -50,8 +53,8 @@ void read_parts(const std::string& path, const std::function<void(std::string_vi
 std::string read_file(const std::string& path, std::int64_t max_bytes,
                       std::string_view if_missing = "check the path");
 
-/// Creates `path` and its parents; throws engine::Error where that cannot be, or where it is there
-/// and cannot be written to.
+/// Creates `path` and its parents, and clears it of temporaries of processes that were killed;
+/// throws engine::Error where that cannot be, or where it is there and cannot be written to.
 void make_folder(const std::filesystem::path& path);
 
 /// A file that grows with every write, flushed as it comes. Throws as AtomicFile does.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,9 +14,15 @@ namespace train {
 
 RunLock::RunLock(const std::filesystem::path& folder, std::string flag)
     : path_(folder / "lock"), flag_(std::move(flag)) {
-  file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  engine::require(file_ >= 0 || errno != ELOOP, path_.string(),
+                  ": is a link, and may lead anywhere; remove it");
   engine::require(file_ >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno),
                   "; choose another ", flag_);
+  struct stat status {};
+  const bool regular = fstat(file_, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) close(file_);  // there is no destructor yet
+  engine::require(regular, path_.string(), ": is no regular file; remove it");
   take(LOCK_EX | LOCK_NB);
 }
 

@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "engine/error.h"
+#include "engine/memory_limits.h"
 #include "engine/suggest.h"
 #include "train/files.h"
 #include "train/hash.h"
 #include "train/json.h"
+#include "train/open_file.h"
 
 namespace train {
 namespace {
@@ -96,23 +97,19 @@ struct Range {
 /// Checks of one file; what is wrong names it.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path) : in_(path, std::ios::binary) {
+  explicit Reader(const std::filesystem::path& path) : in_(open_file(path, Whose::kFolder)) {
     file_.path = path;
-    engine::require(static_cast<bool>(in_), path.string(), ": cannot be read");
     size_ = std::filesystem::file_size(path);
   }
 
+  std::map<std::string, std::string> metadata() {
+    read_header();
+    return std::move(file_.metadata);
+  }
+
   TensorFile read() {
-    std::uint64_t header = 0;
-    if (size_ < 8 || !in_.read(reinterpret_cast<char*>(&header), 8)) wrong("shorter than 8 bytes");
-    if (header > size_ - 8 || header > kMaxHeader)
-      wrong("its header of ", header, " bytes does not fit");
-    std::string text(header, '\0');
-    if (!in_.read(text.data(), static_cast<std::streamsize>(header))) wrong("header cut short");
-    data_ = size_ - 8 - header;
-    read_header(parse_json(text, file_.path.string() + ": the header of a safetensors file",
-                           "make the file again"));
-    read_data(8 + header);
+    read_header();
+    read_data();
     const auto format = file_.metadata.find(kFormat), sum = file_.metadata.find(kChecksum);
     const bool ours = format != file_.metadata.end() && format->second == kOurs;
     if (ours && sum == file_.metadata.end()) wrong("no checksum; make the file again");
@@ -128,7 +125,23 @@ class Reader {
         engine::concat(file_.path.string(), ": not a usable safetensors file: ", why...));
   }
 
-  void read_header(const nlohmann::ordered_json& json) {
+  bool get(void* into, std::uint64_t bytes) {
+    return std::fread(into, 1, bytes, in_.get()) == bytes;
+  }
+
+  void read_header() {
+    std::uint64_t header = 0;
+    if (size_ < 8 || !get(&header, 8)) wrong("shorter than 8 bytes");
+    if (header > size_ - 8 || header > kMaxHeader)
+      wrong("its header of ", header, " bytes does not fit");
+    std::string text(header, '\0');
+    if (!get(text.data(), header)) wrong("header cut short");
+    data_ = size_ - 8 - header;
+    read_entries(parse_json(text, file_.path.string() + ": the header of a safetensors file",
+                            "make the file again"));
+  }
+
+  void read_entries(const nlohmann::ordered_json& json) {
     if (!json.is_object()) wrong("header is not an object");
     try {
       for (const auto& [name, entry] : json.items()) {
@@ -174,7 +187,7 @@ class Reader {
   }
 
   /// Only when the ranges tile the data, so that what is read is no more than the file has.
-  void read_data(std::uint64_t first) {
+  void read_data() {
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
       return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
     });
@@ -186,16 +199,15 @@ class Reader {
       at = r.end;
     }
     if (at != data_) wrong("byte ", at, " of its data belongs to no tensor");
-    in_.seekg(static_cast<std::streamoff>(first));
+    const std::size_t memory = engine::available_memory();
+    if (memory > 0 && data_ > memory) wrong("its ", data_, " bytes do not fit in memory");
     for (const Range& r : ranges_) {
       r.tensor->bytes.resize(r.end - r.begin);
-      if (!in_.read(reinterpret_cast<char*>(r.tensor->bytes.data()),
-                    static_cast<std::streamsize>(r.end - r.begin)))
-        wrong("data cut short");
+      if (!get(r.tensor->bytes.data(), r.end - r.begin)) wrong("data cut short");
     }
   }
 
-  std::ifstream in_;
+  FilePtr in_;
   TensorFile file_;
   std::vector<Range> ranges_;
   std::uint64_t size_ = 0, data_ = 0;
@@ -209,6 +221,10 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   engine::require(std::filesystem::is_regular_file(path, code), path.string(),
                   ": not a file; give a .safetensors file");
   return Reader(path).read();
+}
+
+std::map<std::string, std::string> safetensors_metadata(const std::filesystem::path& path) {
+  return Reader(path).metadata();
 }
 
 std::vector<TensorView> views(const engine::Params& params) {

@@ -33,6 +33,8 @@ struct TensorFile {
 /// the format demands), and where the metadata have a checksum it must be theirs; files of our own
 /// must have one. Throws engine::Error.
 TensorFile read_safetensors(const std::filesystem::path& path);
+/// What its header says of it, without the tensors; the same errors.
+std::map<std::string, std::string> safetensors_metadata(const std::filesystem::path& path);
 
 /// A tensor that lies elsewhere, to be written.
 struct TensorView {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <set>
+#include <sstream>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -21,7 +21,10 @@ std::filesystem::path data_file(const StudyFile& file, const std::filesystem::pa
 
 /// The paragraphs of DIR/NAME.note.md; none where there is no such file.
 std::vector<std::string> by_hand(const StudyFile& file, const std::filesystem::path& folder) {
-  std::ifstream in(folder / (file.path.stem().string() + ".note.md"));
+  constexpr std::int64_t kMostBytes = 1 << 20;
+  const std::filesystem::path note = folder / (file.path.stem().string() + ".note.md");
+  if (!std::filesystem::exists(note)) return {};
+  std::istringstream in(train::read_whole(note, train::Whose::kFolder, kMostBytes));
   std::vector<std::string> paragraphs;
   bool open = false;  // a paragraph
   for (std::string line; std::getline(in, line); open = !line.empty())

@@ -30,7 +30,7 @@ void tell(CurveOfRun& run, const train::Settings& settings) {
 CurveOfRun of_folder(const fs::path& folder) {
   CurveOfRun run;
   run.name = folder.lexically_normal().string();
-  run.points = read_curve(folder / "metrics.jsonl");
+  run.points = read_curve(folder / "metrics.jsonl", train::Whose::kFolder);
   std::error_code code;
   if (fs::exists(folder / "config.json", code))
     tell(run, train::from_json(train::read_json(folder / "config.json"),

@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "train/open_file.h"
+
 namespace lab {
 
 struct CurvePoint {
@@ -14,6 +16,7 @@ struct CurvePoint {
 
 /// Empty where there is no such file; a last line that is still being written is left out. Trusts
 /// nothing; throws engine::Error naming the file and the line.
-std::vector<CurvePoint> read_curve(const std::filesystem::path& file);
+std::vector<CurvePoint> read_curve(const std::filesystem::path& file,
+                                   train::Whose whose = train::Whose::kStore);
 
 }  // namespace lab

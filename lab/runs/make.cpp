@@ -79,8 +79,6 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   }
   if (auto made = there()) return *made;  // while we waited
   store.add_spec(spec, lock);
-  for (const char* file : {"metrics.jsonl", "model.safetensors", "record.json"})
-    train::remove_temporaries(store.folder(id), file);
   std::error_code none;
   if (!options.keep_weights) fs::remove(weights, none);  // of another build
 

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
 
 #include "engine/error.h"
@@ -13,12 +12,15 @@ namespace lab {
 namespace fs = std::filesystem;
 
 namespace {
+constexpr std::int64_t kMostSpecBytes = 1 << 24;
 constexpr int kPatience = 200;  // milliseconds that a process has from its lock to its spec
 
 /// Every worker has as many threads as it is given, which is no reason to write a spec anew.
 bool same_but_threads(const fs::path& file, Json spec) {
-  std::ifstream in(file, std::ios::binary);
-  Json there = Json::parse(in, nullptr, false);
+  std::error_code none;  // what cannot be looked at is written, with the reason where it cannot be
+  if (!fs::exists(fs::symlink_status(file, none))) return false;
+  Json there =
+      Json::parse(train::read_whole(file, train::Whose::kStore, kMostSpecBytes), nullptr, false);
   for (Json* json : {&there, &spec})
     if (json->is_object() && json->contains("settings") && (*json)["settings"].is_object())
       (*json)["settings"].erase("threads");
@@ -34,14 +36,15 @@ fs::path default_store() {
 std::optional<RunRecord> Store::read(const fs::path& file, const std::string& id) const {
   std::error_code
       code;  // what cannot even be looked at is refused by whoever writes, with the reason
-  if (!fs::exists(file, code)) return {};
-  RunRecord record = record_from_json(train::read_json(file), file.string());
+  if (!fs::exists(fs::symlink_status(file, code))) return {};
+  RunRecord record = record_from_json(train::read_json(file, train::Whose::kStore), file.string());
   engine::require(record.id == id, file.string(), ": is the record of run ",
                   engine::quote(record.id), "; remove it to make this run again");
   return record;
 }
 
 std::optional<RunRecord> Store::find(const std::string& id) const {
+  require_own(id);
   auto last = read(record_file(id), id);
   if (!last || last->build.computes_like(this_build())) return last;
   auto mine = read(file_of(id, this_build()), id);
@@ -50,6 +53,7 @@ std::optional<RunRecord> Store::find(const std::string& id) const {
 
 void Store::add_spec(const RunSpec& spec) const {
   const std::string id = run_id(spec);
+  require_own(id);
   train::make_folder(folder(id));
   for (int patience = kPatience; patience > 0; --patience) {
     const RunLock lock(folder(id));
@@ -63,7 +67,6 @@ void Store::add_spec(const RunSpec& spec) const {
 
 void Store::add_spec(const RunSpec& spec, const RunLock&) const {
   const std::string id = run_id(spec);
-  train::remove_temporaries(folder(id), "spec.json");
   if (!same_but_threads(spec_file(id), to_json(spec)))
     train::write_json(spec_file(id), to_json(spec));
 }

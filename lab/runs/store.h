@@ -12,6 +12,7 @@
 
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
+#include "train/open_file.h"
 #include "train/run_lock.h"
 
 namespace lab {
@@ -36,6 +37,8 @@ class Store {
     return folder(id) / "model.safetensors";
   }
 
+  /// Throws engine::Error where a link is in the place of the run's folder.
+  void require_own(const std::string& id) const { train::refuse_link(folder(id)); }
   /// The record of a run that is done: this build's where there is one, else the last that was
   /// made. Throws engine::Error where it cannot be read, and where it is another run's.
   std::optional<RunRecord> find(const std::string& id) const;

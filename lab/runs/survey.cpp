@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -21,13 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_id(const std::string& name) {
-  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == name.npos;
-}
-
 /// Whether a process holds the run's lock. Creates no lock.
 bool locked(const fs::path& folder) {
-  const int file = open((folder / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open((folder / "lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (file < 0) return false;
   const bool free = flock(file, LOCK_SH | LOCK_NB) == 0;
   const bool held = !free && errno == EWOULDBLOCK;
@@ -39,13 +34,20 @@ bool is_temporary(const fs::path& path) { return path.extension() == ".tmp"; }
 
 /// The step of the last whole line of a metrics.jsonl that may still be written.
 std::optional<double> last_step(const fs::path& file) {
-  constexpr std::streamoff kTail = 4096;
-  std::ifstream in(file, std::ios::binary | std::ios::ate);
-  if (!in) return {};
-  in.seekg(std::max<std::streamoff>(0, in.tellg() - kTail));
+  constexpr long kTail = 4096;
+  std::error_code none;  // not begun, or a temporary that was renamed since it was seen
+  if (!fs::exists(fs::symlink_status(file, none))) return {};
+  train::FilePtr in;
+  try {
+    in = train::open_file(file, train::Whose::kStore);
+  } catch (const engine::Error&) {
+    if (!fs::exists(fs::symlink_status(file, none))) return {};
+    throw;
+  }
+  std::fseek(in.get(), 0, SEEK_END);
+  std::fseek(in.get(), std::max(0L, std::ftell(in.get()) - kTail), SEEK_SET);
   std::string tail(kTail, '\0');
-  in.read(tail.data(), kTail);
-  tail.resize(static_cast<std::size_t>(in.gcount()));
+  tail.resize(std::fread(tail.data(), 1, tail.size(), in.get()));
   const std::size_t end = tail.rfind('\n');
   if (end == tail.npos || end == 0) return {};
   const std::size_t before = tail.rfind('\n', end - 1);
@@ -60,6 +62,11 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
   SurveyedRun run;
   run.id = id;
   std::error_code code;  // files come and go while others work here
+  if (fs::is_symlink(fs::symlink_status(store.folder(id), code))) {
+    run.broken = "is a link to a folder elsewhere";
+    run.state = RunState::kBroken;
+    return run;
+  }
   const fs::path weights = store.weights_file(id).filename();
   fs::path metrics = store.folder(id) / "metrics.jsonl";
   for (fs::directory_iterator it(store.folder(id), code), end; !code && it != end;
@@ -73,9 +80,10 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
     run.temporaries.push_back(it->path());
     if (name.string().starts_with("metrics.jsonl.")) metrics = it->path();
   }
-  run.step = last_step(metrics);
   try {
-    if (fs::exists(store.spec_file(id), code)) run.spec = stored_spec(store, id);
+    run.step = last_step(metrics);
+    if (fs::exists(fs::symlink_status(store.spec_file(id), code)))
+      run.spec = stored_spec(store, id);
     run.record = store.find(id);
   } catch (const std::exception& e) {
     run.broken = e.what();
@@ -96,7 +104,7 @@ SurveyedRun look_at(const Store& store, const std::string& id) {
 Removed take_away(const fs::path& path, const std::string& why) {
   Removed gone{path, 0, why};
   std::error_code code;
-  if (fs::is_directory(path, code)) {
+  if (fs::is_directory(fs::symlink_status(path, code))) {
     for (const auto& entry : fs::recursive_directory_iterator(path, code))
       if (const auto size = entry.file_size(code); !code) gone.bytes += size;
   } else if (const auto size = fs::file_size(path, code); !code) {
@@ -109,6 +117,10 @@ Removed take_away(const fs::path& path, const std::string& why) {
 }
 
 }  // namespace
+
+bool is_id(std::string_view name) {
+  return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == name.npos;
+}
 
 std::vector<std::string> ids_of(const Store& store) {
   std::error_code code;
@@ -192,6 +204,7 @@ std::vector<Difference> values_that_differ(const SurveyedRun& a, const SurveyedR
 
 Removed remove_run(const Store& store, const std::string& id) {
   const fs::path folder = store.folder(id);
+  store.require_own(id);
   const RunLock lock(folder);
   engine::require(lock.held(), "run ", id, ": a process is making it; stop that first");
   return take_away(folder, "asked for");

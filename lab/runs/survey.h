@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct SurveyedRun {
   std::vector<std::filesystem::path> temporaries;
 };
 
+/// Whether it is what a run is called by: 32 hex digits, so that as a path it leads nowhere else.
+bool is_id(std::string_view name);
 /// Names of the store's folders of runs, sorted. Throws engine::Error where there is no store.
 std::vector<std::string> ids_of(const Store& store);
 /// All runs of the store by their ids. Throws engine::Error where there is no such folder.

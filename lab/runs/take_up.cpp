@@ -1,6 +1,8 @@
 #include "lab/runs/take_up.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <optional>
 
 #include "engine/error.h"
@@ -18,8 +20,14 @@ constexpr std::string_view kCopied[] = {"metrics.jsonl", "model.safetensors"};
 
 /// Whole or not at all.
 void copy_whole(const fs::path& from, const fs::path& to) {
+  const train::FilePtr in = train::open_file(from, train::Whose::kStore);
   train::AtomicFile file(to);
-  train::read_parts(from.string(), [&](std::string_view part) { file.write(part); });
+  std::array<std::byte, std::size_t{1} << 16> chunk;
+  for (std::size_t got = 1; got > 0;) {
+    got = std::fread(chunk.data(), 1, chunk.size(), in.get());
+    engine::require(std::ferror(in.get()) == 0, "cannot read ", from.string(), "; check the disk");
+    file.write(std::span(chunk).first(got));
+  }
   file.commit();
 }
 
@@ -47,7 +55,7 @@ Came take_run(const Store& store, const Store& other, const std::string& id) {
   if (ours && ours->build.computes_like(theirs->build)) return Came::kThere;
   store.add_spec(spec, lock);
   for (const std::string_view name : kCopied)
-    if (const fs::path from = other.folder(id) / name; fs::is_regular_file(from))
+    if (const fs::path from = other.folder(id) / name; fs::exists(fs::symlink_status(from)))
       copy_whole(from, store.folder(id) / name);
   store.save(*theirs);
   return Came::kTaken;

@@ -1,7 +1,6 @@
 #include "lab/runs/verify.h"
 
 #include <cmath>
-#include <fstream>
 #include <set>
 
 #include "engine/error.h"
@@ -15,18 +14,22 @@ namespace {
 /// Seconds, and what is per second: that depends on the moment.
 bool is_time(const Metric& m) { return m.unit == "s" || m.unit.ends_with("/s"); }
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+bool same_bytes(const fs::path& kept, const fs::path& again) {
+  constexpr auto kStore = train::Whose::kStore;
+  const auto size = static_cast<std::int64_t>(fs::file_size(again));
+  train::open_file(kept, kStore);  // or its size says nothing
+  return fs::file_size(kept) == fs::file_size(again) &&
+         train::read_whole(kept, kStore, size) == train::read_whole(again, kStore, size);
 }
 
 }  // namespace
 
 RunSpec stored_spec(const Store& store, const std::string& id) {
   const fs::path file = store.spec_file(id);
-  engine::require(fs::exists(file), "run ", engine::quote(id), ": not in ", store.root().string(),
-                  "; give the --store that has it");
-  const Json json = train::read_json(file);
+  store.require_own(id);
+  engine::require(fs::exists(fs::symlink_status(file)), "run ", engine::quote(id), ": not in ",
+                  store.root().string(), "; give the --store that has it");
+  const Json json = train::read_json(file, train::Whose::kStore);
   RunSpec spec = spec_from_json(json, file.string());  // its id is that of its contents
   engine::require(json["id"] == id, file.string(), ": is the spec of run ",
                   json["id"].get_ref<const std::string&>(), "; it was moved there by hand");
@@ -66,7 +69,7 @@ Verified verify_run(const Store& store, const std::string& id, const fs::path& s
   options.keep_weights = fs::exists(weights);
   const Store beside(scratch);
   Verified out = compare(kept, make_run(spec, beside, options, events).record);
-  if (options.keep_weights) out.weights = bytes_of(weights) == bytes_of(beside.weights_file(id));
+  if (options.keep_weights) out.weights = same_bytes(weights, beside.weights_file(id));
   return out;
 }
 

@@ -64,7 +64,7 @@ StudyFolder::StudyFolder(fs::path path, Json identity)
   // Looked at first: another command may write kIdentity meanwhile.
   const bool free = vacant(path_);
   if (there(path_ / kIdentity)) {
-    const Json other = train::read_json(path_ / kIdentity);
+    const Json other = train::read_json(path_ / kIdentity, train::Whose::kStore);
     engine::require(other == identity_, "--out ", path_.string(), ": holds another comparison (",
                     difference(other, identity_, ""), "); choose another folder");
     return;
@@ -79,7 +79,7 @@ void StudyFolder::create() const {
 }
 
 Json StudyFolder::load(const std::string& name) const {
-  return there(path_ / name) ? train::read_json(path_ / name) : Json(nullptr);
+  return there(path_ / name) ? train::read_json(path_ / name, train::Whose::kStore) : Json(nullptr);
 }
 
 void StudyFolder::save(const std::string& name, const Json& json) const {

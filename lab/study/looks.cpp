@@ -28,7 +28,7 @@ Looks read(const std::filesystem::path& file) {
   std::error_code none_yet;
   if (!std::filesystem::exists(file, none_yet)) return {};
   try {
-    return train::read_json(file).get<Looks>();
+    return train::read_json(file, train::Whose::kStore).get<Looks>();
   } catch (const Json::exception&) {
     throw engine::Error(engine::concat(
         file.string(), ": not lists of seeds; remove it, and looks are counted anew"));
@@ -55,6 +55,7 @@ int count_look(const StudyRuns& runs) {
   std::erase_if(seeds, [](const auto& s) { return s.second.size() < 2; });  // too few to tell
   if (seeds.empty()) return 1;
   const std::filesystem::path folder = runs.store().root() / "looks";
+  train::refuse_link(folder);
   train::make_folder(folder);
   RunLock lock(folder);  // or two commands would each forget the other's look
   if (!lock.held()) lock.wait();

@@ -58,6 +58,18 @@ TEST_F(CliVerify, AChangedRecordIsFound) {
   EXPECT_EQ(verify({"cmp"}, 1)["changed"], Json::array({id}));
 }
 
+// A report that somebody else has made names runs by ids, and no paths.
+TEST_F(CliVerify, AnIdThatIsAPathIsRefused) {
+  for (const std::string bad : {"\"../../elsewhere\"", "7", "null"}) {
+    Json changed = report;
+    for (Json& arm : changed["cells"][0]["arms"])
+      for (Json& run : arm["runs"]) run["id"] = Json::parse(bad);
+    folder.write("bad/report.json", changed.dump());
+    const Words args = {"verify", "bad"};
+    EXPECT_TRUE(has(only_error(args, isodrop(args, folder.path())), "a run has no id")) << bad;
+  }
+}
+
 TEST_F(CliVerify, MistakesAreNamed) {
   for (const auto& [words, part] :
        std::vector<std::pair<Words, std::string>>{{{}, "verify what?"},

@@ -205,6 +205,24 @@ TEST_F(TakeUp, WholeRunsComeWithWhatTheyHave) {
   EXPECT_EQ(content(), before);
 }
 
+// Of a store that somebody else has made, links would take along whatever they lead to.
+TEST_F(TakeUp, LinksAreNotFollowed) {
+  keep(there, record_of(1, 2));
+  keep(there, record_of(2, 3));
+  const std::string one = run_id(spec_of(1)), two = run_id(spec_of(2));
+  folder.write("secret", "mine");
+  fs::create_symlink(folder.path() / "secret", there.folder(one) / "model.safetensors");
+  fs::rename(there.folder(two), folder.path() / "moved");
+  fs::create_directory_symlink(folder.path() / "moved", there.folder(two));
+  const auto all = take_up(here, there.root());
+  EXPECT_EQ(all.taken, 0U);
+  ASSERT_EQ(all.refused.size(), 2U);
+  for (const std::string& why : all.refused) tests::expect_has(why, "is a link");
+  EXPECT_FALSE(fs::exists(here.weights_file(one)));
+  EXPECT_FALSE(fs::exists(here.record_file(one)));
+  EXPECT_FALSE(fs::exists(here.folder(two)));
+}
+
 TEST_F(TakeUp, NothingHereIsReplaced) {
   RunRecord slow = record_of(1, 2);  // the same result in another time, by another machine
   slow.values.set("seconds", 99);

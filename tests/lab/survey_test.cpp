@@ -2,10 +2,12 @@
 #include "lab/runs/survey.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <map>
 
 #include "lab/report/run_curves.h"
+#include "lab/runs/make.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "train/files.h"
@@ -165,6 +167,60 @@ TEST_F(Survey, CurvesOfAnyRunsOnOnePage) {
   EXPECT_ERROR(curve_of_run("xyz", store), "not in");
   folder.write("empty/metrics.jsonl", "");
   EXPECT_ERROR(curve_of_run((folder.path() / "empty").string(), store), "has reported nothing yet");
+}
+
+// Shared stores, in which others may put links, pipes and devices.
+TEST_F(Survey, ALinkInThePlaceOfARunIsLeftAlone) {
+  const std::string id = run_id(spec(0)), other = add(spec(0.1));
+  folder.write("elsewhere/metrics.jsonl", "mine");
+  folder.write("elsewhere/spec.json.1-a.tmp", "mine");
+  fs::create_directory_symlink(folder.path() / "elsewhere", store.folder(id));
+  const auto before = folder.snapshot();
+  EXPECT_EQ(states(),
+            (std::map<std::string, RunState>{{id, RunState::kBroken}, {other, RunState::kDone}}));
+  EXPECT_TRUE(collect_garbage(store, true).empty());
+  EXPECT_ERROR(remove_run(store, id), "is a link");
+  EXPECT_ERROR(store.find(id), "is a link");
+  EXPECT_ERROR(store.add_spec(spec(0)), "is a link");
+  EXPECT_ERROR(make_run(spec(0), store, {}, {}), "is a link");
+  EXPECT_EQ(folder.snapshot(), before);
+}
+
+TEST_F(Survey, WhatIsNoFileIsNotRead) {
+  const std::string id = add(spec(0));
+  const fs::path record = store.record_file(id), saved = folder.path() / "saved";
+  const auto broken = [&](const fs::path& file, const std::string& why) {
+    const SurveyedRun run = find_run(store, id);
+    EXPECT_EQ(run.state, RunState::kBroken) << file;
+    EXPECT_NE(run.broken.find(why), std::string::npos) << run.broken;
+    fs::remove(file);
+    fs::rename(saved, file);
+  };
+  for (const fs::path& file : {record, store.spec_file(id), store.folder(id) / "metrics.jsonl"}) {
+    fs::rename(file, saved);
+    ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+    broken(file, "is a pipe");
+    fs::rename(file, saved);
+    fs::create_symlink("/dev/zero", file);
+    broken(file, "is a link");
+    fs::rename(file, saved);
+    fs::create_symlink(saved, file);  // as it was, but by a link
+    broken(file, "is a link");
+    fs::rename(file, saved);
+    fs::create_directory(file);
+    broken(file, "is a folder");
+  }
+  // Larger than any record is.
+  fs::copy_file(record, saved);
+  fs::resize_file(record, std::uintmax_t{1} << 40);
+  broken(record, "is larger than");
+  EXPECT_EQ(find_run(store, id).state, RunState::kDone);
+  // A lock that is none: nobody has it, and nobody takes it.
+  fs::remove(store.folder(id) / "lock");
+  fs::create_symlink(folder.path() / "elsewhere", store.folder(id) / "lock");
+  EXPECT_EQ(find_run(store, id).state, RunState::kDone);
+  EXPECT_ERROR(remove_run(store, id), "is a link");
+  EXPECT_FALSE(fs::exists(folder.path() / "elsewhere"));
 }
 
 }  // namespace

@@ -50,8 +50,9 @@ TokenizerPtr tokenizer_of(const SavedRun& run) {
   if (!kind->file.empty()) {
     const auto file = run.folder / kind->file;
     need(encoding.contains("hash") && encoding["hash"].is_string());
-    kept.definition =
-        read_file(file.string(), kMostTextBytes, "it is part of the run: train again");
+    require(std::filesystem::exists(file), "no such file: ", quote(file.string()),
+            "; it is part of the run: train again");
+    kept.definition = read_whole(file, Whose::kFolder, kMostTextBytes);
     kept.source = file.string();
     require(Hash().add(kept.definition).hex() == encoding["hash"], kept.source,
             ": not the tokenizer that data.json describes; restore it, or train again");

@@ -1,0 +1,112 @@
+// Files that others may have put there, and what killed processes leave.
+#include "train/files.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "tests/expect_error.h"
+#include "tests/temp_folder.h"
+#include "train/json.h"
+#include "train/run_lock.h"
+
+namespace train {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Files : public testing::Test {
+ protected:
+  fs::path at(const std::string& name) const { return folder.path() / name; }
+  fs::path link(const std::string& name, const fs::path& to) const {
+    fs::create_symlink(to, at(name));
+    return at(name);
+  }
+  fs::path pipe(const std::string& name) const {
+    EXPECT_EQ(mkfifo(at(name).c_str(), 0600), 0);
+    return at(name);
+  }
+  const tests::TempFolder folder;
+};
+
+TEST_F(Files, InAStoreThereAreRegularFilesAlone) {
+  const fs::path file = folder.write("file", "{}");
+  EXPECT_EQ(read_whole(file, Whose::kStore, 2), "{}");
+  EXPECT_ERROR(read_whole(file, Whose::kStore, 1), "is larger than 1 bytes");
+  EXPECT_ERROR(open_file(link("link", file), Whose::kStore), "is a link");
+  EXPECT_ERROR(open_file(link("dangling", "nowhere"), Whose::kStore), "is a link");
+  EXPECT_ERROR(open_file(pipe("pipe"), Whose::kStore), "not a file");
+  EXPECT_ERROR(open_file("/dev/zero", Whose::kStore), "not a file");
+  EXPECT_ERROR(open_file(folder.path(), Whose::kStore), "is a folder");
+  EXPECT_ERROR(open_file(at("none"), Whose::kStore), "cannot read");
+  fs::create_directory_symlink(folder.path(), at("store"));
+  EXPECT_EQ(read_json(at("store") / "file", Whose::kStore), Json::object()) << "a store by a link";
+}
+
+TEST_F(Files, InARunsFolderLinksAreFollowedAndPipesRefused) {
+  const fs::path file = folder.write("file", "{}");
+  EXPECT_EQ(read_json(link("link", file)), Json::object());
+  EXPECT_ERROR(read_json(link("zero", "/dev/zero")), "not a file");
+  EXPECT_ERROR(read_json(pipe("pipe")), "not a file");
+}
+
+TEST_F(Files, APersonMayGiveAPipe) {
+  const fs::path path = pipe("pipe");
+  std::thread writer([&] { std::ofstream(path) << "[1]"; });
+  EXPECT_EQ(read_json(path, Whose::kPerson), Json::array({1}));
+  writer.join();
+  EXPECT_ERROR(open_file("/dev/zero", Whose::kPerson), "not a file");
+}
+
+TEST_F(Files, NothingIsWrittenThroughALink) {
+  const fs::path mine = folder.write("mine", "mine");
+  EXPECT_ERROR(LineFile(link("log", mine)), "is a link");
+  EXPECT_ERROR(LineFile(at("log"), true), "is a link");
+  link("lock", "elsewhere");
+  EXPECT_ERROR(RunLock(folder.path()), "is a link");
+  EXPECT_FALSE(fs::exists(at("elsewhere")));
+  fs::remove(at("lock"));
+  pipe("lock");
+  EXPECT_ERROR(RunLock(folder.path()), "no regular file");
+  write_atomically(link("whole", mine), "new");
+  EXPECT_EQ(folder.read("mine"), "mine");
+  EXPECT_EQ(folder.read("whole"), "new");
+  EXPECT_ERROR(refuse_link(link("folder", folder.path())), "is a link");
+  EXPECT_NO_THROW(refuse_link(folder.path()));
+  EXPECT_NO_THROW(refuse_link(at("none")));
+}
+
+// What a killed process was writing goes, what a living one writes stays.
+TEST_F(Files, LeftoversAreClearedAway) {
+  for (const char* left : {"a.1-ab.tmp", "a.json.1234567-0123abcd.tmp"}) folder.write(left, "half");
+  const std::vector<std::string> others = {"a.tmp",      "a.1-.tmp", "a.-ab.tmp", ".1-ab.tmp",
+                                           "a.1-xy.tmp", "a.1-ab",   "a-1-ab.tmp"};
+  for (const std::string& name : others) folder.write(name, "another's");
+  link("l.1-ab.tmp", at("a.tmp"));
+  AtomicFile living(at("living"));
+  living.write("whole");
+  make_folder(folder.path());
+  living.commit();
+  EXPECT_EQ(folder.read("living"), "whole");
+  EXPECT_FALSE(fs::exists(at("a.1-ab.tmp")));
+  EXPECT_FALSE(fs::exists(at("a.json.1234567-0123abcd.tmp")));
+  for (const std::string& name : others) EXPECT_TRUE(fs::exists(at(name))) << name;
+  EXPECT_TRUE(fs::exists(at("l.1-ab.tmp"))) << "a link is no file of ours";
+  folder.write("a.1-ab.tmp", "half");
+  folder.write("b.1-ab.tmp", "half");
+  remove_temporaries(folder.path(), "a.");
+  EXPECT_FALSE(fs::exists(at("a.1-ab.tmp")));
+  EXPECT_TRUE(fs::exists(at("b.1-ab.tmp")));
+}
+
+TEST_F(Files, WhatCannotBeReplacedLeavesNoTemporary) {
+  fs::create_directory(at("folder"));
+  EXPECT_ERROR(write_atomically(at("folder"), "x"), "cannot replace");
+  EXPECT_EQ(folder.snapshot().size(), 1U);
+}
+
+}  // namespace
+}  // namespace train
