@@ -1,35 +1,25 @@
 // A folder for what nobody keeps.
 #pragma once
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <filesystem>
+#include <memory>
 
-#include "engine/error.h"
-#include "train/files.h"
+#include "train/run_lock.h"
 
 namespace cli {
 
-/// A folder that is gone when this ends.
+/// A new folder that is this user's alone and gone when this ends. Removes those that killed
+/// processes have left.
 class Scratch {
  public:
-  Scratch() {
-    std::error_code error;
-    path_ = std::filesystem::temp_directory_path(error) / fmt::format("isodrop-{}", getpid());
-    engine::require(!error, "no folder for temporary files: ", error.message(),
-                    "; set TMPDIR to one that is there");
-    train::make_folder(path_);
-  }
-  ~Scratch() {
-    std::error_code none;
-    std::filesystem::remove_all(path_, none);
-  }
+  Scratch();
+  ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_;
+  std::unique_ptr<train::RunLock> lock_;  // by which others see that somebody uses it
 };
 
 }  // namespace cli
