@@ -14,6 +14,7 @@
 #include "lab/study/dry_run.h"
 #include "lab/study/folder.h"
 #include "train/run_files.h"
+#include "train/run_folder.h"
 #include "train/task.h"
 
 namespace cli {
@@ -45,6 +46,7 @@ int train_new(const Parsed& args, TrainCommand& command) {
     fmt::print(stderr, "isodrop: note: {}\n", note);
   const std::filesystem::path folder = args.text("out");
   const bool dry = args.has("dry-run");
+  if (!dry) train::refuse_others(folder, settings);
   if (!dry && !args.has("restart")) train::refuse_unfinished(folder);
   const std::unique_ptr<train::Task> task = train::load_task(settings);
   if (dry) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));

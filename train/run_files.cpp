@@ -1,6 +1,6 @@
 #include "train/run_files.h"
 
-#include <fstream>
+#include <sstream>
 #include <vector>
 
 #include "engine/error.h"
@@ -8,8 +8,8 @@
 #include "train/checkpoint.h"
 #include "train/hash.h"
 #include "train/json.h"
-#include "train/log/tensorboard.h"
-#include "train/tokenizer/tokenizer.h"
+#include "train/open_file.h"
+#include "train/run_folder.h"
 
 namespace train {
 namespace {
@@ -18,14 +18,7 @@ namespace fs = std::filesystem;
 using engine::quote;
 using engine::require;
 
-constexpr const char* kConfig = "config.json";
-constexpr const char* kConfigToml = "config.toml";  // the same for people, never read back here
-constexpr const char* kData = "data.json";
-constexpr const char* kEnvironment = "environment.json";
-constexpr const char* kMetrics = "metrics.jsonl";
-constexpr const char* kSummary = "summary.json";
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kPrevious = "previous";
+constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 30;
 constexpr const char* kId = "run";  // in the metadata of the weights
 
 bool there(const fs::path& path) {
@@ -33,38 +26,17 @@ bool there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// In which a run may keep its tokenizer.
-std::vector<std::string> tokenizer_files() {
-  std::vector<std::string> names;
-  for (const TokenizerKind& kind : tokenizer_kinds())
-    if (!kind.file.empty()) names.emplace_back(kind.file);
-  return names;
-}
-
-/// Names of a run's files in a folder, its checkpoints among them. Weights first: whenever clearing
-/// them away is stopped, what is left is no pair of two runs.
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names = {kWeights, kSummary};
-  for (const fs::path& path : checkpoints_in(folder)) names.push_back(path.filename().string());
-  for (const std::string& name : tokenizer_files()) names.push_back(name);
-  std::error_code none;  // no folder: no events
-  for (const auto& entry : fs::directory_iterator(folder, none))
-    if (const std::string name = entry.path().filename().string(); name.starts_with(kEventsPrefix))
-      names.push_back(name);
-  for (const char* name : {kMetrics, kData, kEnvironment, kConfigToml, kConfig})
-    names.emplace_back(name);
-  return names;
-}
-
-/// Moves a run that has its weights to kPrevious, where it replaces an older one; removes what one
-/// without has left.
+/// Moves a run that has its weights to run_file::kPrevious, where it replaces an older one; removes
+/// what one without has left. There its settings are first, so that whatever stops this, they tell
+/// whose the other files are.
 void clear_away(const fs::path& folder) {
   std::error_code code;
-  const bool whole = fs::exists(folder / kWeights, code);
-  const fs::path aside = folder / kPrevious;
+  const bool whole = fs::exists(folder / run_file::kWeights, code);
+  const fs::path aside = folder / run_file::kPrevious;
   if (whole) {
     make_folder(aside);
     for (const std::string& name : names_in(aside)) fs::remove(aside / name, code);
+    fs::copy_file(folder / run_file::kConfig, aside / run_file::kConfig, code);
   }
   for (const std::string& name : names_in(folder)) {
     if (!code && fs::exists(folder / name, code) && whole)
@@ -76,14 +48,6 @@ void clear_away(const fs::path& folder) {
   }
 }
 
-/// What processes that were killed have left half written.
-void remove_leftovers(const fs::path& folder) {
-  for (const char* name :
-       {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfigToml, kConfig, "checkpoint-"})
-    remove_temporaries(folder, name);
-  for (const std::string& name : tokenizer_files()) remove_temporaries(folder, name);
-}
-
 std::unique_ptr<RunLock> lock_new(const fs::path& folder) {
   make_folder(folder);
   return lock_run(folder);
@@ -92,20 +56,20 @@ std::unique_ptr<RunLock> lock_new(const fs::path& folder) {
 fs::path prepare(const fs::path& folder, const Settings& settings, const Task& task,
                  const nlohmann::ordered_json& environment, bool restart) {
   if (!restart) refuse_unfinished(folder);
-  remove_leftovers(folder);
+  refuse_others(folder, settings);
   clear_away(folder);
-  write_json(folder / kConfig, to_json(settings));
-  write_atomically(folder / kConfigToml, to_toml(settings));
-  write_json(folder / kData,
+  write_json(folder / run_file::kConfig, to_json(settings));
+  write_atomically(folder / run_file::kConfigToml, to_toml(settings));
+  write_json(folder / run_file::kData,
              {{"task", task.name()}, {"hash", task.data_hash()}, {"encoding", task.encoding()}});
   for (const KeptFile& file : task.files()) write_atomically(folder / file.name, file.bytes);
-  write_json(folder / kEnvironment, environment);
-  return folder / kMetrics;
+  write_json(folder / run_file::kEnvironment, environment);
+  return folder / run_file::kMetrics;
 }
 
 /// Drops what a log says of later steps, and a line that was not written to its end.
 fs::path cut_log(const fs::path& path, std::int64_t step) {
-  std::ifstream in(path, std::ios::binary);
+  std::istringstream in(there(path) ? read_whole(path, Whose::kFolder, kMostLogBytes) : "");
   std::string kept, line;
   for (int number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto json = parse_json(line, engine::concat(path.string(), ": line ", number),
@@ -144,7 +108,7 @@ std::string pairing_id(const nlohmann::ordered_json& config, std::string_view da
 
 void refuse_unfinished(const fs::path& folder) {
   const std::vector<fs::path> checkpoints = checkpoints_in(folder);
-  require(checkpoints.empty() || there(folder / kSummary), "--out ", folder.string(),
+  require(checkpoints.empty() || there(folder / run_file::kSummary), "--out ", folder.string(),
           ": holds an unfinished run (",
           checkpoints.empty() ? "" : checkpoints[0].filename().string(),
           "); 'isodrop train --resume ", folder.string(),
@@ -163,11 +127,11 @@ RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const 
                    std::int64_t step)
     : folder_(folder),
       lock_(std::move(lock)),
-      id_(pairing_id(read_json(folder / kConfig), task.data_hash())),
-      metrics_path_(cut_log(folder / kMetrics, step)),
+      id_(pairing_id(read_json(folder / run_file::kConfig), task.data_hash())),
+      metrics_path_(cut_log(folder / run_file::kMetrics, step)),
       bytes_per_token_(task.constant("val_bytes_per_token")),
       goes_on_(true) {
-  remove_leftovers(folder);
+  remove_temporaries(folder);
 }
 
 Sink& RunFiles::metrics() {
@@ -176,12 +140,12 @@ Sink& RunFiles::metrics() {
 }
 
 void RunFiles::write_summary(const nlohmann::ordered_json& summary) const {
-  write_json(folder_ / kSummary, summary);
+  write_json(folder_ / run_file::kSummary, summary);
 }
 
 fs::path RunFiles::write_weights(const engine::Params& params) const {
-  write_safetensors(folder_ / kWeights, params, {{kId, id_}});
-  return folder_ / kWeights;
+  write_safetensors(folder_ / run_file::kWeights, params, {{kId, id_}});
+  return folder_ / run_file::kWeights;
 }
 
 std::unique_ptr<RunLock> lock_run(const fs::path& folder) {
@@ -196,36 +160,37 @@ Settings read_config(const fs::path& folder) {
   std::error_code ignored;  // what is not there is not a folder
   require(fs::is_directory(folder, ignored), name,
           ": no such folder; give the one that 'isodrop train --out DIR' wrote");
-  require(there(folder / kConfig), name,
+  require(there(folder / run_file::kConfig), name,
           ": holds no run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
-  const fs::path config = folder / kConfig;
+  const fs::path config = folder / run_file::kConfig;
   return from_json(read_json(config), config.string());
 }
 
 BegunRun read_begun(const fs::path& folder) {
   BegunRun run{folder, read_config(folder), {}};
-  require(there(folder / kData), quote(folder.string()),
+  require(there(folder / run_file::kData), quote(folder.string()),
           ": does not say what it was trained on (no data.json): it was made by an older version; "
           "train again");
-  run.data = read_data(folder / kData);
+  run.data = read_data(folder / run_file::kData);
   return run;
 }
 
 nlohmann::ordered_json read_summary(const fs::path& folder) {
-  return there(folder / kSummary) ? read_json(folder / kSummary) : nlohmann::ordered_json();
+  return there(folder / run_file::kSummary) ? read_json(folder / run_file::kSummary)
+                                            : nlohmann::ordered_json();
 }
 
 SavedRun read_run(const fs::path& folder) {
   const std::string name = quote(folder.string());
   const Settings settings = read_config(folder);
-  const nlohmann::ordered_json written = read_json(folder / kConfig);
+  const nlohmann::ordered_json written = read_json(folder / run_file::kConfig);
   SavedRun run{{folder, settings, {}}, {}};
-  require(there(folder / kWeights), name,
+  require(there(folder / run_file::kWeights), name,
           ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
           checkpoints_in(folder).empty()
               ? "train again"
               : "'isodrop train --resume " + folder.string() + "' goes on with it");
-  run.weights = read_safetensors(folder / kWeights);
+  run.weights = read_safetensors(folder / run_file::kWeights);
   run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);
   // Of the settings as they were written: a run of before there was some setting stays readable.
@@ -237,20 +202,23 @@ SavedRun read_run(const fs::path& folder) {
 }
 
 void change_settings(const fs::path& folder, const Settings& settings) {
-  const fs::path aside = folder / kPrevious;
-  if (there(folder / kWeights)) {
+  const fs::path aside = folder / run_file::kPrevious;
+  refuse_others(folder, {});
+  if (there(folder / run_file::kWeights)) {
     make_folder(aside);
     for (const std::string& name : names_in(aside)) fs::remove(aside / name);
-    std::vector<std::string> names = {kConfig, kConfigToml, kData, kEnvironment, kMetrics};
+    std::vector<std::string> names = {run_file::kConfig, run_file::kConfigToml, run_file::kData,
+                                      run_file::kEnvironment, run_file::kMetrics};
     for (const std::string& name : tokenizer_files()) names.push_back(name);
     for (const std::string& name : names)
       if (there(folder / name)) fs::copy_file(folder / name, aside / name);
-    if (there(folder / kSummary)) fs::rename(folder / kSummary, aside / kSummary);
-    fs::rename(folder / kWeights, aside / kWeights);
+    if (there(folder / run_file::kSummary))
+      fs::rename(folder / run_file::kSummary, aside / run_file::kSummary);
+    fs::rename(folder / run_file::kWeights, aside / run_file::kWeights);
   }
-  fs::remove(folder / kSummary);
-  write_json(folder / kConfig, to_json(settings));
-  write_atomically(folder / kConfigToml, to_toml(settings));
+  fs::remove(folder / run_file::kSummary);
+  write_json(folder / run_file::kConfig, to_json(settings));
+  write_atomically(folder / run_file::kConfigToml, to_toml(settings));
 }
 
 void require_same_encoding(const BegunRun& run, const Task& task) {

@@ -28,7 +28,8 @@ class RunFiles {
  public:
   /// Begins a run: creates the folder, moves a run that is there with its weights to previous/ (in
   /// place of what is there), removes what one without them has left, and writes what is known at
-  /// the start. Throws engine::Error, also where another process is at it, and where an unfinished
+  /// the start. Throws engine::Error, also where another process is at it, and where the
+  /// folder has files of such names that are somebody else's (refuse_others()), and where an unfinished
   /// run could go on from a checkpoint, unless `restart` says that it may be removed.
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
            const nlohmann::ordered_json& environment, bool restart = false);

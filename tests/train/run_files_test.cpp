@@ -9,6 +9,7 @@
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 #include "train/checkpoint.h"
+#include "train/run_folder.h"
 
 namespace train {
 namespace {
@@ -98,6 +99,58 @@ TEST_F(RunFilesTest, AnUnfinishedRunWithACheckpointIsRefused) {
   EXPECT_TRUE(fs::exists(folder.path() / "run/previous/checkpoint-000600.safetensors"));
 }
 
+// config.toml, tokenizer.json and the weights of a Hugging Face folder were replaced by a run's.
+TEST_F(RunFilesTest, WhatIsNotOfARunIsNotReplaced) {
+  for (const char* name :
+       {"config.toml", "config.json", "data.json", "tokenizer.json", "tokenizer.model",
+        "metrics.jsonl", "summary.json", "environment.json", "model.safetensors",
+        "checkpoint-000001.safetensors", "events.out.tfevents.1.x"}) {
+    for (const std::string where : {"mine/", "run/previous/"}) {
+      fs::remove_all(folder.path() / "mine");
+      fs::remove_all(folder.path() / "run");
+      make("run", settings, task);
+      folder.write(where + name, R"({"model_type": "gpt2", "n_layer": 2})");
+      folder.write("mine/notes.txt", "mine");
+      const auto before = folder.snapshot();
+      const std::string into = where.substr(0, where.find('/'));
+      EXPECT_ERROR(refuse_others(folder.path() / into, settings), std::string("holds a ") + name);
+      EXPECT_EQ(folder.snapshot(), before);
+      EXPECT_ERROR(RunFiles(folder.path() / into, settings, task, {}, true), "choose another");
+      auto after = folder.snapshot();
+      after.erase("mine/lock");
+      EXPECT_EQ(after, before) << where << name;
+    }
+  }
+  make("free", settings, task);
+  folder.write("free/notes.txt", "mine");
+  EXPECT_NO_THROW(refuse_others(folder.path() / "free", settings));
+  EXPECT_NO_THROW(refuse_others(folder.path() / "not there", settings));
+  // Nor a link to another folder in the place of the run before.
+  fs::create_directory_symlink(folder.path() / "mine", folder.path() / "free/previous");
+  EXPECT_ERROR(refuse_others(folder.path() / "free", settings), "is a link");
+}
+
+TEST_F(RunFilesTest, ATextAmongTheFilesOfTheRunIsNotMovedAway) {
+  make("run", settings, task);
+  settings.val = (folder.path() / "run" / "metrics.jsonl").string();
+  folder.write("run/metrics.jsonl", "{}");
+  EXPECT_ERROR(begin("run", settings, task), "is a file of the run in --out");
+  settings.val = folder.write("run/val.txt", "text").string();
+  EXPECT_NO_THROW(begin("run", settings, task));
+}
+
+// Whatever stops it, the folder of the run before is known as isodrop's.
+TEST_F(RunFilesTest, AMoveThatWasCutShortIsNobodyElsesRun) {
+  make("run", settings, task);
+  fs::create_directory(folder.path() / "run/previous");
+  move("run/config.json", "run/previous/config.json");
+  fs::rename(folder.path() / "run/model.safetensors",
+             folder.path() / "run/previous/model.safetensors");
+  EXPECT_NO_THROW(make("run", settings, task));
+  EXPECT_NO_THROW(make("run", settings, task));
+  EXPECT_EQ(read_run(folder.path() / "run/previous").settings, settings);
+}
+
 TEST_F(RunFilesTest, AFolderIsOneProcesses) {
   const RunFiles first = begin("run", settings, task);
   EXPECT_ERROR(begin("run", settings, task), "another process is training there");
@@ -129,6 +182,9 @@ TEST_F(RunFilesTest, TheLogOfLaterStepsIsDroppedBeforeItGoesOn) {
 
 TEST_F(RunFilesTest, OtherSettingsMoveTheResultOfTheOldOnesAside) {
   make("run", settings, task);
+  make("older", settings, task);
+  fs::create_directory(folder.path() / "run/previous");
+  move("older/config.json", "run/previous/config.json");
   folder.write("run/previous/model.safetensors", "older");
   folder.write("run/previous/checkpoint-000001.safetensors", "older");
   Settings longer = settings;
