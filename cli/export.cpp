@@ -30,7 +30,8 @@ Command export_command() {
       "SentencePiece model goes along as it is; other tokenizers as a tokenizer.json.";
   c.settings = false;
   c.argument = "FOLDER";
-  c.extras = {{"hf", "DIR", "", "the folder to write; files of these names in it are replaced"}};
+  c.extras = {
+      {"hf", "DIR", "", "the folder to write; files of an earlier export in it are replaced"}};
   c.examples = {"isodrop export out/train --hf out/gpt2"};
   c.run = export_run;
   return c;

@@ -17,6 +17,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kPrefix = "transformer.";
 constexpr double kEpsilon = 1e-5;  // of the norms
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kExported = "isodrop";  // in the metadata of the weights, for whose they are
 
 /// transformers' names of an activation, the first of which is written.
 struct Activation {
@@ -116,7 +118,7 @@ Json config_json(const Settings& s, std::int64_t vocab) {
 /// Under transformers' names, with zeros for the biases that the run has not.
 TensorFile to_huggingface(const SavedRun& run) {
   TensorFile out;
-  out.metadata = {{"format", "pt"}};
+  out.metadata = {{"format", "pt"}, {kExported, "export"}};
   for (const auto& [name, tensor] : run.weights.tensors) {
     out.tensors[std::string(kPrefix) + name] = tensor;
     if (run.settings.bias || name.starts_with("wte.") || name.starts_with("wpe.")) continue;
@@ -126,6 +128,20 @@ TensorFile to_huggingface(const SavedRun& run) {
     out.tensors[bias] = {"F32", {n}, std::vector<std::byte>(static_cast<std::size_t>(n) * 4)};
   }
   return out;
+}
+
+/// Throws engine::Error where a folder has such files and no weights that were exported.
+void refuse_others(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+  try {
+    if (safetensors_metadata(folder / kModelFile).contains(kExported)) return;
+  } catch (const engine::Error&) {
+    // none, or of something else
+  }
+  std::error_code none;  // what cannot be looked at cannot be replaced either
+  for (const std::string& name : names)
+    require(!std::filesystem::exists(std::filesystem::symlink_status(folder / name, none)), "--hf ",
+            folder.string(), ": holds a ", name,
+            " that 'isodrop export' did not write and would replace; choose another folder");
 }
 
 }  // namespace
@@ -245,7 +261,10 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
   std::vector<std::pair<std::string, Json>> files = {
       {"config.json", config_json(run.settings, codec->vocab())}};
   // Of SentencePiece the model itself goes along: transformers have no GPT-2 that reads it.
-  const std::string kept = run.data.encoding.value("file", "");
+  // Called as its kind has it: a name in data.json may be any path.
+  std::string kept;
+  for (const TokenizerKind& kind : tokenizer_kinds())
+    if (kind.name == codec->name()) kept = kind.file;
   const bool own = codec->name() == "sp" || codec->pieces().empty();
   if (!own) {
     files.emplace_back("tokenizer.json",
@@ -254,18 +273,16 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
                                                      {"model_max_length", run.settings.block_size},
                                                      {"clean_up_tokenization_spaces", false}});
   }
-  make_folder(folder);
   std::vector<std::string> written;
-  for (const auto& [file, json] : files) {
-    write_json(folder / file, json);
-    written.push_back(file);
-  }
-  if (own && !kept.empty()) {
-    write_atomically(folder / kept, codec->definition());
-    written.push_back(kept);
-  }
-  write_safetensors(folder / "model.safetensors", to_huggingface(run));
-  written.emplace_back("model.safetensors");
+  for (const auto& [file, json] : files) written.push_back(file);
+  if (own && !kept.empty()) written.push_back(kept);
+  written.emplace_back(kModelFile);
+  refuse_others(folder, written);
+  make_folder(folder);
+  // Weights first: they tell that the others may be replaced.
+  write_safetensors(folder / kModelFile, to_huggingface(run));
+  for (const auto& [file, json] : files) write_json(folder / file, json);
+  if (own && !kept.empty()) write_atomically(folder / kept, codec->definition());
   return written;
 }
 

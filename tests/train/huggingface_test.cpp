@@ -14,7 +14,9 @@
 #include "tests/train/small_corpus.h"
 #include "train/architecture.h"
 #include "train/files.h"
+#include "train/hash.h"
 #include "train/initial_weights.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace train {
 namespace {
@@ -113,6 +115,62 @@ TEST(HuggingFace, ComesBackOutBitForBit) {
   check(given, again, task_of(kSymbols));
   EXPECT_ERROR(check(given, again, task_of("\n !abcdefghijklmz")),
                "has other tokens than the data");
+}
+
+/// A run with a SentencePiece model, whose data.json says that its file is called `file`.
+SavedRun sp_run(const fs::path& folder, const std::string& file) {
+  std::string text;
+  for (int i = 0; i < 400; ++i)
+    text += engine::concat("the quick brown fox ", i * 7919 % 997, "\n");
+  const Source source{text, "text"};
+  const TokenizerPtr codec = parse_tokenizer("sp:300").kind->make("300", {&source, 1});
+  write_atomically(folder / "tokenizer.model", codec->definition());
+  engine::Params params;
+  fill(params, golden_settings());
+  write_safetensors(folder / "model.safetensors", params, {});
+  const Json encoding = {{"tokenizer", "sp"},
+                         {"vocab", codec->vocab()},
+                         {"file", file},
+                         {"hash", Hash().add(codec->definition()).hex()}};
+  return {{folder, golden_settings(), {"lm", std::string(32, '0'), encoding}},
+          read_safetensors(folder / "model.safetensors")};
+}
+
+// A received run's data.json named the file that was written: ../victim/.bashrc.
+TEST(HuggingFace, FilesAreCalledAsTheTokenizersKindSays) {
+  const tests::TempFolder folder;
+  for (const std::string& file :
+       {std::string("../escaped"), (folder.path() / "absolute").string(), std::string("..")}) {
+    fs::create_directories(folder.path() / "run");
+    const auto written =
+        export_huggingface(sp_run(folder.path() / "run", file), folder.path() / "hf");
+    EXPECT_EQ(written,
+              (std::vector<std::string>{"config.json", "tokenizer.model", "model.safetensors"}));
+    EXPECT_EQ(folder.read("hf/tokenizer.model"), folder.read("run/tokenizer.model"));
+    const std::size_t entries = folder.snapshot().size();
+    EXPECT_EQ(entries, 7U) << "two folders and five files";
+  }
+}
+
+TEST(HuggingFace, WhatExportDidNotWriteIsNotReplaced) {
+  const tests::TempFolder folder;
+  fs::create_directories(folder.path() / "run");
+  const SavedRun run = sp_run(folder.path() / "run", "tokenizer.model");
+  for (const char* name : {"config.json", "tokenizer.model", "model.safetensors"}) {
+    fs::remove_all(folder.path() / "hf");
+    folder.write(std::string("hf/") + name, "mine");
+    EXPECT_ERROR(export_huggingface(run, folder.path() / "hf"), std::string("holds a ") + name);
+    EXPECT_EQ(folder.snapshot().at(std::string("hf/") + name), "mine");
+    EXPECT_EQ(folder.snapshot().size(), 5U);
+  }
+  EXPECT_ERROR(export_huggingface(run, folder.path() / "run"), "did not write");
+  // Its own may be replaced, and other files beside them stay.
+  fs::remove_all(folder.path() / "hf");
+  folder.write("hf/notes.txt", "mine");
+  export_huggingface(run, folder.path() / "hf");
+  const auto before = folder.snapshot();
+  export_huggingface(run, folder.path() / "hf");
+  EXPECT_EQ(folder.snapshot(), before);
 }
 
 TEST(HuggingFace, NamesWithoutThePrefixAndBuffersAreRead) {
