@@ -1,17 +1,58 @@
 #include "cli/output_file.h"
 
+#include <cstdio>
 #include <filesystem>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace cli {
+namespace {
 
-std::unique_ptr<train::AtomicFile> open_output(const Parsed& args, std::string_view flag) {
+/// Paths of files and folders that the command reads.
+std::vector<std::string> inputs(const Parsed& args) {
+  const train::Settings& s = args.settings;
+  std::vector<std::string> all = args.arguments;
+  all.insert(all.end(), {args.argument, s.text, s.val, s.test, s.csv, s.init_from,
+                         train::tokenizer_path(s.tokenizer)});
+  for (const char* flag : {"text", "ids", "config"})
+    if (args.knows(flag)) all.push_back(args.text(flag));
+  if (args.knows("tokenizer") && args.has("tokenizer"))
+    all.push_back(train::tokenizer_path(args.text("tokenizer")));
+  return all;
+}
+
+}  // namespace
+
+void refuse_others(const std::filesystem::path& file, std::string_view mark,
+                   const std::string& what) {
+  std::error_code none;  // what is not there has nothing in it
+  if (!std::filesystem::is_regular_file(file, none) || std::filesystem::file_size(file, none) == 0)
+    return;
+  std::string head(1024, '\0');
+  head.resize(
+      std::fread(head.data(), 1, head.size(), train::open_file(file, train::Whose::kFolder).get()));
+  engine::require(head.find(mark) != head.npos, what,
+                  ": is a file that isodrop did not make and would replace; give another name");
+}
+
+std::unique_ptr<train::AtomicFile> open_output(const Parsed& args, std::string_view flag,
+                                               std::string_view mark) {
   const std::string& path = args.text(flag);
   if (path.empty()) return nullptr;
   engine::require(!std::filesystem::is_directory(path), "--", flag, " ", engine::quote(path),
                   ": is a folder; give the name of a file");
+  std::error_code none;  // what is not there is no input
+  for (const std::string& input : inputs(args))
+    engine::require(
+        input.empty() || !std::filesystem::equivalent(input, path, none), "--", flag, " ",
+        engine::quote(path),
+        ": is a file that this command reads, and would be replaced; give another name");
+  refuse_others(path, mark, engine::concat("--", flag, " ", engine::quote(path)));
+  const std::filesystem::path file(path);
+  train::remove_temporaries(file.has_parent_path() ? file.parent_path() : ".",
+                            file.filename().string() + ".");
   try {
     return std::make_unique<train::AtomicFile>(path);
   } catch (const engine::Error& e) {

@@ -75,7 +75,7 @@ int probe(const Parsed& args) {
   // The same file must still be the same text; another one must at least be encoded alike.
   if (run)
     args.given.contains("text") ? require_same_encoding(*run, task) : require_same_data(*run, task);
-  const auto page = open_output(args, "html");
+  const auto page = open_output(args, "html", kPageMark);
   ProgressLine line;
   std::function<void(engine::Params&)> load;
   if (run) load = [&](engine::Params& to) { train::load_parameters(to, run->weights); };

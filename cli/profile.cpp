@@ -39,7 +39,8 @@ int profile(const Parsed& args) {
   const auto cap = static_cast<std::size_t>(args.integer("trace-events", 100, 1'000'000));
   if (args.has("trace")) options.trace_events = cap - lab::kTraceNames * arms.size();
 
-  const auto trace = open_output(args, "trace"), page = open_output(args, "html");
+  const auto trace = open_output(args, "trace", kTraceMark),
+             page = open_output(args, "html", kPageMark);
   // What tokens say changes nothing of a step, and these are made at once.
   const std::unique_ptr<train::Task> task =
       settings.task == train::Settings{}.task && settings.text.empty()

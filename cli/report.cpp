@@ -24,7 +24,7 @@ int report(const Parsed& args) {
       engine::require(runs[i].name != runs.back().name, engine::quote(given),
                       ": is there twice; give it once");
   }
-  const auto page = open_output(args, "out");
+  const auto page = open_output(args, "out", kPageMark);
   finish(*page, lab::to_html(lab::curves_page(runs)));
   fmt::print("{}\n", args.text("out"));
   return 0;

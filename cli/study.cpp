@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/output_file.h"
 #include "cli/scratch.h"
 #include "cli/studies.h"
 #include "cli/study_command.h"
@@ -51,6 +52,22 @@ std::vector<std::filesystem::path> files_of(const Parsed& args) {
 std::filesystem::path folder_of(const std::filesystem::path& out, const lab::StudyFile& file) {
   const std::string name = "study-" + file.path.stem().string() + (file.quick ? "-quick" : "");
   return (out.empty() ? std::filesystem::path("out") : out) / name;
+}
+
+/// Throws engine::Error where --publish would replace what it did not write.
+void check_publish(const std::filesystem::path& folder, const std::vector<lab::StudyFile>& files) {
+  const auto check = [](const std::filesystem::path& path, std::string_view mark) {
+    refuse_others(path, mark, "--publish: " + path.string());
+  };
+  for (const lab::StudyFile& file : files) {
+    const std::string stem = file.path.stem().string();
+    const std::filesystem::path data = folder / (stem + ".json");
+    // What begins like this was published, and so was the page beside it.
+    const std::string mark = fmt::format("{{\"file\":\"{}\"", file.path.filename().string());
+    check(data, mark);
+    if (!std::filesystem::exists(data)) check(folder / (stem + ".md"), mark);
+  }
+  check(folder / "index.html", kPageMark);
 }
 
 void print(const lab::StudyResult& result, const std::string& format) {
@@ -121,6 +138,7 @@ int study(const Parsed& args) {
   engine::require(given.plan.empty() || files.size() == 1, "--plan ", given.plan.string(),
                   ": here are ", files.size(),
                   " studies; plan one at a time, each in a folder of its own");
+  if (args.has("publish")) check_publish(args.text("publish"), files);
   const bool json = given.format == "json";
   if (args.has("from")) return again(files, given, args);
   take_up_stores(given);

@@ -3,6 +3,7 @@
 #include "cli/study_command.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "lab/study/engines.h"
 #include "lab/study/jobs.h"
 #include "train/files.h"
 
@@ -107,9 +108,13 @@ StudyOptions study_options(const Parsed& args) {
                     "--collect with --dry-run: one looks at what is there, the other at what it "
                     "would take; give one of them");
   }
+  if (!options.engine.empty() && !options.plan.empty()) {
+    const auto script = options.plan / lab::engine_of(options.engine).file;
+    refuse_others(script, "written by isodrop", "--plan: " + script.string());
+  }
   if (args.knows("html")) {
     options.html = args.text("html");
-    open_output(args, "html");  // refuses now what could not be written in the end
+    open_output(args, "html", kPageMark);  // refuses now what could not be written in the end
   }
   options.other_builds = args.has("other-builds");
   options.keep_weights = args.has("keep-weights");

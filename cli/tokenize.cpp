@@ -34,7 +34,7 @@ std::string path_of(const Parsed& args, std::string_view flag) {
 
 /// To the file, or to standard output. Through the file it is whole or not there.
 void put(const Parsed& args, std::string_view text) {
-  if (const auto file = open_output(args, "out"))
+  if (const auto file = open_output(args, "out", ""))
     finish(*file, text);
   else
     fmt::print("{}", text);
@@ -56,7 +56,7 @@ int train_model(const Parsed& args) {
           "tokenize train needs --out; give the name of a file, as in --out my.model");
   require(args.has("vocab"), "tokenize train needs --vocab; give a number, as in --vocab 1024");
   const std::int64_t vocab = args.integer("vocab", train::kLeastSubwords, train::kMostSubwords);
-  const auto file = open_output(args, "out");
+  const auto file = open_output(args, "out", "");
   const std::string text = train::read_text(path_of(args, "text"));
   const std::string model = train::train_sentencepiece(text, vocab, args.text("text"));
   const auto made = train::sentencepiece_tokenizer(model, args.text("out"));
