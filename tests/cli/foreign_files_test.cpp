@@ -69,7 +69,7 @@ TEST_F(CliForeignFiles, WhatIsReadIsNotWritten) {
   refuses({"tokenize", "train", "--text", "text.txt", "--vocab", "300", "--out", "text.txt"},
           "this command reads");
   refuses(
-      {"tokenize", "encode", "--text", "text.txt", "--tokenizer", "gpt2:x", "--out", "./text.txt"},
+      {"tokenize", "encode", "--text", "text.txt", "--tokenizer", "byte", "--out", "./text.txt"},
       "this command reads");
   refuses(Words{"probe", "--dropout", "0.1", "--html", "text.txt"} + kSmall, "this command reads");
 }
