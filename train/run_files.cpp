@@ -1,6 +1,6 @@
 #include "train/run_files.h"
 
-#include <fstream>
+#include <sstream>
 #include <vector>
 
 #include "engine/error.h"
@@ -20,13 +20,15 @@ using engine::require;
 
 constexpr const char* kConfig = "config.json";
 constexpr const char* kConfigToml = "config.toml";  // the same for people, never read back here
+constexpr const char* kFlags = "flags.json";
 constexpr const char* kData = "data.json";
 constexpr const char* kEnvironment = "environment.json";
 constexpr const char* kMetrics = "metrics.jsonl";
 constexpr const char* kSummary = "summary.json";
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kPrevious = "previous";
-constexpr const char* kId = "run";  // in the metadata of the weights
+constexpr std::int64_t kMostLog = std::int64_t{1} << 32;  // bytes; far more than any run says
+constexpr const char* kId = "run";                        // in the metadata of the weights
 
 bool there(const fs::path& path) {
   std::error_code ignored;  // what is not there is not a file
@@ -47,11 +49,11 @@ std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names = {kWeights, kSummary};
   for (const fs::path& path : checkpoints_in(folder)) names.push_back(path.filename().string());
   for (const std::string& name : tokenizer_files()) names.push_back(name);
-  std::error_code none;  // no folder: no events
-  for (const auto& entry : fs::directory_iterator(folder, none))
-    if (const std::string name = entry.path().filename().string(); name.starts_with(kEventsPrefix))
+  for (const fs::path& path : entries_of(folder))
+    if (const std::string name = path.filename().string();
+        name.starts_with(kEventsPrefix) || is_set_aside(name))
       names.push_back(name);
-  for (const char* name : {kMetrics, kData, kEnvironment, kConfigToml, kConfig})
+  for (const char* name : {kMetrics, kData, kEnvironment, kFlags, kConfigToml, kConfig})
     names.emplace_back(name);
   return names;
 }
@@ -78,8 +80,8 @@ void clear_away(const fs::path& folder) {
 
 /// What processes that were killed have left half written.
 void remove_leftovers(const fs::path& folder) {
-  for (const char* name :
-       {kWeights, kSummary, kMetrics, kData, kEnvironment, kConfigToml, kConfig, "checkpoint-"})
+  for (const char* name : {kWeights, kSummary, kMetrics, kData, kEnvironment, kFlags, kConfigToml,
+                           kConfig, "checkpoint-", kEventsPrefix.data()})
     remove_temporaries(folder, name);
   for (const std::string& name : tokenizer_files()) remove_temporaries(folder, name);
 }
@@ -105,8 +107,9 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
 
 /// Drops what a log says of later steps, and a line that was not written to its end.
 fs::path cut_log(const fs::path& path, std::int64_t step) {
-  std::ifstream in(path, std::ios::binary);
+  if (!there(path)) return path;
   std::string kept, line;
+  std::istringstream in(read_file(path.string(), kMostLog));
   for (int number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto json = parse_json(line, engine::concat(path.string(), ": line ", number),
                                  "remove the file to go on without it");
@@ -168,11 +171,16 @@ RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const 
       bytes_per_token_(task.constant("val_bytes_per_token")),
       goes_on_(true) {
   remove_leftovers(folder);
+  cut_events(folder, step);
 }
 
-Sink& RunFiles::metrics() {
-  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_);
+Sink& RunFiles::metrics(std::function<void(const std::string&)> note) {
+  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_, std::move(note));
   return *metrics_;
+}
+
+void RunFiles::write_flags(const nlohmann::ordered_json& flags) const {
+  if (flags != read_flags(folder_)) write_json(folder_ / kFlags, flags);
 }
 
 void RunFiles::write_summary(const nlohmann::ordered_json& summary) const {
@@ -211,6 +219,17 @@ BegunRun read_begun(const fs::path& folder) {
   return run;
 }
 
+nlohmann::ordered_json read_flags(const fs::path& folder) {
+  const fs::path file = folder / kFlags;
+  if (!there(file)) return nlohmann::ordered_json::object();
+  nlohmann::ordered_json flags = read_json(file);
+  require(flags.is_object(), file.string(), ": is no object of flags; remove it to go on without");
+  for (const auto& [name, value] : flags.items())
+    require(value.is_string(), file.string(), ": the flag ", quote(name),
+            " is no text; remove the file to go on without");
+  return flags;
+}
+
 nlohmann::ordered_json read_summary(const fs::path& folder) {
   return there(folder / kSummary) ? read_json(folder / kSummary) : nlohmann::ordered_json();
 }
@@ -241,7 +260,7 @@ void change_settings(const fs::path& folder, const Settings& settings) {
   if (there(folder / kWeights)) {
     make_folder(aside);
     for (const std::string& name : names_in(aside)) fs::remove(aside / name);
-    std::vector<std::string> names = {kConfig, kConfigToml, kData, kEnvironment, kMetrics};
+    std::vector<std::string> names = {kConfig, kConfigToml, kData, kEnvironment, kFlags, kMetrics};
     for (const std::string& name : tokenizer_files()) names.push_back(name);
     for (const std::string& name : names)
       if (there(folder / name)) fs::copy_file(folder / name, aside / name);

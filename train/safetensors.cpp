@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -98,17 +99,17 @@ class Reader {
  public:
   explicit Reader(const std::filesystem::path& path) : in_(path, std::ios::binary) {
     file_.path = path;
-    engine::require(static_cast<bool>(in_), path.string(), ": cannot be read");
+    if (!in_) throw_unreadable(path);
     size_ = std::filesystem::file_size(path);
   }
 
   TensorFile read() {
     std::uint64_t header = 0;
-    if (size_ < 8 || !in_.read(reinterpret_cast<char*>(&header), 8)) wrong("shorter than 8 bytes");
+    if (size_ < 8 || !get(&header, 8)) wrong("shorter than 8 bytes");
     if (header > size_ - 8 || header > kMaxHeader)
       wrong("its header of ", header, " bytes does not fit");
     std::string text(header, '\0');
-    if (!in_.read(text.data(), static_cast<std::streamsize>(header))) wrong("header cut short");
+    if (!get(text.data(), header)) wrong("header cut short");
     data_ = size_ - 8 - header;
     read_header(parse_json(text, file_.path.string() + ": the header of a safetensors file",
                            "make the file again"));
@@ -122,6 +123,14 @@ class Reader {
   }
 
  private:
+  /// False where the file ends first.
+  bool get(void* to, std::uint64_t bytes) {
+    errno = 0;
+    in_.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
+    if (in_.bad()) throw_unreadable(file_.path);
+    return !in_.fail();
+  }
+
   template <class... Args>
   [[noreturn]] void wrong(const Args&... why) const {
     throw engine::Error(
@@ -189,9 +198,7 @@ class Reader {
     in_.seekg(static_cast<std::streamoff>(first));
     for (const Range& r : ranges_) {
       r.tensor->bytes.resize(r.end - r.begin);
-      if (!in_.read(reinterpret_cast<char*>(r.tensor->bytes.data()),
-                    static_cast<std::streamsize>(r.end - r.begin)))
-        wrong("data cut short");
+      if (!get(r.tensor->bytes.data(), r.end - r.begin)) wrong("data cut short");
     }
   }
 
@@ -205,7 +212,9 @@ class Reader {
 
 TensorFile read_safetensors(const std::filesystem::path& path) {
   std::error_code code;
-  engine::require(std::filesystem::exists(path, code), path.string(), ": no such file");
+  const bool there = std::filesystem::exists(path, code);
+  if ((errno = code.value()) != 0) throw_unreadable(path);
+  engine::require(there, path.string(), ": no such file");
   engine::require(std::filesystem::is_regular_file(path, code), path.string(),
                   ": not a file; give a .safetensors file");
   return Reader(path).read();
