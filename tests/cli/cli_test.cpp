@@ -243,7 +243,7 @@ TEST_F(Cli, OutputThatNobodyReadsEndsNoRun) {
 
 TEST_F(Cli, ADiskThatIsFullForAWhileEndsNoRun) {
   // The limit is lifted when the run has been told of it.
-  std::string command = "ulimit -S -f 2; exec '" ISODROP_BINARY "'";
+  std::string command = "ulimit -S -f 4; exec '" ISODROP_BINARY "'";
   Words args = {"train",      "--budget",
                 "30000steps", "--out",
                 "out",        "--eval-interval",
@@ -258,11 +258,11 @@ TEST_F(Cli, ADiskThatIsFullForAWhileEndsNoRun) {
     const auto bytes = std::filesystem::file_size(metrics, none);
     return none ? 0 : bytes;
   };
-  while (process.running() && size() < 1024) usleep(1000);
+  while (process.running() && size() < 2048) usleep(1000);
   usleep(100'000);
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
   ASSERT_EQ(prlimit(process.pid(), RLIMIT_FSIZE, &unlimited, nullptr), 0);
-  while (process.running() && size() <= 1024) usleep(1000);
+  while (process.running() && size() <= 2048) usleep(1000);
   process.kill(SIGTERM);
   const Result r = process.wait();
   EXPECT_EQ(r.code, 143) << r.err;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/memory_limits.h"
@@ -32,7 +33,10 @@ void make_room(Container& of, std::size_t more, const std::string& path, Memory 
   const std::size_t have = memory() / kElement;
   const std::size_t wanted = std::max(needed, 2 * had > have ? had + had / 8 : 2 * had);
   require_room(path, static_cast<double>(wanted * kElement), memory);
-  of.reserve(wanted);
+  Container roomy;  // a string that reserves takes at least twice what it had
+  roomy.reserve(wanted);
+  roomy.insert(roomy.end(), of.begin(), of.end());
+  of = std::move(roomy);
 }
 
 /// The files that a path means: itself; of a folder all in it and its folders, hidden ones left
