@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/cpu_check.h"
+#include "cli/standard_files.h"
 #include "cli/wait_politely.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -87,6 +88,7 @@ int dispatch(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  cli::prepare_standard_files();
   cli::wait_politely(argv);
   try {
     const int code = dispatch(argc, argv);

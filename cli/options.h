@@ -85,6 +85,8 @@ class Parsed {
   std::int64_t integer(std::string_view flag, std::int64_t low,
                        std::int64_t high = std::numeric_limits<std::int64_t>::max()) const;
   double real(std::string_view flag, double low, double high) const;
+  /// Gives a flag that was not given the value that an earlier command kept in the file `source`.
+  void recall(std::string_view flag, const std::string& value, const std::string& source);
   /// The names in it, between commas, each once; throws Error where one is none of the known `what`
   /// ("log").
   std::vector<std::string> names(std::string_view flag, std::string_view what,

@@ -52,6 +52,14 @@ double Parsed::real(std::string_view flag, double low, double high) const {
   return out;
 }
 
+void Parsed::recall(std::string_view flag, const std::string& value, const std::string& source) {
+  find(flag);  // throws where there is no such flag
+  Values& v = extras_.find(flag)->second;
+  if (!v.values.empty()) return;
+  v.values = {value};
+  v.source = fmt::format("{}: {}", source, flag);
+}
+
 std::vector<std::string> Parsed::names(std::string_view flag, std::string_view what,
                                        const std::vector<std::string_view>& known) const {
   std::vector<std::string> out;

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/run_list.h"
 #include "cli/show.h"
+#include "cli/standard_files.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
@@ -52,9 +53,9 @@ int run(const Parsed& args) {
       lab::spec_from_json(train::read_json(args.argument, train::Whose::kPerson), args.argument);
   if (args.has("threads")) spec.settings.threads = args.integer("threads", 0, 4096);
   engine::use_threads(spec.settings.threads);
-  if (args.has("trial")) trial(spec);
-
-  const bool json = args.text("format") == "json";
+  const bool json = args.text("format") == "json", timed = args.has("trial");
+  if (json || timed) end_without_reader();  // the command that started it is gone
+  if (timed) trial(spec);
   lab::MakeOptions options;
   options.wait = !args.has("no-wait");
   options.other_build = args.has("other-builds");

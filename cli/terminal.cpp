@@ -15,9 +15,14 @@ namespace {
 constexpr double kRedraw = 0.1, kLogLine = 5;    // seconds between lines
 constexpr std::string_view kErase = "\r\x1b[J";  // to the end of the screen
 
+/// The standard streams have none of their own (cli/standard_files.h).
+int descriptor_of(std::FILE* out) {
+  return out == stdout ? STDOUT_FILENO : out == stderr ? STDERR_FILENO : fileno(out);
+}
+
 winsize terminal_size(std::FILE* out) {
   winsize size{};
-  if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
+  if (ioctl(descriptor_of(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size.ws_col = 80;
   if (size.ws_row == 0) size.ws_row = 24;
   return size;
 }
@@ -28,7 +33,7 @@ void write(std::FILE* out, std::string_view text) { std::fwrite(text.data(), 1, 
 
 bool interactive(std::FILE* out) {
   const char* term = std::getenv("TERM");
-  return isatty(fileno(out)) == 1 && term != nullptr && std::string_view(term) != "dumb";
+  return isatty(descriptor_of(out)) == 1 && term != nullptr && std::string_view(term) != "dumb";
 }
 
 bool color(std::FILE* out) {
@@ -41,7 +46,7 @@ std::size_t columns(std::FILE* out) {
 }
 
 std::size_t table_width(std::FILE* out) {
-  return isatty(fileno(out)) == 1 ? std::max<std::size_t>(terminal_size(out).ws_col, 40) : 0;
+  return isatty(descriptor_of(out)) == 1 ? std::max<std::size_t>(terminal_size(out).ws_col, 40) : 0;
 }
 
 std::string_view clip(std::string_view text, std::size_t width) {

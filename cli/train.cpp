@@ -98,7 +98,9 @@ Command train_command() {
        "",
        "go on with the run in this folder from its newest checkpoint, to the same bits as if it "
        "had "
-       "never stopped; settings are the run's own, --budget may be larger, as a new schedule",
+       "never stopped; settings are the run's own, --budget may be larger, as a new schedule. "
+       "--log, --norms-interval, --sample-tokens, --checkpoint-interval and --time-limit are as "
+       "they were, unless they are given",
        false,
        {},
        {},
@@ -107,7 +109,8 @@ Command train_command() {
       {"time-limit",
        "TIME",
        "",
-       "stop after so long, 10min or 1.5h, with a checkpoint to go on from",
+       "stop after so long, 10min or 1.5h, with a checkpoint to go on from; off: no limit, also "
+       "where the run that --resume goes on with had one",
        false,
        {},
        {},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cli/train_logs.h"
 #include "cli/train_run.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -90,10 +91,13 @@ int say_ended(const Parsed& args, const train::BegunRun& run, const lab::Json& s
 
 }  // namespace
 
-int resume_run(const Parsed& args, TrainCommand& command) {
-  const std::filesystem::path folder = args.text("resume");
+int resume_run(const Parsed& given, TrainCommand& command) {
+  const std::filesystem::path folder = given.text("resume");
   auto lock = train::lock_run(folder);
   train::BegunRun run = train::read_begun(folder);
+  Parsed args = given;
+  recall_flags(args, folder);
+  check_train_flags(args);
   require_same_settings(args, run);
   const lab::Json summary = train::read_summary(folder);
   const bool extends = args.settings.budget != run.settings.budget;
@@ -111,8 +115,8 @@ int resume_run(const Parsed& args, TrainCommand& command) {
   const train::Checkpoints checkpoints(folder, settings, task->data_hash());
   const train::Checkpoints::Loaded from = checkpoints.load(trainer.state());
   for (const auto& [path, why] : from.damaged) {
-    fmt::print(stderr, "isodrop: {}; removed, the run goes on from the one before\n", why);
-    std::filesystem::remove(path);
+    fmt::print(stderr, "isodrop: {}; {}, the run goes on from the one before\n", why,
+               train::set_aside(path));
   }
   if (!from.extended.empty())
     fmt::print(stderr,

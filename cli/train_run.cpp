@@ -43,7 +43,7 @@ train::Keeping read_interval(const std::string& text) {
 }
 
 std::optional<double> time_limit(const Parsed& args) {
-  if (!args.has(kTimeLimitFlag)) return {};
+  if (!args.has(kTimeLimitFlag) || args.text(kTimeLimitFlag) == "off") return {};
   return lab::parse_time(args.text(kTimeLimitFlag), std::string("--") + kTimeLimitFlag);
 }
 
@@ -94,6 +94,11 @@ void print_text(const lab::RunRecord& record, const ReadyRun& run, const std::st
         "the budget was spent\n",
         run.settings.patience, number("budget_spent"));
   fmt::print("weights          {}\n", weights);
+  if (record.status == lab::Status::kUntrained)
+    fmt::print(
+        "status           untrained: the training loss at the end, {}, is above that of the first "
+        "step, {}, or of a uniform guess\n",
+        number("late_loss"), number("first_loss"));
 }
 
 /// Says why it stopped and how to go on. Exit code.
@@ -140,7 +145,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   keeping.stop = [&] {
     return command.signals.signal() != 0 || (limit && command.watch.seconds() >= *limit);
   };
-  ProgressLine line;
+  ProgressLine& line = command.line;
   keeping.save = [&] {
     try {
       run.trainer.collect_moments();
@@ -162,7 +167,9 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
       line.update(progress_text(p));
   });
   command.signals.hold();
-  const TrainLogs logs(args, run.folder, run.files, run.task, run.trainer);
+  run.files.write_flags(kept_flags(args));
+  const TrainLogs logs(args, run.folder, run.files, run.task, run.trainer,
+                       [&line](const std::string& text) { line.note("isodrop: " + text); });
   std::vector<train::Sink*> sinks = logs.sinks();
   sinks.push_back(&told);
   command.followers.lead(run.trainer, run.task);
@@ -198,10 +205,14 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
       checkpoints.keep_only(left.front());
     return 0;
   }
+  const std::string loss =
+      result.train_loss ? fmt::format("{:.3g} on the training data, far above a uniform guess,",
+                                      *result.train_loss)
+                        : "not finite";
   fmt::print(stderr,
-             "isodrop: diverged: the loss is not finite at step {} (learning rate {:.3g}); lower "
-             "--lr or lengthen --warmup\n",
-             result.diverged_at, result.diverged_lr);
+             "isodrop: diverged: the loss is {} at step {} (learning rate {:.3g}); lower --lr or "
+             "lengthen --warmup\n",
+             loss, result.diverged_at, result.diverged_lr);
   return kDiverged;
 }
 

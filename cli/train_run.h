@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 #include "cli/stop_signals.h"
+#include "cli/terminal.h"
 #include "cli/train_ranks.h"
 #include "engine/stopwatch.h"
 #include "train/run_files.h"
@@ -23,6 +24,7 @@ struct TrainCommand {
   engine::Stopwatch watch;
   StopSignals signals;
   Followers followers;
+  ProgressLine line;  // the run's files write to it when they are closed, too
 };
 
 /// A run that is ready to go on.

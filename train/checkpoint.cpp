@@ -20,7 +20,7 @@ namespace {
 
 using engine::require;
 
-constexpr std::string_view kPrefix = "checkpoint-", kSuffix = ".safetensors";
+constexpr std::string_view kPrefix = "checkpoint-", kSuffix = ".safetensors", kAside = ".aside";
 constexpr const char *kRun = "run", *kBudgets = "budgets";  // in the metadata
 constexpr const char *kFirst = "adam.first/", *kSecond = "adam.second/";
 constexpr std::size_t kKept = 2;
@@ -155,21 +155,35 @@ std::vector<Stretch> earlier_budgets(const std::string& text, std::string& last)
 
 std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   std::vector<std::pair<std::int64_t, fs::path>> found;
-  std::error_code none;  // no folder: no checkpoints
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& entry : entries_of(folder)) {
+    const std::string name = entry.filename().string();
     if (name.size() <= kPrefix.size() + kSuffix.size() || !name.starts_with(kPrefix) ||
         !name.ends_with(kSuffix))
       continue;
     std::int64_t step = 0;
     const auto digits = std::string_view(name).substr(
         kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
-    if (parse_number(digits, step) == std::errc{}) found.emplace_back(step, entry.path());
+    if (parse_number(digits, step) == std::errc{}) found.emplace_back(step, entry);
   }
   std::sort(found.rbegin(), found.rend());
   std::vector<fs::path> out;
   for (auto& [step, path] : found) out.push_back(std::move(path));
   return out;
+}
+
+std::string set_aside(const fs::path& checkpoint) {
+  for (int number = 1;; ++number) {
+    const fs::path to = fmt::format("{}.{}{}", checkpoint.string(), number, kAside);
+    if (fs::symlink_status(to).type() != fs::file_type::not_found) continue;
+    std::error_code code;
+    fs::rename(checkpoint, to, code);
+    return code ? "it stays where it is (" + code.message() + ")"
+                : "set aside as " + to.filename().string();
+  }
+}
+
+bool is_set_aside(std::string_view name) {
+  return name.starts_with(kPrefix) && name.ends_with(kAside);
 }
 
 std::size_t checkpoint_bytes(const engine::Params& params, const Settings& settings) {

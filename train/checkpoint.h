@@ -13,8 +13,15 @@
 
 namespace train {
 
-/// Files of checkpoints in a folder by their step, the newest first.
+/// Files of checkpoints in a folder by their step, the newest first. Throws Unreadable where there
+/// is such a folder and it cannot be looked into.
 std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder);
+
+/// Gives one that cannot be used a name under which nobody looks for it; what it holds is not lost.
+/// Says what came of it.
+std::string set_aside(const std::filesystem::path& checkpoint);
+/// Whether a file's name is one that set_aside() gave.
+bool is_set_aside(std::string_view name);
 
 /// What a checkpoint of a run with these parameters takes on disk, but for its header of some
 /// kilobytes. They need not be allocated.

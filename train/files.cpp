@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <random>
+#include <utility>
 
 #include "engine/error.h"
 #include "train/json.h"
@@ -19,12 +20,36 @@ namespace train {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::size_t kAtOnce = std::size_t{1} << 20;     // bytes that wait before they are written
+constexpr std::size_t kMostKept = std::size_t{64} << 20;  // that wait for a disk to have room
+
+bool disk_full(int code) { return code == ENOSPC || code == EDQUOT || code == EFBIG; }
+
 [[noreturn]] void fail_with_errno(const fs::path& path, const char* what,
                                   const char* way_out = "choose another folder") {
   const int code = errno;
-  throw engine::Error(
-      engine::concat(what, " ", path.string(), ": ", std::strerror(code), "; ",
-                     code == ENOSPC ? "free some space or choose another folder" : way_out));
+  throw engine::Error(engine::concat(what, " ", path.string(), ": ", std::strerror(code), "; ",
+                                     code == EFBIG     ? "raise the limit of file sizes (ulimit -f)"
+                                     : disk_full(code) ? "free some space or choose another folder"
+                                                       : way_out));
+}
+
+/// Writes what can be written now and takes it off `bytes`. errno of what stops it; 0: all is
+/// written.
+int write_some(int file, std::string_view& bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(file, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) return errno;
+    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+int write_some(int file, std::string& bytes) {
+  std::string_view left = bytes;
+  const int code = write_some(file, left);
+  bytes.erase(0, bytes.size() - left.size());
+  return code;
 }
 
 /// Nobody else's: neither another process's here nor one's on another machine.
@@ -58,20 +83,20 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
                   ": is a device, pipe or socket, which a finished file would replace; give the "
                   "path of a file");
   for (bool ours = false; !ours;) {  // till nobody has taken it for a leftover before it is locked
-    if (file_ != nullptr) std::fclose(file_);
+    if (file_ >= 0) close(file_);
     temporary_ = path_.string() + temporary_suffix();
-    file_ = std::fopen(temporary_.c_str(), "wbxe");
-    if (file_ == nullptr) fail("cannot write");
-    lock(fileno(file_));
+    file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file_ < 0) fail("cannot write");
+    lock(file_);
     struct stat status {};
-    if (fstat(fileno(file_), &status) != 0) fail("cannot write");
+    if (fstat(file_, &status) != 0) fail("cannot write");
     ours = status.st_nlink > 0;
   }
 }
 
 AtomicFile::~AtomicFile() {
-  if (file_ == nullptr) return;
-  std::fclose(file_);
+  if (file_ < 0) return;
+  close(file_);
   std::error_code ignored;  // best effort: the target is untouched either way
   fs::remove(temporary_, ignored);
 }
@@ -79,21 +104,38 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::fail(const char* what) const { fail_with_errno(path_, what); }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return;  // whose pointer may be null
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail("cannot write");
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (waiting_.size() + text.size() <= kAtOnce) {
+    waiting_.append(text);
+    return;
+  }
+  int code = write_some(file_, waiting_);
+  if (code == 0) code = write_some(file_, text);
+  if (code == 0) return;
+  waiting_.append(text);  // so that no commit leaves it out
+  errno = code;
+  fail("cannot write");
 }
 
 void AtomicFile::flush() {
-  if (std::fflush(file_) != 0) fail("cannot write");
+  if ((errno = write_some(file_, waiting_)) != 0 && !disk_full(errno)) fail("cannot write");
 }
 
 void AtomicFile::commit() {
-  if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail("cannot write");
+  if ((errno = write_some(file_, waiting_)) != 0 || fsync(file_) != 0) fail("cannot write");
   // Before it is closed, which ends the lock. What is wrong with the bytes fsync() has told.
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
-  std::FILE* file = file_;
-  file_ = nullptr;
-  if (std::fclose(file) != 0) fail("cannot write");
+  if (close(std::exchange(file_, -1)) != 0) fail("cannot write");
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code code;
+  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code))
+    files.push_back(at->path());
+  errno = code.value();
+  if (code && code != std::errc::no_such_file_or_directory) throw_unreadable(folder);
+  return files;
 }
 
 void remove_temporaries(const fs::path& folder, std::string_view name) {
@@ -180,22 +222,39 @@ void make_folder(const fs::path& path) {
   remove_temporaries(path);
 }
 
-LineFile::LineFile(const fs::path& path, bool append) : path_(path) {
-  const int how = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (append ? O_APPEND : O_TRUNC);
-  const int file = open(path.c_str(), how, 0666);
-  engine::require(file >= 0 || errno != ELOOP, path.string(),
+LineFile::LineFile(const fs::path& path, bool append, std::function<void(const std::string&)> note)
+    : path_(path),
+      note_(std::move(note)),
+      file_(open(path.c_str(),
+                 O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (append ? O_APPEND : O_TRUNC),
+                 0666)) {
+  engine::require(file_ >= 0 || errno != ELOOP, path.string(),
                   ": is a link, and may lead anywhere; remove it");
-  if (file < 0 || (file_ = fdopen(file, append ? "ab" : "wb")) == nullptr)
-    fail_with_errno(path_, "cannot write");
+  if (file_ < 0) fail_with_errno(path_, "cannot write");
 }
 
 LineFile::~LineFile() {
-  if (file_ != nullptr) std::fclose(file_);
+  if (write_some(file_, waiting_) != 0 && note_)
+    note_(engine::concat(path_.string(), ": its last ", waiting_.size(),
+                         " bytes could not be written, and are lost"));
+  close(file_);
 }
 
 void LineFile::write(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0)
+  const bool waited = !waiting_.empty();
+  waiting_.append(text);
+  const int code = write_some(file_, waiting_);
+  if (code == 0) {
+    if (waited && note_) note_(engine::concat(path_.string(), ": is written again, whole"));
+    return;
+  }
+  if (!disk_full(code) || waiting_.size() > kMostKept) {
+    errno = code;
     fail_with_errno(path_, "cannot write");
+  }
+  if (!waited && note_)
+    note_(engine::concat("cannot write ", path_.string(), ": ", std::strerror(code),
+                         "; the run goes on, and what is missing is written when there is room"));
 }
 
 }  // namespace train

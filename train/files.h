@@ -1,13 +1,13 @@
 // Files that are whole or not there: written to a temporary beside the target, then renamed.
 #pragma once
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "train/open_file.h"
 
@@ -25,15 +25,20 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  /// Lets others see in the temporary what is written so far.
+  /// Lets others see in the temporary what is written so far. What a full disk has no room for
+  /// waits for the next flush or the commit.
   void flush();
   void commit();
 
  private:
   [[noreturn]] void fail(const char* what) const;
   std::filesystem::path path_, temporary_;
-  std::FILE* file_ = nullptr;
+  std::string waiting_;
+  int file_ = -1;
 };
+
+/// What is in a folder, in no order; nothing where there is none. Throws Unreadable.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
 
 /// Removes from a folder the temporaries of AtomicFiles whose process was killed, those of files
 /// whose name begins so. What a process is writing, wherever it runs, stays.
@@ -57,11 +62,14 @@ std::string read_file(const std::string& path, std::int64_t max_bytes,
 /// throws engine::Error where that cannot be, or where it is there and cannot be written to.
 void make_folder(const std::filesystem::path& path);
 
-/// A file that grows with every write, flushed as it comes. Throws as AtomicFile does.
+/// A file that grows with every write, flushed as it comes. What a full disk has no room for is
+/// kept and written with a later line. Throws as AtomicFile does for all else.
 class LineFile {
  public:
-  /// Begins it anew, or with `append` goes on with what is there.
-  explicit LineFile(const std::filesystem::path& path, bool append = false);
+  /// Begins it anew, or with `append` goes on with what is there. `note` is told when the disk is
+  /// full, and when what is missing is written.
+  explicit LineFile(const std::filesystem::path& path, bool append = false,
+                    std::function<void(const std::string&)> note = {});
   ~LineFile();
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
@@ -69,7 +77,9 @@ class LineFile {
 
  private:
   std::filesystem::path path_;
-  std::FILE* file_ = nullptr;
+  std::function<void(const std::string&)> note_;
+  std::string waiting_;
+  int file_ = -1;
 };
 
 }  // namespace train

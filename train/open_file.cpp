@@ -23,11 +23,18 @@ void require_within(const fs::path& path, std::int64_t bytes, std::int64_t max_b
 
 [[noreturn]] void fail(const fs::path& path, const char* way_out) {
   const int code = errno;
-  throw engine::Error(
-      engine::concat("cannot read ", path.string(), ": ", std::strerror(code), "; ", way_out));
+  const std::string what =
+      engine::concat("cannot read ", path.string(), ": ", std::strerror(code), "; ", way_out);
+  if (code == ENOENT || code == ENOTDIR) throw engine::Error(what);
+  throw Unreadable(what);
 }
 
 }  // namespace
+
+void throw_unreadable(const fs::path& path) {
+  throw Unreadable(engine::concat("cannot read ", path.string(), ": ", std::strerror(errno),
+                                  "; check its permissions and the disk"));
+}
 
 FilePtr open_file(const fs::path& path, Whose whose, std::int64_t max_bytes) {
   int flags = O_RDONLY | O_CLOEXEC;

@@ -6,7 +6,17 @@
 #include <memory>
 #include <string>
 
+#include "engine/error.h"
+
 namespace train {
+
+/// A file that is there and cannot be read (no permission, no descriptor left, a disk that fails):
+/// nothing is known of what it holds, so nobody may remove it.
+struct Unreadable : engine::Error {
+  using Error::Error;
+};
+/// With errno as the reason.
+[[noreturn]] void throw_unreadable(const std::filesystem::path& path);
 
 /// Who names a file. kPerson: one by its path, which may be a link or a pipe. kFolder: a folder of
 /// ours, so that it is a regular file, though there may be a link to it. kStore: a folder that

@@ -96,6 +96,9 @@ double AdamW::update(Moments& moments, double lr) {
   const auto clip = static_cast<float>(
       config_.clip > 0 && norm > config_.clip ? config_.clip / (norm + 1e-6) : 1.0);
   const auto b1 = static_cast<float>(config_.beta1), b2 = static_cast<float>(config_.beta2);
+  // In double, as PyTorch has them: of a beta near 1 a float keeps nothing of 1 - beta.
+  const auto new1 = static_cast<float>(1 - config_.beta1),
+             new2 = static_cast<float>(1 - config_.beta2);
   const auto rate = static_cast<float>(lr / (1 - std::pow(config_.beta1, t)));
   const auto root = static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, t)));
   const auto epsilon = static_cast<float>(config_.epsilon);
@@ -114,8 +117,8 @@ double AdamW::update(Moments& moments, double lr) {
 #pragma omp simd
     for (std::size_t i = 0; i < chunk.n; ++i) {
       const float grad = g[i] * clip;
-      m[i] = b1 * m[i] + (1 - b1) * grad;
-      v[i] = b2 * v[i] + (1 - b2) * grad * grad;
+      m[i] = b1 * m[i] + new1 * grad;
+      v[i] = b2 * v[i] + new2 * grad * grad;
       w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
     }
   }

@@ -10,7 +10,8 @@ namespace train {
 namespace {
 
 constexpr double kReportSeconds = 1;
-constexpr double kLate = 0.1;  // share of the budget at its end
+constexpr double kLate = 0.1;     // share of the budget at its end
+constexpr double kFarAbove = 10;  // times the loss of a uniform guess
 
 /// Whether to evaluate between the steps, the last one aside.
 bool evaluation_due(const Trainer& trainer, TrainState& s) {
@@ -62,6 +63,13 @@ void examine(Trainer& trainer, RunResult& result) {
     result.test_windows = std::move(test.windows);
   }
   s.eval_seconds += start.seconds();
+}
+
+/// Whether the result is so bad that the weights have blown up, though every number stayed finite.
+/// The data are those of training: overfitting shows on the others alone.
+bool blown_up(const RunPlan& plan, const RunResult& result) {
+  const double guess = plan.uniform_loss.value_or(result.first_loss);
+  return result.train_loss.value_or(0) > kFarAbove * std::max(1.0, guess);
 }
 
 /// The next step. Where another process of the run is gone, the state of the last whole one is kept
@@ -146,17 +154,21 @@ RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks, const Keeping& 
   result.spent = s.spent;
   result.fraction = trainer.fraction();
   if (result.stopped) return result;
+  result.first_loss = s.first_loss.value_or(0);
+  if (!diverged) {
+    examine(trainer, result);
+    diverged = blown_up(trainer.planned(), result);
+  }
   if (diverged) {
     result.diverged = true;
     result.diverged_at = s.step;
     result.diverged_lr = s.lr;
     result.val_loss = s.val_loss;
-  } else {
-    examine(trainer, result);
+    result.val_windows.clear();
+    result.test_windows.clear();
   }
   result.running_loss = s.running_loss();
   result.best_val_loss = s.best_val_loss;
-  result.first_loss = s.first_loss.value_or(0);
   // A budget of few steps may have none that begins in its last tenth.
   result.late_loss = s.late_loss_count > 0
                          ? s.late_loss_sum / static_cast<double>(s.late_loss_count)

@@ -14,6 +14,8 @@ namespace train {
 
 struct RunResult {
   bool stopped = false;  // on request: its state is kept, and nothing below but `spent` is known
+  // The loss is not finite, or that of the result on the training data is ten times that of a
+  // uniform guess (of the first step, where there is no such guess), and is then in train_loss.
   bool diverged = false;
   std::int64_t diverged_at = 0;  // step, from 1
   double diverged_lr = 0;

@@ -8,6 +8,7 @@
 #include "train/checkpoint.h"
 #include "train/hash.h"
 #include "train/json.h"
+#include "train/log/tensorboard.h"
 #include "train/open_file.h"
 #include "train/run_folder.h"
 
@@ -18,8 +19,8 @@ namespace fs = std::filesystem;
 using engine::quote;
 using engine::require;
 
-constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 30;
-constexpr const char* kId = "run";  // in the metadata of the weights
+constexpr std::int64_t kMostLogBytes = std::int64_t{1} << 32;  // far more than any run says
+constexpr const char* kId = "run";                             // in the metadata of the weights
 
 bool there(const fs::path& path) {
   std::error_code ignored;  // what is not there is not a file
@@ -69,8 +70,9 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
 
 /// Drops what a log says of later steps, and a line that was not written to its end.
 fs::path cut_log(const fs::path& path, std::int64_t step) {
-  std::istringstream in(there(path) ? read_whole(path, Whose::kFolder, kMostLogBytes) : "");
+  if (!there(path)) return path;
   std::string kept, line;
+  std::istringstream in(read_whole(path, Whose::kFolder, kMostLogBytes));
   for (int number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto json = parse_json(line, engine::concat(path.string(), ": line ", number),
                                  "remove the file to go on without it");
@@ -132,11 +134,16 @@ RunFiles::RunFiles(std::unique_ptr<RunLock> lock, const fs::path& folder, const 
       bytes_per_token_(task.constant("val_bytes_per_token")),
       goes_on_(true) {
   remove_temporaries(folder);
+  cut_events(folder, step);
 }
 
-Sink& RunFiles::metrics() {
-  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_);
+Sink& RunFiles::metrics(std::function<void(const std::string&)> note) {
+  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_, std::move(note));
   return *metrics_;
+}
+
+void RunFiles::write_flags(const nlohmann::ordered_json& flags) const {
+  if (flags != read_flags(folder_)) write_json(folder_ / run_file::kFlags, flags);
 }
 
 void RunFiles::write_summary(const nlohmann::ordered_json& summary) const {
@@ -175,6 +182,17 @@ BegunRun read_begun(const fs::path& folder) {
   return run;
 }
 
+nlohmann::ordered_json read_flags(const fs::path& folder) {
+  const fs::path file = folder / run_file::kFlags;
+  if (!there(file)) return nlohmann::ordered_json::object();
+  nlohmann::ordered_json flags = read_json(file);
+  require(flags.is_object(), file.string(), ": is no object of flags; remove it to go on without");
+  for (const auto& [name, value] : flags.items())
+    require(value.is_string(), file.string(), ": the flag ", quote(name),
+            " is no text; remove the file to go on without");
+  return flags;
+}
+
 nlohmann::ordered_json read_summary(const fs::path& folder) {
   return there(folder / run_file::kSummary) ? read_json(folder / run_file::kSummary)
                                             : nlohmann::ordered_json();
@@ -207,8 +225,9 @@ void change_settings(const fs::path& folder, const Settings& settings) {
   if (there(folder / run_file::kWeights)) {
     make_folder(aside);
     for (const std::string& name : names_in(aside)) fs::remove(aside / name);
-    std::vector<std::string> names = {run_file::kConfig, run_file::kConfigToml, run_file::kData,
-                                      run_file::kEnvironment, run_file::kMetrics};
+    std::vector<std::string> names = {run_file::kConfig, run_file::kConfigToml,
+                                      run_file::kData,   run_file::kEnvironment,
+                                      run_file::kFlags,  run_file::kMetrics};
     for (const std::string& name : tokenizer_files()) names.push_back(name);
     for (const std::string& name : names)
       if (there(folder / name)) fs::copy_file(folder / name, aside / name);

@@ -1,8 +1,9 @@
-// The files of one run's folder: config.json (and config.toml, the same for people), data.json with
-// the tokenizer where it has a file, environment.json, metrics.jsonl, its checkpoints
-// (checkpoint.h), and when it is through model.safetensors and at last summary.json.
+// The files of one run's folder: config.json (and config.toml, the same for people), flags.json,
+// data.json with the tokenizer where it has a file, environment.json, metrics.jsonl, its
+// checkpoints (checkpoint.h), and when it is through model.safetensors and at last summary.json.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -33,12 +34,15 @@ class RunFiles {
   /// run could go on from a checkpoint, unless `restart` says that it may be removed.
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
            const nlohmann::ordered_json& environment, bool restart = false);
-  /// Goes on with the run that is there, after a step: what its log says of later ones is dropped.
+  /// Goes on with the run that is there, after a step: what its logs say of later ones is dropped.
   RunFiles(std::unique_ptr<RunLock> lock, const std::filesystem::path& folder, const Task& task,
            std::int64_t step);
 
-  /// metrics.jsonl, which is there from the first call on.
-  Sink& metrics();
+  /// metrics.jsonl, which is there from the first call on. `note` is told of a full disk
+  /// (LineFile).
+  Sink& metrics(std::function<void(const std::string&)> note = {});
+  /// The flags of the command that are no settings, which --resume keeps.
+  void write_flags(const nlohmann::ordered_json& flags) const;
   void write_summary(const nlohmann::ordered_json& summary) const;
   /// Returns the file's path.
   std::filesystem::path write_weights(const engine::Params& params) const;
@@ -78,6 +82,8 @@ std::unique_ptr<RunLock> lock_run(const std::filesystem::path& folder);
 BegunRun read_begun(const std::filesystem::path& folder);
 /// The settings alone.
 Settings read_config(const std::filesystem::path& folder);
+/// What write_flags() wrote: texts by name; an empty object where there is no such file.
+nlohmann::ordered_json read_flags(const std::filesystem::path& folder);
 /// What a run wrote when it ended; null where it has not.
 nlohmann::ordered_json read_summary(const std::filesystem::path& folder);
 

@@ -50,12 +50,12 @@ std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names = {run_file::kWeights, run_file::kSummary};
   for (const fs::path& path : checkpoints_in(folder)) names.push_back(path.filename().string());
   for (const std::string& name : tokenizer_files()) names.push_back(name);
-  std::error_code none;  // no folder: no events
-  for (const auto& entry : fs::directory_iterator(folder, none))
-    if (const std::string name = entry.path().filename().string(); name.starts_with(kEventsPrefix))
+  for (const fs::path& path : entries_of(folder))
+    if (const std::string name = path.filename().string();
+        name.starts_with(kEventsPrefix) || is_set_aside(name))
       names.push_back(name);
   for (const char* name : {run_file::kMetrics, run_file::kData, run_file::kEnvironment,
-                           run_file::kConfigToml, run_file::kConfig})
+                           run_file::kFlags, run_file::kConfigToml, run_file::kConfig})
     names.emplace_back(name);
   return names;
 }

@@ -11,6 +11,7 @@ namespace train {
 namespace run_file {
 inline constexpr const char* kConfig = "config.json";
 inline constexpr const char* kConfigToml = "config.toml";  // for people, never read back here
+inline constexpr const char* kFlags = "flags.json";        // the command line's, for --resume
 inline constexpr const char* kData = "data.json";
 inline constexpr const char* kEnvironment = "environment.json";
 inline constexpr const char* kMetrics = "metrics.jsonl";

@@ -54,6 +54,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   tokens_per_step = step_tokens(s);
   flops_per_step = tokens_per_step * models::flops_per_token(config);
   tokens_per_epoch = feed->tokens_per_epoch();
+  uniform_loss = task.constant("uniform_loss");
   val = task.exam(s, Split::kVal);
   test = task.exam(s, Split::kTest);
   train_subset = task.exam(s, Split::kTrainSubset);

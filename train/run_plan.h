@@ -66,7 +66,8 @@ struct RunPlan {
   Budget budget;
   std::int64_t total_steps = 0;  // 0: the budget is in seconds
   double tokens_per_step = 0, flops_per_step = 0, tokens_per_epoch = 0;
-  double executed_flops = 0;    // of a step, as the ops count them
+  double executed_flops = 0;           // of a step, as the ops count them
+  std::optional<double> uniform_loss;  // of the same chance for every outcome, where that is known
   double evaluated_tokens = 0;  // of all evaluations; in a budget of seconds, of as many as planned
   MemoryNeed memory;
   bool moments_dealt = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -119,14 +120,18 @@ class Reader {
   }
 
  private:
+  /// False where the file ends first.
+  bool get(void* to, std::uint64_t bytes) {
+    errno = 0;
+    const bool whole = std::fread(to, 1, bytes, in_.get()) == bytes;
+    if (std::ferror(in_.get()) != 0) throw_unreadable(file_.path);
+    return whole;
+  }
+
   template <class... Args>
   [[noreturn]] void wrong(const Args&... why) const {
     throw engine::Error(
         engine::concat(file_.path.string(), ": not a usable safetensors file: ", why...));
-  }
-
-  bool get(void* into, std::uint64_t bytes) {
-    return std::fread(into, 1, bytes, in_.get()) == bytes;
   }
 
   void read_header() {
@@ -217,7 +222,9 @@ class Reader {
 
 TensorFile read_safetensors(const std::filesystem::path& path) {
   std::error_code code;
-  engine::require(std::filesystem::exists(path, code), path.string(), ": no such file");
+  const bool there = std::filesystem::exists(path, code);
+  if ((errno = code.value()) != 0) throw_unreadable(path);
+  engine::require(there, path.string(), ": no such file");
   engine::require(std::filesystem::is_regular_file(path, code), path.string(),
                   ": not a file; give a .safetensors file");
   return Reader(path).read();

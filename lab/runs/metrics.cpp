@@ -186,7 +186,8 @@ constexpr Metric kMetrics[] = {
        return s.seconds > 0 ? Value(s.flops / s.seconds / 1e9) : Value{};
      }},
     {"diverged_at", "step", Better::kNeither, "{:.0f}", "",
-     "step at which the loss was no longer finite; null where it stayed so",
+     "step at which the loss was no longer finite, or the last one of a run that ended far above a "
+     "uniform guess; null where it did not diverge",
      [](F f) {
        return f.result.diverged ? Value(static_cast<double>(f.result.diverged_at)) : Value{};
      }},

@@ -11,7 +11,8 @@
 
 namespace lab {
 
-/// kDiverged: the loss was no longer finite. kUntrained: the training loss over the last tenth of
+/// kDiverged: the loss was no longer finite, or far above a uniform guess at the end
+/// (train::RunResult). kUntrained: the training loss over the last tenth of
 /// the budget is above that of the first step or of a uniform guess. kFailed: could not be made
 /// (killed, disk full); only in memory, since the next command tries again.
 enum class Status : std::uint8_t { kOk, kDiverged, kUntrained, kFailed };

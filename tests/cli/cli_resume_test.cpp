@@ -115,6 +115,49 @@ TEST_F(TrainResume, ATimeLimitStopsAndHasACodeOfItsOwn) {
   EXPECT_EQ(folder.read("out/model.safetensors"), folder.read("whole/model.safetensors"));
 }
 
+TEST_F(TrainResume, FlagsAreKeptAndMayBeOverridden) {
+  const Words args = train("out", "100steps") + Words{"--time-limit",
+                                                      "0.000001s",
+                                                      "--log",
+                                                      "jsonl,tensorboard",
+                                                      "--norms-interval",
+                                                      "10",
+                                                      "--checkpoint-interval",
+                                                      "off"};
+  ASSERT_EQ(run(args).code, 4);
+  const auto event_files = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(folder.path() / "out"))
+      count += entry.path().filename().string().starts_with("events.out.tfevents.");
+    return count;
+  };
+  EXPECT_EQ(event_files(), 1U);
+  Result r = run({"train", "--resume", "out"});
+  EXPECT_EQ(r.code, 4) << "the time limit is kept: " << r.err;
+  EXPECT_NE(r.err.find("stopped at step 2 of 100"), std::string::npos) << r.err;
+  EXPECT_EQ(event_files(), 2U) << "TensorBoard is kept";
+  r = run({"train", "--resume", "out", "--time-limit", "off", "--log", "jsonl"});
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(event_files(), 2U) << "--log is overridden";
+  EXPECT_EQ(checkpoints("out"), Words{"checkpoint-000002.safetensors"}) << "off is kept";
+  EXPECT_EQ(Json::parse(folder.read("out/flags.json")),
+            (Json{{"checkpoint-interval", "off"}, {"time-limit", "off"}, {"log", "jsonl"}}));
+  std::int64_t last = 0;
+  std::istringstream lines(folder.read("out/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line); last = Json::parse(line)["step"])
+    EXPECT_GT(Json::parse(line)["step"], last);
+  // A file from elsewhere is not trusted.
+  ASSERT_EQ(run(args + Words{"--restart"}).code, 4);
+  for (const auto& [flags, part] :
+       std::vector<std::pair<std::string, std::string>>{{R"({"out": "x"})", "'out' is no flag"},
+                                                        {R"({"log": "csv"})", "no log 'csv'"},
+                                                        {R"({"time-limit": "soon"})", "soon"}}) {
+    folder.write("out/flags.json", flags);
+    const Words resume = {"train", "--resume", "out"};
+    EXPECT_NE(only_error(resume, run(resume)).find(part), std::string::npos);
+  }
+}
+
 TEST_F(TrainResume, AnUnfinishedRunIsNotOverwritten) {
   stop_one("out");
   const auto before = folder.snapshot();
@@ -233,6 +276,7 @@ TEST_F(TrainResume, ADamagedCheckpointGivesWayToTheOneBefore) {
   EXPECT_NE(r.err.find(whole.back() + ": not a usable safetensors file"), std::string::npos)
       << r.err;
   EXPECT_NE(r.err.find("goes on from out/" + whole[whole.size() - 2]), std::string::npos) << r.err;
+  EXPECT_EQ(folder.read("out/" + whole.back() + ".1.aside"), bytes) << "nothing is removed";
   expect_same_runs("out", "whole");
 }
 

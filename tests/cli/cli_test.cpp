@@ -1,5 +1,7 @@
 // What the commands write and print, by running the real binary.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -157,6 +159,29 @@ TEST_F(Cli, DivergenceEndsTrainWithThree) {
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "out" / "model.safetensors"));
 }
 
+TEST_F(Cli, ALossFarAboveAUniformGuessIsNotOk) {
+  const Words args = Words{"train", "--budget", "1steps", "--out",    "out", "--lr",
+                           "1e4",   "--min-lr", "1e4",    "--warmup", "0"} +
+                     kSmall;
+  const Result r = isodrop(args, folder.path());
+  EXPECT_EQ(r.code, 3) << describe(args, r);
+  EXPECT_NE(r.err.find("on the training data, far above a uniform guess, at step 1"), r.err.npos)
+      << r.err;
+  EXPECT_EQ(json_file("out/summary.json")["status"], "diverged");
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "out" / "model.safetensors"));
+  // One that has learned nothing says so; at a learning rate of 0 chance decides.
+  int untrained = 0;
+  for (const char* seed : {"1", "2", "3", "4", "5", "6"}) {
+    const Result still =
+        run(Words{"train", "--budget", "2steps", "--out", "still", "--lr", "0", "--seed", seed} +
+            kSmall);
+    const bool said = still.out.find("status           untrained") != still.out.npos;
+    EXPECT_EQ(json_file("still/summary.json")["status"], said ? "untrained" : "ok");
+    untrained += said;
+  }
+  EXPECT_GT(untrained, 0);
+}
+
 TEST_F(Cli, ColourIsForTerminalsOnlyAndNoColorStopsIt) {
   if (isodrop({"--version"}, folder.path()).code != 0 ||
       Process::program({"script", "--version"}, folder.path()).wait().code != 0)
@@ -174,7 +199,7 @@ TEST_F(Cli, AFullDiskIsAnErrorAndTheOldWeightsStay) {
   const std::string old = folder.read("out/model.safetensors");
   ASSERT_GT(old.size(), 10000U);
   // Writing fails beyond 8 blocks of 512 bytes, as it does on a full disk.
-  std::string command = "trap '' XFSZ; ulimit -f 8; exec '" ISODROP_BINARY "'";
+  std::string command = "ulimit -f 8; exec '" ISODROP_BINARY "'";
   for (const std::string& arg : kTrain + Words{"--seed", "2", "--eval-interval", "20"})
     command += " '" + arg + "'";
   const Result r = Process::program({"sh", "-c", command}, folder.path()).wait();
@@ -187,6 +212,73 @@ TEST_F(Cli, AFullDiskIsAnErrorAndTheOldWeightsStay) {
   EXPECT_EQ(folder.read("out/previous/model.safetensors"), old);
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "out"))
     EXPECT_NE(entry.path().extension(), ".tmp");
+}
+
+TEST_F(Cli, OutputThatNobodyReadsEndsNoRun) {
+  std::string command = "'" ISODROP_BINARY "'";
+  for (const std::string& arg : kTrain) command += " '" + arg + "'";
+  const auto shell = [&](const std::string& line) {
+    std::filesystem::remove_all(folder.path() / "out");
+    const Result r = Process::program({"sh", "-c", line}, folder.path()).wait();
+    EXPECT_EQ(folder.read("code"), "0\n") << line << '\n' << r.err;
+    EXPECT_EQ(json_file("out/summary.json")["steps"], 20) << line;
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "out/model.safetensors")) << line;
+  };
+  shell("{ " + command + " --eval-interval 1 2>&1; echo $? > code; } | head -1");
+  shell("{ " + command + " --eval-interval 1 2>&1; echo $? > code; } | true");
+  shell(command + " 2> /dev/full; echo $? > code");
+  shell(command + " <&- >&- 2>&-; echo $? > code");
+  EXPECT_EQ(folder.read("out/lock"), "") << "what it says went into a file of the run";
+  std::istringstream lines(folder.read("out/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) EXPECT_TRUE(Json::accept(line)) << line;
+  // What only prints ends without a word, too.
+  const Result r =
+      Process::program(
+          {"sh", "-c", "{ '" ISODROP_BINARY "' list settings; echo $? > code; } | true"},
+          folder.path())
+          .wait();
+  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(folder.read("code"), "0\n");
+}
+
+TEST_F(Cli, ADiskThatIsFullForAWhileEndsNoRun) {
+  // The limit is lifted when the run has been told of it.
+  std::string command = "ulimit -S -f 4; exec '" ISODROP_BINARY "'";
+  Words args = {"train",      "--budget",
+                "30000steps", "--out",
+                "out",        "--eval-interval",
+                "100",        "--eval-tokens",
+                "50",         "--checkpoint-interval",
+                "off"};
+  for (const std::string& arg : args + kSmall) command += " '" + arg + "'";
+  Process process = Process::program({"sh", "-c", command}, folder.path());
+  const auto metrics = folder.path() / "out" / "metrics.jsonl";
+  const auto size = [&] {
+    std::error_code none;
+    const auto bytes = std::filesystem::file_size(metrics, none);
+    return none ? 0 : bytes;
+  };
+  while (process.running() && size() < 2048) usleep(1000);
+  usleep(100'000);
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  ASSERT_EQ(prlimit(process.pid(), RLIMIT_FSIZE, &unlimited, nullptr), 0);
+  while (process.running() && size() <= 2048) usleep(1000);
+  process.kill(SIGTERM);
+  const Result r = process.wait();
+  EXPECT_EQ(r.code, 143) << r.err;
+  std::istringstream lines(folder.read("out/metrics.jsonl"));
+  std::int64_t last = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ASSERT_TRUE(Json::accept(line)) << line;
+    const Json json = Json::parse(line);
+    if (json["val_loss"].is_null()) continue;
+    EXPECT_EQ(json["step"], last + 100) << "none is missing";
+    last = json["step"];
+  }
+  const std::string said = "cannot write out/metrics.jsonl: File too large; the run goes on";
+  EXPECT_NE(r.err.find(said), r.err.npos) << r.err;
+  EXPECT_EQ(r.err.find(said), r.err.rfind(said)) << "it is said once";
+  EXPECT_NE(r.err.find("out/metrics.jsonl: is written again"), r.err.npos) << r.err;
 }
 
 TEST_F(Cli, ADiskThatFillsUpIsNamed) {

@@ -165,7 +165,7 @@ TEST_F(OverRanks, MomentsInShardsGiveTheSameBitsAndGoOnOverAnyNumber) {
   EXPECT_EQ(over(4, settings("parts", more + shard + stop)).code, 4);
   EXPECT_EQ(over(2, Words{"train", "--resume", "parts"} + shard + stop).code, 4);
   EXPECT_EQ(isodrop(Words{"train", "--resume", "parts"} + stop, folder.path()).code, 4);
-  const Result r = over(2, Words{"train", "--resume", "parts"} + shard);
+  const Result r = over(2, Words{"train", "--resume", "parts", "--time-limit", "off"} + shard);
   ASSERT_EQ(r.code, 0) << r.err;
   expect_same("parts", "one", "after three stops");
 
@@ -218,7 +218,7 @@ TEST_F(OverRanks, AStoppedRunGoesOnOverAnyNumber) {
   EXPECT_NE(r.err.find("stopped at step 1 of 40 by --time-limit"), std::string::npos) << r.err;
   r = over(2, {"train", "--resume", "out", "--time-limit", "0.000001s"});
   EXPECT_NE(r.err.find("stopped at step 2 of 40"), std::string::npos) << r.err;
-  r = over(4, {"train", "--resume", "out"});
+  r = over(4, {"train", "--resume", "out", "--time-limit", "off"});
   EXPECT_EQ(r.code, 0) << r.err;
   expect_same("out", "whole", "after two stops");
 }

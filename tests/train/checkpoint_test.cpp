@@ -6,8 +6,10 @@
 #include <cstring>
 
 #include "tests/expect_error.h"
+#include "tests/limits.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
+#include "train/files.h"
 #include "train/run.h"
 #include "train/safetensors.h"
 #include "train/trainer.h"
@@ -151,6 +153,34 @@ TEST_F(CheckpointTest, ADamagedOneGivesWayToTheOneBefore) {
   EXPECT_NE(error().find("000002"), std::string::npos) << error();
   for (const fs::path& path : checkpoints_in(folder.path())) fs::remove(path);
   EXPECT_NE(error().find("holds no checkpoint"), std::string::npos) << error();
+}
+
+TEST_F(CheckpointTest, OneThatCannotBeReadIsNotCalledDamaged) {
+  trained({5, 6});
+  const fs::path newest = checkpoints_in(folder.path()).at(0);
+  const auto before = folder.snapshot();
+  {
+    const tests::NoDescriptors none;
+    EXPECT_THROW(read_safetensors(newest), Unreadable);
+    EXPECT_THROW(checkpoints_in(folder.path()), Unreadable);
+  }
+  EXPECT_EQ(folder.snapshot(), before);
+  EXPECT_TRUE(checkpoints_in(folder.path() / "none").empty());
+}
+
+TEST_F(CheckpointTest, OneThatIsSetAsideKeepsItsBytes) {
+  trained({5, 6});
+  const fs::path newest = checkpoints_in(folder.path()).at(0);
+  const std::string bytes = folder.read(newest);
+  EXPECT_EQ(set_aside(newest), "set aside as checkpoint-000006.safetensors.1.aside");
+  EXPECT_EQ(folder.read("checkpoint-000006.safetensors.1.aside"), bytes);
+  EXPECT_EQ(checkpoints_in(folder.path()).size(), 1U);
+  folder.write(newest.filename(), "another");
+  EXPECT_EQ(set_aside(newest), "set aside as checkpoint-000006.safetensors.2.aside");
+  EXPECT_EQ(folder.read("checkpoint-000006.safetensors.1.aside"), bytes);
+  EXPECT_NE(set_aside(newest).find("it stays where it is"), std::string::npos) << "it is gone";
+  EXPECT_TRUE(is_set_aside("checkpoint-000006.safetensors.2.aside"));
+  EXPECT_FALSE(is_set_aside("checkpoint-000006.safetensors"));
 }
 
 TEST_F(CheckpointTest, OnlyTheRunsOwnAreTaken) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/expect_error.h"
+#include "tests/limits.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 #include "train/checkpoint.h"
@@ -178,6 +179,84 @@ TEST_F(RunFilesTest, TheLogOfLaterStepsIsDroppedBeforeItGoesOn) {
   EXPECT_ERROR(go_on(five + "{\"ste\n" + nine), "metrics.jsonl: line 2: not valid JSON");
   EXPECT_ERROR(go_on("{\"step\":\"x\"}\n"), "line 1: has no whole number 'step'");
   EXPECT_ERROR(go_on("[]\n"), "line 1: has no whole number 'step'");
+}
+
+TEST_F(RunFilesTest, AFullDiskDelaysLinesAndLosesNone) {
+  std::vector<std::string> notes;
+  const fs::path path = folder.path() / "lines";
+  {
+    LineFile file(path, /*append=*/false, [&](const std::string& note) { notes.push_back(note); });
+    file.write("first line\n");
+    {
+      const tests::FullDisk full(15);
+      file.write("second line\n");  // a part of it fits
+      file.write("third line\n");
+    }
+    EXPECT_EQ(folder.read("lines"), "first line\nseco");
+    ASSERT_EQ(notes.size(), 1U) << "it is said once";
+    EXPECT_NE(notes[0].find("cannot write " + path.string() + ": File too large; the run goes on"),
+              std::string::npos)
+        << notes[0];
+    file.write("fourth line\n");
+    EXPECT_EQ(folder.read("lines"), "first line\nsecond line\nthird line\nfourth line\n");
+    ASSERT_EQ(notes.size(), 2U);
+    EXPECT_NE(notes[1].find("is written again"), std::string::npos) << notes[1];
+    const tests::FullDisk full(60);
+    file.write("and the last one\n");
+    EXPECT_EQ(notes.size(), 3U);
+  }
+  EXPECT_EQ(folder.read("lines"),
+            "first line\nsecond line\nthird line\nfourth line\nand the last one\n")
+      << "closing tries once more";
+  EXPECT_EQ(notes.size(), 3U);
+}
+
+TEST_F(RunFilesTest, AFullDiskDelaysTheLinesOfAFileThatIsNotThereYet) {
+  AtomicFile file(folder.path() / "lines");
+  {
+    const tests::FullDisk full(4);
+    file.write("first line\n");
+    file.flush();
+    file.write("second line\n");
+    file.flush();
+  }
+  EXPECT_FALSE(fs::exists(folder.path() / "lines"));
+  file.commit();
+  EXPECT_EQ(folder.read("lines"), "first line\nsecond line\n");
+  const tests::FullDisk full(4);
+  AtomicFile large(folder.path() / "large");
+  EXPECT_ERROR(large.write(std::string(2 << 20, ' ')), "File too large; raise the limit");
+  EXPECT_ERROR(large.commit(), "File too large");  // what is missing is not forgotten
+  EXPECT_ERROR(write_atomically(folder.path() / "lines", "another text"), "File too large");
+  EXPECT_EQ(folder.read("lines"), "first line\nsecond line\n");
+}
+
+TEST_F(RunFilesTest, AFolderThatCannotBeLookedIntoIsNotAnEmptyOne) {
+  make("run", settings, task);
+  const auto before = folder.snapshot();
+  std::string said;
+  {
+    const tests::NoDescriptors none;
+    said = tests::error_of([&] { refuse_unfinished(folder.path() / "run"); });
+  }
+  EXPECT_NE(said.find("Too many open files"), std::string::npos) << said;
+  EXPECT_EQ(folder.snapshot(), before);
+}
+
+TEST_F(RunFilesTest, FlagsAreKeptAndNotTrusted) {
+  make("run", settings, task);
+  const fs::path run = folder.path() / "run";
+  EXPECT_EQ(read_flags(run).dump(), "{}") << "of an older run";
+  for (const char* wrong : {"[]", R"({"log": 1})", "{"}) {
+    folder.write("run/flags.json", wrong);
+    EXPECT_ERROR(read_flags(run), "flags.json");
+  }
+  folder.write("run/flags.json", R"({"log": "jsonl"})");
+  EXPECT_EQ(read_flags(run)["log"], "jsonl");
+  const RunFiles fresh = begin("run", settings, task);
+  EXPECT_EQ(read_flags(run).dump(), "{}") << "another run's";
+  fresh.write_flags({{"log", "tensorboard"}});
+  EXPECT_EQ(read_flags(run)["log"], "tensorboard");
 }
 
 TEST_F(RunFilesTest, OtherSettingsMoveTheResultOfTheOldOnesAside) {

@@ -67,6 +67,16 @@ std::string linear_table(int rows) {
   return text;
 }
 
+TEST(TableFile, OneThatDoesNotFitInMemoryIsRefusedOnTheWay) {
+  const tests::TempFolder folder;
+  std::string text = "y,a,b,c\n";
+  for (int i = 0; i < 200'000; ++i) text += "1,2,3,4\n";
+  const std::string path = folder.write("t.csv", text).string();
+  EXPECT_EQ(read_table(path, "y", false, [] { return std::size_t{9 << 20}; }).rows, 200'000);
+  EXPECT_ERROR(read_table(path, "y", false, [] { return std::size_t{4 << 20}; }),
+               "t.csv' does not fit in memory");
+}
+
 class TableTest : public testing::Test {
  protected:
   TableFile file(const std::string& text, bool classes = false) {

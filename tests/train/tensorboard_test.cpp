@@ -17,6 +17,8 @@
 namespace train {
 namespace {
 
+namespace fs = std::filesystem;
+
 std::uint64_t number(std::string_view bytes) {
   std::uint64_t n = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) n = n << 8 | static_cast<unsigned char>(bytes[i]);
@@ -39,6 +41,7 @@ struct Event {
   double wall_time = 0;
   std::map<std::string, float> values;
   std::map<std::string, std::string> texts;
+  std::string session;
 };
 
 /// Reads protocol buffers by hand: what is on the wire is the format.
@@ -94,6 +97,9 @@ Event parse(std::string_view record) {
         break;
       case 3 << 3 | 2:
         event.version = wire.bytes(wire.varint());
+        break;
+      case 7 << 3 | 2:
+        event.session = wire.bytes(wire.varint());
         break;
       case 5 << 3 | 2:
         for (Wire summary{wire.bytes(wire.varint())}; !summary.rest.empty();) {
@@ -188,6 +194,50 @@ TEST(TensorBoardFile, HoldsWhatARunTells) {
                                       {"weight_norm/h.0", 4},
                                       {"layer_gradient_norm/h.0", 5},
                                       {"update_norm/h.0", 6}}));
+}
+
+TEST(TensorBoardFile, ARunThatGoesOnBeginsASessionAtItsNextStep) {
+  const tests::TempFolder folder;
+  TensorBoard first(folder.path(), {}), next(folder.path(), {}, 41);
+  EXPECT_EQ(events_of(folder.read(first.path().filename())).size(), 1U);
+  const std::vector<Event> events = events_of(folder.read(next.path().filename()));
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].version, "brain.Event:2");
+  EXPECT_EQ(events[1].step, 41);
+  EXPECT_EQ(events[1].session, "\b\1") << "SessionLog: status START";
+  EXPECT_LT(first.path(), next.path()) << "read in this order, also within one second";
+}
+
+TEST(TensorBoardFile, WhatALaterPartOfARunSaysAgainIsCutOff) {
+  const tests::TempFolder folder;
+  fs::path path;
+  {
+    TensorBoard board(folder.path(), {});
+    path = board.path().filename();
+    for (const std::int64_t step : {10, 20, 30}) {
+      Progress p;
+      p.step = step;
+      board.progress(p);
+    }
+  }
+  const std::string whole = folder.read(path);
+  folder.write("events.out.tfevents.1.else", whole);
+  cut_events(folder.path(), 30);
+  EXPECT_EQ(folder.read(path), whole);
+  folder.write(path, whole + whole.substr(0, 20));  // killed as it wrote
+  cut_events(folder.path(), 20);
+  const std::vector<Event> events = events_of(folder.read(path));
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[0].version, "brain.Event:2");
+  EXPECT_EQ(events[2].step, 20);
+  EXPECT_EQ(folder.read("events.out.tfevents.1.else"), whole) << "somebody else's";
+  for (std::size_t at = 0; at < whole.size(); ++at) {  // no byte is trusted
+    std::string wrong = whole;
+    wrong[at] = static_cast<char>(wrong[at] ^ 0x81);
+    folder.write(path, wrong);
+    cut_events(folder.path(), 30);
+    EXPECT_TRUE(whole.starts_with(folder.read(path))) << at;
+  }
 }
 
 TEST(TensorBoardFile, HoldsTextsAsTheyAre) {

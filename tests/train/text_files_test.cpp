@@ -55,6 +55,30 @@ class TextFiles : public testing::Test {
   const TempFolder folder;
 };
 
+TEST_F(TextFiles, WhatDoesNotFitInMemoryIsRefusedBeforeItIsRead) {
+  const Memory little = [] { return std::size_t{3 << 20}; };
+  const std::string text(2 << 20, 'a'), more(4 << 20, 'b');
+  EXPECT_EQ(read_text(write("a.txt", text), kMostTextBytes, little).size(), text.size());
+  EXPECT_EQ(read_text(write("a.txt.gz", gzip(text)), kMostTextBytes, little).size(), text.size());
+  for (const std::string& path : {write("b.txt", more), write("b.txt.gz", gzip(more))})
+    EXPECT_ERROR(read_text(path, kMostTextBytes, little), path + "' does not fit in memory: ");
+  write("d/a.txt", text);
+  write("d/b.txt", text);
+  EXPECT_ERROR(read_text(at("d"), kMostTextBytes, little),
+               "takes 5 MB more, and 3 are free; train on a part of it");
+  // Ids take four bytes each.
+  const auto codec = load_text({write("c.txt", tests::small_text(200))}, "char", 4).codec;
+  const auto bytes = load_text({at("c.txt")}, "byte", 4).codec;
+  const std::string known = tests::small_text(700'000), longer = known + known;
+  for (const auto& of : {codec, bytes}) {
+    EXPECT_EQ(encode_text(*of, known, "c", little).size(), known.size());
+    EXPECT_ERROR(encode_text(*of, longer, "c", little),
+                 "'c' does not fit in memory: it takes 6 MB");
+  }
+  const Memory unknown = [] { return std::size_t{0}; };
+  EXPECT_EQ(read_text(at("b.txt"), kMostTextBytes, unknown).size(), more.size());
+}
+
 TEST_F(TextFiles, PackedTextIsTheText) {
   const std::string text = tests::small_text(300'000), more = tests::small_text(70'000, 2);
   EXPECT_EQ(read_text(write("a.txt.gz", gzip(text))), text);

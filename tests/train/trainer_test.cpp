@@ -156,6 +156,23 @@ TEST(Trainer, EndsAsDivergedWithStepAndLearningRate) {
   EXPECT_EQ(r.spent.steps, r.diverged_at);
 }
 
+// The last update may ruin the weights and leave every number finite: that is no result.
+TEST(Trainer, EndsAsDivergedFarAboveAUniformGuess) {
+  const LanguageModelling task = small_task(20000, 1000);
+  Settings s = two_layers("1steps");
+  s.warmup = 0;
+  EXPECT_FALSE(trained(s, task).diverged);
+  s.lr = 1e4;
+  s.min_lr = 1e4;
+  const RunResult r = trained(s, task);
+  EXPECT_TRUE(r.diverged);
+  EXPECT_EQ(r.diverged_at, 1);
+  ASSERT_TRUE(r.train_loss && r.val_loss);
+  EXPECT_TRUE(std::isfinite(*r.train_loss));
+  EXPECT_GT(*r.train_loss, 10 * *task.constant("uniform_loss"));
+  EXPECT_TRUE(r.val_windows.empty() && r.test_windows.empty());
+}
+
 TEST(Trainer, ReportsRateAndProgressAsTheScheduleHasThem) {
   const LanguageModelling task = small_task(20000, 1000);
   Settings s = two_layers("40steps");

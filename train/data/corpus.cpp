@@ -99,9 +99,9 @@ void load_texts(Corpus& corpus, const TextSplits& splits, const std::array<std::
     const std::array<Source, 3> sources{Source{t.train, names[0]}, Source{t.val, names[1]},
                                         Source{t.test, names[2]}};
     corpus.codec = choice.kind->make(choice.argument, sources);
-    corpus.train = corpus.codec->encode(t.train, names[0]);
-    corpus.val.ids = corpus.codec->encode(t.val, names[1]);
-    corpus.test.ids = corpus.codec->encode(t.test, names[2]);
+    corpus.train = encode_text(*corpus.codec, t.train, names[0]);
+    corpus.val.ids = encode_text(*corpus.codec, t.val, names[1]);
+    corpus.test.ids = encode_text(*corpus.codec, t.test, names[2]);
   } catch (const std::bad_alloc&) {
     throw Error(
         concat("'", splits.text, "' does not fit in memory as tokens; train on a part of it"));
@@ -166,6 +166,20 @@ std::string finish(Hash& hash, const Corpus& corpus) {
 const std::vector<std::string>& Corpus::pieces() const {
   static const std::vector<std::string> none;
   return codec ? codec->pieces() : none;
+}
+
+Tokens encode_text(const Tokenizer& codec, std::string_view text, const std::string& name,
+                   Memory memory) {
+  // Where a token is a character, what they will take is known; of others a token is rarely less
+  // than the four bytes that its id takes.
+  double tokens = static_cast<double>(text.size()) / sizeof(std::int32_t);
+  if (codec.name() == "byte")
+    tokens = static_cast<double>(text.size());
+  else if (codec.name() == "char")
+    tokens = static_cast<double>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  require_room(name, tokens * sizeof(std::int32_t), memory);
+  return codec.encode(text, name);
 }
 
 std::optional<double> bytes_per_token(TokenSpan ids, const Tokenizer& codec) {

@@ -64,6 +64,11 @@ struct TextSplits {
 /// than block_size + 1 tokens, ids outside of the vocabulary.
 Corpus load_text(const TextSplits& splits, const std::string& tokenizer, std::int64_t block_size);
 
+/// The ids of a text, which may be in no memory yet. Throws engine::Error where they do not fit,
+/// and what the tokenizer cannot take.
+Tokens encode_text(const Tokenizer& codec, std::string_view text, const std::string& name,
+                   Memory memory = memory_left);
+
 /// Bytes that a token of the split stands for, on average. Nothing where the tokenizer does not
 /// know.
 std::optional<double> bytes_per_token(TokenSpan ids, const Tokenizer& codec);

@@ -73,7 +73,7 @@ Corpus held_out_text(const SavedRun& run, const std::string& path) {
   corpus.codec = tokenizer_of(run);
   corpus.tokenizer = corpus.codec->name();
   corpus.val.ids =
-      is_token_file(path) ? map_tokens(path) : Tokens(corpus.codec->encode(read_text(path), path));
+      is_token_file(path) ? map_tokens(path) : encode_text(*corpus.codec, read_text(path), path);
   require(corpus.val.ids.size() > 1, path, ": holds ", corpus.val.ids.size(),
           " tokens; a model is asked for what follows one, so give at least 2");
   corpus.train = corpus.val.ids;  // for shapes alone

@@ -31,7 +31,8 @@ std::errc read_cell(std::string_view text, double& out) {
 
 class TableReader {
  public:
-  TableReader(TableFile& table, bool classes) : table_(table), classes_(classes) {}
+  TableReader(TableFile& table, bool classes, Memory memory)
+      : table_(table), classes_(classes), memory_(memory) {}
 
   void take(std::int64_t line, std::span<const std::string> cells) {
     hash_.add(std::to_string(cells.size()));
@@ -105,6 +106,7 @@ class TableReader {
     ++table_.rows;
     require(table_.rows <= std::numeric_limits<std::int32_t>::max(), table_.path,
             ": more rows than 31 bits count; train on a part of it");
+    make_room(table_.features, cells.size(), table_.path, memory_);
     for (std::size_t i = 0; i < cells.size(); ++i) {
       if (cells[i].empty())
         refuse(line, i, "is missing; fill it in, or leave out the row or the column");
@@ -134,6 +136,7 @@ class TableReader {
 
   TableFile& table_;
   bool classes_;
+  Memory memory_;
   std::vector<std::string> names_;
   std::size_t target_ = 0;
   std::map<std::string, std::int32_t> ids_;  // in order of appearance
@@ -143,15 +146,16 @@ class TableReader {
 
 }  // namespace
 
-TableFile read_table(const std::string& path, const std::string& target, bool classes) {
+TableFile read_table(const std::string& path, const std::string& target, bool classes,
+                     Memory memory) {
   TableFile table;
   table.path = path;
   table.target = target;
   try {
-    TableReader reader(table, classes);
-    read_csv(read_text(path), path, [&](std::int64_t line, std::span<const std::string> cells) {
-      reader.take(line, cells);
-    });
+    TableReader reader(table, classes, memory);
+    read_csv(
+        read_text(path, kMostTextBytes, memory), path,
+        [&](std::int64_t line, std::span<const std::string> cells) { reader.take(line, cells); });
     reader.finish();
   } catch (const std::bad_alloc&) {
     throw engine::Error(concat("'", path, "' does not fit in memory; train on a part of it"));

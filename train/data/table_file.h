@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "train/data/text_files.h"
+
 namespace train {
 
 struct TableFile {
@@ -22,6 +24,8 @@ struct TableFile {
 /// Reads `path`, of at most 2^31 bytes: the first line names the columns, all but `target` are
 /// numbers, and so is that unless `classes`. Throws Error naming file, line and column for what is
 /// missing or no number, for columns without a name or with the same, for rows of other lengths.
-TableFile read_table(const std::string& path, const std::string& target, bool classes);
+/// And what does not fit in memory.
+TableFile read_table(const std::string& path, const std::string& target, bool classes,
+                     Memory memory = memory_left);
 
 }  // namespace train

@@ -3,6 +3,7 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "engine/error.h"
@@ -63,8 +64,11 @@ std::string unpacked_name(const fs::path& path) {
 /// Text with documents after it.
 class Documents {
  public:
-  Documents(std::string path, std::int64_t most) : path_(std::move(path)), most_(most) {}
+  Documents(std::string path, std::int64_t most, Memory memory)
+      : path_(std::move(path)), most_(most), memory_(memory) {}
 
+  /// What is to come, at least.
+  void expect(std::size_t bytes) { make_room(text_, bytes, path_, memory_); }
   /// What comes is of another document.
   void next() { pending_ = !text_.empty(); }
   void add(std::string_view part) {
@@ -85,6 +89,7 @@ class Documents {
     require(static_cast<std::int64_t>(text_.size() + part.size()) <= most_, "'", path_,
             "' is larger than ", most_, " bytes of text; train on a part of it (head -c ", most_,
             "), or on token ids in a .bin, which need not fit in memory");
+    make_room(text_, part.size(), path_, memory_);
     try {
       text_.append(part);
     } catch (const std::bad_alloc&) {
@@ -95,6 +100,7 @@ class Documents {
   }
   std::string path_, text_;
   std::int64_t most_;
+  Memory memory_;
   bool pending_ = false;
 };
 
@@ -138,9 +144,22 @@ std::vector<fs::path> text_files(const std::string& path) {
   return {path};
 }
 
-std::string read_text(const std::string& path, std::int64_t max_bytes) {
+void require_room(const std::string& path, double bytes, Memory memory) {
+  constexpr double kMegabyte = 1e6;
+  const auto have = static_cast<double>(memory());
+  require(have == 0 || bytes <= have, quote(path), " does not fit in memory: it takes ",
+          std::ceil(bytes / kMegabyte), " MB more, and ", std::floor(have / kMegabyte),
+          " are free; train on a part of it, or give the process more memory");
+}
+
+std::string read_text(const std::string& path, std::int64_t max_bytes, Memory memory) {
   const std::vector<fs::path> files = text_files(path);
-  Documents all(path, max_bytes);
+  Documents all(path, max_bytes, memory);
+  std::uintmax_t known = 0;  // of plain files, which are text as they are
+  for (const fs::path& file : files)
+    if (std::error_code none; fs::is_regular_file(file, none) && !unpacks(file.string()))
+      known += fs::file_size(file, none);
+  if (known <= static_cast<std::uintmax_t>(max_bytes)) all.expect(known);
   for (const fs::path& file : files) {
     require(!is_token_file(file.string()), "'", file.string(),
             "' holds token ids, not text; give it alone, as text, val or test");

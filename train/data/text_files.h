@@ -1,14 +1,43 @@
 // Text as it lies around: files, folders, wildcards, JSON lines, gzip and Zstandard.
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "engine/memory_limits.h"
 
 namespace train {
 
 /// Of one text after everything is unpacked: beyond it an archive is a mistake, or a bomb.
 inline constexpr std::int64_t kMostTextBytes = std::int64_t{1} << 34;
+
+/// Bytes of memory that there are to be had; 0: not known. A parameter, so that a test can have
+/// less.
+using Memory = std::size_t (*)();
+inline std::size_t memory_left() { return engine::available_memory(); }
+
+/// Throws engine::Error where so many bytes more for what is in `path` do not fit in memory.
+void require_room(const std::string& path, double bytes, Memory memory = memory_left);
+
+/// Reserves room for `more` elements: twice what there is, or less where that does not fit. Throws
+/// as require_room() does, before the system ends the process.
+template <class Container>
+void make_room(Container& of, std::size_t more, const std::string& path, Memory memory) {
+  constexpr std::size_t kSmall = std::size_t{1} << 20, kElement = sizeof(*of.data());
+  const std::size_t needed = of.size() + more, had = of.capacity();
+  if (needed <= had || needed * kElement < kSmall) return;
+  const std::size_t have = memory() / kElement;
+  const std::size_t wanted = std::max(needed, 2 * had > have ? had + had / 8 : 2 * had);
+  require_room(path, static_cast<double>(wanted * kElement), memory);
+  Container roomy;  // a string that reserves takes at least twice what it had
+  roomy.reserve(wanted);
+  roomy.insert(roomy.end(), of.begin(), of.end());
+  of = std::move(roomy);
+}
 
 /// The files that a path means: itself; of a folder all in it and its folders, hidden ones left
 /// out, sorted by path; of a pattern with * ? or [ that is no file the sorted ones that match.
@@ -19,7 +48,9 @@ std::vector<std::filesystem::path> text_files(const std::string& path);
 /// line is a JSON object, and its string "text" a document. Between two documents (lines of .jsonl,
 /// files where there are several) stands <|endoftext|>, once. Throws engine::Error naming the file:
 /// what cannot be read or unpacked, is empty, is a .bin, or larger than `max_bytes` in all.
-std::string read_text(const std::string& path, std::int64_t max_bytes = kMostTextBytes);
+/// And what does not fit in memory.
+std::string read_text(const std::string& path, std::int64_t max_bytes = kMostTextBytes,
+                      Memory memory = memory_left);
 
 /// Whether the path names a file of token ids: NAME.bin.
 bool is_token_file(const std::string& path);

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ inline constexpr std::string_view kEventsPrefix = "events.out.tfevents.";
 /// CRC-32C (Castagnoli), turned and shifted as the format wants it.
 std::uint32_t masked_crc(std::string_view bytes);
 
+/// Drops from the files that isodrop has written in a folder what they say of steps after `step`,
+/// and a record that was not written to its end. Throws engine::Error.
+void cut_events(const std::filesystem::path& folder, std::int64_t step);
+
 /// One record of the file.
 std::string event_record(std::string_view event);
 
@@ -32,7 +37,10 @@ std::string event_record(std::string_view event);
 /// cannot be written.
 class TensorBoard final : public Sink {
  public:
-  TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token);
+  /// `first_step`: the step that a run which goes on makes next: readers drop what earlier files
+  /// say of it and of later ones. `note` is told of a full disk (LineFile).
+  TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token,
+              std::int64_t first_step = 0, std::function<void(const std::string&)> note = {});
   void progress(const Progress& p) override;
   void norms(const Norms& n) override;
   void text(const DrawnText& t) override;
