@@ -32,10 +32,14 @@ class Config {
  public:
   Config(const Json& json, const std::string& source) : json_(json), source_(source) {}
 
-  std::int64_t integer(const char* key, std::int64_t most) const {
-    const Json* value = find(key);
+  /// Where it is not there, what transformers takes: its second name's value, or the default.
+  std::int64_t integer(const char* key, std::int64_t most, std::int64_t otherwise = 0,
+                       const char* second = "") const {
+    const char* used = !json_.contains(key) && json_.contains(second) ? second : key;
+    if (!json_.contains(used) && otherwise > 0) return otherwise;
+    const Json* value = find(used);
     require(value != nullptr && value->is_number_integer() && *value >= 1 && *value <= most,
-            source_, ": ", key, " is ", value == nullptr ? "missing" : quote(value->dump()),
+            source_, ": ", used, " is ", value == nullptr ? "missing" : quote(value->dump()),
             ", not a whole number in [1, ", most, "]");
     return value->get<std::int64_t>();
   }
@@ -147,13 +151,19 @@ void refuse_others(const std::filesystem::path& folder, const std::vector<std::s
 }  // namespace
 
 bool is_huggingface(const Json& config) {
-  return config.is_object() && config.contains("model_type");
+  return config.is_object() && (config.contains("model_type") || config.contains("architectures"));
 }
 
 HuggingFaceModel huggingface_model(const Json& json, const std::string& source) {
   const Config config(json, source);
-  require(is_huggingface(json) && json["model_type"] == "gpt2", source, ": model_type=",
-          json.is_object() && json.contains("model_type") ? json["model_type"].dump() : "",
+  require(is_huggingface(json), source,
+          ": has no model_type; only \"gpt2\" is the model that isodrop has");
+  // The oldest files name the class alone.
+  const Json classes = json.value("architectures", Json::array());
+  const bool by_class = classes.is_array() && !classes.empty() && classes[0] == "GPT2LMHeadModel";
+  const Json type = json.value("model_type", by_class ? Json("gpt2") : classes);
+  require(type == "gpt2", source,
+          json.contains("model_type") ? ": model_type=" : ": architectures=", type.dump(),
           "; only \"gpt2\" is the model that isodrop has");
   config.must_be("layer_norm_epsilon", kEpsilon);
   config.must_be("scale_attn_weights", true);
@@ -168,23 +178,23 @@ HuggingFaceModel huggingface_model(const Json& json, const std::string& source) 
   require(ours != nullptr, source, ": activation_function=", activation.dump(),
           "; isodrop has gelu_new and relu of those");
   constexpr std::int64_t kMost = 1 << 20;
-  const auto text = [&](const char* key) { return std::to_string(config.integer(key, kMost)); };
-  const std::int64_t channels = config.integer("n_embd", kMost);
+  const std::int64_t channels = config.integer("n_embd", kMost, 768, "hidden_size");
   // As the setting has it: 0 is 4 · n_embd.
   std::int64_t hidden =
       config.find("n_inner") == nullptr ? 0 : config.integer("n_inner", 4 * kMost);
   if (hidden == 4 * channels) hidden = 0;
-  return {{{"n_layer", text("n_layer")},
-           {"n_head", text("n_head")},
-           {"n_embd", text("n_embd")},
-           {"block_size", text("n_positions")},
+  return {{{"n_layer", std::to_string(config.integer("n_layer", kMost, 12, "num_hidden_layers"))},
+           {"n_head", std::to_string(config.integer("n_head", kMost, 12, "num_attention_heads"))},
+           {"n_embd", std::to_string(channels)},
+           {"block_size",
+            std::to_string(config.integer("n_positions", kMost, 1024, "max_position_embeddings"))},
            {"bias", "true"},
            {"norm", "layernorm"},
            {"norm_place", "pre"},
            {"qk_norm", "false"},
            {"activation", ours},
            {"mlp_hidden", std::to_string(hidden)}},
-          config.integer("vocab_size", std::int64_t{1} << 31)};
+          config.integer("vocab_size", std::int64_t{1} << 31, 50257)};
 }
 
 TensorFile from_huggingface(TensorFile file) {

@@ -154,6 +154,7 @@ class Reader {
           read_entry(name, entry);
           continue;
         }
+        if (entry.is_null()) continue;  // as if it were not there
         if (!entry.is_object()) wrong("header: __metadata__ is not an object");
         for (const auto& [key, value] : entry.items())
           file_.metadata[key] = value.get<std::string>();

@@ -11,9 +11,9 @@ namespace {
 
 void check(const Logits& in, double temperature) {
   engine::require(
-      in.classes >= 2 && !in.labels.empty() && in.z.size() == in.labels.size() * in.classes,
+      in.classes >= 1 && !in.labels.empty() && in.z.size() == in.labels.size() * in.classes,
       "[calibration] ", in.z.size(), " scores are not ", in.labels.size(), " rows of ", in.classes,
-      " classes, 2 or more");
+      " classes, 1 or more");
   engine::require(std::isfinite(temperature) && temperature > 0, "[calibration] temperature ",
                   temperature, " must be above 0");
   for (const std::int32_t label : in.labels)
@@ -68,6 +68,7 @@ double brier(const Logits& logits, double temperature) {
 
 Temperature fit_temperature(const Logits& logits) {
   check(logits, 1);
+  if (logits.classes == 1) return {};  // it is certain at any
   constexpr double kMost = 100;
   // d NLL / d(1/T), rising in 1/T.
   const auto slope = [&](double inverse) {

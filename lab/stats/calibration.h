@@ -12,7 +12,7 @@ namespace lab {
 /// Logarithms of probabilities (those averaged over dropout masks, say) are as good as logits.
 struct Logits {
   std::span<const float> z;              // row-major (labels.size(), classes), finite
-  std::size_t classes = 0;               // 2 or more
+  std::size_t classes = 0;               // 1 or more
   std::span<const std::int32_t> labels;  // in [0, classes)
 };
 
@@ -30,8 +30,8 @@ struct Temperature {
 };
 
 /// The temperature that minimizes the NLL (Guo et al. 2017, arXiv:1706.04599): convex in 1/T, so
-/// found by bisection of the derivative Σ (E_p[z] − z_label). Fit it on validation data, use it on
-/// test data. REQUIRES: a row.
+/// found by bisection of the derivative Σ (E_p[z] − z_label); 1 for a single class. Fit it on
+/// validation data, use it on test data. REQUIRES: a row.
 Temperature fit_temperature(const Logits& logits);
 
 /// A forecast of a yes-or-no event: "the class named first is right", say.

@@ -78,6 +78,37 @@ TEST_F(CliEval, AnyTextThatTheVocabularyCanRead) {
   EXPECT_NE(error({"eval", "run", "--text", "one.txt"}).find("give at least 2"), std::string::npos);
 }
 
+TEST_F(CliEval, AVocabularyOfOneSymbol) {
+  for (const auto& [name, n] : {std::pair("a.txt", 900), {"v.txt", 200}, {"t.txt", 300}})
+    folder.write(name, std::string(static_cast<std::size_t>(n), 'a'));
+  const Words args = {
+      "train",        "--text",    "a.txt",
+      "--val",        "v.txt",     "--test",
+      "t.txt",        "--out",     "one",
+      "--preset",     "tiny",      "--n-embd",
+      "16",           "--budget",  "3steps",
+      "--block-size", "8",         "--dropout",
+      "0.1",          "--measure", "calibration+mode_gap+moments+reliability+stability"};
+  const Result r = isodrop(args, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  const auto told = [&](const Words& more) {
+    const Words asked = Words{"eval", "one", "--format", "json"} + more;
+    return json_of(asked, isodrop(asked, folder.path()));
+  };
+  for (const Words& more :
+       {Words{}, {"--split", "val"}, {"--text", "v.txt"}, {"--evaluation", "mc:2"}}) {
+    const Json all = told(more);
+    for (const char* zero : {"loss", "bits_per_byte", "brier", "ece", "square_ce"})
+      EXPECT_NEAR(all[zero], 0, 1e-6) << zero;
+    EXPECT_EQ(all["accuracy"], 1);
+    EXPECT_EQ(all["perplexity"], 1);
+  }
+  EXPECT_EQ(told({"--metrics", "loss"})["loss"], 0);
+  const Json summary = Json::parse(folder.read("one/summary.json"));
+  EXPECT_EQ(summary["temperature"], 1);
+  EXPECT_EQ(summary["scaled_loss"], 0);
+}
+
 TEST_F(CliEval, WhatIsWrongIsSaid) {
   EXPECT_NE(error({"eval"}).find("evaluate what?"), std::string::npos);
   EXPECT_NE(error({"eval", "none"}).find("no such folder"), std::string::npos);

@@ -33,6 +33,18 @@ Rows rows_of(const golden::Classes& g) {
   return rows;
 }
 
+TEST(Calibration, ASingleClassIsCertain) {
+  const Rows rows{{1.5F, -3.0F, 0.0F}, {0, 0, 0}};
+  EXPECT_EQ(lab::nll(rows.view()), 0);
+  EXPECT_EQ(lab::brier(rows.view(), 2), 0);
+  const lab::Temperature best = lab::fit_temperature(rows.view());
+  EXPECT_EQ(best.value, 1);
+  EXPECT_EQ(best.nll, 0);
+  EXPECT_FALSE(best.at_edge);
+  for (const Forecast& f : lab::top_label(rows.view())) EXPECT_TRUE(f.hit && f.p == 1);
+  EXPECT_THROW((void)lab::nll(Logits{}), engine::Error) << "none is still wrong";
+}
+
 TEST(Calibration, MatchesScikitLearn) {
   for (const golden::Classes& g : golden::kClasses) {
     const Rows rows = rows_of(g);
@@ -81,8 +93,8 @@ TEST(Calibration, Errors) {
   const Rows good{{1, 0, 0, 1}, {0, 1}};
   EXPECT_THROW(lab::nll(good.view(), 0), engine::Error);
   EXPECT_THROW(lab::brier(good.view(), std::nan("")), engine::Error);
-  const Rows beyond{{1, 0, 0, 1}, {0, 2}}, negative{{1, 0}, {-1}}, one{{1, 0}, {0, 0}};
-  for (const Rows& rows : {beyond, negative, one, Rows{{1, std::nanf("")}, {0}}}) {
+  const Rows beyond{{1, 0, 0, 1}, {0, 2}}, negative{{1, 0}, {-1}};
+  for (const Rows& rows : {beyond, negative, Rows{{1, std::nanf("")}, {0}}}) {
     EXPECT_THROW(lab::nll(rows.view()), engine::Error);
     EXPECT_THROW(lab::brier(rows.view()), engine::Error);
     EXPECT_THROW(lab::top_label(rows.view()), engine::Error);

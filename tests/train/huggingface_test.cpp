@@ -218,6 +218,39 @@ TEST(HuggingFace, WhatIsAnotherModelIsRefusedByName) {
   EXPECT_FALSE(is_huggingface(Json::array()));
 }
 
+// Keys that transformers has a default or a second name for, and files from before there were keys.
+TEST(HuggingFace, WhatAnOldConfigLeavesOutIsWhatTransformersTakes) {
+  const auto read = [](const Json& json) {
+    const HuggingFaceModel model = huggingface_model(json, "config.json");
+    std::map<std::string, std::string> out(model.settings.begin(), model.settings.end());
+    out["vocab"] = std::to_string(model.vocab);
+    return out;
+  };
+  auto bare = read({{"model_type", "gpt2"}});
+  for (const auto& [key, value] : std::map<std::string, std::string>{{"n_layer", "12"},
+                                                                     {"n_head", "12"},
+                                                                     {"n_embd", "768"},
+                                                                     {"block_size", "1024"},
+                                                                     {"vocab", "50257"},
+                                                                     {"activation", "gelu"},
+                                                                     {"mlp_hidden", "0"}})
+    EXPECT_EQ(bare[key], value) << key;
+  EXPECT_EQ(read({{"architectures", {"GPT2LMHeadModel"}}}), bare);
+  auto named = read({{"model_type", "gpt2"},
+                     {"num_hidden_layers", 3},
+                     {"num_attention_heads", 2},
+                     {"hidden_size", 8},
+                     {"max_position_embeddings", 5}});
+  EXPECT_EQ(named["n_layer"] + named["n_head"] + named["n_embd"] + named["block_size"], "3285");
+  const Json ours = {{"n_layer", 2}, {"n_embd", 8}};
+  EXPECT_FALSE(is_huggingface(ours));
+  EXPECT_ERROR(huggingface_model(ours, "c"), "c: has no model_type");
+  EXPECT_ERROR(huggingface_model({{"architectures", {"LlamaForCausalLM"}}}, "c"),
+               "architectures=[\"LlamaForCausalLM\"]");
+  EXPECT_ERROR(huggingface_model({{"model_type", "gpt2"}, {"hidden_size", 0}}, "c"),
+               "hidden_size is '0'");
+}
+
 TEST(InitialWeights, MustBeOfTheModelAndTheData) {
   const Settings good = golden_settings();
   const InitialWeights given = read_initial_weights(good.init_from);

@@ -128,6 +128,8 @@ TEST(Safetensors, RefusesWhatIsNoSafetensorsFile) {
   refuse(R"({"__metadata__":{"xxh3_128":"0"},)" + once, "not those that were written");
   refuse(R"({"__metadata__":{"format":"isodrop"},)" + once, "no checksum");
   refuse(R"({"__metadata__":[]})", "__metadata__ is not an object");
+  const std::string none = R"({"__metadata__":null,)" + once;
+  EXPECT_EQ(read_safetensors(written(folder, none, data)).tensors.size(), 1U);
 }
 
 TEST(Safetensors, NamesTheTensorThatIsMissingOrDiffers) {

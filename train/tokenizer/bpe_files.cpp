@@ -8,6 +8,7 @@
 #include "engine/suggest.h"
 #include "train/files.h"
 #include "train/json.h"
+#include "train/tokenizer/bpe_added.h"
 #include "train/tokenizer/byte_bpe.h"
 
 namespace train {
@@ -17,9 +18,6 @@ namespace fs = std::filesystem;
 using engine::quote;
 using engine::require;
 
-constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;  // of a file
-constexpr std::string_view kOther = "give GPT-2's kind: byte-level BPE";
-
 /// Collects what the files say and holds it against itself.
 class Builder {
  public:
@@ -28,28 +26,27 @@ class Builder {
   /// {"symbol": id, ...}
   void vocabulary(const Json& json) {
     require(json.is_object() && !json.empty(), source_, ": the vocabulary is no object of ids; ",
-            kOther);
+            kGpt2Kind);
     files_.symbols.resize(json.size());
     for (const auto& [symbol, id] : json.items()) place(symbol, id, json.size());
   }
 
-  /// Tokens beside the vocabulary, or of it, that are never cut.
-  void special(const std::string& content, const Json& id) {
-    require(!content.empty(), source_, ": a special token is empty; leave it out");
-    if (!ids_.contains(content)) {
+  /// A token beside the vocabulary, or of it, that is never cut.
+  void special(const AddedToken& token) {
+    require(!token.content.empty(), source_, ": a special token is empty; leave it out");
+    if (!ids_.contains(token.content)) {
       files_.symbols.emplace_back();
-      place(content, id, files_.symbols.size());
+      const std::size_t vocab = files_.symbols.size();
+      place(token.content, token.id.is_null() ? Json(vocab - 1) : token.id, vocab);
     }
-    const std::int32_t number = ids_.at(content);
-    require(id == number, source_, ": the special token ", quote(content), " has two ids, ", number,
-            " and ", id.dump(), "; make them one");
+    const std::int32_t number = ids_.at(token.content);
+    require(token.id.is_null() || token.id == number, source_, ": the special token ",
+            quote(token.content), " has two ids, ", number, " and ", token.id.dump(),
+            "; make them one");
     if (std::find(files_.special.begin(), files_.special.end(), number) == files_.special.end())
       files_.special.push_back(number);
   }
-  void special_if_there(std::string_view content) {
-    if (const auto at = ids_.find(std::string(content)); at != ids_.end())
-      files_.special.push_back(at->second);
-  }
+  bool has(std::string_view symbol) const { return ids_.contains(std::string(symbol)); }
 
   void merge(const std::string& a, const std::string& b, std::size_t number) {
     const auto id = [&](const std::string& symbol) {
@@ -70,7 +67,7 @@ class Builder {
     require(blank != line.npos && blank > 0 && blank + 1 < line.size() &&
                 line.find(' ', blank + 1) == line.npos,
             source_, ": merge ", number, " (", quote(line),
-            ") is not two symbols with a blank between; ", kOther);
+            ") is not two symbols with a blank between; ", kGpt2Kind);
     merge(std::string(line.substr(0, blank)), std::string(line.substr(blank + 1)), number);
   }
 
@@ -82,7 +79,7 @@ class Builder {
       require(
           merged.contains(static_cast<std::int32_t>(id)) || symbol_bytes(files_.symbols[id], bytes),
           source_, ": the symbol ", quote(files_.symbols[id]),
-          " is not of the byte-level alphabet; ", kOther);
+          " is not of the byte-level alphabet; ", kGpt2Kind);
     return std::move(files_);
   }
 
@@ -105,10 +102,10 @@ class Builder {
 };
 
 BpeFiles read_pair(const fs::path& vocab, const fs::path& merges) {
-  const std::string text = read_file(vocab.string(), kMostBytes);
+  const std::string text = read_file(vocab.string(), kMostBpeBytes);
   Builder builder(vocab.parent_path().string());
-  builder.vocabulary(parse_json(text, vocab.string(), kOther));
-  const std::string lines = read_file(merges.string(), kMostBytes);
+  builder.vocabulary(parse_json(text, vocab.string(), kGpt2Kind));
+  const std::string lines = read_file(merges.string(), kMostBpeBytes);
   std::size_t number = 0;
   for (std::string_view rest = lines; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -118,26 +115,26 @@ BpeFiles read_pair(const fs::path& vocab, const fs::path& merges) {
     const bool head = ++number == 1 && line.starts_with("#version");
     if (!head && !line.empty()) builder.merge_line(line, number);
   }
-  builder.special_if_there(kEndOfText);
+  for (const AddedToken& token : added_tokens_beside(vocab.parent_path())) builder.special(token);
+  if (builder.has(kEndOfText)) builder.special({std::string(kEndOfText), nullptr});
   return builder.done();
 }
 
-}  // namespace
-
-BpeFiles parse_bpe_json(const std::string& text, const std::string& source) {
-  const Json json = parse_json(text, source, kOther);
+Builder read_json_text(const std::string& text, const std::string& source) {
+  const Json json = parse_json(text, source, kGpt2Kind);
   const auto need = [&](bool ok, const auto&... why) {
-    require(ok, source, ": ", why..., "; ", kOther);
+    require(ok, source, ": ", why..., "; ", kGpt2Kind);
   };
   const auto off = [](const Json& object, const char* key) {
     return !object.contains(key) || object[key].is_null() || object[key] == false ||
-           object[key] == "";
+           object[key] == "" || object[key] == 0;
   };
   need(json.is_object() && json.contains("model") && json["model"].is_object(),
        "no tokenizer.json (no object 'model')");
   const Json& model = json["model"];
-  need(model.contains("type") && model["type"] == "BPE", "the model is ",
-       model.contains("type") ? model["type"].dump() : "of no type", ", not BPE");
+  // Older files, GPT-2's own among them, have no type: of the kinds of models BPE alone has merges.
+  const Json type = model.value("type", model.contains("merges") ? Json("BPE") : Json(nullptr));
+  need(type == "BPE", "the model is ", type.is_null() ? "of no type" : type.dump(), ", not BPE");
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
                           "byte_fallback", "ignore_merges"})
     need(off(model, key), "the model has ", key, ", which is not read here");
@@ -162,30 +159,20 @@ BpeFiles parse_bpe_json(const std::string& text, const std::string& source) {
       builder.merge(merge[0], merge[1], number);
     }
   }
-  const Json added = json.value("added_tokens", Json::array());
-  need(added.is_array(), "added_tokens is no list");
-  std::vector<const Json*> tokens;
-  for (const Json& token : added) {
-    need(token.is_object() && token.contains("content") && token["content"].is_string() &&
-             token.contains("id") && token["id"].is_number_unsigned(),
-         "an added token has no content, or no id");
-    for (const char* key : {"lstrip", "rstrip", "single_word"})
-      need(off(token, key), "the added token ", quote(token["content"].get<std::string>()), " has ",
-           key, ", which is not read here");
-    tokens.push_back(&token);
-  }
-  std::sort(tokens.begin(), tokens.end(), [](const Json* a, const Json* b) {
-    return (*a)["id"].get<std::uint64_t>() < (*b)["id"].get<std::uint64_t>();
-  });
-  for (const Json* token : tokens)
-    builder.special((*token)["content"].get<std::string>(), (*token)["id"]);
-  return builder.done();
+  for (const AddedToken& token : added_tokens_of(json, source)) builder.special(token);
+  return builder;
+}
+
+}  // namespace
+
+BpeFiles parse_bpe_json(const std::string& text, const std::string& source) {
+  return read_json_text(text, source).done();
 }
 
 BpeFiles read_bpe(const std::string& path) {
   const fs::path at = path;
   std::error_code none;  // what is not there is refused when it is read
-  if (!fs::is_directory(at, none)) return parse_bpe_json(read_file(path, kMostBytes), path);
+  if (!fs::is_directory(at, none)) return parse_bpe_json(read_file(path, kMostBpeBytes), path);
   const bool pair = fs::exists(at / "vocab.json", none);
   if (pair || fs::exists(at / "merges.txt", none))
     return read_pair(at / "vocab.json", at / "merges.txt");
@@ -193,7 +180,9 @@ BpeFiles read_bpe(const std::string& path) {
   require(fs::exists(json, none), quote(path),
           ": holds neither vocab.json with merges.txt nor tokenizer.json; give the folder of a "
           "GPT-2 tokenizer");
-  return parse_bpe_json(read_file(json.string(), kMostBytes), json.string());
+  Builder builder = read_json_text(read_file(json.string(), kMostBpeBytes), json.string());
+  for (const AddedToken& token : added_tokens_beside(at)) builder.special(token);
+  return builder.done();
 }
 
 std::string bpe_json(const BpeFiles& files) {

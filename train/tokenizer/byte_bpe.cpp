@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/error.h"
+#include "train/tokenizer/occurrences.h"
 #include "train/tokenizer/pre_tokens.h"
 
 namespace train {
@@ -17,7 +18,6 @@ using engine::require;
 
 /// Words that are remembered within one text, and how long they may be.
 constexpr std::size_t kMostRemembered = 1 << 18, kLongestRemembered = 48;
-constexpr std::size_t kUnsought = ~std::size_t{0};
 
 std::uint64_t pair_key(std::int32_t a, std::int32_t b) {
   return std::uint64_t{static_cast<std::uint32_t>(a)} << 32 | static_cast<std::uint32_t>(b);
@@ -65,14 +65,17 @@ class ByteBpe final : public Tokenizer {
       if (token.size() <= kLongestRemembered && remembered.size() < kMostRemembered)
         remembered.emplace(token, ids);
     };
-    std::vector<std::size_t> next(files_.special.size(), kUnsought);
+    std::vector<std::string_view> special;
+    for (const std::int32_t id : files_.special)
+      special.push_back(pieces_[static_cast<std::size_t>(id)]);
+    Occurrences specials(text, std::move(special));
     for (std::size_t at = 0; at < text.size();) {
-      const auto [begin, id] = next_special(text, at, next);
+      const auto [begin, which] = specials.next(at);
       pattern_.cut(text.substr(at, begin - at), word);
       at = begin;
-      if (id < 0) continue;
-      out.push_back(id);
-      at += pieces_[static_cast<std::size_t>(id)].size();
+      if (begin == text.size()) break;
+      out.push_back(files_.special[which]);
+      at += specials.sought(which).size();
     }
     return out;
   }
@@ -81,24 +84,6 @@ class ByteBpe final : public Tokenizer {
   struct Merge {
     std::int32_t rank, id;
   };
-
-  /// Where the next special token begins from `from` on and its id, the longest of those that begin
-  /// there; the text's end and -1 where there is none. `next`: where each was found last.
-  std::pair<std::size_t, std::int32_t> next_special(std::string_view text, std::size_t from,
-                                                    std::vector<std::size_t>& next) const {
-    std::pair<std::size_t, std::int32_t> found{text.size(), -1};
-    std::size_t length = 0;
-    for (std::size_t i = 0; i < files_.special.size(); ++i) {
-      const std::int32_t id = files_.special[i];
-      const std::string& content = pieces_[static_cast<std::size_t>(id)];
-      if (next[i] < from || next[i] == kUnsought)
-        next[i] = std::min(text.find(content, from), text.size());
-      if (next[i] == text.size() || next[i] > found.first) continue;
-      if (next[i] < found.first || content.size() > length)
-        found = {next[i], id}, length = content.size();
-    }
-    return found;
-  }
 
   /// Of all pairs side by side the one that was merged first in training becomes one symbol, the
   /// leftmost of equals, until there is none. In n log n.

@@ -12,8 +12,9 @@ struct BpeFiles {
   std::vector<std::int32_t> special;  // ids that stand for their own spelling, never cut or merged
 };
 
-/// Reads vocab.json + merges.txt (or else tokenizer.json) in a folder, or a tokenizer.json. Throws
-/// engine::Error naming the file and what is wrong with it, or of another kind.
+/// Reads vocab.json + merges.txt and what added tokens stand beside them (or else tokenizer.json)
+/// in a folder, or a tokenizer.json. Throws engine::Error naming the file and what is wrong with
+/// it, or of another kind.
 BpeFiles read_bpe(const std::string& path);
 /// The text of a tokenizer.json.
 BpeFiles parse_bpe_json(const std::string& text, const std::string& source);

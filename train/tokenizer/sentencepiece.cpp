@@ -3,12 +3,16 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <unordered_map>
 
 #include "engine/error.h"
+#include "engine/parallel.h"
 #include "engine/suggest.h"
+#include "train/tokenizer/occurrences.h"
+#include "train/tokenizer/text_cuts.h"
 
 namespace train {
 namespace {
@@ -17,56 +21,18 @@ using engine::concat;
 using engine::Error;
 using engine::require;
 
-constexpr std::string_view kSpace = "\xE2\x96\x81";    // U+2581, which stands for a blank in pieces
-constexpr std::string_view kUnknown = "\xE2\x96\x85";  // U+2585, which the trainer has a use for
-constexpr std::size_t kSentence =
-    4000;  // bytes: the trainer counts characters of a word in 16 bits
-constexpr std::size_t kSegment = 1 << 16;  // bytes that are encoded at once, where there is a blank
+// Bytes of a line that are encoded at once, where a line may be cut.
+constexpr std::size_t kSegment = 1 << 16;
+// What a thread takes at a time, in whole lines, and how many of those are out: their ids are held
+// twice.
+constexpr std::size_t kShare = 1 << 16;
+constexpr std::int64_t kShares = 256;
 // Beyond it every second, third … sentence: the trainer holds all of them several times over.
 constexpr std::size_t kMostTrainingBytes = std::size_t{200} << 20;
 
-/// Where a part of `text` ends that has at most about `most` bytes: before a blank behind something
-/// else, which no piece goes over, or failing that and where `anywhere`, between two characters.
-std::size_t part_end(std::string_view text, std::size_t most, bool anywhere) {
-  if (text.size() <= most) return text.size();
-  const auto cut = [&](std::size_t i) { return text[i] == ' ' && text[i - 1] != ' '; };
-  for (std::size_t i = most; i > most / 2; --i)
-    if (cut(i)) return i;
-  if (anywhere) {
-    std::size_t i = most;
-    while (i > 1 && (static_cast<unsigned char>(text[i]) & 0xC0u) == 0x80u) --i;
-    return i;
-  }
-  for (std::size_t i = most; i < text.size(); ++i)
-    if (cut(i)) return i;
-  return text.size();
-}
-
-/// Calls `part` with what stands between line ends, tabs and what else the trainer would skip a
-/// whole sentence for.
-template <class F>
-void for_each_sentence(std::string_view text, const F& part) {
-  while (!text.empty()) {
-    std::size_t end = text.find_first_of(std::string_view("\n\t\r\0\xE2", 5)), skip = 1;
-    while (end != text.npos && text[end] == '\xE2' && text.substr(end, 3) != kSpace &&
-           text.substr(end, 3) != kUnknown)
-      end = text.find_first_of(std::string_view("\n\t\r\0\xE2", 5), end + 1);
-    if (end == text.npos)
-      end = text.size(), skip = 0;
-    else if (text[end] == '\xE2')
-      skip = 3;
-    for (std::string_view rest = text.substr(0, end); !rest.empty();) {
-      const std::size_t n = part_end(rest, kSentence, true);
-      part(rest.substr(0, n));
-      rest.remove_prefix(n);
-    }
-    text.remove_prefix(end + skip);
-  }
-}
-
 class Sentences final : public sentencepiece::SentenceIterator {
  public:
-  explicit Sentences(std::vector<std::string_view> all) : all_(std::move(all)) { read(); }
+  explicit Sentences(std::span<const std::string_view> all) : all_(all) { read(); }
   bool done() const override { return at_ >= all_.size(); }
   void Next() override { ++at_, read(); }
   const std::string& value() const override { return value_; }
@@ -76,7 +42,7 @@ class Sentences final : public sentencepiece::SentenceIterator {
   void read() {
     if (!done()) value_ = all_[at_];
   }
-  std::vector<std::string_view> all_;
+  std::span<const std::string_view> all_;
   std::size_t at_ = 0;
   std::string value_;
 };
@@ -96,17 +62,29 @@ class SentencePiece final : public Tokenizer {
             "); 'isodrop tokenize train' makes one");
     const int vocab = processor_.GetPieceSize();
     bytes_.fill(-1);
-    for (int id = 0; id < vocab; ++id) pieces_.push_back(piece(id));
+    for (int id = 0; id < vocab; ++id) {
+      pieces_.push_back(piece(id));
+      if (!processor_.IsByte(id)) characters_.add(pieces_.back());
+    }
+    characters_.done();
     for (const int id : bytes_)
       require(id >= 0, source,
               ": has no token for every byte, so text would be lost; train it with "
               "--byte_fallback=true, or with 'isodrop tokenize train'");
-    // Some models put a blank before every text. What follows a line end goes without.
+    as_bytes_ = {kSpace};
+    for (const std::string_view c : {"\n", " "})
+      if (!characters_.contain(static_cast<unsigned char>(c[0]))) as_bytes_.push_back(c);
+    // Some models put a blank before every text. A character of no piece keeps it apart from ours.
     prefixed_ = spell(ask("a")) != "a";
-    if (prefixed_) lead_ = ask("\n");
-    const std::string probe = "It is  A test. ";
-    require(prefixed_ ? spell(ask("\n" + probe)) == " \n" + probe : spell(ask(probe)) == probe,
-            source,
+    for (const char c : std::string_view("\n\1\2\3\4\5\6\7"))
+      if (prefixed_ && lead_.empty() && !characters_.contain(static_cast<unsigned char>(c)))
+        lead_ = c;
+    require(prefixed_ == !lead_.empty(), source,
+            ": puts a blank before every text, and control characters are in its pieces; train it "
+            "with --add_dummy_prefix=false");
+    if (prefixed_) lead_ids_ = ask(lead_);
+    const std::string probe = characters_.contain(' ') ? "It is  A test. " : "ItisAtest.";
+    require(spell(ask(lead_ + probe)) == spell(lead_ids_) + probe, source,
             ": changes text before it cuts it, so that it would not come back; train it with "
             "--normalization_rule_name=identity --remove_extra_whitespaces=false, or with 'isodrop "
             "tokenize train'");
@@ -120,23 +98,70 @@ class SentencePiece final : public Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text, std::string_view source) const override {
     require_utf8(text, source);
     std::vector<std::int32_t> out;
-    for (std::string_view rest = text; !rest.empty();) {
-      // Line ends, and the character that would come back as a blank, are their bytes.
-      const std::size_t line = std::min(rest.find('\n'), rest.find(kSpace));
-      std::string_view part = rest.substr(0, line);
-      if (part.size() > kSegment) part = part.substr(0, part_end(part, kSegment, false));
-      add(part, static_cast<std::size_t>(rest.data() - text.data()), source, out);
-      rest.remove_prefix(part.size());
-      if (part.size() != std::min(line, rest.size() + part.size())) continue;
-      for (std::size_t n = rest.empty() ? 0 : rest[0] == '\n' ? 1 : kSpace.size(); n > 0; --n) {
-        out.push_back(bytes_[static_cast<unsigned char>(rest[0])]);
-        rest.remove_prefix(1);
+    std::vector<std::size_t> ends;  // of the shares
+    for (std::size_t begin = 0; begin < text.size();) {
+      ends = {begin};
+      while (ends.back() < text.size() && std::ssize(ends) <= kShares)
+        ends.push_back(share_end(text, ends.back()));
+      const std::int64_t count = std::ssize(ends) - 1;
+      std::vector<std::vector<std::int32_t>> ids(static_cast<std::size_t>(count));
+      std::vector<std::string> wrong(ids.size());
+      engine::parallel_chunks(count, 1, [&](std::int64_t, std::int64_t first, std::int64_t) {
+        const auto i = static_cast<std::size_t>(first);
+        try {
+          encode_lines(text, ends[i], ends[i + 1], source, ids[i]);
+        } catch (const Error& error) {
+          wrong[i] = error.what();  // the first in the text is the one to say, whichever came first
+        }
+      });
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (!wrong[i].empty()) throw Error(wrong[i]);
+        out.insert(out.end(), ids[i].begin(), ids[i].end());
       }
+      begin = ends.back();
     }
     return out;
   }
 
  private:
+  /// Where a share that begins at `begin` ends: behind a line, where lines are cut as well.
+  std::size_t share_end(std::string_view text, std::size_t begin) const {
+    std::size_t end = begin + kShare;
+    do end = end < text.size() ? text.find('\n', end) : text.npos;
+    while (end != text.npos && !characters_.apart(text, ++end));
+    return std::min(end, text.size());
+  }
+
+  /// The ids of text[begin, end). A line is cut off wherever no piece goes over its end.
+  void encode_lines(std::string_view text, std::size_t begin, std::size_t end,
+                    std::string_view source, std::vector<std::int32_t>& out) const {
+    text = text.substr(0, end);
+    std::vector<std::string_view> sought = as_bytes_;
+    if (characters_.contain('\n')) sought.emplace_back("\n");
+    Occurrences marks(text, std::move(sought));
+    const auto take = [&](std::size_t to) {
+      while (begin < to) {
+        const std::string_view rest = text.substr(begin, to - begin);
+        const std::size_t n = part_end(rest, kSegment, false,
+                                       [&](std::size_t i) { return characters_.apart(rest, i); });
+        add(rest.substr(0, n), begin, source, out);
+        begin += n;
+      }
+    };
+    for (std::size_t at = begin;;) {
+      const auto [mark, which] = marks.next(at);
+      if (mark == text.size()) return take(mark);
+      at = mark + marks.sought(which).size();
+      if (which < as_bytes_.size()) {
+        take(mark);
+        for (; begin < at; ++begin) out.push_back(bytes_[static_cast<unsigned char>(text[begin])]);
+        continue;
+      }
+      for (const std::size_t cut : {mark, at})
+        if (characters_.apart(text, cut)) take(cut);
+    }
+  }
+
   /// The bytes of a piece; none of what stands for no text.
   std::string piece(int id) {
     const std::string& text = processor_.IdToPiece(id);
@@ -174,11 +199,11 @@ class SentencePiece final : public Tokenizer {
   void add(std::string_view part, std::size_t offset, std::string_view source,
            std::vector<std::int32_t>& out) const {
     if (part.empty()) return;
-    const std::vector<int> ids = ask(prefixed_ ? "\n" + std::string(part) : std::string(part));
+    const std::vector<int> ids = prefixed_ ? ask(lead_ + std::string(part)) : ask(part);
     std::span<const int> own = ids;
-    const bool led =
-        own.size() >= lead_.size() && std::equal(lead_.begin(), lead_.end(), own.begin());
-    if (led) own = own.subspan(lead_.size());
+    const bool led = own.size() >= lead_ids_.size() &&
+                     std::equal(lead_ids_.begin(), lead_ids_.end(), own.begin());
+    if (led) own = own.subspan(lead_ids_.size());
     require(led && spell(own) == part, source, ": the tokenizer does not give back ",
             engine::quote(part.substr(0, 40)), " at byte offset ", offset,
             "; it was trained to normalise text: use one with the rule 'identity'");
@@ -189,9 +214,20 @@ class SentencePiece final : public Tokenizer {
   sentencepiece::SentencePieceProcessor processor_;
   std::vector<std::string> pieces_;
   std::array<std::int32_t, 256> bytes_;  // byte -> id
+  PieceCharacters characters_;
+  // What is encoded as its bytes: what would come back as a blank, and what no piece has in it.
+  std::vector<std::string_view> as_bytes_;
   bool prefixed_ = false;
-  std::vector<int> lead_;  // what the model makes of a line end alone, where it puts a blank first
+  std::string lead_;           // stands before every text where the model puts a blank there
+  std::vector<int> lead_ids_;  // of that blank and it
 };
+
+/// Whether a blank has a piece. A model whose text has almost none gets none by itself.
+bool knows_blanks(const std::string& model) {
+  sentencepiece::SentencePieceProcessor processor;
+  return processor.LoadFromSerializedProto(model).ok() &&
+         !processor.IsUnknown(processor.PieceToId({kSpace.data(), kSpace.size()}));
+}
 
 }  // namespace
 
@@ -205,8 +241,7 @@ std::string train_sentencepiece(std::string_view text, std::int64_t vocab,
     if (count++ % every == 0) all.push_back(sentence);
   });
   require(!all.empty(), source, ": holds nothing but line ends; a vocabulary needs text");
-  Sentences sentences(std::move(all));
-  const std::unordered_map<std::string, std::string> how = {
+  std::unordered_map<std::string, std::string> how = {
       {"model_type", "bpe"},
       {"vocab_size", std::to_string(vocab)},
       {"normalization_rule_name", "identity"},
@@ -223,9 +258,18 @@ std::string train_sentencepiece(std::string_view text, std::int64_t vocab,
       {"num_threads", "1"},
       {"minloglevel", "3"}};
   std::string model;
-  const auto trained = sentencepiece::SentencePieceTrainer::Train(how, &sentences, &model);
-  require(trained.ok(), source, ": no vocabulary of ", vocab,
-          " can be made of it: ", words_of(trained));
+  const auto make = [&] {
+    Sentences sentences(all);
+    const auto trained = sentencepiece::SentencePieceTrainer::Train(how, &sentences, &model);
+    require(trained.ok(), source, ": no vocabulary of ", vocab,
+            " can be made of it: ", words_of(trained));
+  };
+  make();
+  if (!knows_blanks(model)) {
+    how["required_chars"] = kSpace;
+    all.emplace_back(" ");  // the library ends the program over a required character of no sentence
+    make();
+  }
   return model;
 }
 

@@ -10,9 +10,9 @@ namespace train {
 /// or too many different characters for the vocabulary.
 std::string train_sentencepiece(std::string_view text, std::int64_t vocab, std::string_view source);
 
-/// A tokenizer from the bytes of a .model. Line ends stand alone, and a prefix that the model puts
-/// before every text is left out. Throws engine::Error naming `source` where it is no model, or one
-/// that cannot give back every text (no byte fallback).
+/// A tokenizer from the bytes of a .model. Its ids are those of the library, but for a prefix that
+/// the model puts before every text, which is left out. Throws engine::Error naming `source` where
+/// it is no model, or one that cannot give back every text (no byte fallback).
 TokenizerPtr sentencepiece_tokenizer(std::string model, const std::string& source);
 
 inline constexpr std::int64_t kLeastSubwords = 260, kMostSubwords = 1'000'000;
