@@ -1,5 +1,6 @@
 #include "train/files.h"
 
+#include <strings.h>
 #include <unistd.h>
 
 #include <array>
@@ -70,6 +71,11 @@ void AtomicFile::commit() {
   }
   file_ = nullptr;
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
+}
+
+bool has_ending(std::string_view name, std::string_view ending) {
+  return name.size() > ending.size() &&
+         strncasecmp(name.data() + name.size() - ending.size(), ending.data(), ending.size()) == 0;
 }
 
 void remove_temporaries(const fs::path& folder, std::string_view name) {

@@ -32,6 +32,9 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
+/// Whether the name has this ending (".gz"), in capitals too.
+bool has_ending(std::string_view name, std::string_view ending);
+
 /// Removes from a folder what AtomicFiles whose name begins so have left behind in processes that
 /// were killed. REQUIRES: nobody else is writing such a file.
 void remove_temporaries(const std::filesystem::path& folder, std::string_view name);
