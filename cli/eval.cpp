@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <iterator>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "cli/commands.h"
@@ -33,16 +36,45 @@ struct Question {
   std::optional<double> bytes_per_token;
 };
 
+/// Flags that say where the run's own data lie now: names of settings.
+constexpr const char* kData[] = {"text", "val", "test", "csv"};
+/// Those beside which --text is one of them; alone it is another text.
+constexpr const char* kOwn[] = {"split", "val", "test", "csv"};
+
+/// The run's settings, its data where they are now. Throws engine::Error where they are not there.
+train::Settings own_data(const train::SavedRun& run, const Parsed& args) {
+  train::Settings settings = train::with_own_tokenizer(run, run.settings);
+  if (args.has("bin-type")) settings.bin_type = args.text("bin-type");
+  for (const char* name : kData) {
+    std::string& path =
+        settings.*std::get<std::string train::Settings::*>(train::find_setting(name)->member);
+    engine::require(!path.empty() || !args.has(name), "--", name, " ", args.text(name), ": ",
+                    engine::quote(args.argument),
+                    " was trained without such a file; leave the flag out");
+    if (args.has(name)) path = args.text(name);
+    std::error_code unknown;  // what cannot be looked at is refused when it is read
+    engine::require(path.empty() || path.find_first_of("*?[") != path.npos ||
+                        std::filesystem::exists(path, unknown) || unknown,
+                    engine::quote(args.argument), ": the ", name, " it was trained with, ",
+                    engine::quote(path), ", is not there; say where it is now, as in --split ",
+                    args.text("split"), " --", name, " FILE");
+  }
+  return settings;
+}
+
 Question question(const train::SavedRun& run, const train::Settings& settings, const Parsed& args) {
   Question q;
-  const std::string& text = args.text("text");
-  if (!text.empty()) {
-    q.task = std::make_unique<train::LanguageModelling>(train::held_out_text(run, text));
+  const bool own = !args.has("text") || std::any_of(std::begin(kOwn), std::end(kOwn),
+                                                    [&](const char* f) { return args.has(f); });
+  if (!own) {
+    const std::string& text = args.text("text");
+    q.task = std::make_unique<train::LanguageModelling>(
+        train::held_out_text(run, text, args.text("bin-type")));
     q.exam = q.task->exam(settings, train::Split::kTest);
     q.what = text;
   } else {
     const std::string& split = args.text("split");
-    q.task = train::load_task(run.settings);
+    q.task = train::load_task(own_data(run, args));
     train::require_same_data(run, *q.task);
     q.exam = q.task->exam(settings, split == "train" ? train::Split::kTrainSubset
                                     : split == "val" ? train::Split::kVal
@@ -186,15 +218,15 @@ Command eval_command() {
   c.settings = false;
   c.argument = "FOLDER";
   c.extras = {
-      {"text", "FILE", "", "the whole of it is evaluated (default: a split of the run's own data)"},
-      {"split",
-       "SPLIT",
-       "test",
-       "of the run's own data",
-       false,
-       {"train", "val", "test"},
-       {},
-       "text"},
+      {"text", "FILE", "",
+       "the whole of it is evaluated (default: a split of the run's own data); beside --split: "
+       "where "
+       "the run's own text is now"},
+      {"split", "SPLIT", "test", "of the run's own data", false, {"train", "val", "test"}},
+      {"val", "FILE", "", "where the run's own validation text is now"},
+      {"test", "FILE", "", "where the run's own test text is now"},
+      {"csv", "FILE", "", "where the run's own table is now"},
+      bin_type_flag("text"),
       {"metrics", "NAME[,NAME]", "all", "which, in this order: loss, perplexity, bits_per_byte, …"},
       {"evaluation", "HOW", "plain", "plain, corrected or mc:N, as the setting"},
       {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the run)"},
@@ -202,7 +234,8 @@ Command eval_command() {
       {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
   };
   c.examples = {"isodrop eval out/train", "isodrop eval out/train --text another.txt",
-                "isodrop eval out/train --split val --evaluation mc:32 --format json"};
+                "isodrop eval out/train --split val --evaluation mc:32 --format json",
+                "isodrop eval out/train --split val --text moved/book.txt"};
   c.run = eval;
   return c;
 }

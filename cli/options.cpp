@@ -13,6 +13,7 @@
 #include "engine/suggest.h"
 #include "lab/runs/store.h"
 #include "train/budget.h"
+#include "train/data/token_file.h"
 
 namespace cli {
 namespace {
@@ -102,6 +103,41 @@ cxxopts::Options options_of(const Command& command) {
   return options;
 }
 
+/// The words as cxxopts takes them. Its pattern of a flag matches no line end and recurses for
+/// every character, so values behind '=' and long words stay here, and it is given marks in their
+/// place.
+class Words {
+ public:
+  Words(int argc, const char* const* argv) {
+    for (int i = 0; i < argc; ++i) {
+      const std::string word = argv[i];
+      const std::size_t equals = word.starts_with("--") ? word.find('=') : word.npos;
+      if (equals < kLongestFlag && equals + 1 < word.size())
+        words_.push_back(word.substr(0, equals + 1) + mark(word.substr(equals + 1)));
+      else
+        words_.push_back(word.starts_with(kMark) || word.size() > kLongestFlag ? mark(word) : word);
+    }
+    for (const std::string& word : words_) argv_.push_back(word.c_str());
+  }
+  const char* const* argv() const { return argv_.data(); }
+  /// What was typed, of a value or of a word.
+  std::string typed(const std::string& value) const {
+    const std::size_t at = value.starts_with("--") ? value.find('=') + 1 : 0;
+    if (at >= value.size() || value[at] != kMark) return value;
+    return value.substr(0, at) + values_.at(std::stoul(value.substr(at + 1)));
+  }
+
+ private:
+  static constexpr char kMark = '\x01';
+  static constexpr std::size_t kLongestFlag = 256;
+  std::string mark(std::string value) {
+    values_.push_back(std::move(value));
+    return kMark + std::to_string(values_.size() - 1);
+  }
+  std::vector<std::string> words_, values_;
+  std::vector<const char*> argv_;
+};
+
 /// cxxopts splits the words; what they mean is decided here.
 cxxopts::ParseResult split(const Command& command, int argc, const char* const* argv) {
   try {
@@ -167,15 +203,18 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
     if (const std::string_view word = argv[i]; word == "-h" || word == "--help") out.help = true;
   if (out.help || argc < 1) return out;
 
-  const cxxopts::ParseResult words = split(command, argc, argv);
+  const Words line(argc, argv);
+  const cxxopts::ParseResult words = split(command, argc, line.argv());
   for (const auto& word : words.arguments()) {
     const std::string& value = word.value();
     if (value.empty() || value.starts_with("--"))
-      throw Error(fmt::format("--{} needs a value{}; {}", word.key(),
-                              value.empty() ? "" : ", and " + quote(value) + " is a flag",
-                              see_help(command)));
+      throw Error(
+          fmt::format("--{} needs a value{}; {}", word.key(),
+                      value.empty() ? "" : ", and " + quote(line.typed(value)) + " is a flag",
+                      see_help(command)));
   }
   std::vector<std::string> stray = words.unmatched();
+  for (std::string& word : stray) word = line.typed(word);
   const bool several = command.argument.ends_with("...");
   while (!command.argument.empty() && !stray.empty() && !stray[0].starts_with('-') &&
          (several || out.arguments.empty())) {
@@ -189,7 +228,7 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
   std::map<std::string, std::string> seen;
   std::vector<train::Assignment> assignments;
   for (const auto& word : words.arguments()) {
-    const std::string flag = "--" + word.key(), &value = word.value();
+    const std::string flag = "--" + word.key(), value = line.typed(word.value());
     const auto extra = std::find_if(command.extras.begin(), command.extras.end(),
                                     [&](const Extra& e) { return e.flag == word.key(); });
     const bool own = extra != command.extras.end();
@@ -271,6 +310,13 @@ Extra store_flag() {
 
 std::filesystem::path store_path(const Parsed& args) {
   return args.has("store") ? std::filesystem::path(args.text("store")) : lab::default_store();
+}
+
+Extra bin_type_flag(std::string_view flag) {
+  Extra extra{"bin-type", "TYPE", "auto", "how wide the ids of a .bin without a header are"};
+  extra.choices = train::bin_types();
+  extra.only_with = flag;
+  return extra;
 }
 
 Extra product_tuning_flag() {

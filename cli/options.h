@@ -120,6 +120,9 @@ int show_help(const Command& command);
 Extra store_flag();
 std::filesystem::path store_path(const Parsed& args);
 
+/// --bin-type, of commands that do not take it as a setting: how the .bin of `flag` is read.
+Extra bin_type_flag(std::string_view flag);
+
 /// --product-tuning, whether ways to a product are timed; and its word put into the environment,
 /// where plans and the processes that this one starts look for it. Does nothing for a command
 /// without the flag.

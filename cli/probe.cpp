@@ -12,6 +12,7 @@
 #include "engine/suggest.h"
 #include "lab/inspect/probe_html.h"
 #include "lab/inspect/probe_render.h"
+#include "train/data/held_out_text.h"
 #include "train/data/language_modelling.h"
 #include "train/data/load_corpus.h"
 #include "train/initial_weights.h"
@@ -70,7 +71,8 @@ int probe(const Parsed& args) {
                   "--dropout 0.1");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
-  const train::LanguageModelling task(train::load_corpus(settings));
+  const train::LanguageModelling task(
+      train::load_corpus(run ? train::with_own_tokenizer(*run, settings) : settings));
   const train::Corpus& corpus = task.corpus();
   // The same file must still be the same text; another one must at least be encoded alike.
   if (run)

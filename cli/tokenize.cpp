@@ -21,9 +21,6 @@ using engine::quote;
 using engine::require;
 using Ids = std::vector<std::int32_t>;
 
-constexpr std::int64_t kMost16 = 1 << 16;
-constexpr std::string_view kBin = ".bin";
-
 /// Of the flag, whose "-" is standard input.
 std::string path_of(const Parsed& args, std::string_view flag) {
   require(args.has(flag), "tokenize ", args.argument, " needs --", flag,
@@ -57,8 +54,10 @@ int train_model(const Parsed& args) {
   require(args.has("vocab"), "tokenize train needs --vocab; give a number, as in --vocab 1024");
   const std::int64_t vocab = args.integer("vocab", train::kLeastSubwords, train::kMostSubwords);
   const auto file = open_output(args, "out", "");
-  const std::string text = train::read_text(path_of(args, "text"));
-  const std::string model = train::train_sentencepiece(text, vocab, args.text("text"));
+  const train::Documents all = train::read_documents(path_of(args, "text"));
+  const std::string& text = all.text;
+  const std::string model = all.naming_files(
+      0, [&] { return train::train_sentencepiece(text, vocab, args.text("text")); });
   const auto made = train::sentencepiece_tokenizer(model, args.text("out"));
   finish(*file, model);
   const Ids ids = made->encode(text, args.text("text"));
@@ -68,30 +67,29 @@ int train_model(const Parsed& args) {
 }
 
 int encode(const Parsed& args) {
-  const std::string text = train::read_text(path_of(args, "text"));
-  const auto codec = tokenizer(args, text);
-  const Ids ids = codec->encode(text, args.text("text"));
-  const bool bin = args.text("out").ends_with(kBin);
+  const train::Documents all = train::read_documents(path_of(args, "text"));
+  const auto [codec, ids] = all.naming_files(0, [&] {
+    auto made = tokenizer(args, all.text);
+    Ids encoded = made->encode(all.text, args.text("text"));
+    return std::pair(std::move(made), std::move(encoded));
+  });
   std::string out;
-  for (const std::int32_t id : ids) {
-    if (bin) {
-      require(codec->vocab() <= kMost16, "--out ", quote(args.text("out")), ": ", codec->vocab(),
-              " tokens do not fit in 16 bits; leave .bin out for numbers as text");
-      out += {static_cast<char>(id & 0xFF), static_cast<char>(id >> 8)};
-    } else if (args.text("format") == "pieces") {
+  if (train::is_token_file(args.text("out"))) {
+    out = train::token_file(ids);
+  } else if (args.text("format") == "pieces") {
+    for (const std::int32_t id : ids)
       out += quote(codec->pieces()[static_cast<std::size_t>(id)]) + "\n";
-    } else {
-      out += fmt::format("{}{}", out.empty() ? "" : " ", id);
-    }
+  } else {
+    for (const std::int32_t id : ids) out += fmt::format("{}{}", out.empty() ? "" : " ", id);
+    out += "\n";
   }
-  if (!bin && args.text("format") == "ids") out += "\n";
   put(args, out);
   return 0;
 }
 
-Ids numbers(const std::string& path) {
+Ids numbers(const std::string& path, const std::string& bin_type) {
   if (train::is_token_file(path)) {
-    const train::Tokens ids = train::map_tokens(path);
+    const train::Tokens ids = train::map_tokens(path, bin_type);
     return {ids.begin(), ids.end()};
   }
   const std::string text = train::read_file(path, train::kMostTextBytes);
@@ -117,7 +115,7 @@ int decode(const Parsed& args) {
           ": its ids mean nothing without the text they were made of; give sp:FILE.model or "
           "gpt2:FOLDER");
   const std::string ids = path_of(args, "ids");
-  put(args, tokenizer(args, "")->decode(numbers(ids)));
+  put(args, tokenizer(args, "")->decode(numbers(ids, args.text("bin-type"))));
   return 0;
 }
 
@@ -150,7 +148,10 @@ Command tokenize_command() {
       {"tokenizer", "HOW", "", "encode, decode: sp:FILE.model, gpt2:FOLDER, ..."},
       {"ids", "FILE", "", "decode: a .bin, or numbers with blanks between; - is standard input"},
       {"out", "FILE", "",
-       "where it is written: the model; ids, of 16 bits each where it ends in .bin; the text"},
+       "where it is written: the model; ids, as a .bin where it ends in .bin (16 bits each, or "
+       "where "
+       "one needs more 32 behind llm.c's header); the text"},
+      bin_type_flag("ids"),
       {"format", "FORMAT", "ids", "encode: of what it prints", false, {"ids", "pieces"}},
   };
   c.examples = {"isodrop tokenize train --text book.txt --vocab 1024 --out book.model",

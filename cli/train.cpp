@@ -38,7 +38,8 @@ int with_and_without(const Parsed& args) {
 }
 
 int train_new(const Parsed& args, TrainCommand& command) {
-  const train::Settings& settings = args.settings;
+  // The folder is read from other places than this one.
+  const train::Settings settings = train::with_absolute_paths(args.settings);
   engine::require(settings.members == 1, "--members ", settings.members,
                   ": a folder holds one model; 'isodrop compare --arm none --arm members=",
                   settings.members, "' judges an ensemble");
@@ -48,7 +49,8 @@ int train_new(const Parsed& args, TrainCommand& command) {
   const bool dry = args.has("dry-run");
   if (!dry) train::refuse_others(folder, settings);
   if (!dry && !args.has("restart")) train::refuse_unfinished(folder);
-  const std::unique_ptr<train::Task> task = train::load_task(settings);
+  const std::unique_ptr<train::Task> task = train::load_task(args.settings);
+  for (const std::string& note : task->notes()) fmt::print(stderr, "isodrop: note: {}\n", note);
   if (dry) return show_dry_run(lab::dry_run(settings, *task), args.text("format"));
   lab::refuse_study(folder);
   train::check_run(settings, *task);

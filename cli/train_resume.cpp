@@ -11,6 +11,7 @@
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
 #include "train/checkpoint.h"
+#include "train/data/held_out_text.h"
 #include "train/files.h"
 #include "train/run_plan.h"
 #include "train/task.h"
@@ -104,7 +105,8 @@ int resume_run(const Parsed& given, TrainCommand& command) {
   const bool diverged = summary.is_object() && summary.value("status", "") == "diverged";
   if (!summary.is_null() && (!extends || diverged)) return say_ended(args, run, summary);
 
-  const std::unique_ptr<train::Task> task = train::load_task(args.settings);
+  const std::unique_ptr<train::Task> task =
+      train::load_task(train::with_own_tokenizer(run, args.settings));
   train::require_same_data(run, *task);
   train::Settings settings = run.settings;
   settings.budget = args.settings.budget;

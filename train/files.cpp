@@ -1,6 +1,7 @@
 #include "train/files.h"
 
 #include <fcntl.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -136,6 +137,11 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   errno = code.value();
   if (code && code != std::errc::no_such_file_or_directory) throw_unreadable(folder);
   return files;
+}
+
+bool has_ending(std::string_view name, std::string_view ending) {
+  return name.size() > ending.size() &&
+         strncasecmp(name.data() + name.size() - ending.size(), ending.data(), ending.size()) == 0;
 }
 
 void remove_temporaries(const fs::path& folder, std::string_view name) {

@@ -40,6 +40,9 @@ class AtomicFile {
 /// What is in a folder, in no order; nothing where there is none. Throws Unreadable.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
 
+/// Whether the name has this ending (".gz"), in capitals too.
+bool has_ending(std::string_view name, std::string_view ending);
+
 /// Removes from a folder the temporaries of AtomicFiles whose process was killed, those of files
 /// whose name begins so. What a process is writing, wherever it runs, stays.
 void remove_temporaries(const std::filesystem::path& folder, std::string_view name = {});

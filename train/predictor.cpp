@@ -60,7 +60,11 @@ class Mixture {
       } else {
         const double mean = static_cast<double>(out[0]),
                      sd = ops::normal_sigma(static_cast<double>(out[1]));
-        if (forecasts_) sum[0] += mean, sum[1] += sd * sd + mean * mean;
+        if (forecasts_) {  // Welford's, so that means far from 0 leave their spread its digits
+          const double off = mean - sum[0];
+          sum[0] += off / (passes_ + 1);
+          sum[1] += sd * sd + off * (mean - sum[0]);
+        }
         loss = normal_nll(mean, sd, static_cast<double>(targets[i]));
       }
       likelihoods_[i] = log_add(likelihoods_[i], -loss);
@@ -78,15 +82,14 @@ class Mixture {
       out.push_back(static_cast<float>(
           std::log(std::max(sums_[i * width_ + v] / passes_, std::numeric_limits<double>::min()))));
   }
-  double mean(std::size_t i) const { return sums_[i * width_] / passes_; }
-  double sd(std::size_t i) const {
-    return std::sqrt(std::max(0.0, sums_[i * width_ + 1] / passes_ - mean(i) * mean(i)));
-  }
+  double mean(std::size_t i) const { return sums_[i * width_]; }
+  double sd(std::size_t i) const { return std::sqrt(sums_[i * width_ + 1] / passes_); }
 
  private:
   Forecast kind_;
   std::size_t width_;
   bool forecasts_;
+  // sums_ of probabilities; of kNormal the mean, and the sum of variances and squared deviations.
   std::vector<double> sums_, likelihoods_, own_;  // likelihoods_: logarithms of their sums
   double passes_ = 0;
 };

@@ -41,7 +41,7 @@ struct Settings {
   // data
   std::string task = "lm";
   std::string text, val, test;
-  std::string tokenizer = "char";
+  std::string tokenizer = "char", bin_type = "auto";
   double val_fraction = 0.1, test_fraction = 0.1;
   std::string csv, target;             // a table, and its column that is predicted
   std::int64_t columns_per_token = 1;  // of the table's others
@@ -136,6 +136,9 @@ void set(Settings& settings, std::string_view name, std::string_view value,
 
 /// `base` with `given` on top: the preset first, wherever it stands, so that the rest overrides it.
 Settings resolve(const Settings& base, std::span<const Assignment> given);
+
+/// The same with every path absolute: those of data, tokenizer and initial weights.
+Settings with_absolute_paths(Settings settings);
 
 /// What a run of these settings may spend: their share of their budget.
 Budget run_budget(const Settings& settings);

@@ -1,6 +1,7 @@
 // The rules between settings, and what follows from several of them.
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <limits>
 
 #include "engine/error.h"
@@ -8,11 +9,20 @@
 #include "engine/table.h"
 #include "train/architecture.h"
 #include "train/budget.h"
+#include "train/data/text_files.h"
 #include "train/regularization.h"
 #include "train/settings.h"
 #include "train/task.h"
+#include "train/tokenizer/tokenizer.h"
 
 namespace train {
+
+Settings with_absolute_paths(Settings s) {
+  for (std::string* path : {&s.text, &s.val, &s.test, &s.csv, &s.init_from})
+    if (!path->empty()) *path = std::filesystem::absolute(*path).lexically_normal().string();
+  s.tokenizer = absolute_tokenizer(s.tokenizer);
+  return s;
+}
 
 Budget run_budget(const Settings& s) {
   const Budget budget = Budget::parse(s.budget);
@@ -74,6 +84,8 @@ void validate(const Settings& s, std::string_view source) {
        " does nothing for the built-in corpus, which has symbols of its own; give a text, or leave "
        "it "
        "out");
+  need(is_token_file(s.text) || s.bin_type == defaults.bin_type, "bin_type=", s.bin_type,
+       " is of token ids and does nothing without a .bin as text; leave it out");
   const bool built_in = s.text.empty() && !table;
   need((s.val.empty() && !built_in) || s.val_fraction == defaults.val_fraction,
        "val_fraction=", s.val_fraction, " does nothing where ",

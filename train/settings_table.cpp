@@ -8,6 +8,7 @@
 #include "models/regularizer_grammar.h"
 #include "ops/activation.h"
 #include "train/budget.h"
+#include "train/data/token_file.h"
 #include "train/evaluation.h"
 #include "train/settings.h"
 #include "train/task.h"
@@ -118,6 +119,10 @@ const std::vector<Row>& rows() {
        "column of the table that is predicted from the others", kSameData},
       {"columns_per_token", &S::columns_per_token, Integers{1, 1 << 20}, kData,
        "of the table: consecutive columns that make one token; block_size is how many there are",
+       kSameData},
+      {"bin_type", &S::bin_type, Choices{bin_types}, kData,
+       "how wide the ids of a .bin without a header are; auto is uint16, and refuses what looks "
+       "wider",
        kSameData},
       {"val_fraction", &S::val_fraction, Reals{0, 1, true, true}, kData,
        "share of the text or table to validate on, before that of the test", kSameData},

@@ -118,6 +118,8 @@ class Task {
   /// "uniform_loss" (of the same chance for every outcome). Nothing where that is not known or has
   /// no meaning.
   virtual std::optional<double> constant(std::string_view name) const = 0;
+  /// Remarks on data that can be used and still are not what they seem.
+  virtual std::vector<std::string> notes() const { return {}; }
 };
 
 /// Where a task's data come from, which says what settings it has: a text or the built-in corpus,

@@ -31,8 +31,8 @@ bool names_itself(const std::string& tokenizer) {
 
 bool decides_results(const train::Row& row) {
   // Data and initial weights are in the id by their hash, however they were come by.
-  constexpr std::array<std::string_view, 8> kNot = {"preset", "text",      "val",     "test",
-                                                    "csv",    "init_from", "threads", "recompute"};
+  constexpr std::array<std::string_view, 9> kNot = {
+      "preset", "text", "val", "test", "csv", "bin_type", "init_from", "threads", "recompute"};
   return std::find(kNot.begin(), kNot.end(), row.name) == kNot.end();
 }
 
@@ -65,11 +65,7 @@ RunSpec run_spec(const train::Settings& settings, std::string data) {
 std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }
 
 Json to_json(const RunSpec& spec) {
-  Json settings = train::to_json(spec.settings);
-  for (const char* path : {"text", "val", "test", "csv", "init_from"})
-    if (const auto text = settings[path].get<std::string>(); !text.empty())
-      settings[path] = std::filesystem::absolute(text).lexically_normal().string();
-  settings["tokenizer"] = train::absolute_tokenizer(spec.settings.tokenizer);
+  const Json settings = train::to_json(train::with_absolute_paths(spec.settings));
   Json json = {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
                {"data", spec.data},     {"owner", spec.owner}, {"settings", settings}};
   if (!spec.init.empty()) json["init"] = spec.init;

@@ -109,6 +109,66 @@ TEST_F(CliEval, AVocabularyOfOneSymbol) {
   EXPECT_EQ(summary["scaled_loss"], 0);
 }
 
+// A folder has <|endoftext|> between its files, whose symbols this vocabulary lacks.
+TEST_F(CliEval, AFolderIsReadWithoutTheSeparatorsThatTheVocabularyLacks) {
+  folder.write("d/a.txt", small_text(300, 2));
+  folder.write("d/b.jsonl", "{\"text\":\"" + small_text(100, 4) + "\"}\n{\"text\":\"eta\"}\n");
+  const Json joined = eval({"--text", "d"});
+  EXPECT_EQ(joined["targets"], 402);
+  folder.write("one.txt", small_text(300, 2) + small_text(100, 4) + "eta");
+  EXPECT_EQ(eval({"--text", "one.txt"})["loss"], joined["loss"]);
+  // One that is in a file is text like any other.
+  folder.write("d/a.txt", "eta<|endoftext|>");
+  EXPECT_NE(error({"eval", "run", "--text", "d"}).find("d/a.txt: '<' (U+3C) at byte offset 3"),
+            std::string::npos);
+  folder.write("d/a.txt", "eta");
+  folder.write("d/b.jsonl", "{\"text\":\"oin\"}\n{\"text\":\"e\\u2603\"}\n");
+  EXPECT_NE(error({"eval", "run", "--text", "d"})
+                .find("d/b.jsonl:2: '\u2603' (U+2603) at byte "
+                      "offset 1"),
+            std::string::npos);
+}
+
+// Where a run's data are is known in every directory; where they went is said by a flag.
+TEST_F(CliEval, TheRunsOwnDataAreFoundFromAnywhere) {
+  const Json here = eval({"--split", "val"});
+  const auto away = [&](const Words& more) {
+    const Words args = Words{"eval", "../run", "--format", "json"} + more;
+    std::filesystem::create_directories(folder.path() / "away");
+    return isodrop(args, folder.path() / "away");
+  };
+  EXPECT_EQ(Json::parse(away({"--split", "val"}).out), here);
+  std::filesystem::rename(folder.path() / "text.txt", folder.path() / "moved.txt");
+  const Words args = {"eval", "run", "--split", "val"};
+  const std::string gone = error(args);
+  EXPECT_NE(gone.find("the text it was trained with"), std::string::npos) << gone;
+  EXPECT_NE(gone.find("--split val --text FILE"), std::string::npos) << gone;
+  EXPECT_EQ(Json::parse(away({"--split", "val", "--text", "../moved.txt"}).out), here);
+  EXPECT_NE(error(args + Words{"--text", "other.txt"}).find("its weights mean nothing there"),
+            std::string::npos);
+  EXPECT_NE(error(args + Words{"--val", "other.txt"}).find("trained without such a file"),
+            std::string::npos);
+  EXPECT_EQ(isodrop({"train", "--resume", "run", "--text", "moved.txt", "--budget", "61steps"},
+                    folder.path())
+                .code,
+            0);
+}
+
+TEST_F(CliEval, AValidationTextOfItsOwnIsFound) {
+  folder.write("val.txt", small_text(600, 5));
+  const Words train = {"train",  "--text",      "text.txt", "--val",        "val.txt", "--preset",
+                       "tiny",   "--n-embd",    "16",       "--out",        "two",     "--budget",
+                       "2steps", "--tokenizer", "sp:270",   "--block-size", "16"};
+  const Result made = isodrop(train, folder.path());
+  ASSERT_EQ(made.code, 0) << describe(train, made);
+  std::filesystem::rename(folder.path() / "val.txt", folder.path() / "moved.txt");
+  EXPECT_NE(error({"eval", "two", "--split", "val"}).find("the val it was trained with"),
+            std::string::npos);
+  const Words args = {"eval", "two", "--split", "val", "--val", "moved.txt"};
+  const Result r = isodrop(args, folder.path());
+  EXPECT_EQ(r.code, 0) << describe(args, r);
+}
+
 TEST_F(CliEval, WhatIsWrongIsSaid) {
   EXPECT_NE(error({"eval"}).find("evaluate what?"), std::string::npos);
   EXPECT_NE(error({"eval", "none"}).find("no such folder"), std::string::npos);

@@ -95,6 +95,33 @@ TEST_F(CliTokenize, TrainsOnTokenIds) {
   EXPECT_EQ(eval("known", "a.bin")["bits_per_byte"], eval("known", "text.txt")["bits_per_byte"]);
 }
 
+// 32-bit ids without a header look like twice as many of 16 bits, every second one 0.
+TEST_F(CliTokenize, WideIdsAreReadAsWhatTheyAre) {
+  std::vector<std::int32_t> wide;
+  for (int i = 0; i < 2000; ++i) wide.push_back(i * 7919 % 600);
+  folder.write("u.bin", {reinterpret_cast<const char*>(wide.data()), wide.size() * 4});
+  const Words train = {"train",    "--text", "u.bin",        "--preset", "tiny",  "--n-embd", "16",
+                       "--budget", "2steps", "--block-size", "8",        "--out", "wide"};
+  EXPECT_NE(error(train).find("u.bin' looks like 32-bit ids"), std::string::npos);
+  EXPECT_NE(error({"eval", "none", "--bin-type", "uint32"}).find("does nothing without --text"),
+            std::string::npos);
+  ok(train + Words{"--bin-type", "uint32"});
+  const Json own = json_of({}, ok({"eval", "wide", "--format", "json"}));
+  EXPECT_EQ(own["targets"], 199);
+  EXPECT_NE(error({"eval", "wide", "--text", "u.bin"}).find("looks like 32-bit ids"),
+            std::string::npos);
+  ok({"eval", "wide", "--text", "u.bin", "--bin-type", "uint32"});
+  EXPECT_NE(error({"train", "--text", "text.txt", "--bin-type", "uint32", "--out", "no"})
+                .find("does nothing without a .bin"),
+            std::string::npos);
+  const Result text = ok({"tokenize", "decode", "--ids", "u.bin", "--bin-type", "uint32",
+                          "--tokenizer", "gpt2:" + kGolden});
+  EXPECT_GT(text.out.size(), 2000U);
+  EXPECT_NE(error({"tokenize", "decode", "--ids", "u.bin", "--tokenizer", "gpt2:" + kGolden})
+                .find("looks like 32-bit ids"),
+            std::string::npos);
+}
+
 // Where a model lies is no part of what a run is.
 TEST_F(CliTokenize, RunsAreKnownByTheTokenizersContent) {
   ok({"tokenize", "train", "--text", "text.txt", "--vocab", "290", "--out", "a.model"});

@@ -160,7 +160,7 @@ TEST_F(CliTune, OneLineForEveryMistake) {
            {{"--shares", "0.5,1", "--equivalent"}, {"--shares with --equivalent"}},
            {{"--rivals"}, {"--rivals with --arm"}},
            {{"--test-fraction", "0.95"}, {"leave nothing to train on"}},
-           {{"--val", "text.txt"}, {"same file as text"}},
+           {{"--val", "text.txt"}, {"a file in common with text"}},
            {{"--min-seeds", "1"}, {"--min-seeds"}}}) {
     const std::string said = error(arms + more);
     for (const std::string& part : parts)

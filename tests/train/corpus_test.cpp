@@ -13,6 +13,9 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/rng.h"
+#include "train/data/language_modelling.h"
+#include "train/data/overlap.h"
 #include "train/tokenizer/symbols.h"
 
 namespace {
@@ -230,13 +233,13 @@ TEST_F(CorpusFiles, MistakesAreNamed) {
   expect_error(load(good, {}, "char", 8, 1.0), {"validation share 1"});
   expect_error(load(good, {}, "char", 8, 0.5, 0.5),
                {"0.5", "leave nothing to train on", "--test-fraction"});
-  expect_error(load(good, good), {"val '" + good + "' is the same file as text"});
+  expect_error(load(good, good), {"val '" + good + "' has a file in common with text"});
 }
 
 TEST_F(CorpusFiles, ASplitMustHoldOneWindow) {
   const auto load = [&](std::size_t train, std::size_t val, std::int64_t T) {
     return load_text(
-        {write("t", std::string(train, 'a')), write("v", std::string(val, 'a')), "", 0.1, 0},
+        {write("t", std::string(train, 'a')), write("v", std::string(val, 'b')), "", 0.1, 0},
         "byte", T);
   };
   EXPECT_NO_THROW(load(9, 9, 8));
@@ -273,10 +276,55 @@ TEST_F(CorpusFiles, WhatIsJudgedIsNotWhatWasChosenOn) {
   const auto load = [&](const std::string& val, const std::string& test) {
     return [=, this] { (void)load_text({text, val, test}, "byte", 4); };
   };
-  expect_error(load(one, one), {"test", one, "same file as val", "chosen on"});
-  expect_error(load(one, same), {"validation and test", one, same, "same text"});
-  expect_error(load("", text), {"test", "same file as text", "trained on"});
+  expect_error(load(one, one), {"test", one, "a file in common with val", "chosen on"});
+  expect_error(load(one, same), {"test", one, same, "a copy of", "chosen on"});
+  expect_error(load("", text), {"test", "a file in common with text", "trained on"});
+  expect_error(load(write("copy", std::string(100, 'a')), ""),
+               {"val", "/copy', a copy of '" + text, "trained on", "leave val out"});
+  fs::create_hard_link(text, folder_ / "hard");
+  expect_error(load("", (folder_ / "hard").string()), {"test", "/hard', a copy of '" + text});
+  // In other files, or packed: the same contents.
+  fs::create_directory(folder_ / "parts");
+  write("parts/1.jsonl", "{\"text\":\"" + std::string(100, 'a') + "\"}\n");
+  expect_error(load((folder_ / "parts").string(), ""), {"val", "same contents as text"});
+  expect_error(load("", (folder_ / "parts").string()), {"test", "same contents as text"});
+  write("parts/1.jsonl", "{\"text\":\"aaaaaaaaaa\"}\n");
+  expect_error(load(one, (folder_ / "parts").string()), {"test", "same contents as val"});
+  const std::string tail = write("tail", std::string(80, 'b') + std::string(20, 'a'));
+  expect_error([&] { (void)load_text({tail}, "byte", 4); }, {"validation and test", "same text"});
   expect_error(load("", write("short", "aaaa")), {"/short", "test split has 4", "block size 4"});
+}
+
+TEST_F(CorpusFiles, HowMuchOfAHeldOutTextIsTrainedOn) {
+  std::string text, fresh;
+  engine::Sequence random(engine::stream_key(3, engine::Stream::kSample), 5);
+  for (int i = 0; i < 20'000; ++i) text += static_cast<char>('a' + random.below(26));
+  for (int i = 0; i < 6'400; ++i) fresh += static_cast<char>('a' + random.below(26));
+  const std::string path = write("text", text);
+  const auto share = [&](const std::string& val, const char* tokenizer = "char") {
+    const Corpus c = load_text({path, write("val", val), "", 0.1, 0}, tokenizer, 8);
+    return train::share_in_training(c, c.val).value_or(-1);
+  };
+  EXPECT_EQ(share(fresh), 0);
+  EXPECT_EQ(share(text.substr(777, 6'400)), 1);
+  EXPECT_EQ(share(text.substr(20'000 - 64) + fresh), 1.0 / 101) << "the very end, once";
+  // 50 windows of 100: those that lie in either half alone.
+  for (const char* tokenizer : {"char", "byte", "gpt2:" ISODROP_SOURCE_DIR "/tests/golden/bpe"})
+    EXPECT_NEAR(share(fresh.substr(0, 3'200) + text.substr(5, 3'200), tokenizer), 0.5, 0.01)
+        << tokenizer;
+  EXPECT_EQ(share(text.substr(1, 63)), -1) << "no window";
+  std::string off = text.substr(0, 64);
+  off.back() = off.back() == 'a' ? 'b' : 'a';
+  EXPECT_EQ(share(off), 0) << "to the byte";
+
+  const train::LanguageModelling task(
+      load_text({path, write("val", text.substr(5, 3'200)), "", 0.1, 0}, "char", 8));
+  EXPECT_EQ(task.notes(),
+            (std::vector<std::string>{"100 % of the validation text is in the training text"}));
+  const auto said = task.describe({});
+  EXPECT_EQ(said.facts["val_in_train"], 1);
+  EXPECT_TRUE(said.facts["test_in_train"].is_null());
+  EXPECT_NE(said.sentence.find("100 % of the validation text"), std::string::npos);
 }
 
 TEST(CorpusTest, TinyshakespeareIsAsInNanoGpt) {

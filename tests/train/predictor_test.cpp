@@ -193,6 +193,14 @@ TEST(Predictor, NormalForecasts) {
   EXPECT_NEAR(loss / static_cast<double>(two.count()), two.examined.loss, 1e-4)
       << "of the mixture, not of a normal with its moments";
   EXPECT_NE(one.means, two.means);
+  // Means far from 0 cost the deviations no digits.
+  engine::Params& params = trainer.params();
+  const int head = params.find("head.weight");  // (2,C), means first
+  ASSERT_GE(head, 0);
+  for (std::int64_t i = 0; i < params[head].shape.size() / 2; ++i) params.value(head)[i] *= 1e9F;
+  const Predictions far = predict(1);
+  EXPECT_GT(std::abs(far.means[40]), 1e6);
+  EXPECT_EQ(far.sds, one.sds);
 }
 
 // The corpus' own probabilities sum to 1 and have its own loss.

@@ -124,6 +124,51 @@ TEST_F(TableTest, ReadsNumbersAndClasses) {
   EXPECT_EQ(g.labels, (std::vector<std::int32_t>{1, 0, 1}));
 }
 
+TEST_F(TableTest, SeveralFilesAreOneTable) {
+  const std::string head = "a,y\n", one = "1,u\n2,v\n", two = "3,u\n4,w\n";
+  const TableFile whole = file(head + one + two, true);
+  const auto joined = [&](const std::string& first, const std::string& second) {
+    folder.write("d/1.csv", first);
+    folder.write("d/2.CSV", second);
+    return read_table(folder.path() / "d", "y", true);
+  };
+  for (const TableFile& f : {joined(head + one, head + two), joined(head + one, two),
+                             joined(head + one, "\xef\xbb\xbf\"a\", y\r\n" + two),
+                             joined(head + "1,u\n2,v", two), joined(head, one + two)}) {
+    EXPECT_EQ(f.rows, 4);
+    EXPECT_EQ(f.classes, (std::vector<std::string>{"u", "v", "w"}));
+    EXPECT_EQ(f.features, (std::vector<double>{1, 2, 3, 4}));
+    EXPECT_EQ(f.hash, whole.hash);
+  }
+  EXPECT_EQ(read_table(folder.path() / "d/*.[cC]*", "y", true).rows, 4);
+  EXPECT_ERROR(joined(head + one, "y,a\n" + two), "d/2.CSV:1: neither the header of");
+  EXPECT_ERROR(joined(head + one, head + head), "d/2.CSV:2: column 'a': 'a' is not a number");
+  EXPECT_ERROR(joined(head + one, "3,u\nx,u\n"), "d/2.CSV:2: column 'a': 'x' is not a number");
+  EXPECT_ERROR(joined(head + one, "3\n"), "d/2.CSV:1: 1 cells where the header names 2");
+  EXPECT_ERROR(joined("1,2\n", head), "d/1.csv:1: the first line must name the columns");
+  EXPECT_ERROR(joined(head + one, ""), "d/2.CSV' is empty");
+}
+
+// Digits that all rows have in common cost none of the others.
+TEST_F(TableTest, MeansAndDeviationsKeepTheirDigits) {
+  std::string text = "a,y\n";
+  for (int i = 0; i < 30; ++i)
+    text += "9007199254740992,p\n9007199254740994,q\n9007199254740996,r\n";
+  const TableData t = split_table(file(text, true), 0.1, 0.1);
+  // The class says how far the row is above 2^53.
+  const auto above = [&](std::int64_t row) {
+    return 2.0 * t.labels[static_cast<std::size_t>(row)];
+  };
+  const auto n = static_cast<double>(t.train);
+  double mean = 0, squares = 0;
+  for (std::int64_t row = 0; row < t.train; ++row) mean += above(row) / n;
+  for (std::int64_t row = 0; row < t.train; ++row) squares += std::pow(above(row) - mean, 2);
+  EXPECT_NEAR(t.mean[0] - 0x1p53, mean, 1.01) << "to the nearest double, of which every second is";
+  EXPECT_NEAR(t.sd[0], std::sqrt(squares / n), 1e-12);
+  for (std::int64_t row = 0; row < t.train + t.val + t.test; ++row)
+    EXPECT_NEAR(t.features[static_cast<std::size_t>(row)], (above(row) - mean) / t.sd[0], 1e-6);
+}
+
 TEST_F(TableTest, SaysWhatIsWrongWhere) {
   const struct {
     const char *text, *says;
@@ -161,6 +206,14 @@ TEST_F(TableTest, SaysWhatIsWrongWhere) {
        "names"},
       {"a;y\n1;2\n",
        "t.csv:1: columns are separated by something else than commas; write the table with commas"},
+      {"\"a\";\"y\"\n\"1\";\"2\"\n",
+       "t.csv:1: columns are separated by something else than commas; write the table with commas"},
+      {"\n\"a, b\"\t\"y\"\n1\t2\n",
+       "t.csv:2: columns are separated by something else than commas; write the table with commas"},
+      {"a|y\r\n1,5|2\r\n",
+       "t.csv:1: columns are separated by something else than commas; write the table with commas"},
+      {"\"a;b\",y\n1,red\n",
+       "t.csv:2: column 'y': 'red' is not a number; for classes give --task classification"},
       {"a,y\n", "t.csv: has no row below its header; give some"},
       {"\n\n", "t.csv: has no row below its header; give some"},
       {"a,y\n1,x\n2,x\n", "t.csv: column 'y' has 'x' in every row: there is nothing to tell apart",

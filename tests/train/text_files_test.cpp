@@ -17,6 +17,7 @@
 namespace train {
 namespace {
 
+using std::string_literals::operator""s;
 using tests::TempFolder;
 const std::string kEnd(kEndOfText);
 
@@ -96,6 +97,72 @@ TEST_F(TextFiles, PackedTextIsTheText) {
   EXPECT_ERROR(read_text(write("e.gz", gzip(""))), "is empty");
 }
 
+// gzip takes zeros behind a member, as tapes leave them; bgzip writes members, the last one empty.
+TEST_F(TextFiles, PaddingAndEmptyMembersAreNoText) {
+  const std::string text = tests::small_text(100'000), more = tests::small_text(500, 2);
+  const std::string zeros(70'000, '\0');
+  EXPECT_EQ(read_text(write("a.gz", gzip(text) + zeros)), text);
+  EXPECT_EQ(read_text(write("a.gz", gzip(text) + zeros + gzip(more) + "\0"s)), text + more);
+  EXPECT_EQ(read_text(write("a.bgz", gzip(text) + gzip(more) + gzip(""))), text + more);
+  EXPECT_ERROR(read_text(write("a.gz", gzip(text) + zeros + "what is this?")), "or damaged");
+  EXPECT_ERROR(read_text(write("a.gz", zeros)), "or damaged");
+  const std::string skippable = "\x50\x2a\x4d\x18\x03\0\0\0abc"s;  // RFC 8878, 3.1.2
+  EXPECT_EQ(read_text(write("a.zstd",
+                            skippable + zstandard(text) + skippable + zstandard(more) + skippable)),
+            text + more);
+}
+
+TEST_F(TextFiles, EndingsMayBeInCapitals) {
+  const std::string line = "{\"text\":\"one\"}\n";
+  for (const char* name : {"a.ndjson", "a.JSONL", "a.NdJson"})
+    EXPECT_EQ(read_text(write(name, line)), "one") << name;
+  for (const char* name : {"b.jsonl.GZ", "b.NDJSON.gz"})
+    EXPECT_EQ(read_text(write(name, gzip(line))), "one") << name;
+  EXPECT_EQ(read_text(write("b.txt.ZST", zstandard("plain"))), "plain");
+  EXPECT_TRUE(is_token_file("A.BIN"));
+  EXPECT_FALSE(is_token_file("binary"));
+  EXPECT_ERROR(read_text(write("c.bin.gz", gzip("abcd"))), "c.bin.gz' holds token ids, not text");
+  for (const char* name : {"d.xz", "d.TXT.BZ2", "d.zip", "d.parquet", "d.tar.gz", "d.tgz"})
+    EXPECT_ERROR(read_text(write(name, "text")), "files are not read; unpack it");
+}
+
+// Of a joined text an offset alone leads nowhere.
+TEST_F(TextFiles, AMistakeIsToldByItsOwnFileAndOffset) {
+  write("d/a.txt", "first");
+  write("d/b.txt",
+        "se\xFF"
+        "cond");
+  write("d/c.jsonl", "{\"text\":\"three\"}\n\n{\"text\":\"fo\u00fcr\"}\n");
+  const auto where = [&](std::size_t offset) {
+    const Documents all = read_documents(at("d"));
+    return tests::error_of(
+        [&] { all.naming_files(1, [&] { throw BadText("d", "odd", offset - 1, "; mend it"); }); });
+  };
+  const std::size_t second = 5 + kEnd.size(), third = second + 7 + kEnd.size(),
+                    fourth = third + 5 + kEnd.size();
+  EXPECT_EQ(where(1), at("d/a.txt") + ": odd at byte offset 1; mend it");
+  EXPECT_EQ(where(second), at("d/b.txt") + ": odd at byte offset 0; mend it");
+  EXPECT_EQ(where(third - kEnd.size() - 1), at("d/b.txt") + ": odd at byte offset 6; mend it");
+  EXPECT_EQ(where(third + 2), at("d/c.jsonl:1") + ": odd at byte offset 2; mend it");
+  EXPECT_EQ(where(fourth), at("d/c.jsonl:3") + ": odd at byte offset 0; mend it");
+  EXPECT_EQ(tests::error_of([&] { load_text({at("d")}, "char", 4); }),
+            at("d/b.txt") +
+                ": not UTF-8 at byte offset 2; convert it to UTF-8 or use --tokenizer "
+                "byte");
+  const std::string good = write("good.txt", std::string(100, 'a') + "b");
+  EXPECT_ERROR(load_text({good, at("d")}, "char", 4), "d/b.txt: not UTF-8 at byte offset 2");
+  EXPECT_ERROR(load_text({good, at("d")}, "gpt2:" ISODROP_SOURCE_DIR "/tests/golden/bpe", 4),
+               "d/b.txt: not UTF-8 at byte offset 2");
+}
+
+TEST_F(TextFiles, DocumentsAreJoinedByWhatIsAskedFor) {
+  write("d/a.txt", "one");
+  write("d/b.txt", "two" + kEnd);
+  write("d/c.txt", "three");
+  EXPECT_EQ(read_documents(at("d"), "").text, "onetwo" + kEnd + "three");
+  EXPECT_EQ(read_documents(at("d"), "|").text, "one|two" + kEnd + "three") << "once";
+}
+
 TEST_F(TextFiles, ABombIsNotUnpackedToItsEnd) {
   const std::string zeros(50 << 20, '\0');
   EXPECT_ERROR(read_text(write("bomb.gz", gzip(zeros)), 1 << 20), "larger than 1048576 bytes");
@@ -140,9 +207,16 @@ TEST_F(TextFiles, FoldersAndPatternsAreSortedDocuments) {
   EXPECT_ERROR(read_text(at("empty")), "holds no files");
   write("d/x.bin", "ab");
   EXPECT_ERROR(read_text(at("d")), "x.bin' holds token ids");
-  EXPECT_TRUE(share_a_file(at("d"), at("d/sub/c.jsonl")));
-  EXPECT_TRUE(share_a_file(at("d/*.txt"), at("d/../d/a.txt")));
-  EXPECT_FALSE(share_a_file(at("d/*.txt"), at("d/sub")));
+  EXPECT_EQ(shared_file(at("d"), at("d/sub/c.jsonl")), "'" + at("d/sub/c.jsonl") + "'");
+  EXPECT_EQ(shared_file(at("d/*.txt"), at("d/../d/a.txt")), "'" + at("d/../d/a.txt") + "'");
+  EXPECT_EQ(shared_file(at("d/*.txt"), at("d/sub")), "");
+  EXPECT_EQ(shared_file(at("d/*.txt"), ""), "");
+  write("e/x.txt", "third");
+  write("e/y.txt", "sec0nd");
+  EXPECT_EQ(shared_file(at("d/*.txt"), at("e")), "") << "of one length";
+  write("e/z.txt", "second");
+  EXPECT_EQ(shared_file(at("d/*.txt"), at("e")),
+            "'" + at("e/z.txt") + "', a copy of '" + at("d/b.txt") + "'");
 }
 
 TEST_F(TextFiles, IdsAreMapped) {
@@ -162,6 +236,56 @@ TEST_F(TextFiles, IdsAreMapped) {
   EXPECT_ERROR(map_tokens(write("x.bin", "")), "is empty");
   EXPECT_ERROR(map_tokens(at("none.bin")), "no such file");
   EXPECT_ERROR(map_tokens(folder.path().string()), "no file that can be mapped");
+}
+
+TEST_F(TextFiles, WiderIdsThanTheyAreReadAsAreRefused) {
+  std::vector<std::int32_t> small, large;
+  std::vector<std::int64_t> longs;
+  std::vector<std::uint16_t> narrow;
+  for (int i = 0; i < 1000; ++i) {
+    small.push_back(i * 7919 % 600 + 1);
+    large.push_back(i * 7919 % 128'000);
+    longs.push_back(i % 7);
+    narrow.push_back(static_cast<std::uint16_t>(i * 7919 % 50257));
+  }
+  const auto raw = [&](const std::string& name, const auto& ids) {
+    return write(name, {reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof ids[0]});
+  };
+  const auto all = [](const Tokens& t) { return std::vector<std::int32_t>(t.begin(), t.end()); };
+  for (const auto& ids : {small, large}) {
+    const std::string path = raw("wide.bin", ids);
+    EXPECT_ERROR(map_tokens(path), "looks like 32-bit ids");
+    EXPECT_ERROR(load_text({path}, "ids", 8), "give --bin-type uint32, or --bin-type uint16");
+    EXPECT_EQ(all(map_tokens(path, "uint32")), ids);
+    EXPECT_EQ(map_tokens(path, "uint16").size(), 2 * ids.size());
+  }
+  EXPECT_ERROR(map_tokens(raw("long.bin", longs)), "looks like 64-bit ids");
+  EXPECT_ERROR(map_tokens(at("long.bin"), "uint32"), "looks like 64-bit ids");
+  EXPECT_EQ(map_tokens(raw("narrow.bin", narrow)).size(), 1000U);
+  EXPECT_ERROR(map_tokens(write("odd.bin", "abcdef"), "uint32"), "no whole number of 32-bit ids");
+  EXPECT_ERROR(map_tokens(write("np.bin", "\x93NUMPY\1\0v\0"s)), "is an array of NumPy's");
+  EXPECT_ERROR(map_tokens(bin("h.bin", {5, 6}, {20240520, 1, 2}), "uint32"),
+               "its header says uint16, --bin-type uint32");
+  EXPECT_EQ(map_tokens(at("h.bin"), "uint16").size(), 2U);
+  // Few symbols, and all of them small, are no sign of anything.
+  for (std::size_t i = 0; i < narrow.size(); ++i) narrow[i] = i % 2 == 0 ? 3 : 1;
+  EXPECT_EQ(map_tokens(raw("narrow.bin", narrow)).size(), 1000U);
+  narrow.assign(1000, 0);
+  EXPECT_EQ(map_tokens(raw("narrow.bin", narrow)).size(), 1000U);
+  EXPECT_EQ(load_text({raw("wide.bin", small), "", "", 0.1, 0.1, "uint32"}, "ids", 8).hash,
+            load_text({write("n.bin", token_file(small))}, "ids", 8).hash)
+      << "one identity, however they are stored";
+}
+
+TEST_F(TextFiles, IdsAreWrittenAsWideAsTheyMustBe) {
+  const auto back = [&](const std::vector<std::int32_t>& ids, std::size_t bytes) {
+    const std::string path = write("w.bin", token_file(ids));
+    EXPECT_EQ(std::filesystem::file_size(path), bytes);
+    const Tokens t = map_tokens(path);
+    EXPECT_EQ(std::vector<std::int32_t>(t.begin(), t.end()), ids);
+  };
+  back({5, 65535, 0}, 6);
+  back({5, 65536, 0}, 1024 + 12);
 }
 
 TEST_F(TextFiles, IdsMakeTheSameBatchesHoweverTheyAreStored) {

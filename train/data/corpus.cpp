@@ -41,12 +41,25 @@ void require_window(const Corpus& corpus, const Tokens& ids, std::int64_t block_
           " needs at least ", block_size, " + 1; use a longer text or a smaller --block-size");
 }
 
+/// Why split `b` may not be what `a` is, and the way out.
+std::string judged(std::string_view a, std::string_view b) {
+  return concat("; what is judged must not be what was ", a == "val" ? "chosen on" : "trained on",
+                ": give another file, or leave ", b, " out to hold out the end of the text");
+}
+
+/// Error where a split that has a file of its own says what another one says, packed or not.
+template <class Whole>
+void require_different(const Whole& a, std::string_view a_is, const Whole& b, std::string_view b_is,
+                       const std::string& file) {
+  require(b.size() == 0 || !(a == b), b_is, " '", file, "' has the same contents as ", a_is,
+          judged(a_is, b_is));
+}
+
 void require_different_files(const std::string& a, std::string_view a_is, const std::string& b,
                              std::string_view b_is) {
-  require(!share_a_file(a, b), b_is, " '", b, "' is the same file as ", a_is,
-          ", or has one in common with it: what is judged must not be what was ",
-          a_is == "val" ? "chosen on" : "trained on", "; give another file, or leave ", b_is,
-          " out to hold out the end of the text");
+  const std::string shared = shared_file(a, b);
+  require(shared.empty(), b_is, " '", b, "' has a file in common with ", a_is, ": ", shared,
+          judged(a_is, b_is));
 }
 
 /// Where the splits end that are cut off `n`: training, then validation.
@@ -68,25 +81,37 @@ std::size_t bytes_of(std::string_view text, std::size_t characters) {
   return at;
 }
 
-/// The splits as text, each with the file it is of.
+/// A split as text: of which documents it is a part, and from where on.
+struct TextPart {
+  const Documents* of;
+  std::size_t begin;
+  std::string_view text;
+};
 struct Texts {
-  std::array<std::string, 3> read;  // text, val, test
-  std::string_view train, val, test;
+  std::array<Documents, 3> read;  // text, val, test
+  std::array<TextPart, 3> parts;  // train, val, test
 };
 
-Texts read_texts(const TextSplits& splits, bool bytes, double val_share, double test_share) {
-  const auto text_of = [](const std::string& path) {
-    return path.empty() ? std::string() : read_text(path);
-  };
-  Texts t{{read_text(splits.text), text_of(splits.val), text_of(splits.test)}, {}, {}, {}};
-  const std::string_view all = t.read[0];
-  const std::size_t n = bytes ? all.size() : require_utf8(all, splits.text);
+void read_texts(const TextSplits& splits, bool bytes, double val_share, double test_share,
+                Texts& out) {
+  auto& [text, val, test] = out.read;
+  text = read_documents(splits.text);
+  if (!splits.val.empty()) val = read_documents(splits.val);
+  if (!splits.test.empty()) test = read_documents(splits.test);
+  require_different(text.text, "text", val.text, "val", splits.val);
+  require_different(text.text, "text", test.text, "test", splits.test);
+  require_different(val.text, "val", test.text, "test", splits.test);
+  const std::string_view all = text.text;
+  const std::size_t n =
+      bytes ? all.size() : text.naming_files(0, [&] { return require_utf8(all, splits.text); });
   Cuts at = cuts(n, val_share, test_share);
   if (!bytes && n != all.size()) at = {bytes_of(all, at.train), bytes_of(all, at.val)};
-  t.train = all.substr(0, at.train);
-  t.val = splits.val.empty() ? all.substr(at.train, at.val - at.train) : t.read[1];
-  t.test = splits.test.empty() ? all.substr(at.val) : t.read[2];
-  return t;
+  const auto part = [&](std::size_t from, std::size_t to) {
+    return TextPart{&text, from, all.substr(from, to - from)};
+  };
+  out.parts = {part(0, at.train),
+               splits.val.empty() ? part(at.train, at.val) : TextPart{&val, 0, val.text},
+               splits.test.empty() ? part(at.val, all.size()) : TextPart{&test, 0, test.text}};
 }
 
 void load_texts(Corpus& corpus, const TextSplits& splits, const std::array<std::string, 3>& names,
@@ -95,13 +120,22 @@ void load_texts(Corpus& corpus, const TextSplits& splits, const std::array<std::
           " reads token ids: ", engine::quote(splits.text),
           " is text; give a .bin, or another tokenizer");
   try {
-    const Texts t = read_texts(splits, corpus.tokenizer == "byte", val_share, test_share);
-    const std::array<Source, 3> sources{Source{t.train, names[0]}, Source{t.val, names[1]},
-                                        Source{t.test, names[2]}};
+    Texts t;
+    read_texts(splits, corpus.tokenizer == "byte", val_share, test_share, t);
+    std::array<Source, 3> sources;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const TextPart& part = t.parts[i];
+      if (corpus.tokenizer != "byte" && part.of != t.read.data())
+        part.of->naming_files(part.begin, [&] { require_utf8(part.text, names[i]); });
+      sources[i] = {part.text, names[i]};
+    }
     corpus.codec = choice.kind->make(choice.argument, sources);
-    corpus.train = encode_text(*corpus.codec, t.train, names[0]);
-    corpus.val.ids = encode_text(*corpus.codec, t.val, names[1]);
-    corpus.test.ids = encode_text(*corpus.codec, t.test, names[2]);
+    const std::array<Tokens*, 3> ids = {&corpus.train, &corpus.val.ids, &corpus.test.ids};
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const TextPart& part = t.parts[i];
+      *ids[i] = part.of->naming_files(
+          part.begin, [&] { return encode_text(*corpus.codec, part.text, names[i]); });
+    }
   } catch (const std::bad_alloc&) {
     throw Error(
         concat("'", splits.text, "' does not fit in memory as tokens; train on a part of it"));
@@ -123,13 +157,17 @@ void load_ids(Corpus& corpus, const TextSplits& splits, const TokenizerChoice& c
           "tokenizer=sp:", choice.argument, ": '", splits.text,
           "' holds token ids, so there is no text to train one on; give the sp:FILE.model they are "
           "of");
-  const Tokens all = map_tokens(splits.text);
+  const auto ids_of = [&](const std::string& path) {
+    return path.empty() ? Tokens() : map_tokens(path, splits.bin_type);
+  };
+  const Tokens all = ids_of(splits.text), val = ids_of(splits.val), test = ids_of(splits.test);
+  require_different(all, "text", val, "val", splits.val);
+  require_different(all, "text", test, "test", splits.test);
+  require_different(val, "val", test, "test", splits.test);
   const Cuts at = cuts(all.size(), val_share, test_share);
   corpus.train = all.part(0, at.train);
-  corpus.val.ids =
-      splits.val.empty() ? all.part(at.train, at.val - at.train) : map_tokens(splits.val);
-  corpus.test.ids =
-      splits.test.empty() ? all.part(at.val, all.size() - at.val) : map_tokens(splits.test);
+  corpus.val.ids = splits.val.empty() ? all.part(at.train, at.val - at.train) : val;
+  corpus.test.ids = splits.test.empty() ? all.part(at.val, all.size() - at.val) : test;
   corpus.codec = plain ? number_tokenizer(kMostIds) : choice.kind->make(choice.argument, {});
   corpus.tokenizer = corpus.codec->name();
 }

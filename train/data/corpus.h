@@ -52,6 +52,7 @@ struct Corpus {
 struct TextSplits {
   std::string text, val, test;  // paths; empty: cut off the text
   double val_fraction = 0.1, test_fraction = 0.1;
+  std::string bin_type = "auto";  // of ids, as map_tokens() takes it
 };
 
 /// A corpus from text, or from files of token ids. The vocabulary of char and byte is that of all
@@ -60,8 +61,8 @@ struct TextSplits {
 /// it makes of them, so that tokenizers are judged on the same text; with a test fraction of 0 that
 /// is the split of nanoGPT's data/shakespeare_char/prepare.py, and there is no test split. Of a
 /// .bin it counts ids. Errors: what read_text and map_tokens refuse, what the tokenizer cannot
-/// take, fractions that leave nothing to train on, a file that is in two splits, a split of fewer
-/// than block_size + 1 tokens, ids outside of the vocabulary.
+/// take, fractions that leave nothing to train on, two splits with a file in common or with the
+/// same contents, a split of fewer than block_size + 1 tokens, ids outside of the vocabulary.
 Corpus load_text(const TextSplits& splits, const std::string& tokenizer, std::int64_t block_size);
 
 /// The ids of a text, which may be in no memory yet. Throws engine::Error where they do not fit,

@@ -24,6 +24,23 @@ void require_utf8(std::string_view text, const std::string& name) {
   }
 }
 
+/// Throws where the cells of the first record, quoted or not, have another separator than commas.
+void require_commas(std::string_view text, const std::string& name) {
+  bool quoted = false, other = false;
+  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  for (const char c : text.substr(begin)) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == ',') return;
+    if (c == '\n' || c == '\r') break;
+    other = other || c == ';' || c == '\t' || c == '|';
+  }
+  const auto line =
+      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
+  require(!other, name, ":", line,
+          ": columns are separated by something else than commas; write the table with commas");
+}
+
 /// One pass of libcsv over a text. No exception may cross its C frames: one is kept until they are
 /// left.
 class CsvPass {
@@ -98,6 +115,7 @@ void read_csv(std::string_view text, const std::string& name, const CsvRow& row)
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   require_utf8(text, name);
+  require_commas(text, name);
   CsvPass(name, row).run(text);
 }
 

@@ -28,7 +28,32 @@ std::string piece_from(const nlohmann::ordered_json& json, const std::string& fo
   return piece;
 }
 
+/// Whether documents may have <|endoftext|> between them.
+bool knows_separator(const Tokenizer& codec) {
+  try {
+    return !codec.encode(kEndOfText).empty();
+  } catch (const BadText&) {
+    return false;
+  }
+}
+
+Tokens encode_file(const Tokenizer& codec, const std::string& path) {
+  const bool separated = codec.pieces().empty() || knows_separator(codec);
+  const Documents all = read_documents(path, separated ? kEndOfText : std::string_view());
+  return all.naming_files(0, [&] { return encode_text(codec, all.text, path); });
+}
+
 }  // namespace
+
+Settings with_own_tokenizer(const BegunRun& run, Settings settings) {
+  const std::string_view file = parse_tokenizer(settings.tokenizer).kind->file;
+  std::error_code none;  // without its own one the setting's will do
+  if (settings.tokenizer == run.settings.tokenizer && !file.empty() &&
+      std::filesystem::exists(run.folder / file, none))
+    settings.tokenizer = engine::concat(parse_tokenizer(settings.tokenizer).kind->name, ":",
+                                        (run.folder / file).string());
+  return settings;
+}
 
 TokenizerPtr tokenizer_of(const SavedRun& run) {
   const std::string folder = quote(run.folder.string());
@@ -67,13 +92,13 @@ TokenizerPtr tokenizer_of(const SavedRun& run) {
   return kind->restore(kept);
 }
 
-Corpus held_out_text(const SavedRun& run, const std::string& path) {
+Corpus held_out_text(const SavedRun& run, const std::string& path, std::string_view bin_type) {
   Corpus corpus;
   corpus.name = path;
   corpus.codec = tokenizer_of(run);
   corpus.tokenizer = corpus.codec->name();
   corpus.val.ids =
-      is_token_file(path) ? map_tokens(path) : encode_text(*corpus.codec, read_text(path), path);
+      is_token_file(path) ? map_tokens(path, bin_type) : encode_file(*corpus.codec, path);
   require(corpus.val.ids.size() > 1, path, ": holds ", corpus.val.ids.size(),
           " tokens; a model is asked for what follows one, so give at least 2");
   corpus.train = corpus.val.ids;  // for shapes alone

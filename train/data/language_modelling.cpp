@@ -11,6 +11,7 @@
 #include "train/architecture.h"
 #include "train/data/batches.h"
 #include "train/data/load_corpus.h"
+#include "train/data/overlap.h"
 #include "train/data/synthetic_filter.h"
 #include "train/hash.h"
 #include "train/json.h"
@@ -139,6 +140,8 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
   if (c.bayes_loss && c.bayes_loss_window)
     text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}{}", *c.bayes_loss,
                         *c.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
+  for (const std::string& note : notes()) text += "; " + note;
+  const auto& [val_in_train, test_in_train] = in_training();
   return {text,
           {{"name", c.name},
            {"tokenizer", c.tokenizer},
@@ -147,8 +150,10 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
            {"val_tokens", c.val.ids.size()},
            {"val_tokens_evaluated", val},
            {"val_bytes_per_token", or_null(c.val.bytes_per_token)},
+           {"val_in_train", or_null(val_in_train)},
            {"test_tokens", c.test.ids.size()},
            {"test_tokens_evaluated", test},
+           {"test_in_train", or_null(test_in_train)},
            {"own_texts", c.own_texts},
            {"hash", c.hash},
            {"bayes_loss", or_null(c.bayes_loss)},
@@ -226,6 +231,23 @@ std::optional<double> LanguageModelling::constant(std::string_view name) const {
   if (name == "test_bytes_per_token" && !test.ids.empty()) return test.bytes_per_token;
   if (name == "uniform_loss") return std::log(static_cast<double>(corpus_.vocab));
   return {};
+}
+
+const std::array<std::optional<double>, 2>& LanguageModelling::in_training() const {
+  if (!in_training_)
+    in_training_ = {share_in_training(corpus_, corpus_.val),
+                    share_in_training(corpus_, corpus_.test)};
+  return *in_training_;
+}
+
+std::vector<std::string> LanguageModelling::notes() const {
+  std::vector<std::string> out;
+  constexpr std::string_view kNames[] = {"validation", "test"};
+  for (std::size_t i = 0; i < in_training().size(); ++i)
+    if (const double share = in_training()[i].value_or(0); share >= 0.01)
+      out.push_back(
+          fmt::format("{:.0f} % of the {} text is in the training text", 100 * share, kNames[i]));
+  return out;
 }
 
 std::unique_ptr<Task> load_language_modelling(const Settings& settings) {

@@ -1,8 +1,11 @@
 // Language modelling: predict every next token of a corpus.
 #pragma once
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "train/data/corpus.h"
 #include "train/task.h"
@@ -33,9 +36,15 @@ class LanguageModelling : public Task {
   std::unique_ptr<Exam> exam(const Settings& settings, Split split) const override;
   bool own_exams() const override { return corpus_.own_texts; }
   std::optional<double> constant(std::string_view name) const override;
+  /// How much of the held-out splits is in the training split, from a hundredth on.
+  std::vector<std::string> notes() const override;
 
  private:
+  /// share_in_training() of the validation and the test split, computed once.
+  const std::array<std::optional<double>, 2>& in_training() const;
+
   Corpus corpus_;
+  mutable std::optional<std::array<std::optional<double>, 2>> in_training_;
 };
 
 /// Text as a string, or where it is not UTF-8 (half a character, of the byte tokenizer) as the list

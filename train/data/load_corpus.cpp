@@ -30,8 +30,8 @@ std::int64_t fresh_tokens(const Settings& s) {
 
 Corpus load_corpus(const Settings& s) {
   if (!s.text.empty()) {
-    return load_text({s.text, s.val, s.test, s.val_fraction, s.test_fraction}, s.tokenizer,
-                     s.block_size);
+    return load_text({s.text, s.val, s.test, s.val_fraction, s.test_fraction, s.bin_type},
+                     s.tokenizer, s.block_size);
   }
   // Languages of seeds are none that the fixed one could be.
   const bool seeded = s.language == "seeded";

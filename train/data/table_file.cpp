@@ -13,6 +13,7 @@
 #include "train/budget.h"
 #include "train/data/corpus.h"
 #include "train/data/csv_file.h"
+#include "train/data/unpack.h"
 #include "train/hash.h"
 
 namespace train {
@@ -29,12 +30,36 @@ std::errc read_cell(std::string_view text, double& out) {
   return parse_number(text, out);
 }
 
+/// A file unpacked, of at most `most` bytes.
+std::string read_file_of(const std::string& path, std::int64_t most, Memory memory) {
+  unpacked_name(path);  // refuses what is packed in another way
+  std::string text;
+  read_unpacked(path, "check the path", [&](std::string_view part) {
+    require(std::ssize(text) + std::ssize(part) <= most, "'", path,
+            "' makes the table larger than ", kMostTextBytes, " bytes; train on a part of it");
+    make_room(text, part.size(), path, memory);
+    text.append(part);
+  });
+  require(!text.empty(), "'", path, "' is empty; give a file with a table in it");
+  return text;
+}
+
 class TableReader {
  public:
   TableReader(TableFile& table, bool classes, Memory memory)
       : table_(table), classes_(classes), memory_(memory) {}
 
+  /// What comes is of another file, whose first record may be the header again.
+  void open(const std::string& file) {
+    file_ = file;
+    first_ = true;
+  }
+
   void take(std::int64_t line, std::span<const std::string> cells) {
+    const bool again = std::exchange(first_, false) && !names_.empty();
+    if (again && std::equal(cells.begin(), cells.end(), names_.begin(), names_.end())) return;
+    require(!again || is_row(cells), file_, ":", line, ": neither the header of ",
+            quote(header_of_), " nor a row with a number in it; give every file the same columns");
     hash_.add(std::to_string(cells.size()));
     for (const std::string& cell : cells) hash_.add(cell);
     if (names_.empty())
@@ -60,13 +85,20 @@ class TableReader {
   }
 
  private:
+  /// Whether it has a number wherever the table has numbers alone: else it is some other header.
+  bool is_row(std::span<const std::string> cells) const {
+    double number = 0;
+    for (std::size_t i = 0; i < cells.size() && i < names_.size(); ++i)
+      if ((i != target_ || !classes_) && read_cell(cells[i], number) == std::errc{}) return true;
+    return false;
+  }
+
   void header(std::int64_t line, std::span<const std::string> cells) {
     const auto need = [&](bool ok, const auto&... what) {
-      if (!ok) throw engine::Error(concat(table_.path, ":", line, ": ", what...));
+      if (!ok) throw engine::Error(concat(file_, ":", line, ": ", what...));
     };
+    header_of_ = file_;
     names_.assign(cells.begin(), cells.end());
-    need(names_.size() > 1 || names_[0].find_first_of(";\t") == std::string::npos,
-         "columns are separated by something else than commas; write the table with commas");
     double number = 0;
     need(!std::all_of(names_.begin(), names_.end(),
                       [&](const std::string& n) { return read_cell(n, number) == std::errc{}; }),
@@ -82,8 +114,8 @@ class TableReader {
     }
     const auto at = std::find(names_.begin(), names_.end(), table_.target);
     if (at == names_.end())
-      throw engine::Error(concat(table_.path, ":", line, ": no column is called ",
-                                 quote(table_.target), ", the target; ", suggestion()));
+      throw engine::Error(concat(file_, ":", line, ": no column is called ", quote(table_.target),
+                                 ", the target; ", suggestion()));
     target_ = static_cast<std::size_t>(at - names_.begin());
     need(names_.size() > 1, "there is no column but the target; give some to predict it from");
     table_.columns = names_;
@@ -101,7 +133,7 @@ class TableReader {
   }
 
   void row(std::int64_t line, std::span<const std::string> cells) {
-    require(cells.size() == names_.size(), table_.path, ":", line, ": ", cells.size(),
+    require(cells.size() == names_.size(), file_, ":", line, ": ", cells.size(),
             " cells where the header names ", names_.size(), " columns; each needs its own");
     ++table_.rows;
     require(table_.rows <= std::numeric_limits<std::int32_t>::max(), table_.path,
@@ -131,12 +163,14 @@ class TableReader {
   template <class... What>
   [[noreturn]] void refuse(std::int64_t line, std::size_t column, const What&... what) const {
     throw engine::Error(
-        concat(table_.path, ":", line, ": column ", quote(names_[column]), ": ", what...));
+        concat(file_, ":", line, ": column ", quote(names_[column]), ": ", what...));
   }
 
   TableFile& table_;
   bool classes_;
   Memory memory_;
+  std::string file_, header_of_;  // that is read, and whose header it is
+  bool first_ = true;             // nothing is read of the file
   std::vector<std::string> names_;
   std::size_t target_ = 0;
   std::map<std::string, std::int32_t> ids_;  // in order of appearance
@@ -153,9 +187,15 @@ TableFile read_table(const std::string& path, const std::string& target, bool cl
   table.target = target;
   try {
     TableReader reader(table, classes, memory);
-    read_csv(
-        read_text(path, kMostTextBytes, memory), path,
-        [&](std::int64_t line, std::span<const std::string> cells) { reader.take(line, cells); });
+    std::int64_t left = kMostTextBytes;
+    for (const std::filesystem::path& at : text_files(path)) {
+      const std::string file = at.string(), text = read_file_of(file, left, memory);
+      left -= std::ssize(text);
+      reader.open(file);
+      read_csv(text, file, [&](std::int64_t line, std::span<const std::string> cells) {
+        reader.take(line, cells);
+      });
+    }
     reader.finish();
   } catch (const std::bad_alloc&) {
     throw engine::Error(concat("'", path, "' does not fit in memory; train on a part of it"));

@@ -21,10 +21,11 @@ struct TableFile {
   std::int64_t width() const { return static_cast<std::int64_t>(columns.size()); }
 };
 
-/// Reads `path`, of at most 2^31 bytes: the first line names the columns, all but `target` are
-/// numbers, and so is that unless `classes`. Throws Error naming file, line and column for what is
-/// missing or no number, for columns without a name or with the same, for rows of other lengths.
-/// And what does not fit in memory.
+/// Reads `path`, a file or several (text_files()), packed or not, one table together: the first
+/// line names the columns, and may stand again at the head of the other files. All columns but
+/// `target` are numbers, and so is that unless `classes`. Throws Error naming file, line and column
+/// for what is missing or no number, for columns without a name or with the same, for rows of other
+/// lengths, and for what does not fit in memory.
 TableFile read_table(const std::string& path, const std::string& target, bool classes,
                      Memory memory = memory_left);
 

@@ -28,16 +28,19 @@ void standardize(const TableFile& file, std::span<const double> values, std::siz
   const auto at = [&](std::size_t row) { return values[order[row] * width + j]; };
   const auto rows = static_cast<std::size_t>(data.train);
   const auto n = static_cast<double>(rows);
-  double mean = 0, squares = 0, low = at(0), high = at(0);
+  // Around the first value, so that digits the rows have in common cost none of the others.
+  const double origin = at(0);
+  double sum = 0, squares = 0, low = origin, high = origin;
   for (std::size_t row = 0; row < rows; ++row) {
-    mean += at(row) / n;
+    sum += at(row) - origin;
     low = std::min(low, at(row)), high = std::max(high, at(row));
   }
-  for (std::size_t row = 0; row < rows; ++row) squares += std::pow(at(row) - mean, 2);
+  const double shift = sum / n, mean = std::clamp(origin + shift, low, high);
+  for (std::size_t row = 0; row < rows; ++row) squares += std::pow(at(row) - origin - shift, 2);
   // Of one value, rounding would make something other than 0.
   const double sd = low == high ? 0 : std::sqrt(squares / n);
   for (std::size_t row = 0; row < order.size(); ++row) {
-    const auto x = static_cast<float>(sd == 0 ? 0 : (at(row) - mean) / sd);
+    const auto x = static_cast<float>(sd == 0 ? 0 : (at(row) - origin - shift) / sd);
     require(std::isfinite(x), file.path, ": column ", quote(name), ": ", at(row),
             " is too far from the rows that are trained on, ", low, " to ", high,
             "; leave out the row or the column");

@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <new>
+#include <set>
+#include <span>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
 #include "train/data/unpack.h"
 #include "train/files.h"
+#include "train/hash.h"
 #include "train/json.h"
 #include "train/tokenizer/tokenizer.h"
 
@@ -22,6 +27,8 @@ using engine::require;
 
 constexpr std::string_view kIfMissing =
     "check the path, or leave it out to use the built-in corpus";
+
+constexpr std::string_view kTokenFile = ".bin";
 
 bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
@@ -56,69 +63,77 @@ std::vector<fs::path> matches(const std::string& pattern) {
   return files;
 }
 
-/// The name without .gz or .zst, which says what is packed.
-std::string unpacked_name(const fs::path& path) {
-  return unpacks(path.string()) ? path.stem().string() : path.filename().string();
-}
-
-/// Text with documents after it.
-class Documents {
+/// Puts documents one after the other into a text.
+class Joiner {
  public:
-  Documents(std::string path, std::int64_t most, Memory memory)
-      : path_(std::move(path)), most_(most), memory_(memory) {}
+  Joiner(std::string path, std::string_view separator, std::int64_t most, Memory memory,
+         Documents& to)
+      : path_(std::move(path)), separator_(separator), most_(most), memory_(memory), to_(to) {}
 
   /// What is to come, at least.
-  void expect(std::size_t bytes) { make_room(text_, bytes, path_, memory_); }
-  /// What comes is of another document.
-  void next() { pending_ = !text_.empty(); }
+  void expect(std::size_t bytes) { make_room(to_.text, bytes, path_, memory_); }
+  /// What comes is of another document; `begins` notes where the first byte of it is put.
+  template <class F>
+  void next(const F& begins) {
+    pending_ = true;
+    begins_ = begins;
+  }
   void add(std::string_view part) {
     if (part.empty()) return;
     if (pending_) {
       pending_ = false;
+      const std::string& text = to_.text;
       const std::string_view so_far = engine::trim(
-          std::string_view(text_).substr(text_.size() - std::min<std::size_t>(text_.size(), 64)));
-      if (!so_far.ends_with(kEndOfText)) append(kEndOfText);
+          std::string_view(text).substr(text.size() - std::min<std::size_t>(text.size(), 64)));
+      if (!text.empty() && !so_far.ends_with(kEndOfText)) append(separator_);
+      begins_(text.size());
     }
     append(part);
   }
-  std::string take() && { return std::move(text_); }
-  std::size_t size() const { return text_.size(); }
 
  private:
   void append(std::string_view part) {
-    require(static_cast<std::int64_t>(text_.size() + part.size()) <= most_, "'", path_,
+    require(static_cast<std::int64_t>(to_.text.size() + part.size()) <= most_, "'", path_,
             "' is larger than ", most_, " bytes of text; train on a part of it (head -c ", most_,
             "), or on token ids in a .bin, which need not fit in memory");
-    make_room(text_, part.size(), path_, memory_);
+    make_room(to_.text, part.size(), path_, memory_);
     try {
-      text_.append(part);
+      to_.text.append(part);
     } catch (const std::bad_alloc&) {
       throw engine::Error(engine::concat("'", path_,
                                          "' does not fit in memory; train on a part of "
                                          "it, or on token ids in a .bin, which need not"));
     }
   }
-  std::string path_, text_;
+  std::string path_;
+  std::string_view separator_;
   std::int64_t most_;
   Memory memory_;
+  Documents& to_;
+  std::function<void(std::size_t)> begins_;
   bool pending_ = false;
 };
 
 /// One line of JSON with a document in it.
-void add_line(std::string_view line, const std::string& where, Documents& to) {
+template <class F>
+void add_line(std::string_view line, const std::string& where, Joiner& to, const F& begins) {
   if (engine::trim(line).empty()) return;
   const Json json = parse_json(line, where, "give a JSON object with a 'text' on every line");
   require(json.is_object() && json.contains("text") && json["text"].is_string(), where,
           ": no string 'text' in a JSON object; give one on every line");
-  to.next();
+  to.next(begins);
   to.add(json["text"].get_ref<const std::string&>());
 }
 
-void read_lines(const fs::path& path, std::int64_t most, Documents& to) {
+/// `begins`: told where in the text each line's document begins, and the line.
+template <class F>
+void read_lines(const fs::path& path, std::int64_t most, Joiner& to, const F& begins) {
   std::string open;  // a line that is not through
-  std::int64_t number = 0;
+  std::uint32_t number = 0;
   const auto line = [&](std::string_view text) {
-    add_line(text, engine::concat(path.string(), ':', ++number), to);
+    ++number;
+    add_line(text, engine::concat(path.string(), ':', number), to,
+             [&begins, at = number](std::size_t offset) { begins(offset, at); });
   };
   read_unpacked(path.string(), kIfMissing, [&](std::string_view part) {
     while (!part.empty()) {
@@ -152,50 +167,94 @@ void require_room(const std::string& path, double bytes, Memory memory) {
           " are free; train on a part of it, or give the process more memory");
 }
 
-std::string read_text(const std::string& path, std::int64_t max_bytes, Memory memory) {
+Documents read_documents(const std::string& path, std::string_view separator,
+                         std::int64_t max_bytes, Memory memory) {
   const std::vector<fs::path> files = text_files(path);
-  Documents all(path, max_bytes, memory);
+  Documents all;
+  Joiner joined(path, separator, max_bytes, memory, all);
   std::uintmax_t known = 0;  // of plain files, which are text as they are
   for (const fs::path& file : files)
-    if (std::error_code none; fs::is_regular_file(file, none) && !unpacks(file.string()))
+    if (std::error_code none;
+        fs::is_regular_file(file, none) && unpacked_name(file.string()) == file.string())
       known += fs::file_size(file, none);
-  if (known <= static_cast<std::uintmax_t>(max_bytes)) all.expect(known);
+  if (known <= static_cast<std::uintmax_t>(max_bytes)) joined.expect(known);
   for (const fs::path& file : files) {
-    require(!is_token_file(file.string()), "'", file.string(),
-            "' holds token ids, not text; give it alone, as text, val or test");
-    const std::size_t before = all.size();
-    if (unpacked_name(file).ends_with(".jsonl")) {
-      read_lines(file, max_bytes, all);
+    const std::string name = file.string();
+    const std::string_view unpacked = unpacked_name(name);
+    require(!has_ending(unpacked, kTokenFile), "'", name, "' holds token ids, not text; give it ",
+            unpacked == name ? "" : "unpacked and ", "alone, as text, val or test");
+    const std::size_t before = all.text.size();
+    all.files_.push_back(name);
+    const auto begins = [&all, number = static_cast<std::uint32_t>(all.files_.size() - 1)](
+                            std::size_t at, std::uint32_t line) {
+      all.begins_.push_back({at, number, line});
+    };
+    if (has_ending(unpacked, ".jsonl") || has_ending(unpacked, ".ndjson")) {
+      read_lines(file, max_bytes, joined, begins);
     } else {
-      all.next();
-      read_unpacked(file.string(), kIfMissing, [&](std::string_view part) { all.add(part); });
+      joined.next([&](std::size_t at) { begins(at, 0); });
+      read_unpacked(name, kIfMissing, [&](std::string_view part) { joined.add(part); });
     }
-    require(all.size() > before || files.size() > 1, "'", file.string(),
+    require(all.text.size() > before || files.size() > 1, "'", name,
             "' is empty; give a file with text in it");
   }
-  require(all.size() > 0, "'", path, "' is empty; give files with text in them");
-  return std::move(all).take();
+  require(!all.text.empty(), "'", path, "' is empty; give files with text in them");
+  return all;
 }
 
-bool is_token_file(const std::string& path) { return path.ends_with(".bin"); }
+engine::Error Documents::located(const BadText& bad, std::size_t begin) const {
+  const std::size_t at = begin + bad.offset;
+  const auto after = std::upper_bound(begins_.begin(), begins_.end(), at,
+                                      [](std::size_t o, const Begin& b) { return o < b.at; });
+  if (after == begins_.begin()) return bad;
+  const Begin& of = *std::prev(after);
+  const std::string line = of.line > 0 ? engine::concat(':', of.line) : std::string();
+  return BadText(files_[of.file] + line, bad.problem, at - of.at, bad.way_out);
+}
 
-bool share_a_file(const std::string& a, const std::string& b) {
+std::string read_text(const std::string& path, std::int64_t max_bytes, Memory memory) {
+  return read_documents(path, kEndOfText, max_bytes, memory).text;
+}
+
+bool is_token_file(const std::string& path) { return has_ending(path, kTokenFile); }
+
+std::string shared_file(const std::string& a, const std::string& b) {
   std::error_code none;  // what is not there is refused when it is read
-  if (a.empty() || b.empty() ||
-      (!fs::is_directory(a, none) && !fs::exists(a, none) && a.find_first_of("*?[") == a.npos))
-    return false;
-  const auto real = [](const std::string& path) {
-    std::vector<fs::path> files = text_files(path);
-    for (fs::path& file : files)
-      if (std::error_code none_; fs::exists(file, none_)) file = fs::canonical(file, none_);
-    std::sort(files.begin(), files.end());
-    return files;
+  const auto missing = [&](const std::string& path) {
+    return path.empty() || (!fs::exists(path, none) && path.find_first_of("*?[") == path.npos);
   };
-  const auto left = real(a), right = real(b);
-  std::vector<fs::path> common;
-  std::set_intersection(left.begin(), left.end(), right.begin(), right.end(),
-                        std::back_inserter(common));
-  return !common.empty();
+  if (missing(a) || missing(b)) return "";
+  const auto real = [&](const fs::path& path) {
+    const fs::path out = fs::canonical(path, none);
+    return none ? path : out;
+  };
+  const auto hash = [](const fs::path& path) {
+    Hash bytes;
+    read_parts(path.string(),
+               [&](std::string_view part) { bytes.part(std::as_bytes(std::span(part))); });
+    return bytes.hex();
+  };
+  const auto size = [&](const fs::path& path) {  // 0 of what is no file that can be read twice
+    return fs::is_regular_file(path, none) ? fs::file_size(path, none) : 0;
+  };
+  std::set<fs::path> there;
+  std::map<std::uintmax_t, std::vector<fs::path>> of_size;
+  for (const fs::path& file : text_files(a))
+    there.insert(real(file)), of_size[size(file)].push_back(file);
+  of_size.erase(0);
+  std::map<std::string, fs::path> of_hash;
+  std::set<std::uintmax_t> hashed;
+  for (const fs::path& file : text_files(b)) {
+    if (there.contains(real(file))) return quote(file.string());
+    const auto alike = of_size.find(size(file));
+    if (alike == of_size.end()) continue;
+    // Files of one size are read, each once.
+    if (hashed.insert(alike->first).second)
+      for (const fs::path& other : alike->second) of_hash.emplace(hash(other), other);
+    if (const auto same = of_hash.find(hash(file)); same != of_hash.end())
+      return engine::concat(quote(file.string()), ", a copy of ", quote(same->second.string()));
+  }
+  return "";
 }
 
 }  // namespace train

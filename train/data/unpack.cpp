@@ -13,7 +13,7 @@ namespace train {
 namespace {
 
 using engine::require;
-using Part = std::function<void(std::string_view)>;
+using Taker = std::function<void(std::string_view)>;
 
 constexpr std::size_t kBytesAtOnce = std::size_t{1} << 17;
 constexpr int kGzip = 16 + MAX_WBITS;  // expect a gzip header
@@ -23,7 +23,7 @@ class Unpacker {
  public:
   virtual ~Unpacker() = default;
   /// Hands on what the bytes unpack to; throws engine::Error.
-  virtual void feed(std::string_view bytes, const Part& part) = 0;
+  virtual void feed(std::string_view bytes, const Taker& part) = 0;
   /// Whether nothing is missing.
   virtual bool whole() const = 0;
 };
@@ -36,11 +36,14 @@ class Gzip final : public Unpacker {
   ~Gzip() override { inflateEnd(&stream_); }
   Gzip(const Gzip&) = delete;
   Gzip& operator=(const Gzip&) = delete;
-  void feed(std::string_view bytes, const Part& part) override {
+  void feed(std::string_view bytes, const Taker& part) override {
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream_.avail_in = static_cast<uInt>(bytes.size());
     while (stream_.avail_in > 0 || stream_.avail_out == 0) {
-      if (ended_) {  // another member
+      if (ended_) {
+        // Zeros behind a member pad it to a block of a tape or disk; else it is another member.
+        while (stream_.avail_in > 0 && *stream_.next_in == 0) ++stream_.next_in, --stream_.avail_in;
+        if (stream_.avail_in == 0) return;
         inflateReset(&stream_);
         ended_ = false;
       }
@@ -72,7 +75,7 @@ class Zstandard final : public Unpacker {
         out_(kBytesAtOnce) {
     require(stream_ != nullptr, "'", path_, "': libzstd cannot start");
   }
-  void feed(std::string_view bytes, const Part& part) override {
+  void feed(std::string_view bytes, const Taker& part) override {
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     ZSTD_outBuffer out{out_.data(), out_.size(), out_.size()};
     while (in.pos < in.size || out.pos == out.size) {
@@ -94,18 +97,46 @@ class Zstandard final : public Unpacker {
   bool ended_ = false;
 };
 
-std::unique_ptr<Unpacker> unpacker(const std::string& path) {
-  if (path.ends_with(".gz")) return std::make_unique<Gzip>(path);
-  if (path.ends_with(".zst")) return std::make_unique<Zstandard>(path);
+template <class Archive>
+std::unique_ptr<Unpacker> make(const std::string& path) {
+  return std::make_unique<Archive>(path);
+}
+
+struct Packing {
+  std::string_view ending;
+  std::unique_ptr<Unpacker> (*unpacker)(const std::string& path);  // null: it is not read
+};
+constexpr Packing kPackings[] = {
+    {".gz", make<Gzip>},        {".bgz", make<Gzip>}, {".zst", make<Zstandard>},
+    {".zstd", make<Zstandard>}, {".xz", nullptr},     {".bz2", nullptr},
+    {".lz4", nullptr},          {".zip", nullptr},    {".7z", nullptr},
+    {".tar", nullptr},          {".tgz", nullptr},    {".parquet", nullptr}};
+
+const Packing* packing_of(std::string_view name) {
+  for (const Packing& packing : kPackings)
+    if (has_ending(name, packing.ending)) return &packing;
   return nullptr;
 }
 
 }  // namespace
 
-bool unpacks(std::string_view name) { return name.ends_with(".gz") || name.ends_with(".zst"); }
+std::string_view unpacked_name(std::string_view name) {
+  std::string_view out = name;
+  const Packing* packing = packing_of(name);
+  if (packing != nullptr && packing->unpacker != nullptr) {
+    out.remove_suffix(packing->ending.size());
+    packing = packing_of(out);  // NAME.tar.gz
+  }
+  require(packing == nullptr || packing->unpacker != nullptr, "'", name,
+          "': ", packing == nullptr ? "" : packing->ending,
+          " files are not read; unpack it, or pack the text itself with gzip or Zstandard");
+  return out;
+}
 
-void read_unpacked(const std::string& path, std::string_view if_missing, const Part& part) {
-  const std::unique_ptr<Unpacker> archive = unpacker(path);
+void read_unpacked(const std::string& path, std::string_view if_missing, const Taker& part) {
+  const Packing* packing = packing_of(path);
+  const auto archive =
+      packing != nullptr && packing->unpacker != nullptr ? packing->unpacker(path) : nullptr;
   read_parts(
       path, [&](std::string_view bytes) { archive ? archive->feed(bytes, part) : part(bytes); },
       if_missing);

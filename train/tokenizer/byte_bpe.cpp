@@ -97,9 +97,11 @@ class ByteBpe final : public Tokenizer {
     std::vector<Symbol> symbols(token.size());
     for (std::size_t i = 0; i < token.size(); ++i) {
       const std::int32_t id = bytes_[static_cast<unsigned char>(token[i])];
-      require(id >= 0, source, ": the tokenizer has no token for the byte ",
-              int{static_cast<unsigned char>(token[i])}, " at byte offset ", offset + i,
-              "; give one whose vocabulary has all 256");
+      if (id < 0)
+        throw BadText(source,
+                      engine::concat("the tokenizer has no token for the byte ",
+                                     int{static_cast<unsigned char>(token[i])}),
+                      offset + i, "; give one whose vocabulary has all 256");
       symbols[i] = {id, i == 0 ? kNone : i - 1, i + 1 == token.size() ? kNone : i + 1};
     }
     using Pair = std::tuple<std::int32_t, std::size_t, std::int32_t, std::int32_t>;

@@ -204,9 +204,11 @@ class SentencePiece final : public Tokenizer {
     const bool led = own.size() >= lead_ids_.size() &&
                      std::equal(lead_ids_.begin(), lead_ids_.end(), own.begin());
     if (led) own = own.subspan(lead_ids_.size());
-    require(led && spell(own) == part, source, ": the tokenizer does not give back ",
-            engine::quote(part.substr(0, 40)), " at byte offset ", offset,
-            "; it was trained to normalise text: use one with the rule 'identity'");
+    if (!led || spell(own) != part)
+      throw BadText(
+          source,
+          engine::concat("the tokenizer does not give back ", engine::quote(part.substr(0, 40))),
+          offset, "; it was trained to normalise text: use one with the rule 'identity'");
     out.insert(out.end(), own.begin(), own.end());
   }
 

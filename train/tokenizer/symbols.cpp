@@ -45,9 +45,7 @@ class Symbols final : public Tokenizer {
   char32_t next_symbol(const Source& source, std::size_t& at) const {
     if (bytes_) return static_cast<unsigned char>(source.text[at++]);
     const char32_t symbol = next_code_point(source.text, at);
-    if (symbol == kInvalidUtf8)
-      throw engine::Error(engine::concat(source.name, ": not UTF-8 at byte offset ", at,
-                                         "; convert it to UTF-8 or use --tokenizer byte"));
+    if (symbol == kInvalidUtf8) refuse_utf8(source.name, at);
     return symbol;
   }
 
@@ -58,12 +56,11 @@ class Symbols final : public Tokenizer {
     std::ostringstream number;
     number << (bytes_ ? "byte 0x" : "U+") << std::hex << std::uppercase
            << static_cast<std::uint32_t>(symbol);
-    throw engine::Error(engine::concat(
-        source.name, ": ",
-        printable ? engine::concat("'", source.text.substr(begin, end - begin), "' (")
-                  : std::string(),
-        number.str(), printable ? ")" : "", " at byte offset ", begin,
-        " does not occur in the corpus the vocabulary comes from; leave it out"));
+    throw BadText(source.name,
+                  printable ? engine::concat("'", source.text.substr(begin, end - begin), "' (",
+                                             number.str(), ")")
+                            : number.str(),
+                  begin, " does not occur in the corpus the vocabulary comes from; leave it out");
   }
 
   bool bytes_;

@@ -58,12 +58,14 @@ std::string replaced_utf8(std::string_view text) {
   return out;
 }
 
+void refuse_utf8(std::string_view source, std::size_t offset) {
+  throw BadText(source, "not UTF-8", offset, "; convert it to UTF-8 or use --tokenizer byte");
+}
+
 std::size_t require_utf8(std::string_view text, std::string_view source) {
   std::size_t count = 0;
   for (std::size_t at = 0; at < text.size(); ++count)
-    engine::require(next_code_point(text, at) != kInvalidUtf8, source,
-                    ": not UTF-8 at byte offset ", at,
-                    "; convert it to UTF-8 or use --tokenizer byte");
+    if (next_code_point(text, at) == kInvalidUtf8) refuse_utf8(source, at);
   return count;
 }
 

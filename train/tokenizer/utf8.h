@@ -3,8 +3,23 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "engine/error.h"
 
 namespace train {
+
+/// What a text holds and whoever reads it cannot take: "SOURCE: PROBLEM at byte offset N; WAY OUT".
+class BadText : public engine::Error {
+ public:
+  BadText(std::string_view source, std::string what, std::size_t at, std::string otherwise)
+      : Error(engine::concat(source, ": ", what, " at byte offset ", at, otherwise)),
+        problem(std::move(what)),
+        way_out(std::move(otherwise)),
+        offset(at) {}
+  std::string problem, way_out;
+  std::size_t offset;  // in the text that was read
+};
 
 /// Returned by next_code_point for bytes that are not UTF-8.
 inline constexpr char32_t kInvalidUtf8 = 0xFFFFFFFFu;
@@ -21,7 +36,9 @@ std::string utf8(char32_t symbol);
 /// The text with U+FFFD in place of every byte that is not UTF-8.
 std::string replaced_utf8(std::string_view text);
 
-/// How many code points there are. Error for what is not UTF-8, naming `source` and the offset.
+/// Throws BadText.
+[[noreturn]] void refuse_utf8(std::string_view source, std::size_t offset);
+/// How many code points there are. BadText for what is not UTF-8.
 std::size_t require_utf8(std::string_view text, std::string_view source);
 
 }  // namespace train
