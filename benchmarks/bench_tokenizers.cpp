@@ -14,7 +14,7 @@
 namespace {
 
 constexpr double kMost = 2.5;
-constexpr int kTimes = 3;
+constexpr int kTimes = 9;
 
 std::string lines(int n) {
   std::string out;
