@@ -71,7 +71,9 @@ TEST_F(CliForeignFiles, WhatIsReadIsNotWritten) {
   refuses(
       {"tokenize", "encode", "--text", "text.txt", "--tokenizer", "byte", "--out", "./text.txt"},
       "this command reads");
-  refuses(Words{"probe", "--dropout", "0.1", "--html", "text.txt"} + kSmall, "this command reads");
+  refuses(
+      {"probe", "--text", "text.txt", "--preset", "tiny", "--dropout", "0.1", "--html", "text.txt"},
+      "this command reads");
 }
 
 TEST_F(CliForeignFiles, PublishReplacesWhatItPublishedAlone) {
