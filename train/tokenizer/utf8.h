@@ -4,16 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "engine/utf8.h"
+
 namespace train {
 
-/// Returned by next_code_point for bytes that are not UTF-8.
-inline constexpr char32_t kInvalidUtf8 = 0xFFFFFFFFu;
-
-/// The code point at text[at], and moves `at` behind it. kInvalidUtf8 (and `at` unmoved) for a
-/// stray or missing continuation byte, an overlong form, a surrogate, anything above U+10FFFF and a
-/// sequence cut off by the end of the text. Source: RFC 3629, section 4. REQUIRES: at <
-/// text.size().
-char32_t next_code_point(std::string_view text, std::size_t& at);
+using engine::kInvalidUtf8;
+using engine::next_code_point;
 
 /// REQUIRES: a code point that is no surrogate.
 std::string utf8(char32_t symbol);
