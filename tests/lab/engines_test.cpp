@@ -246,7 +246,7 @@ TEST_F(TakeUp, WhatIsNotWholeOrNotItsOwnIsRefusedAlone) {
   RunRecord other_seed = record_of(2, 2);
   keep(there, other_seed);
   other_seed.seed = 7;
-  train::write_json(there.record_file(other_seed.id), to_full_json(other_seed));
+  train::write_json(there.record_file(other_seed.id), to_stored_json(other_seed));
   keep(there, record_of(3, 2));
   const std::string cut = folder.read("there/" + run_id(spec_of(3)) + "/record.json");
   folder.write("there/" + run_id(spec_of(3)) + "/record.json", cut.substr(0, cut.size() / 2));
