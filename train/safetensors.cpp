@@ -205,7 +205,8 @@ class Reader {
 
 TensorFile read_safetensors(const std::filesystem::path& path) {
   std::error_code code;
-  engine::require(std::filesystem::exists(path, code), path.string(), ": no such file");
+  engine::require(std::filesystem::exists(path, code), path.string(),
+                  ": no such file; check the path");
   engine::require(std::filesystem::is_regular_file(path, code), path.string(),
                   ": not a file; give a .safetensors file");
   return Reader(path).read();
