@@ -106,7 +106,9 @@ std::string quote(std::string_view value) {
     for (int back = 0; back < 3 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80; ++back)
       --end;
   }
-  return "'" + printable(value.substr(0, end)) + (end < value.size() ? "...'" : "'");
+  std::string out(1, '\'');
+  out += printable(value.substr(0, end));
+  return out += end < value.size() ? "...'" : "'";
 }
 
 std::string_view trim(std::string_view text) {

@@ -33,7 +33,7 @@ RunRecord record_of(std::uint64_t seed, double loss, const Build& build = this_b
   record.build = build;
   record.machine = {"a CPU", 2};
   record.values = {{"val_loss", loss}, {"seconds", loss}};
-  record.val_windows = {1.5F, 2.25F};
+  record.val_windows = {static_cast<float>(loss), static_cast<float>(loss)};
   return record;
 }
 

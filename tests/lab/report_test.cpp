@@ -528,8 +528,7 @@ TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
   EXPECT_FALSE(curve.points[0].val_loss);
   EXPECT_EQ(curve.points[1].flops, 2e9);
   EXPECT_TRUE(r.cells[0].arms[1].curves.empty()) << "no log, no curve";
-  log(3, "{");
-  EXPECT_ERROR(report(), "metrics.jsonl, line 1");
+  EXPECT_TRUE(r.cells[0].arms[0].broken_curves.empty());
 }
 
 TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
@@ -686,7 +685,7 @@ TEST_F(ReportTest, NamesFromFilesAreShownAsText) {
     for (const std::size_t arm : {0, 1}) put(cell, arm, 0, {2.0, 2.1, 2.2});
   Report r = report();
   r.cells[0].title = "<b>\x1b[31m";
-  r.data.name = "<i>\x1b]0;";
+  r.data.sentence = "<i>\x1b]0;";
   for (const char* format : {"text", "md"}) {
     const std::string shown = render(r, format, false);
     EXPECT_FALSE(has(shown, "\x1b")) << shown;
@@ -706,10 +705,11 @@ TEST_F(ReportTest, LooksAreCheckedAndThoseOfAnOlderIsodropCount) {
     if (entry.path().extension() == ".json") path = entry.path();
   Json kept = train::read_json(path);
   EXPECT_EQ(kept["looks"], (Json{{"1", "2", "3"}}));
-  kept["looks"] = {{"1", "2"}};
+  const Json two = Json::array({Json::array({"1", "2"})});
+  kept["looks"] = two;
   train::write_json(path, kept);
   EXPECT_ERROR(count_look(runs), "was changed after it was written; remove it");
-  train::write_json(path, Json{{"1", "2"}});  // as it was before there was a hash
+  train::write_json(path, two);  // as it was before there was a hash
   EXPECT_EQ(count_look(runs), 2);
   EXPECT_TRUE(is_sealed(train::read_json(path)));
 }

@@ -9,7 +9,7 @@ namespace {
 TEST(Table, ATerminalIsToldNothing) {
   const std::string text = text_table({{"na\x1b[2Jme", "\u202ex"}, {"a\nb", "1"}}, nullptr);
   EXPECT_EQ(text.find('\x1b'), text.npos);
-  EXPECT_EQ(text, "na\\x1b[2Jme  \\u{202e}x\na\\x0ab        1\n");
+  EXPECT_EQ(text, "na\\x1b[2Jme  \\u{202e}x\na\\x0ab       1\n");
 }
 
 TEST(Table, MarkdownKeepsTextAsText) {
