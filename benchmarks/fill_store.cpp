@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
       const lab::RunRecord record = record_of(runs, point);
       std::filesystem::create_directories(store.folder(record.id));
       write(store.spec_file(record.id), lab::to_json(runs.spec(record.id)));
-      write(store.record_file(record.id), lab::to_full_json(record));
+      write(store.record_file(record.id), lab::to_stored_json(record));
       std::ofstream log(store.folder(record.id) / "metrics.jsonl");
       for (int step = 10; step <= 100; step += 10)
         log << lab::Json{{"step", step},    {"tokens", step * 1e3}, {"flops", step * 1e9},

@@ -52,7 +52,7 @@ struct Spent {
   double seconds = 0, budgets = 0;
 };
 Spent spent_before(const lab::StudyFolder& folder) {
-  const lab::Json json = folder.load(kSpent);
+  const lab::Json json = Frozen(folder, kSpent).load();
   const auto number = [&](const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_number()
                ? std::max(0.0, json[key].get<double>())
@@ -173,7 +173,7 @@ class Advising {
       const auto keep = [&] {
         spent.seconds = before.seconds + watch_.seconds();
         spent.budgets = done + left - budgets_of(halving.runs());
-        folder.save(kSpent, {{"seconds", spent.seconds}, {"budgets", spent.budgets}});
+        Frozen(folder, kSpent).save({{"seconds", spent.seconds}, {"budgets", spent.budgets}});
       };
       make_runs(halving.runs(), options_, "trying", work, line_, keep);
       if (const std::string failed = halving.runs().first_failure(); !failed.empty())

@@ -197,13 +197,14 @@ int eval(const Parsed& args) {
                   ": its loss there is not finite: the weights are those of a run that diverged");
   const lab::Json json = chosen(to_json(q, said, settings), names);
   if (args.text("format") == "json") {
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", train::json_text(json));
     return 0;
   }
   fmt::print("{} on {}, {} targets\n", args.argument, q.what,
              static_cast<std::int64_t>(said.targets));
   for (const auto& [name, value] : json.items())
-    if (value.is_number_float()) fmt::print("{:<16} {:.4f}\n", name, value.get<double>());
+    if (value.is_number_float())
+      fmt::print("{:<16} {}\n", name, engine::decimals(value.get<double>(), 4));
   return 0;
 }
 

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
@@ -15,6 +17,7 @@
 #include "cli/wait_politely.h"
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "engine/utf8.h"
 #include "isodrop_version.h"
 #include "train/mpi_ranks.h"
 
@@ -62,7 +65,14 @@ void print_usage() {
 
 /// Never throws: standard error may be closed.
 void complain(const char* kind, const std::string& what) {
-  std::fputs(("isodrop: " + std::string(kind) + what + "\n").c_str(), stderr);
+  std::fputs(("isodrop: " + std::string(kind) + engine::printable(what, "\n") + "\n").c_str(),
+             stderr);
+}
+
+/// Results are JSON, which holds no other text: said before anything is made, not after.
+void require_utf8(std::string_view what, std::string_view text) {
+  engine::require(engine::is_utf8(text), what, " ", engine::quote(text),
+                  ": is not UTF-8; rename the file or folder, or write the name in UTF-8");
 }
 
 int dispatch(int argc, const char* const* argv) {
@@ -76,6 +86,15 @@ int dispatch(int argc, const char* const* argv) {
     fmt::print("isodrop {}\nMPI: {}\n", ISODROP_VERSION, mpi.empty() ? "not built in" : mpi);
     return 0;
   }
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--prompt") ++i;  // of a byte tokenizer it may be any bytes
+    if (!word.starts_with("--prompt")) require_utf8("argument", word);
+  }
+  for (const char* variable : {"ISODROP_STORE", "ISODROP_TUNING"})
+    if (const char* value = std::getenv(variable)) require_utf8(variable, value);
+  std::error_code gone;
+  require_utf8("the current folder", std::filesystem::current_path(gone).string());
   std::vector<std::string_view> names;
   for (const cli::CommandEntry& command : cli::commands()) {
     if (command.name == name) return cli::run(command, argc - 1, argv + 1);

@@ -23,16 +23,6 @@ using engine::quote;
 
 constexpr std::string_view kProductTuning = "product-tuning", kConfig = "config";
 
-/// A word as a shell reads it back.
-std::string shell_word(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 bool is_switch(const train::Row& row) { return std::holds_alternative<train::Switch>(row.domain); }
 
 std::string see_help(const Command& command) {
@@ -187,7 +177,7 @@ std::string train_command_text(const train::Settings& settings) {
     if (is_switch(row))
       text += value == "true" ? "" : "=false";
     else
-      text += " " + shell_word(value);
+      text += " " + engine::shell_word(value);
   }
   return text;
 }

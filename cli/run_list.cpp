@@ -10,6 +10,7 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/suggest.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
 #include "lab/runs/processes.h"
@@ -44,9 +45,11 @@ struct Tally {
             {"failure", failure.empty() ? lab::Json(nullptr) : lab::Json(failure)}};
   }
   std::string text() const {
-    std::string out = fmt::format("{} runs: {} made since, {} were there", runs, made, were_there);
+    std::string out = fmt::format("{}: {} made since, {} {} there", engine::counted(runs, "run"),
+                                  made, were_there, were_there == 1 ? "was" : "were");
     if (diverged > 0) out += fmt::format("; {} of those made diverged", diverged);
-    if (left() > 0) out += fmt::format("; {} are being made by others", left());
+    if (left() > 0)
+      out += fmt::format("; {} {} being made by others", left(), left() == 1 ? "is" : "are");
     if (failed > 0)
       out += fmt::format("; {} could not be made, the first: {}; the same command makes them again",
                          failed, failure);
@@ -89,7 +92,8 @@ int run_list(const Parsed& args) {
   events.done = [&](const lab::RunRecord& record) {
     tally.count(record);
     if (json)
-      fmt::print("{}\n", lab::Json{{"event", "record"}, {"record", lab::to_json(record)}}.dump());
+      fmt::print("{}\n", train::line_text(
+                             lab::Json{{"event", "record"}, {"record", lab::to_json(record)}}));
   };
   events.progress = [&](std::span<const lab::LiveRun> running) {
     if (!line.due() || running.empty()) return;

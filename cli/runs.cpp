@@ -72,7 +72,7 @@ Json to_json(const SurveyedRun& run) {
   return json;
 }
 
-void print_json(const Json& json) { fmt::print("{}\n", json.dump(2)); }
+void print_json(const Json& json) { fmt::print("{}", train::json_text(json)); }
 
 int list_runs(const lab::Store& store, const Parsed& args) {
   const std::vector<SurveyedRun> runs = lab::survey(store);
@@ -92,7 +92,8 @@ int list_runs(const lab::Store& store, const Parsed& args) {
                      run.spec ? std::to_string(run.spec->settings.seed) : "–", regime_text(run)});
   }
   if (!runs.empty()) fmt::print("{}", lab::text_table(lines, nullptr));
-  fmt::print("{} runs, {}, in {}\n", runs.size(), size_text(bytes), store.root().string());
+  fmt::print("{}, {}, in {}\n", engine::counted(runs.size(), "run"), size_text(bytes),
+             store.root().string());
   return 0;
 }
 
@@ -106,7 +107,7 @@ int show(const lab::Store& store, const Parsed& args, const std::string& id) {
     return 0;
   }
   const auto line = [](std::string_view label, const std::string& text) {
-    fmt::print("{:<20} {}\n", label, text);
+    fmt::print("{:<20} {}\n", label, engine::printable(text));
   };
   line("run", run.id);
   line("state", state_text(run));
@@ -166,7 +167,8 @@ int say_removed(const std::vector<lab::Removed>& gone, const Parsed& args) {
     bytes += r.bytes;
     all.push_back({{"path", r.path.string()}, {"bytes", r.bytes}, {"why", r.why}});
     if (args.text("format") == "text")
-      fmt::print("removed {} ({}): {}\n", r.path.string(), size_text(r.bytes), r.why);
+      fmt::print("removed {} ({}): {}\n", engine::printable(r.path.string()), size_text(r.bytes),
+                 r.why);
   }
   if (args.text("format") == "json")
     print_json({{"removed", all}, {"bytes", bytes}});

@@ -79,7 +79,7 @@ void submit_and_wait(const lab::StudyRuns& runs, const StudyOptions& options,
   const std::string script = (options.plan / lab::engine_of(options.engine).file).string();
   lab::Processes processes;
   const std::string job = submit(processes, script);
-  line.note(fmt::format("submitted {} runs{} as Slurm job {}", before,
+  line.note(fmt::format("submitted {}{} as Slurm job {}", engine::counted(before, "run"),
                         tuning != nullptr ? " of the tuning" : "", job));
   double pause = kFirstLook;
   int failures = 0;

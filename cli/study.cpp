@@ -10,6 +10,7 @@
 #include "cli/terminal.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "engine/suggest.h"
 #include "lab/report/claims.h"
 #include "lab/report/published.h"
 #include "lab/report/study_result.h"
@@ -90,7 +91,8 @@ void write_index(const std::filesystem::path& folder) {
       const lab::StudyFile file = lab::read_study_file(path, false);
       results.push_back(lab::read_published(file, folder, lab::Store(scratch.path())).result);
     } catch (const engine::Error& e) {  // of an older study file, say
-      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n", e.what());
+      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n",
+                 engine::printable(e.what()));
     }
   }
   if (!results.empty()) lab::publish_index(results, folder);

@@ -11,6 +11,7 @@
 #include "cli/study_progress.h"
 #include "cli/terminal.h"
 #include "engine/error.h"
+#include "engine/suggest.h"
 #include "lab/report/dry_run_render.h"
 #include "lab/report/html.h"
 #include "lab/report/report.h"
@@ -87,9 +88,9 @@ std::string why_none(const lab::StudyRuns& runs) {
 lab::Speeds step_times(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
                        ProgressLine& line) {
   constexpr const char* kSpeed = "speed.json";
-  if (const auto kept = lab::speeds_from_json(folder.load(kSpeed), runs)) return *kept;
-  line.update("timing single steps of all arms");
   try {
+    if (const auto kept = lab::speeds_from_json(folder.load(kSpeed), runs)) return *kept;
+    line.update("timing single steps of all arms");
     const auto speeds = lab::measure_speed(runs);
     folder.save(kSpeed, lab::to_json(speeds, runs));
     return speeds;
@@ -112,7 +113,7 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
     line.finish();
     fmt::print(stderr,
                "isodrop: error: not one run of this comparison could be made; the first: {}\n",
-               reason);
+               engine::printable(reason));
     return kNoRun;
   }
   const auto speeds = step_times(runs, folder, line);
@@ -129,7 +130,7 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
 
 int show_dry_run(const lab::DryRun& plan, const std::string& format) {
   if (format == "json")
-    fmt::print("{}\n", lab::to_json(plan).dump(2));
+    fmt::print("{}", train::json_text(lab::to_json(plan)));
   else
     fmt::print("{}", lab::render_text(plan));
   lab::require_fits(plan);
@@ -177,10 +178,9 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
       return options.collect ? say_missing(tuning->runs(), options, true)
                              : write_plan(runs, options, &*tuning);
     if (runs.outdated() > 0)
-      line.note(fmt::format(
-          "{} runs in {} were made by another build{}", runs.outdated(), options.store.string(),
-          options.collect ? " and are not taken; --other-builds takes them"
-                          : " and are made again; --other-builds takes them as they are"));
+      line.note(fmt::format("{} in {} by another build: {}; --other-builds takes what is there",
+                            engine::counted(runs.outdated(), "run"), options.store.string(),
+                            options.collect ? "not taken" : "made again"));
     Workload work(budgets_of(runs, !tuning) + (tuning ? budgets_of(tuning->runs()) : 0));
     if (!others && (tuning || !runs.missing().empty())) {
       runs.check(options.jobs.value_or(1));
@@ -213,8 +213,9 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
 int run_study(lab::Study study, const StudyOptions& options) {
   const StudyMade made = make_study(std::move(study), options);
   if (!made.report) return made.code;
-  train::write_atomically(made.page, lab::render_html(*made.report));
+  // The verdicts first: a page that cannot be written does not cost them.
   fmt::print("{}", lab::render(*made.report, options.format, color(stdout), table_width(stdout)));
+  train::write_atomically(made.page, lab::render_html(*made.report));
   if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
   return 0;
 }

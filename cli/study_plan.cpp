@@ -8,6 +8,7 @@
 
 #include "cli/study_progress.h"
 #include "engine/error.h"
+#include "engine/suggest.h"
 #include "lab/runs/make.h"
 #include "lab/runs/processes.h"
 #include "lab/runs/take_up.h"
@@ -77,7 +78,7 @@ int write_plan(const lab::StudyRuns& judged, const StudyOptions& options,
   if (!options.engine.empty() && !specs.empty()) {
     const lab::Engine& engine = lab::engine_of(options.engine);
     fmt::print("To make them: {}{}; then the same command with --collect instead of --plan\n",
-               engine.start, (options.plan / engine.file).string());
+               engine.start, engine::shell_word((options.plan / engine.file).string()));
   }
   return 0;
 }
@@ -85,14 +86,14 @@ int write_plan(const lab::StudyRuns& judged, const StudyOptions& options,
 void take_up_stores(const StudyOptions& options) {
   for (const fs::path& from : options.collect_from) {
     const lab::TakenUp all = lab::take_up(lab::Store(options.store), from);
-    fmt::print(stderr, "isodrop: {}: {} runs taken up, {} were here\n", from.string(), all.taken,
-               all.there);
+    fmt::print(stderr, "isodrop: {}: {} taken up, {} {} here\n", from.string(),
+               engine::counted(all.taken, "run"), all.there, all.there == 1 ? "was" : "were");
     if (all.other_build > 0)
-      fmt::print(stderr,
-                 "isodrop: note: {}: {} runs by another build were not taken: the ones here stay\n",
-                 from.string(), all.other_build);
+      fmt::print(stderr, "isodrop: note: {}: {} by another build not taken: what is here stays\n",
+                 from.string(), engine::counted(all.other_build, "run"));
     for (const std::string& why : all.refused)
-      fmt::print(stderr, "isodrop: note: {}: not taken: {}\n", from.string(), why);
+      fmt::print(stderr, "isodrop: note: {}: not taken: {}\n", from.string(),
+                 engine::printable(why));
   }
 }
 
@@ -111,7 +112,7 @@ int say_missing(const lab::StudyRuns& runs, const StudyOptions& options, bool tu
     for (const lab::Point& point : missing)
       json["missing"].push_back({{"id", runs.id(point)}, {"label", runs.label(point)}});
     for (const auto& [build, count] : builds) json["other_builds"][build] = count;
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", train::json_text(json));
     return kNoRun;
   }
   fmt::print("{} of {} {} are there, {} are missing\n", runs.count() - missing.size(), runs.count(),

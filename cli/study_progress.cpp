@@ -10,6 +10,7 @@
 
 #include "cli/show.h"
 #include "engine/error.h"
+#include "engine/suggest.h"
 #include "lab/report/html.h"
 #include "lab/runs/processes.h"
 #include "train/files.h"
@@ -126,7 +127,7 @@ int refuse_missing(ProgressLine& line, const std::string& what, const std::strin
   line.finish();
   fmt::print(stderr,
              "isodrop: error: {} is missing; the same command makes it again; the first: {}\n",
-             what, failed);
+             what, engine::printable(failed));
   return kNoRun;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/stopwatch.h"
+#include "engine/suggest.h"
 
 namespace cli {
 namespace {
@@ -94,7 +95,8 @@ void ProgressLine::redraw() {
   write(out_, clip(shown_, width));
 }
 
-void ProgressLine::draw(std::string_view line) {
+void ProgressLine::draw(std::string_view given) {
+  const std::string line = engine::printable(given);
   last_ = clock_();
   any_ = true;
   if (interactive_) {
@@ -102,7 +104,7 @@ void ProgressLine::draw(std::string_view line) {
     shown_ = line;
     redraw();
   } else {
-    write(out_, std::string(line) + "\n");
+    write(out_, line + "\n");
   }
   std::fflush(out_);
 }
@@ -113,7 +115,7 @@ void ProgressLine::block(std::string_view lines) {
   block_.clear();
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
-    block_.emplace_back(lines.substr(0, end));
+    block_.push_back(engine::printable(lines.substr(0, end)));
     lines.remove_prefix(std::min(end + 1, lines.size()));
   }
   redraw();
@@ -122,7 +124,7 @@ void ProgressLine::block(std::string_view lines) {
 
 void ProgressLine::note(std::string_view line) {
   if (interactive_) erase();
-  write(out_, std::string(line) + "\n");
+  write(out_, engine::printable(line, "\n") + "\n");
   if (interactive_) redraw();
   std::fflush(out_);
 }

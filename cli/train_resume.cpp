@@ -76,7 +76,7 @@ int say_ended(const Parsed& args, const train::BegunRun& run, const lab::Json& s
   const std::string status = summary.is_object() ? summary.value("status", "") : "";
   require(!status.empty(), (run.folder / "summary.json").string(),
           ": has no text 'status'; remove it to end the run anew");
-  if (args.text("format") == "json") fmt::print("{}\n", summary.dump(2));
+  if (args.text("format") == "json") fmt::print("{}", train::json_text(summary));
   if (status == lab::to_string(lab::Status::kDiverged)) {
     fmt::print(stderr,
                "isodrop: the run in {} diverged, and would again; train anew with a lower --lr\n",
@@ -117,8 +117,8 @@ int resume_run(const Parsed& given, TrainCommand& command) {
   const train::Checkpoints checkpoints(folder, settings, task->data_hash());
   const train::Checkpoints::Loaded from = checkpoints.load(trainer.state());
   for (const auto& [path, why] : from.damaged) {
-    fmt::print(stderr, "isodrop: {}; {}, the run goes on from the one before\n", why,
-               train::set_aside(path));
+    fmt::print(stderr, "isodrop: {}; {}, the run goes on from the one before\n",
+               engine::printable(why), engine::printable(train::set_aside(path)));
   }
   if (!from.extended.empty())
     fmt::print(stderr,

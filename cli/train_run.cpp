@@ -108,7 +108,7 @@ int say_stopped(const ReadyRun& run, int signal) {
       run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
   fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
              s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
-             run.folder.string());
+             engine::shell_word(run.folder.string()));
   return signal != 0 ? 128 + signal : kTimeLimit;
 }
 
@@ -116,8 +116,8 @@ int say_stopped(const ReadyRun& run, int signal) {
 int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
   const std::int64_t step = run.trainer.state().step;
   const std::string where = run.trainer.shards_moments() ? " from its last checkpoint" : "";
-  std::string next =
-      fmt::format("'isodrop train --resume {}' goes on{}", run.folder.string(), where);
+  std::string next = fmt::format("'isodrop train --resume {}' goes on{}",
+                                 engine::shell_word(run.folder.string()), where);
   if (step == 0)
     next = "nothing is lost, start it anew";
   else if (train::checkpoints_in(run.folder).empty())
@@ -196,7 +196,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   const lab::Json json = summary(record, run);
   run.files.write_summary(json);
   if (args.text("format") == "json")
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", train::json_text(json));
   else if (!result.diverged)
     print_text(record, run, weights.string());
   if (!result.diverged) {

@@ -1,7 +1,10 @@
 #include "engine/suggest.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+
+#include "engine/utf8.h"
 
 namespace engine {
 namespace {
@@ -17,6 +20,12 @@ std::string fold(std::string_view text) {
   std::string out;
   for (const char c : text) out += fold(c);
   return out;
+}
+
+/// C0, DEL and C1, what turns the direction of writing or is not seen, and line separators.
+bool hidden(char32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
 }  // namespace
@@ -67,20 +76,39 @@ std::string suggest(std::string_view name, std::span<const std::string_view> can
   return "did you mean '" + std::string(near) + "'?";
 }
 
+std::string printable(std::string_view text, std::string_view keep) {
+  std::string out;
+  const auto escape = [&](const char* format, char32_t value) {
+    char escaped[16];
+    std::snprintf(escaped, sizeof escaped, format, static_cast<unsigned>(value));
+    out += escaped;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t from = at;
+    const char32_t c = next_code_point(text, at);
+    if (c == kInvalidUtf8) {
+      escape("\\x%02x", static_cast<unsigned char>(text[at++]));
+    } else if (hidden(c) && keep.find(text[from]) == keep.npos) {
+      escape(c < 0x80 ? "\\x%02x" : "\\u{%x}", c);
+    } else {
+      out += text.substr(from, at - from);
+    }
+  }
+  return out;
+}
+
 std::string quote(std::string_view value) {
   constexpr std::size_t kLongest = 120;
-  std::string out = "'";
-  for (const char c : value.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
-      continue;
-    }
-    char escaped[8];
-    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
-    out += escaped;
+  std::size_t end = value.size();
+  if (end > kLongest) {
+    end = kLongest;
+    // Back to the beginning of a character; of what is no UTF-8 no byte is better than another.
+    for (int back = 0; back < 3 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80; ++back)
+      --end;
   }
-  return out + (value.size() > kLongest ? "...'" : "'");
+  std::string out(1, '\'');
+  out += printable(value.substr(0, end));
+  return out += end < value.size() ? "...'" : "'";
 }
 
 std::string_view trim(std::string_view text) {
@@ -104,6 +132,28 @@ std::string join(std::span<const std::string_view> words, std::string_view separ
     out += word;
   }
   return out;
+}
+
+std::string counted(std::uint64_t n, std::string_view what) {
+  return std::to_string(n) + " " + std::string(what) + (n == 1 ? "" : "s");
+}
+
+std::string decimals(double x, int places, bool sign) {
+  constexpr double kLarge = 1e9;
+  const bool large = std::abs(x) >= kLarge;
+  char text[64];
+  std::snprintf(text, sizeof text, large ? (sign ? "%+.*e" : "%.*e") : (sign ? "%+.*f" : "%.*f"),
+                large ? 2 : places, x);
+  return text;
+}
+
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return std::string(word);
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
 }
 
 std::string grouped(std::uint64_t n) {

@@ -19,8 +19,13 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
 /// "did you mean 'X'?", or where nothing is near "choose from A, B, C".
 std::string suggest(std::string_view name, std::span<const std::string_view> candidates);
 
-/// The value in single quotes, fit for a one-line message: control characters escaped, cut short
-/// after 120 bytes.
+/// The text as a terminal may show it: control characters, what turns the direction of writing and
+/// bytes that are not UTF-8 are escaped (\x1b, \u{202e}), so that no name from a file moves the
+/// cursor or hides a word. Characters of `keep` stay.
+std::string printable(std::string_view text, std::string_view keep = "");
+
+/// The value in single quotes, fit for a one-line message: printable, cut short at the end of a
+/// character after at most 120 bytes.
 std::string quote(std::string_view value);
 
 /// Without the blanks and line ends around it.
@@ -28,6 +33,15 @@ std::string_view trim(std::string_view text);
 
 /// "1 024 000"
 std::string grouped(std::uint64_t n);
+
+/// "1 run", "2 runs".
+std::string counted(std::uint64_t n, std::string_view what);
+
+/// With so many decimals; from a thousand million on as 1.23e+45.
+std::string decimals(double x, int places, bool sign = false);
+
+/// A word as a shell reads it back: as it is, or in single quotes.
+std::string shell_word(std::string_view word);
 
 /// "4" or "3 or 6": the nearest to `wanted` that divide `whole`, below and above. Both at least 1.
 std::string divisors_near(std::int64_t whole, std::int64_t wanted);

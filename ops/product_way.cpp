@@ -6,7 +6,11 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <mutex>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/error.h"
@@ -62,30 +66,51 @@ void results(const MatmulSpec& spec, Way way, const Operands& operands, engine::
   trial.run(c.as<float>(), true);
 }
 
-bool has_bits(const MatmulSpec& spec, Way way, const Operands& operands) {
+/// Whether its results on each of these numbers of threads are the partition's on the first.
+bool has_bits(const MatmulSpec& spec, Way way, const Operands& operands,
+              std::span<const int> tried) {
   engine::Buffer want(operands.c_bytes), got(operands.c_bytes);
   {
-    const Threads one(1);
+    const Threads first(tried.front());
     results(spec, Way::kPartition, operands, want);
   }
-  return std::all_of(kTriedThreads.begin(), kTriedThreads.end(), [&](int n) {
+  return std::all_of(tried.begin(), tried.end(), [&](int n) {
     const Threads threads(n);
     results(spec, way, operands, got);
     return std::memcmp(want.data(), got.data(), want.size()) == 0;
   });
 }
 
-/// What an outcome hangs on: product, library, instruction set, processor, threads.
-std::string key_of(const MatmulSpec& s) {
+/// Those that a way is tried on before it is kept: the present number is taken with it.
+bool has_bits(const MatmulSpec& spec, Way way, const Operands& operands) {
+  std::vector<int> tried(kTriedThreads.begin(), kTriedThreads.end());
+  if (std::find(tried.begin(), tried.end(), omp_get_max_threads()) == tried.end())
+    tried.push_back(omp_get_max_threads());
+  return has_bits(spec, way, operands, tried);
+}
+
+/// Whether the way has its bits here and now, whatever a file says: tried once in a process.
+bool checked(const std::string& key, const MatmulSpec& spec, Way way) {
+  if (way == Way::kPartition) return true;
+  static std::mutex mutex;
+  static std::map<std::pair<std::string, Way>, bool> known;
+  const std::scoped_lock lock(mutex);
+  const auto [it, fresh] = known.try_emplace({key, way}, false);
+  if (fresh) it->second = has_bits(spec, way, Operands(spec), {{omp_get_max_threads()}});
+  return it->second;
+}
+
+/// Model name, and which instructions the system lets programs use.
+std::string processor() {
   std::ifstream in("/proc/cpuinfo");
-  std::string model = "?";
-  for (std::string line; std::getline(in, line) && model == "?";)
-    if (line.starts_with("model name")) model = line.substr(std::min(line.size(), line.find(':')));
+  std::string model = "?", flags;
+  for (std::string line; std::getline(in, line) && flags.empty();) {
+    const std::size_t colon = std::min(line.size(), line.find(':'));
+    if (line.starts_with("model name")) model = line.substr(colon);
+    if (line.starts_with("flags") || line.starts_with("Features")) flags = line.substr(colon);
+  }
   std::replace(model.begin(), model.end(), '\t', ' ');
-  return engine::concat("product 1, oneDNN ", onednn_version(), " ", onednn_isa(), ", cpu", model,
-                        ", threads ", omp_get_max_threads(), ": ", s.m, ' ', s.n, ' ', s.k, ' ',
-                        s.a_row, ' ', s.a_col, ' ', s.b_row, ' ', s.b_col, ' ', s.c_row,
-                        s.bias ? " bias" : "");
+  return engine::concat(model, " #", std::hex, std::hash<std::string>{}(flags));
 }
 
 /// The ways from the fastest on, without those that are not worth it.
@@ -134,11 +159,19 @@ bool has_partition_bits(const MatmulSpec& spec, Way way) {
   return has_bits(spec, way, Operands(spec));
 }
 
+std::string tuning_key(const MatmulSpec& s) {
+  static const std::string here = engine::concat("product 2, oneDNN ", onednn_version(), " ",
+                                                 onednn_isa(), ", cpu", processor());
+  return engine::concat(here, ", threads ", omp_get_max_threads(), ": ", s.m, ' ', s.n, ' ', s.k,
+                        ' ', s.a_row, ' ', s.a_col, ' ', s.b_row, ' ', s.b_col, ' ', s.c_row,
+                        s.bias ? " bias" : "");
+}
+
 Way choose_way(const MatmulSpec& spec, engine::Tuning& tuning) {
-  const std::string key = key_of(spec);
+  const std::string key = tuning_key(spec);
   if (const auto word = tuning.recall(key))
     for (const Way way : ways_for(spec, omp_get_max_threads()))
-      if (*word == kWayNames[static_cast<std::size_t>(way)]) return way;
+      if (*word == kWayNames[static_cast<std::size_t>(way)] && checked(key, spec, way)) return way;
   if (!tuning.may_measure()) return Way::kPartition;
   const auto start = Clock::now();
   Way chosen = Way::kPartition;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,11 +31,17 @@ std::vector<Way> ways_for(const MatmulSpec& spec, int threads);
 
 /// Thread counts on which a way must give the partition's bits.
 inline constexpr std::array kTriedThreads = {1, 2, 3, 4, 8, 16};
-/// Whether the way's results are the partition's on each of kTriedThreads, tried on random
-/// operands: C = AB and C += AB.
+/// Whether the way's results are the partition's on as many threads as there are and on each of
+/// kTriedThreads, tried on random operands: C = AB and C += AB.
 bool has_partition_bits(const MatmulSpec& spec, Way way);
 
-/// The way for a product: recalled, or measured and kept, or kPartition where there is no time.
+/// What an outcome depends on: product, library and the instruction set it takes (which
+/// ONEDNN_MAX_CPU_ISA bounds), processor and its instructions, threads.
+std::string tuning_key(const MatmulSpec& spec);
+
+/// The way for a product: recalled, or measured and kept, or kPartition where there is no time. A
+/// way that is recalled has its bits checked on this number of threads, once for each product and
+/// process; one with other bits counts as not recalled.
 Way choose_way(const MatmulSpec& spec, engine::Tuning& tuning);
 
 }  // namespace ops

@@ -1,6 +1,7 @@
 #include "train/initial_weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/error.h"
 #include "engine/suggest.h"
@@ -39,6 +40,28 @@ std::string flag(const std::string& name, const std::string& value) {
   std::replace(text.begin(), text.end(), '_', '-');
   const bool is_switch = value == "true" || value == "false";
   return is_switch ? (value == "true" ? text : text + "=false") : text + " " + value;
+}
+
+/// What a run that diverged leaves would make any other diverge at its first step.
+void require_finite(const TensorFile& weights) {
+  for (const auto& [name, tensor] : weights.tensors) {
+    if (tensor.dtype != "F32") continue;
+    for (const float x : tensor.f32())
+      require(std::isfinite(x), weights.path.string(), ": tensor ", quote(name), " has a number ",
+              x, ": it is damaged, or of a run that diverged; give other weights");
+  }
+}
+
+/// The one file that a folder of Hugging Face's has its weights in.
+fs::path weights_file(const fs::path& folder) {
+  const fs::path file = folder / "model.safetensors";
+  std::error_code ignored;
+  require(
+      fs::exists(file, ignored) || !fs::exists(folder / "model.safetensors.index.json", ignored),
+      folder.string(),
+      ": its weights are in several files (model.safetensors.index.json), and isodrop reads "
+      "one; save them again with max_shard_size larger than the model");
+  return file;
 }
 
 void check_model(const InitialWeights& given, const Settings& settings) {
@@ -103,7 +126,7 @@ InitialWeights read_initial_weights(const std::string& path) {
     out.model = std::move(model.settings);
     out.vocab = model.vocab;
     out.weights =
-        from_huggingface(read_safetensors(folder == given ? folder / "model.safetensors" : given));
+        from_huggingface(read_safetensors(folder == given ? weights_file(folder) : given));
     if (const fs::path file = folder / "tokenizer.json"; fs::exists(file, ignored))
       out.tokenizer = read_json(file);
   } else {
@@ -113,6 +136,7 @@ InitialWeights read_initial_weights(const std::string& path) {
     out.model = model_settings(out.run->settings);
     out.weights = std::move(out.run->weights);
   }
+  require_finite(out.weights);
   out.hash = tensors_hash(out.weights);
   return out;
 }

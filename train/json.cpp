@@ -101,7 +101,7 @@ void write(std::string& out, const Json& json, std::size_t indent) {
     return;
   }
   if (!json.is_structured() || json.empty()) {
-    out += json.dump();
+    out += line_text(json);
     return;
   }
   const std::string line = "\n" + std::string(indent, ' ');
@@ -110,7 +110,7 @@ void write(std::string& out, const Json& json, std::size_t indent) {
   for (const auto& item : json.items()) {
     out.append(next).append(line).append("  ");
     next = ",";
-    if (json.is_object()) out += Json(item.key()).dump() + ": ";
+    if (json.is_object()) out += line_text(item.key()) + ": ";
     write(out, item.value(), indent + 2);
   }
   out.append(line).append(json.is_object() ? "}" : "]");
@@ -120,6 +120,10 @@ void write(std::string& out, const Json& json, std::size_t indent) {
 
 Json ready(std::string_view text) {
   return Json::binary(std::vector<std::uint8_t>(text.begin(), text.end()));
+}
+
+std::string line_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string json_text(const Json& json) {

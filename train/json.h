@@ -33,8 +33,11 @@ inline void append(Json& object, std::string key, Json value) {
 /// A value that is JSON text already, for what would be too large as a tree: json_text() writes it
 /// as it is, and what else reads or writes it sees bytes.
 Json ready(std::string_view text);
-/// As dump(2) and a line's end, with what is ready().
+/// As dump(2) and a line's end, with what is ready(). Like line_text() it never fails: bytes that
+/// are no UTF-8 become U+FFFD.
 std::string json_text(const Json& json);
+/// On one line.
+std::string line_text(const Json& json);
 
 /// Parses, trusting nothing: a key that is given twice is an error as well. Throws engine::Error
 /// with `name`, what is wrong and `way_out`.

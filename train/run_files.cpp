@@ -113,7 +113,7 @@ void refuse_unfinished(const fs::path& folder) {
   require(checkpoints.empty() || there(folder / run_file::kSummary), "--out ", folder.string(),
           ": holds an unfinished run (",
           checkpoints.empty() ? "" : checkpoints[0].filename().string(),
-          "); 'isodrop train --resume ", folder.string(),
+          "); 'isodrop train --resume ", engine::shell_word(folder.string()),
           "' goes on with it, --restart removes it, another --out leaves it there");
 }
 
@@ -203,11 +203,12 @@ SavedRun read_run(const fs::path& folder) {
   const Settings settings = read_config(folder);
   const nlohmann::ordered_json written = read_json(folder / run_file::kConfig);
   SavedRun run{{folder, settings, {}}, {}};
-  require(there(folder / run_file::kWeights), name,
-          ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
-          checkpoints_in(folder).empty()
-              ? "train again"
-              : "'isodrop train --resume " + folder.string() + "' goes on with it");
+  require(
+      there(folder / run_file::kWeights), name,
+      ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
+      checkpoints_in(folder).empty()
+          ? "train again"
+          : "'isodrop train --resume " + engine::shell_word(folder.string()) + "' goes on with it");
   run.weights = read_safetensors(folder / run_file::kWeights);
   run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);

@@ -225,7 +225,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   std::error_code code;
   const bool there = std::filesystem::exists(path, code);
   if ((errno = code.value()) != 0) throw_unreadable(path);
-  engine::require(there, path.string(), ": no such file");
+  engine::require(there, path.string(), ": no such file; check the path");
   engine::require(std::filesystem::is_regular_file(path, code), path.string(),
                   ": not a file; give a .safetensors file");
   return Reader(path).read();

@@ -9,6 +9,7 @@
 
 #include "engine/error.h"
 #include "engine/suggest.h"
+#include "engine/utf8.h"
 #include "train/budget.h"
 #include "train/json.h"
 #include "train/overload.h"
@@ -22,16 +23,6 @@ using Value =
     std::variant<std::int64_t, std::uint64_t, double, bool, std::string, std::optional<double>>;
 
 constexpr double kRateSteps = 65536;  // masks compare 16 random bits
-
-bool utf8(const std::string& text) {
-  if (std::all_of(text.begin(), text.end(), [](char c) { return c >= 0; })) return true;
-  try {
-    Json(text).dump();
-    return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
-}
 
 /// A complaint about a setting: "--lr 'x' is not a number; give a number of at least 0".
 [[noreturn]] void refuse(const Row& row, std::string_view source, std::string_view shown,
@@ -158,8 +149,10 @@ void store(Settings& settings, const Row& row, Value value, std::string_view sou
                [&](const Text& d) {
                  auto& text = std::get<std::string>(value);
                  if (text.find('\0') != text.npos) refuse(row, source, shown(), "has a NUL byte");
-                 if (!utf8(text))
+                 if (!engine::is_utf8(text))
                    refuse(row, source, shown(), "is not UTF-8, as config.json must be");
+                 if (engine::printable(text) != text)
+                   refuse(row, source, shown(), "has control characters; leave them out");
                  if (d.canonical == nullptr) return;
                  try {
                    text = d.canonical(text);

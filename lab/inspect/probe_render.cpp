@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/suggest.h"
 #include "lab/report/table.h"
 #include "train/json.h"
 
@@ -144,12 +145,13 @@ std::string_view bold_heading(const std::vector<std::string>&, bool heading) {
 
 std::string render(const ProbeHead& head, const Probe& probe, const std::string& format,
                    bool color) {
-  if (format == "json") return to_json(head, probe).dump(2) + "\n";
+  if (format == "json") return train::json_text(to_json(head, probe));
   if (format == "csv") return csv(to_json(head, probe));
   const bool markdown = format == "md";
   const char* end = markdown ? "  \n" : "\n";
   std::string out;
-  for (const std::string& line : probe_header(head, probe)) out += line + end;
+  for (const std::string& line : probe_header(head, probe))
+    out += (markdown ? markdown_text(line) : engine::printable(line)) + end;
   out += '\n';
   out += markdown ? markdown_table(probe_table(probe))
                   : text_table(probe_table(probe), color ? bold_heading : nullptr);

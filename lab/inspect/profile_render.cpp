@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/suggest.h"
 #include "train/json.h"
 
 namespace lab {
@@ -157,7 +158,8 @@ std::string profile_footnote(const ProfileHead& head) {
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
   std::string out;
-  for (const std::string& line : profile_header(head, profile)) out += line + "\n";
+  for (const std::string& line : profile_header(head, profile))
+    out += engine::printable(line) + "\n";
   const std::size_t width = name_width(tables);
   for (const ProfileTable& t : tables) {
     out += fmt::format(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/suggest.h"
 #include "lab/report/table.h"
 
 namespace lab {
@@ -13,8 +14,10 @@ constexpr std::size_t kShown = 8;  // of what was tried
 
 /// "−0.1234 [−0.1500, −0.0968]"
 std::string difference(const Verdict& v) {
-  std::string text = fmt::format("{:+.4f}", v.diff.value_or(0));
-  if (v.ci) text += fmt::format(" [{:+.4f}, {:+.4f}]", v.ci->lo, v.ci->hi);
+  std::string text = engine::decimals(v.diff.value_or(0), 4, true);
+  if (v.ci)
+    text += fmt::format(" [{}, {}]", engine::decimals(v.ci->lo, 4, true),
+                        engine::decimals(v.ci->hi, 4, true));
   return text;
 }
 
@@ -35,9 +38,9 @@ const ArmReport& arm_of(const Report& report, const std::string& name) {
 std::string unsaid(const Report& report) {
   const std::vector<ArmReport>& arms = report.cells.front().arms;
   if (report.seeds < report.rules.min_seeds)
-    return fmt::format(
-        "{} seeds are too few to tell, {} are needed: give --seeds {} or more --time", report.seeds,
-        report.rules.min_seeds, report.rules.min_seeds);
+    return fmt::format("{} too few to tell, {} are needed: give --seeds {} or more --time",
+                       report.seeds == 1 ? "1 seed is" : fmt::format("{} seeds are", report.seeds),
+                       report.rules.min_seeds, report.rules.min_seeds);
   const bool lost = std::all_of(arms.begin() + 1, arms.end(), [](const ArmReport& arm) {
     return arm.versus && arm.versus->verdict == Outcome::kWithheld;
   });
@@ -67,8 +70,8 @@ Lines tried_table(const Halving& halving) {
   for (const Standing& s : halving.standings()) {
     if (lines.size() > kShown) break;
     lines.push_back({halving.all()[s.regime].name,
-                     s.against_none ? fmt::format("{:+.4f}", *s.against_none) : "–",
-                     s.val_loss ? fmt::format("{:.4f}", *s.val_loss) : "lost",
+                     s.against_none ? engine::decimals(*s.against_none, 4, true) : "–",
+                     s.val_loss ? engine::decimals(*s.val_loss, 4) : "lost",
                      std::to_string(s.seeds), ""});
   }
   return lines;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/suggest.h"
 #include "lab/report/render.h"
 
 namespace lab {
@@ -11,11 +12,11 @@ namespace {
 
 constexpr std::size_t kBar = 17;  // characters of an interval bar
 
-std::string loss_text(const std::optional<double>& x, const char* format = "{:.4f}") {
-  return x ? fmt::format(fmt::runtime(format), *x) : "–";
+std::string loss_text(const std::optional<double>& x, bool sign = false) {
+  return x ? engine::decimals(*x, 4, sign) : "–";
 }
 
-std::string signed_number(const std::optional<double>& x) { return loss_text(x, "{:+.4f}"); }
+std::string signed_number(const std::optional<double>& x) { return loss_text(x, true); }
 
 const Spread& spread(const ArmReport& arm, std::string_view name) {
   return arm.metrics.find(name)->second;
@@ -154,7 +155,8 @@ std::size_t width_of(const std::vector<Column>& columns) {
 
 std::string estimate_text(const Estimate& e, double alpha) {
   const Interval ci = t_interval(e, alpha);
-  return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", e.mean, ci.lo, ci.hi);
+  return fmt::format("{} [{}, {}]", signed_number(e.mean), signed_number(ci.lo),
+                     signed_number(ci.hi));
 }
 
 void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
@@ -162,8 +164,9 @@ void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
   const Tuned& t = *arm.tuned;
   std::int64_t runs = 0;
   for (const Trial& trial : t.trials) runs += trial.runs;
-  std::string text = fmt::format("{}: {} chosen of {} in {} runs of {:.3g} TFLOP in all", arm.name,
-                                 to_text(t.set()), t.trials.size(), runs, t.flops / 1e12);
+  std::string text = fmt::format(
+      "{}: {} chosen of {} in {} of {:.3g} TFLOP in all", arm.name, to_text(t.set()),
+      t.trials.size(), engine::counted(static_cast<std::uint64_t>(runs), "run"), t.flops / 1e12);
   if (t.extended > 0) text += fmt::format("; {} beyond the grid's edge", t.extended);
   if (t.edge) text += "; STILL AT AN EDGE of what was tried: give a wider grid";
   notes.push_back(text);
@@ -239,35 +242,40 @@ std::vector<std::string> cell_notes(const Report& report, const CellReport& cell
     add(arm.failed, "failed");
     add(static_cast<int>(arm.missing.size()), "to come");
     if (!lost.empty()) notes.push_back(fmt::format("{}: of its runs {}", arm.name, lost));
+    if (const std::size_t n = arm.broken_curves.size(); n > 0)
+      notes.push_back(fmt::format("{}: {} left out of the pictures: {}", arm.name,
+                                  n == 1 ? "a curve is" : fmt::format("{} curves are", n),
+                                  arm.broken_curves.front()));
     note_tuning(notes, arm);
     note_patience(notes, arm);
     const auto uniform = spread(arm, "uniform_loss").mean, val = spread(arm, "val_loss").mean;
     if (uniform && val && *val > *uniform)
-      notes.push_back(fmt::format(
-          "{}: overfitted, its validation loss {:.4f} is above a uniform guess of {:.4f}: {}",
-          arm.name, *val, *uniform,
-          &arm == cell.arms.data() ? "a baseline that nobody would use"
-                                   : "stop earlier or regularize more"));
+      notes.push_back(
+          fmt::format("{}: overfitted, its validation loss {} is above a uniform guess of {}: {}",
+                      arm.name, loss_text(val), loss_text(uniform),
+                      &arm == cell.arms.data() ? "a baseline that nobody would use"
+                                               : "stop earlier or regularize more"));
     if (arm.versus) {
       const Verdict& v = *arm.versus;
       if (v.verdict == Outcome::kWithheld)
         notes.push_back(fmt::format("{}: withheld: lost {} of the pairs", arm.name,
                                     v.diverged + v.failed + v.untrained));
       if (v.verdict == Outcome::kNoDifference)
-        notes.push_back(fmt::format("{}: {}within ±{:.4f} nats", arm.name,
+        notes.push_back(fmt::format("{}: {}within ±{} nats", arm.name,
                                     v.negligible ? "negligible, the whole interval " : "",
-                                    v.margin));
+                                    loss_text(v.margin)));
       if (v.verdict == Outcome::kCannotTell && v.n < report.rules.min_seeds)
-        notes.push_back(fmt::format("{}: {} seeds are too few to tell: {} are needed (--seeds {})",
-                                    arm.name, v.n, report.rules.min_seeds, report.rules.min_seeds));
+        notes.push_back(fmt::format("{}: {} too few to tell: {} are needed (--seeds {})", arm.name,
+                                    v.n == 1 ? "1 seed is" : fmt::format("{} seeds are", v.n),
+                                    report.rules.min_seeds, report.rules.min_seeds));
       if (v.plan && v.more_seeds) {
         const bool text_limits = v.se_windows && v.se_seeds && *v.se_windows > *v.se_seeds;
         notes.push_back(fmt::format(
-            "{}: {} more seeds would tell half of this difference, or that there is none (power "
+            "{}: {} more seed{} would tell half of this difference, or that there is none (power "
             "now: "
             "{} for the margin, {} for half){}",
-            arm.name, to_string(*v.more_seeds), power_text(v.plan->margin),
-            power_text(v.plan->half),
+            arm.name, to_string(*v.more_seeds), to_string(*v.more_seeds) == "1" ? "" : "s",
+            power_text(v.plan->margin), power_text(v.plan->half),
             text_limits ? "; but most of the uncertainty is in the test text: give a longer one"
                         : ""));
       }

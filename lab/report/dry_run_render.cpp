@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/suggest.h"
+
 namespace lab {
 namespace {
 
@@ -32,7 +34,7 @@ std::string memory_text(const train::MemoryNeed& m) {
 }
 
 std::string steps_text(const RunEstimate& e) {
-  return e.steps > 0 ? fmt::format("{} steps", e.steps)
+  return e.steps > 0 ? engine::counted(static_cast<std::uint64_t>(e.steps), "step")
                      : fmt::format("about {:.0f} steps", e.tokens / e.tokens_per_step);
 }
 
@@ -105,11 +107,11 @@ std::string render_text(const DryRun& plan) {
                how(first, plan), bytes_text(static_cast<double>(first.checkpoint)));
   return arms_text(plan) +
          fmt::format(
-             "\nall          {} runs{}, {:.3g} FLOP, {} (first arm {})\n"
+             "\nall          {}{}, {:.3g} FLOP, {} (first arm {})\n"
              "jobs         {}\n"
              "memory       {}             largest arm: {}\n"
              "nothing was written\n",
-             plan.run_count(),
+             engine::counted(plan.run_count(), "run"),
              plan.done > 0 ? fmt::format(" to be made, {} are done", plan.done) : "", plan.flops(),
              time_text(plan.seconds()), how(first, plan), jobs_text(plan.jobs), memory,
              memory_text(std::max_element(plan.arms.begin(), plan.arms.end(),

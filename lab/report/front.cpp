@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/suggest.h"
 #include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
 #include "lab/stats/stats.h"
@@ -87,7 +88,7 @@ Lines front_lines(const Report& report) {
   for (const CellReport& cell : report.cells)
     for (const FrontPoint& p : front(cell, report.rules.alpha)) {
       lines.push_back({cell.arms[p.arm].name, fmt::format("{:g} ×", p.share),
-                       fmt::format("{:.3g}", p.flops), fmt::format("{:.4f}", p.loss),
+                       fmt::format("{:.3g}", p.flops), engine::decimals(p.loss, 4),
                        std::string(to_string(p.place)) +
                            (p.by.empty() ? "" : ": " + p.by + " has less for as little")});
       if (several) lines.back().insert(lines.back().begin(), cell.name);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/suggest.h"
 #include "lab/report/pairs.h"
 #include "train/budget.h"
 
@@ -104,8 +105,9 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
     p.at.ticks.emplace_back(at + 0.5, first + " → " + cell.arms[arm].name);
     Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
     for (const PairOfRuns& pair : drawn(pairs(report, cell, cell.arms[arm]), p.caption)) {
-      const std::vector<std::string> note = {fmt::format(
-          "seed {}: {:.4f} → {:.4f} ({:+.4f})", pair.seed, pair.first, pair.arm, pair.diff())};
+      const std::vector<std::string> note = {
+          fmt::format("seed {}: {} → {} ({})", pair.seed, engine::decimals(pair.first, 4),
+                      engine::decimals(pair.arm, 4), engine::decimals(pair.diff(), 4, true))};
       s.marks.push_back({at, pair.first, {}, {}, note});
       s.marks.push_back({at + 1, pair.arm, {}, {}, note});
       s.marks.push_back({at + 1, {}});  // the next seed is another line

@@ -111,14 +111,14 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   json["looks"] = result.report.rules.looks;
   json["speeds"] = to_json(speeds_of(result.report));
   json["records"] = records;
-  json["fingerprint"] = fingerprint(records);
+  json["fingerprint"] = fingerprint({records, json["looks"], json["speeds"]});
   const std::string name = result.file.path.stem().string();
   std::string page;
   for (const std::string& paragraph : by_hand(result.file, folder)) page += paragraph + "\n\n";
   if (std::filesystem::exists(folder / (name + ".png")))
     page += fmt::format("![{}]({}.png)\n\n", result.file.title, name);
   train::write_atomically(folder / (name + ".md"), render(shown, "md", false, 0, page));
-  train::write_atomically(data_file(result.file, folder), json.dump() + "\n");
+  train::write_atomically(data_file(result.file, folder), train::line_text(json) + "\n");
 }
 
 void publish_index(const std::vector<StudyResult>& results, const std::filesystem::path& folder) {
@@ -146,16 +146,16 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
              record.id.find_first_not_of("0123456789abcdef") == std::string::npos,
          "a record's id ", engine::quote(record.id), " is no id");
     train::make_folder(scratch.folder(record.id));
-    train::write_json(scratch.record_file(record.id), item);
+    scratch.save(record);
   }
   const StudyRuns runs = chosen(file, scratch, true, [](const StudyRuns&) {});
   need(runs.missing().empty(), runs.missing().size(), " of its ", runs.count(),
        " runs are not in it");
   const auto records = json["records"].get<std::vector<Json>>();
-  const Json known = json.value("fingerprint", Json());  // null: older ones have none
-  need(known.is_null() || known == fingerprint(records),
-       "its records were changed since they were published");
-  const Json timed = json.value("speeds", Json());
+  const Json known = json.value("fingerprint", Json()), timed = json.value("speeds", Json());
+  // Those of the records alone were published before the others were covered.
+  need(known == fingerprint({records, json["looks"], timed}) || known == fingerprint(records),
+       "its records, looks or step times were changed since they were published");
   const auto speeds = speeds_from_json(timed, file.study);
   need(speeds || timed.is_null() || timed == Json::array(),
        "its step times are not those of the study's arms");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/suggest.h"
 #include "lab/report/pairs.h"
 
 namespace lab {
@@ -123,21 +124,23 @@ std::string render(const Report& report, const std::string& format, bool color, 
   if (format == "csv") return render_csv(report);
   const bool markdown = format == "md";
   const std::string end = markdown ? "  \n" : "\n";
+  const auto shown = [&](const std::string& line) {
+    return markdown ? markdown_text(line) : engine::printable(line);
+  };
   std::string out;
-  for (const std::string& line : report_header(report)) out += line + (markdown ? "  \n" : "\n");
+  for (const std::string& line : report_header(report)) out += shown(line) + end;
   if (!report.final)
-    out += std::string("NOT FINAL: some runs are still to come, so there are no verdicts") +
-           (markdown ? "  \n" : "\n");
+    out += std::string("NOT FINAL: some runs are still to come, so there are no verdicts") + end;
   for (const CellReport& cell : report.cells) {
     const Lines table = cell_table(report, cell, markdown ? 0 : width, !markdown);
-    out += (markdown ? "\n**" : "\n") + cell.title + (markdown ? "**\n\n" : "\n");
+    out += (markdown ? "\n**" : "\n") + shown(cell.title) + (markdown ? "**\n\n" : "\n");
     out += markdown ? markdown_table(table) : text_table(table, color ? line_style : nullptr);
     const auto notes = cell_notes(report, cell);
     if (markdown && !notes.empty()) out += "\n";
-    for (const std::string& note : notes) out += (markdown ? "- " : "  ") + note + "\n";
+    for (const std::string& note : notes) out += (markdown ? "- " : "  ") + shown(note) + "\n";
   }
   out += "\n";
-  for (const std::string& line : report_footnotes(report)) out += line + (markdown ? "  \n" : "\n");
+  for (const std::string& line : report_footnotes(report)) out += shown(line) + end;
   return out;
 }
 
@@ -154,11 +157,12 @@ std::string render_live(const Report& report) {
       std::vector<double> diff;
       for (const PairOfRuns& pair : pairs(report, cell, arm)) diff.push_back(pair.diff());
       const Spread& s = arm.metrics.find(report.judged)->second;
-      lines.push_back({arm.name, text(judged, s.mean) + (s.sd ? " ± " + text(judged, s.sd) : ""),
-                       &arm == &first || diff.empty() ? "–" : fmt::format("{:+.4f}", *mean(diff)),
-                       std::to_string(arm.runs.size()), ""});
+      lines.push_back(
+          {arm.name, text(judged, s.mean) + (s.sd ? " ± " + text(judged, s.sd) : ""),
+           &arm == &first || diff.empty() ? "–" : engine::decimals(*mean(diff), 4, true),
+           std::to_string(arm.runs.size()), ""});
     }
-    out += cell.title + "\n" + text_table(lines, nullptr);
+    out += engine::printable(cell.title) + "\n" + text_table(lines, nullptr);
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "engine/error.h"
 #include "lab/report/shares.h"
 #include "lab/runs/at_once.h"
 #include "lab/runs/make.h"
@@ -118,13 +119,21 @@ std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
   return points;
 }
 
-std::vector<RunCurve> curves_of(const Store& store, const std::vector<RecordPtr>& runs) {
-  std::vector<RunCurve> all(runs.size());
-  for_each_at_once(runs.size(), [&](std::size_t i) {
-    all[i] = {runs[i]->seed, curve_of(store, *runs[i])};
+/// A log that cannot be read costs its curve and nothing else.
+void add_curves(ArmReport& arm, const Store& store) {
+  std::vector<RunCurve> all(arm.runs.size());
+  std::vector<std::string> why(arm.runs.size());
+  for_each_at_once(arm.runs.size(), [&](std::size_t i) {
+    try {
+      all[i] = {arm.runs[i]->seed, curve_of(store, *arm.runs[i])};
+    } catch (const engine::Error& e) {
+      why[i] = e.what();
+    }
   });
   std::erase_if(all, [](const RunCurve& curve) { return curve.points.empty(); });
-  return all;
+  std::erase_if(why, [](const std::string& error) { return error.empty(); });
+  arm.curves = std::move(all);
+  arm.broken_curves = std::move(why);
 }
 
 ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, const Runs& at,
@@ -134,7 +143,7 @@ ArmReport describe(const StudyRuns& runs, std::size_t cell, std::size_t arm, con
   out.set = runs.study().arms[arm].set;
   out.budget = train::run_budget(settings_at(runs.study(), {cell, arm, 0, 0})).to_string();
   out.runs = at.there;
-  if (curves) out.curves = curves_of(runs.store(), at.there);
+  if (curves) add_curves(out, runs.store());
   out.missing = at.missing;
   out.diverged = at.count(Status::kDiverged);
   out.failed = at.count(Status::kFailed);

@@ -44,10 +44,11 @@ struct ShareLosses {
 struct ArmReport {
   std::string name;
   Assignments set;
-  std::string budget;                  // what it may spend, "500steps"
-  std::vector<RecordPtr> runs;         // of the whole budget, one a seed that is done or failed
-  std::vector<RunCurve> curves;        // of those that are ok and whose log is still there
-  std::vector<std::uint64_t> missing;  // seeds that are not done yet
+  std::string budget;            // what it may spend, "500steps"
+  std::vector<RecordPtr> runs;   // of the whole budget, one a seed that is done or failed
+  std::vector<RunCurve> curves;  // of those that are ok and whose log is still there
+  std::vector<std::string> broken_curves = {};         // why others were left out of the pictures
+  std::vector<std::uint64_t> missing;                  // seeds that are not done yet
   std::map<std::string, Spread, std::less<>> metrics;  // of the runs that are ok, by name
   int diverged = 0, failed = 0, untrained = 0;
   std::optional<Tuned> tuned;     // where anything of it was chosen

@@ -59,9 +59,7 @@ CurveOfRun of_store(const Store& store, const std::string& id) {
   return run;
 }
 
-std::string loss_text(const std::optional<double>& x) {
-  return x ? fmt::format("{:.4f}", *x) : "–";
-}
+std::string loss_text(const std::optional<double>& x) { return x ? engine::decimals(*x, 4) : "–"; }
 
 std::vector<std::string> table_row(const CurveOfRun& run) {
   std::optional<double> train, val, best;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/suggest.h"
 #include "lab/report/front.h"
 #include "lab/report/table.h"
 
@@ -137,10 +138,14 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
                             : md  ? "**"
                                   : "",
                     end = md ? "  \n" : "\n";
+  const auto shown = [&](const std::string& text) {
+    return md ? markdown_text(text) : engine::printable(text);
+  };
+  const std::string title = shown(r.file.title);
   std::string out =
-      (r.file.claim > 0 ? fmt::format("{}Claim {}: {}{}", bold, r.file.claim, r.file.title, plain)
-                        : bold + r.file.title + plain) +
-      end + r.file.question + end +
+      (r.file.claim > 0 ? fmt::format("{}Claim {}: {}{}", bold, r.file.claim, title, plain)
+                        : bold + title + plain) +
+      end + shown(r.file.question) + end +
       fmt::format("{}Verdict: {}{}", bold, to_string(r.verdict), plain) +
       (r.file.quick ? ": too small for one; without --quick it is made at its real size" : "") +
       "\n\n" + said;
@@ -148,10 +153,10 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
   out += (md ? markdown_table(lines) : text_table(lines, nullptr)) + "\n";
   if (const Lines places = front_lines(r.report); !places.empty())
     out += (md ? markdown_table(places) : text_table(places, nullptr)) + "\n";
-  out += "Rule: " + rule_text(r.file) + end;
-  out +=
-      fmt::format("File: {}, hash {}", r.file.path.filename().string(), r.file.hash.substr(0, 12)) +
-      end + "\n";
+  out += "Rule: " + shown(rule_text(r.file)) + end;
+  out += fmt::format("File: {}, hash {}", shown(r.file.path.filename().string()),
+                     r.file.hash.substr(0, 12)) +
+         end + "\n";
   return out + render(r.report, format, color, width);
 }
 

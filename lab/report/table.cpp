@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+
+#include "engine/suggest.h"
+#include "train/budget.h"
 
 namespace lab {
 std::size_t text_width(std::string_view utf8) {
@@ -11,7 +15,10 @@ std::size_t text_width(std::string_view utf8) {
   }));
 }
 
-std::string text_table(const Lines& lines, LineStyle style) {
+std::string text_table(const Lines& given, LineStyle style) {
+  Lines lines = given;
+  for (auto& line : lines)
+    for (std::string& field : line) field = engine::printable(field);
   std::vector<std::size_t> widths(lines[0].size(), 0);
   for (const auto& line : lines)
     for (std::size_t i = 0; i < line.size(); ++i)
@@ -32,13 +39,30 @@ std::string text_table(const Lines& lines, LineStyle style) {
   return out;
 }
 
+std::string markdown_text(std::string_view text) {
+  const std::string shown = engine::printable(text);
+  std::string out;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const char next = i + 1 < shown.size() ? shown[i + 1] : ' ';
+    const auto byte = static_cast<unsigned char>(next);
+    // "p <0.05" begins no tag, "R & D" no character.
+    if (shown[i] == '<' && (std::isalpha(byte) != 0 || next == '/' || next == '!' || next == '?'))
+      out += "&lt;";
+    else if (shown[i] == '&' && (std::isalnum(byte) != 0 || next == '#'))
+      out += "&amp;";
+    else
+      out += shown[i];
+  }
+  return out;
+}
+
 std::string markdown_table(const Lines& lines) {
   std::string out;
   for (std::size_t n = 0; n < lines.size(); ++n) {
     out += "|";
     for (const std::string& field : lines[n]) {
       out += ' ';
-      for (const char ch : field) out += ch == '|' ? "\\|" : std::string(1, ch);
+      for (const char ch : markdown_text(field)) out += ch == '|' ? "\\|" : std::string(1, ch);
       out += " |";
     }
     out += '\n';
@@ -53,8 +77,14 @@ std::string markdown_table(const Lines& lines) {
 
 std::string csv_field(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  if (!value.is_string()) return value.dump();
+  std::string text = value.get<std::string>();
+  double number = 0;
+  // What a spreadsheet would take for a formula, it shows as text.
+  if (!text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos &&
+      train::parse_number(text, number) != std::errc{})
+    text.insert(0, 1, '\'');
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted(1, '"');
   for (const char ch : text) quoted.append(ch == '"' ? 2 : 1, ch);
   quoted += '"';

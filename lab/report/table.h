@@ -19,12 +19,15 @@ using LineStyle = std::string_view (*)(const std::vector<std::string>& line, boo
 /// Characters (code points) of UTF-8 text.
 std::size_t text_width(std::string_view utf8);
 
-/// Columns padded to their widths. `style` null: plain text.
+/// Columns padded to their widths, fields printable. `style` null: plain text.
 std::string text_table(const Lines& lines, LineStyle style);
 
+/// Text that Markdown and the HTML in it read as text, on one line.
+std::string markdown_text(std::string_view text);
 std::string markdown_table(const Lines& lines);
 
-/// A string, number or null (empty), quoted where RFC 4180 asks for it.
+/// A string, number or null (empty), quoted where RFC 4180 asks for it. Text that begins as a
+/// formula does (=, +, -, @) and is no number gets an apostrophe before it.
 std::string csv_field(const nlohmann::ordered_json& value);
 
 }  // namespace lab

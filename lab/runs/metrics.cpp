@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/suggest.h"
 #include "engine/table.h"
@@ -296,6 +297,9 @@ std::string_view unit_of(std::string_view name) {
 }
 
 std::string text(const Metric& m, const std::optional<double>& value) {
+  // Counts ("{:.0f}") in full; a loss is no number to read when it has that many digits.
+  if (value && std::abs(*value) >= 1e9 && m.format.ends_with("f}") && m.format != "{:.0f}")
+    return engine::decimals(*value, 2);
   return value ? fmt::format(fmt::runtime(m.format), *value) : "–";
 }
 

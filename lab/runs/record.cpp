@@ -6,8 +6,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 
 #include "engine/error.h"
+#include "engine/suggest.h"
+#include "lab/runs/spec.h"
 #include "train/budget.h"
 
 namespace lab {
@@ -34,6 +37,20 @@ std::optional<std::vector<float>> numbers_from(std::string_view text) {
     at = next + (next < end ? 1 : 0);
   }
   return out;
+}
+
+constexpr const char* kMakeAgain = "; remove this file to make the run again";
+
+/// Whether a loss may be the mean of its windows, of which the last may have fewer targets than the
+/// others and so count less. No windows: nothing is known.
+bool agrees(double loss, const std::vector<float>& windows) {
+  if (windows.empty()) return true;
+  const double all = std::accumulate(windows.begin(), windows.end(), 0.0);
+  const auto n = static_cast<double>(windows.size());
+  const double whole = all / n, last = static_cast<double>(windows.back());
+  const double others = n > 1 ? (all - last) / (n - 1) : whole;
+  const double rounding = 1e-5 * std::max({1.0, std::abs(whole), std::abs(others)});
+  return loss >= std::min(whole, others) - rounding && loss <= std::max(whole, others) + rounding;
 }
 
 }  // namespace
@@ -98,9 +115,7 @@ Json to_full_json(const RunRecord& r) {
 
 RunRecord record_from_json(const Json& j, const std::string& source) {
   const auto need = [&](bool ok, const auto&... what) {
-    if (!ok)
-      throw engine::Error(
-          engine::concat(source, ": ", what..., "; remove this file to make the run again"));
+    if (!ok) throw engine::Error(engine::concat(source, ": ", what..., kMakeAgain));
   };
   need(j.is_object(), "not a run's record");
   const auto text = [&](const char* key) {
@@ -133,7 +148,12 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
            machine["threads"].is_number_integer(),
        "'machine' is not {cpu, threads}");
   r.machine = {machine["cpu"].get<std::string>(), machine["threads"].get<std::int64_t>()};
+  const auto plain = [&](const std::string& shown) {
+    need(engine::printable(shown) == shown, engine::quote(shown), " holds control characters");
+  };
+  plain(r.id), plain(r.machine.cpu), plain(to_string(r.build));
   for (const auto& [name, value] : j.items()) {
+    plain(name);
     if (name == "seed" || value.is_null() || value.is_string() || value.is_object()) continue;
     if (!value.is_number() || !std::isfinite(value.get<double>()))
       need(false, "'", name, "' is ", value.dump(), ", no finite number");
@@ -150,8 +170,20 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     need(numbers && numbers_text(*numbers) == *text_of, "'windows.", key,
          "' is no text of numbers");
     *into = std::move(*numbers);
+    const auto loss = r.value(engine::concat(key, "_loss"));
+    need(!loss || agrees(*loss, *into), "'", key, "_loss' is ", loss.value_or(NAN),
+         ", which is not the mean of 'windows.", key, "'");
   }
   return r;
+}
+
+Json to_stored_json(const RunRecord& r) { return sealed(to_full_json(r)); }
+
+RunRecord record_from_stored(const Json& json, const std::string& source) {
+  engine::require(json.is_object() && json.contains("hash"), source,
+                  ": has no 'hash', as isodrop's records have since they are checked", kMakeAgain);
+  engine::require(is_sealed(json), source, ": was changed after it was written", kMakeAgain);
+  return record_from_json(json, source);
 }
 
 }  // namespace lab

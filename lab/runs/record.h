@@ -44,10 +44,15 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
 /// {id, seed, status, error (where failed), every metric (null where not known), build, machine}
 Json to_json(const RunRecord& record);
 /// With {windows: {val, test}} besides, each the losses as one text of numbers, exact as f32: what
-/// the store keeps.
+/// is published.
 Json to_full_json(const RunRecord& record);
-/// Trusts nothing; throws engine::Error naming `source`. Metrics that this program does not know
-/// are kept.
+/// Trusts nothing; throws engine::Error naming `source`, also where a loss is not that of its
+/// windows. Metrics that this program does not know are kept.
 RunRecord record_from_json(const Json& json, const std::string& source);
+
+/// to_full_json(), sealed: what the store keeps.
+Json to_stored_json(const RunRecord& record);
+/// The same as record_from_json(); throws where the record is not as it was written, too.
+RunRecord record_from_stored(const Json& json, const std::string& source);
 
 }  // namespace lab

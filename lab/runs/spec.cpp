@@ -54,6 +54,18 @@ std::string fingerprint(const Json& json) {
   return train::Hash().add(nlohmann::json(json).dump()).hex();
 }
 
+Json sealed(Json object) {
+  object["hash"] = fingerprint(object);
+  return object;
+}
+
+bool is_sealed(const Json& json) {
+  if (!json.is_object() || !json.contains("hash")) return false;
+  Json rest = json;
+  rest.erase("hash");
+  return json["hash"] == fingerprint(rest);
+}
+
 std::string init_hash(const std::string& init_from) {
   return init_from.empty() ? "" : train::read_initial_weights(init_from).hash;
 }

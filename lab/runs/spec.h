@@ -35,6 +35,11 @@ Json identity(const RunSpec& spec);
 /// length before it).
 std::string fingerprint(const Json& json);
 
+/// With {hash}, the fingerprint of the rest: for files whose numbers decide something.
+Json sealed(Json object);
+/// Whether it is an object as sealed() made it.
+bool is_sealed(const Json& json);
+
 /// The fingerprint of its identity.
 std::string run_id(const RunSpec& spec);
 

@@ -37,7 +37,8 @@ std::optional<RunRecord> Store::read(const fs::path& file, const std::string& id
   std::error_code
       code;  // what cannot even be looked at is refused by whoever writes, with the reason
   if (!fs::exists(fs::symlink_status(file, code))) return {};
-  RunRecord record = record_from_json(train::read_json(file, train::Whose::kStore), file.string());
+  RunRecord record =
+      record_from_stored(train::read_json(file, train::Whose::kStore), file.string());
   engine::require(record.id == id, file.string(), ": is the record of run ",
                   engine::quote(record.id), "; remove it to make this run again");
   return record;
@@ -75,7 +76,7 @@ void Store::save(const RunRecord& record) const {
   const fs::path file = record_file(record.id);
   if (const auto old = read(file, record.id); old && !old->build.computes_like(record.build))
     fs::rename(file, file_of(record.id, old->build));
-  train::write_json(file, to_full_json(record));
+  train::write_json(file, to_stored_json(record));
 }
 
 }  // namespace lab

@@ -21,14 +21,17 @@ std::string question(const StudyRuns& runs, const Point& arm, const Point& basel
   return fingerprint(Json(sides));
 }
 
-/// The seeds of each look, as they were kept: [["1", "2"], ["1", "2", "3"]].
+/// The seeds of each look, as they are kept: [["1", "2"], ["1", "2", "3"]].
 using Looks = std::vector<std::set<std::string>>;
 
 Looks read(const std::filesystem::path& file) {
   std::error_code none_yet;
   if (!std::filesystem::exists(file, none_yet)) return {};
+  const Json json = train::read_json(file, train::Whose::kStore);
+  engine::require(json.is_array() || is_sealed(json), file.string(),
+                  ": was changed after it was written; remove it, and looks are counted anew");
   try {
-    return train::read_json(file, train::Whose::kStore).get<Looks>();
+    return (json.is_array() ? json : json.at("looks")).get<Looks>();  // older ones are the lists
   } catch (const Json::exception&) {
     throw engine::Error(engine::concat(
         file.string(), ": not lists of seeds; remove it, and looks are counted anew"));
@@ -67,7 +70,7 @@ int count_look(const StudyRuns& runs) {
     for (const auto& look : looks) before.insert(look.begin(), look.end());
     if (!std::includes(before.begin(), before.end(), seen.begin(), seen.end())) {
       looks.push_back(seen);
-      train::write_json(file, Json(looks));
+      train::write_json(file, sealed({{"looks", looks}}));
     }
     most = std::max(most, looks.size());
   }

@@ -136,12 +136,13 @@ std::optional<Speeds> speeds_from_json(const Json& json, const Study& study) {
 }
 
 Json to_json(const Speeds& speeds, const StudyRuns& runs) {
-  return {{"environment", environment(runs.study().base.threads)}, {"cells", to_json(speeds)}};
+  return sealed(
+      {{"environment", environment(runs.study().base.threads)}, {"cells", to_json(speeds)}});
 }
 
 std::optional<Speeds> speeds_from_json(const Json& json, const StudyRuns& runs) {
-  // Of another machine or program they are measured again by the caller.
-  if (!json.is_object() || !json.contains("cells") ||
+  // Of another machine or program, or changed, they are measured again by the caller.
+  if (!is_sealed(json) || !json.contains("cells") ||
       json.value("environment", Json()) != environment(runs.study().base.threads))
     return {};
   return speeds_from_json(json["cells"], runs.study());

@@ -57,7 +57,17 @@ Level level_of(std::string_view setting, std::string_view value, std::string_vie
   return {fmt::format("{}={}", row.name, canonical), {{std::string(row.name), canonical}}};
 }
 
+void require_few(double count, std::string_view what, std::size_t most) {
+  if (count <= static_cast<double>(most)) return;
+  const std::string many = count < 1e15 ? engine::grouped(static_cast<std::uint64_t>(count))
+                                        : fmt::format("{:.3g}", count);
+  throw engine::Error(fmt::format("{} {} are too many, a study has at most {}; give fewer values",
+                                  many, what, engine::grouped(most)));
+}
+
 std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b) {
+  require_few(static_cast<double>(a.size()) * static_cast<double>(b.size()),
+              "cells of all axes together", kMostRuns);
   std::vector<Level> out;
   for (const Level& x : a)
     for (const Level& y : b) {
@@ -160,6 +170,15 @@ std::vector<Point> points(const Study& study) {
   const std::uint64_t first = study.base.seed;
   engine::require(count - 1 <= std::numeric_limits<std::uint64_t>::max() - first, "--seeds ", count,
                   " from --seed ", first, " on: beyond the largest seed; give a smaller --seed");
+  double runs = 0;
+  for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
+    const Level& level = study.arms[arm];
+    const std::size_t shares = arm == 0 || study.all_at_shares ? study.shares.size() : 1,
+                      cells = level.only_cell ? 1 : study.cells.size();
+    runs += static_cast<double>(seeds_of(level)) * static_cast<double>(shares) *
+            static_cast<double>(cells);
+  }
+  require_few(runs, "runs", kMostRuns);
   std::vector<Point> out;
   for (std::uint64_t s = 0; s < count; ++s)
     for (std::size_t cell = 0; cell < study.cells.size(); ++cell) {

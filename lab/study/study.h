@@ -93,6 +93,11 @@ struct Point {
 
 /// The level that sets one setting. Throws engine::Error where the value is none for it.
 Level level_of(std::string_view setting, std::string_view value, std::string_view source);
+/// What a study may have: more would take all memory before anything is said.
+inline constexpr std::size_t kMostRuns = 1'000'000, kMostChoices = 100'000;
+/// Throws engine::Error saying how many there would be. `what`: "runs".
+void require_few(double count, std::string_view what, std::size_t most);
+
 /// Every pair of a level of `a` and one of `b`, which must not set the same.
 std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b);
 /// Shares beside the whole at which a first arm is trained to say what the others are worth: five
@@ -125,7 +130,8 @@ train::Settings with(train::Settings settings, const Level& level);
 train::Settings settings_at(const Study& study, const Point& point);
 
 /// All of them in the order they are made: seed by seed, so that every arm has the same number when
-/// it is stopped early. Throws engine::Error where seeds do not fit in 64 bits.
+/// it is stopped early. Throws engine::Error where seeds do not fit in 64 bits, or there are more
+/// than kMostRuns.
 std::vector<Point> points(const Study& study);
 
 /// "epochs 32 · dropout=0.1 · seed 3 · 0.5 × budget"

@@ -32,6 +32,9 @@ Grid grid_of(const Study& study, std::size_t arm) {
 }
 
 std::vector<Assignments> all_choices(const Grid& grid) {
+  double count = 1;
+  for (const Alternatives& of : grid) count *= static_cast<double>(of.values.size());
+  require_few(count, "choices for an arm, each a run or more,", kMostChoices);
   std::vector<Assignments> choices = {{}};
   for (const Alternatives& of : grid) {
     std::vector<Assignments> next;

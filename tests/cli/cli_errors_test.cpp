@@ -30,6 +30,9 @@ void fill(const TempFolder& folder) {
   folder.write("folder/precious.txt", "precious");
   folder.write("older/comparison.json", R"({"isodrop":"0.0.1"})"
                                         "\n");
+  std::string parts = "a";
+  for (int i = 0; i < 160'000; ++i) parts += ".a";
+  folder.write("deep.toml", parts + " = 1\n");
   folder.write("other/study.json", R"({"isodrop":"0.0.1"})"
                                    "\n");
   folder.write("edited.json", R"({"schema":2,"settings":{}})"
@@ -67,6 +70,8 @@ std::vector<BadInput> bad_inputs() {
   };
   const auto arms = [&](const char* arm) { return compare + Words{"--arm", "none", "--arm", arm}; };
   const std::string long_name(300, 'a');
+  std::string values;
+  for (int i = 1; i <= 400; ++i) values += (i == 1 ? "0.0" : ",0.0") + std::to_string(1000 + i);
   return {
       {"NoSuchFile", text("nosuch.txt"), {"nosuch.txt", "no such file", "check the path"}},
       {"NoSuchValidation", train + Words{"--val", "nosuch.txt"}, {"nosuch.txt", "no such file"}},
@@ -79,6 +84,16 @@ std::vector<BadInput> bad_inputs() {
        train + Words{"--val", "short.txt"},
        {"short.txt", "validation", "60", "64 + 1"}},
       {"InvalidUtf8", text("invalid.txt"), {"invalid.txt", "1234", "UTF-8", "byte"}},
+      {"StoreNotUtf8", compare + Words{"--store", "x\xff"}, {"'x\\xff'", "not UTF-8", "rename"}},
+      {"OutNotUtf8", out("compare", "x\xff"), {"'x\\xff'", "not UTF-8"}},
+      {"TextNotUtf8", text("x\xff"), {"'x\\xff'", "not UTF-8"}},
+      {"ControlCharacters", text("x\x1b[2J"), {"'x\\x1b[2J'", "control characters", "leave"}},
+      {"EscapesInAnError", {"run", "\x1b[2J.json"}, {"\\x1b[2J.json", "cannot read"}},
+      {"DeepConfig", train + Words{"--config", "deep.toml"}, {"deep.toml", "64 parts", "flatter"}},
+      {"GridTooLarge",
+       compare + Words{"--arm", "none", "--arm", "dropout=0.1", "--tune", "lr=" + values, "--tune",
+                       "beta1=" + values},
+       {"choices", "at most 100 000", "give fewer"}},
       {"UnknownCommand", {"tran"}, {"'tran'", "did you mean 'train'"}},
       {"UnknownFlag", train + Words{"--dropuot", "0.1"}, {"--dropuot", "'--dropout'"}},
       {"UnknownPreset",

@@ -1,6 +1,7 @@
 // isodrop verify, by the real binary.
 #include <gtest/gtest.h>
 
+#include "lab/runs/spec.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 
@@ -50,11 +51,19 @@ TEST_F(CliVerify, TheSameBitsComeAgain) {
 }
 
 TEST_F(CliVerify, AChangedRecordIsFound) {
-  const std::string loss = Json(report["cells"][0]["arms"][1]["runs"][0]["test_loss"]).dump();
-  edit("runs/" + id + "/record.json", loss, "2.5");
+  const std::string file = "runs/" + id + "/record.json";
+  const std::string loss = Json(report["cells"][0]["arms"][1]["runs"][0]["late_loss"]).dump();
+  edit(file, loss, "2.5");
+  const std::string said = only_error({"verify", id}, isodrop({"verify", id}, folder.path()));
+  EXPECT_NE(said.find(file + ": was changed after it was written; remove this file"),
+            std::string::npos)
+      << said;
+  lab::Json record = lab::Json::parse(folder.read(file));
+  record.erase("hash");
+  folder.write(file, lab::sealed(record).dump());
   const Json j = verify({id}, 1);
   EXPECT_EQ(j["equal"], false);
-  EXPECT_TRUE(j["runs"][0]["differences"].contains("test_loss"));
+  EXPECT_TRUE(j["runs"][0]["differences"].contains("late_loss"));
   EXPECT_EQ(verify({"cmp"}, 1)["changed"], Json::array({id}));
 }
 

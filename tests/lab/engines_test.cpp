@@ -33,7 +33,7 @@ RunRecord record_of(std::uint64_t seed, double loss, const Build& build = this_b
   record.build = build;
   record.machine = {"a CPU", 2};
   record.values = {{"val_loss", loss}, {"seconds", loss}};
-  record.val_windows = {1.5F, 2.25F};
+  record.val_windows = {static_cast<float>(loss), static_cast<float>(loss)};
   return record;
 }
 
@@ -264,7 +264,7 @@ TEST_F(TakeUp, WhatIsNotWholeOrNotItsOwnIsRefusedAlone) {
   RunRecord other_seed = record_of(2, 2);
   keep(there, other_seed);
   other_seed.seed = 7;
-  train::write_json(there.record_file(other_seed.id), to_full_json(other_seed));
+  train::write_json(there.record_file(other_seed.id), to_stored_json(other_seed));
   keep(there, record_of(3, 2));
   const std::string cut = folder.read("there/" + run_id(spec_of(3)) + "/record.json");
   folder.write("there/" + run_id(spec_of(3)) + "/record.json", cut.substr(0, cut.size() / 2));

@@ -7,12 +7,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <sstream>
 
 #include "lab/study/arm.h"
+#include "lab/study/looks.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
+#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -525,8 +528,7 @@ TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
   EXPECT_FALSE(curve.points[0].val_loss);
   EXPECT_EQ(curve.points[1].flops, 2e9);
   EXPECT_TRUE(r.cells[0].arms[1].curves.empty()) << "no log, no curve";
-  log(3, "{");
-  EXPECT_ERROR(report(), "metrics.jsonl, line 1");
+  EXPECT_TRUE(r.cells[0].arms[0].broken_curves.empty());
 }
 
 TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
@@ -608,7 +610,7 @@ TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
                   {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "–", "baseline"},
                   {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–", "–",
                    "cannot be told yet"}});
-  EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: 1 seeds are too few to tell: 2 are"));
+  EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: 1 seed is too few to tell: 2 are"));
   EXPECT_TRUE(has(render(r, "text", false), "1 paired seed;"));
   EXPECT_FALSE(has(render(r, "text", false), "excess"));
 }
@@ -631,6 +633,8 @@ TEST_F(ReportTest, StepTimesAreMeasuredWrittenAndReadBack) {
     Json other = json;
     change(other);
     EXPECT_FALSE(speeds_from_json(other, runs)) << other;
+    other.erase("hash");
+    EXPECT_FALSE(speeds_from_json(sealed(other), runs)) << other;
   };
   refused([](Json& j) { j["cells"][0].push_back(j["cells"][0][0]); });
   refused([](Json& j) { j["cells"].push_back(j["cells"][0]); });
@@ -638,7 +642,10 @@ TEST_F(ReportTest, StepTimesAreMeasuredWrittenAndReadBack) {
   refused([](Json& j) { j["cells"][0][1][1] = 1e308; });
   refused([](Json& j) { j["cells"][0][1] = "fast"; });
   refused([](Json& j) { j["environment"]["threads"] = 99; });
-  refused([](Json& j) { j = Json::array(); });
+  EXPECT_FALSE(speeds_from_json(Json::array(), runs));
+  Json faster = json;
+  faster["cells"][0][1][1] = 0.5;
+  EXPECT_FALSE(speeds_from_json(faster, runs)) << "changed since it was written";
   // A regularizer that is off for half of the budget is timed over all of it.
   EXPECT_EQ(timed_phases(study.base, with(study.base, study.arms[1])), std::vector<double>{0.5});
   const train::Settings early = with(study.base, level_of("reg", "dropout:0.1~early:0.5", ""));
@@ -646,6 +653,65 @@ TEST_F(ReportTest, StepTimesAreMeasuredWrittenAndReadBack) {
                                      0.5625, 0.6875, 0.8125, 0.9375};
   EXPECT_EQ(timed_phases(study.base, early), eight);
   EXPECT_EQ(timed_phases(early, study.base), eight);
+}
+
+// A log that nobody can read costs its curve, and the verdicts stand.
+TEST_F(ReportTest, ABrokenLogCostsItsCurveAlone) {
+  arms({"none", "dropout=0.1"});
+  put(0, 0, 0, {2.0, 2.1, 2.2});
+  put(0, 1, 0, {1.9, 2.02, 2.08});
+  const StudyRuns runs(study, store, true);
+  const auto log = [&](std::size_t arm, std::uint64_t seed, const std::string& text) {
+    std::ofstream(store.folder(runs.id({0, arm, 0, seed})) / "metrics.jsonl") << text;
+  };
+  log(0, 1,
+      R"({"step":20,"flops":3e12,"train_loss":1.5,"val_loss":1.75})"
+      "\n");
+  log(1, 2, "isodrop: note: some progress text\n");
+  const Report r = report();
+  EXPECT_EQ(r.cells[0].arms[0].curves.size(), 1U);
+  EXPECT_EQ(r.cells[0].arms[0].broken_curves, Fields{});
+  EXPECT_EQ(r.cells[0].arms[1].curves.size(), 0U);
+  ASSERT_EQ(r.cells[0].arms[1].broken_curves.size(), 1U);
+  EXPECT_EQ(verdict(r, 1), "helps");
+  EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: a curve is left out of the pictures: "));
+  EXPECT_TRUE(has(render(r, "text", false), "metrics.jsonl, line 1"));
+}
+
+TEST_F(ReportTest, NamesFromFilesAreShownAsText) {
+  study.cells = {{"<b>\x1b[31m", {}, 0}, {"b", {}, 0}};
+  arms({"none", "dropout=0.1"});
+  for (const std::size_t cell : {0, 1})
+    for (const std::size_t arm : {0, 1}) put(cell, arm, 0, {2.0, 2.1, 2.2});
+  Report r = report();
+  r.cells[0].title = "<b>\x1b[31m";
+  r.data.sentence = "<i>\x1b]0;";
+  for (const char* format : {"text", "md"}) {
+    const std::string shown = render(r, format, false);
+    EXPECT_FALSE(has(shown, "\x1b")) << shown;
+    EXPECT_EQ(has(shown, "<b>"), std::string(format) == "text") << shown;
+  }
+  EXPECT_FALSE(has(render_live(r), "\x1b"));
+}
+
+TEST_F(ReportTest, LooksAreCheckedAndThoseOfAnOlderIsodropCount) {
+  arms({"none", "dropout=0.1"});
+  put(0, 0, 0, {2.0, 2.1, 2.2});
+  put(0, 1, 0, {1.9, 2.02, 2.08});
+  const StudyRuns runs(study, store, true);
+  EXPECT_EQ(count_look(runs), 1);
+  std::filesystem::path path;
+  for (const auto& entry : std::filesystem::directory_iterator(store.root() / "looks"))
+    if (entry.path().extension() == ".json") path = entry.path();
+  Json kept = train::read_json(path);
+  EXPECT_EQ(kept["looks"], (Json{{"1", "2", "3"}}));
+  const Json two = Json::array({Json::array({"1", "2"})});
+  kept["looks"] = two;
+  train::write_json(path, kept);
+  EXPECT_ERROR(count_look(runs), "was changed after it was written; remove it");
+  train::write_json(path, two);  // as it was before there was a hash
+  EXPECT_EQ(count_look(runs), 2);
+  EXPECT_TRUE(is_sealed(train::read_json(path)));
 }
 
 }  // namespace

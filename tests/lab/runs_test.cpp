@@ -158,11 +158,56 @@ TEST(RunRecord, IsNotTrusted) {
   refused([](Json& j) { j["build"]["isa"] = 3; }, "isa");
   refused([](Json& j) { j.erase("build"); }, "build");
   refused([](Json& j) { j["machine"]["threads"] = "2"; }, "machine");
+  refused([](Json& j) { j["machine"]["cpu"] = "a\x1b[2J"; },
+          "'a\\x1b[2J' holds control characters");
+  refused([](Json& j) { j["build"]["compiler"] = "g\u202e++"; }, "g\\u{202e}++");
+  refused([](Json& j) { j["loss\x7f"] = 1; }, "'loss\\x7f' holds");
 }
 
-// Thousands of damaged files: an error, or a record that says the same as what it was read from.
+TEST(RunRecord, ALossIsThatOfItsWindows) {
+  RunRecord r = record();
+  r.values.set("test_loss", 2);
+  r.test_windows = {1, 3};
+  const auto read = [&] { return record_from_json(to_full_json(r), "r.json"); };
+  EXPECT_EQ(read().value("test_loss"), 2);
+  r.values.set("test_loss", 1.25);
+  EXPECT_EQ(read().value("test_loss"), 1.25) << "the last window may have fewer targets";
+  for (const double bad : {0.99, 2.01, 1.5 - 1000}) {
+    r.values.set("test_loss", bad);
+    EXPECT_ERROR(read(), "which is not the mean of 'windows.test'; remove this file to make the ");
+  }
+  r.values.set("test_loss", 2);
+  r.val_windows = {1.25F};
+  EXPECT_EQ(read().value("val_loss"), 1.25);
+  r.val_windows = {1.26F};
+  EXPECT_ERROR(read(), "'val_loss' is 1.25");
+}
+
+TEST(RunRecord, NoFlippedBitOfAStoredOneChangesANumber) {
+  RunRecord whole = record();
+  whole.values.set("test_loss", 2.25);
+  whole.test_windows = {2.25F};
+  const std::string good = to_stored_json(whole).dump();
+  const RunRecord read = record_from_stored(Json::parse(good), "r.json");
+  EXPECT_EQ(to_stored_json(read).dump(), good);
+  int refused = 0;
+  for (std::size_t bit = 0; bit < 8 * good.size(); bit += 3) {
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+    const Json json = Json::parse(bad, nullptr, false);
+    if (json.is_discarded()) continue;
+    if (json == Json::parse(good)) continue;  // 1e9 and 1E9
+    ++refused;
+    EXPECT_ERROR(record_from_stored(json, "r.json"), "; remove this file to make the run again");
+  }
+  EXPECT_GT(refused, 500);
+  EXPECT_ERROR(record_from_stored(to_full_json(whole), "r.json"), "r.json: has no 'hash'");
+}
+
 TEST(RunRecord, KeepsTheLossesOfWindowsExactly) {
   RunRecord r = record();
+  r.values.erase("val_loss"), r.values.erase("test_loss");
+  r.status = Status::kDiverged;
   r.val_windows = {1.5F, 0.1F, std::nextafter(2.0F, 3.0F), 3e-8F};
   r.test_windows = {2.25F};
   const RunRecord again = record_from_json(Json::parse(to_full_json(r).dump()), "r.json");
@@ -178,9 +223,10 @@ TEST(RunRecord, KeepsTheLossesOfWindowsExactly) {
   EXPECT_ERROR(record_from_json(json, "r.json"), "'windows' is not {val, test}");
 }
 
+// Thousands of damaged files: an error, or a record that says the same as what it was read from.
 TEST(RunRecord, NoDamageCrashesOrPassesUnseen) {
   RunRecord whole = record();
-  whole.val_windows = {1.5F, 0.1F, 3e-8F};
+  whole.val_windows = {1.5F, 1, 1.25F};
   whole.test_windows = {2.25F};
   const std::string good = to_full_json(whole).dump();
   engine::Sequence random(engine::stream_key(5, engine::Stream::kData), 0);
@@ -378,6 +424,12 @@ TEST(Json, DeepTextIsRefusedBeforeItRecurses) {
   folder.write("deep.json", std::string(200000, '[') + std::string(200000, ']'));
   EXPECT_ERROR(train::read_json(folder.path() / "deep.json"), "brackets deep");
   EXPECT_ERROR(train::read_json(folder.path()), "is a folder");
+}
+
+TEST(Json, BytesThatAreNoUtf8CostACharacterAndNotTheOutput) {
+  const Json json = {{"na\xffme", {"a\xc3", train::ready("[1]")}}};
+  EXPECT_EQ(train::json_text(json), "{\n  \"na\uFFFDme\": [\n    \"a\uFFFD\",\n    [1]\n  ]\n}\n");
+  EXPECT_EQ(train::line_text({{"a", "\xff"}}), "{\"a\":\"\uFFFD\"}");
 }
 
 TEST(StudyRuns, ARunInSecondsBelongsToItsFolder) {

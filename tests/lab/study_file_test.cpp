@@ -7,6 +7,7 @@
 
 #include "lab/report/study_result.h"
 #include "lab/runs/make.h"
+#include "lab/study/toml_table.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -394,6 +395,46 @@ TEST_F(StudyFileTest, NoMutationGetsThrough) {
     }
   }
   EXPECT_GT(refused, 100);
+}
+
+/// What parse_toml says; empty where it takes it.
+std::string said_of(const std::string& text) {
+  try {
+    parse_toml(text, "f.toml");
+  } catch (const engine::Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+std::string repeated(const std::string& part, int n) {
+  std::string out;
+  for (int i = 0; i < n; ++i) out += part;
+  return out;
+}
+
+TEST(Toml, DepthIsBoundBeforeTheParserRecurses) {
+  constexpr const char* kDeep = "f.toml: a key of more than 64 parts, or as many brackets";
+  const std::string dots = repeated("a.", 160'000) + "a", quoted = repeated("\"a\" . ", 100) + "a";
+  for (const std::string& deep :
+       {dots + " = 1", "[" + dots + "]", "[[" + dots + "]]", quoted + " = 1",
+        "x = " + repeated("[", 100'000), "x = " + repeated("{a = ", 100'000),
+        "x = \"\"\"\"\"\"\n" + dots + " = 1", "x = [\"\"\"a\"\"\"\", {" + dots + " = 1}]",
+        "# \"\n" + dots + " = 1", "x = 'a\\'\n" + dots + " = 1"})
+    EXPECT_NE(said_of(deep).find(kDeep), std::string::npos) << deep.substr(0, 40) << said_of(deep);
+  EXPECT_EQ(said_of("x = [" + repeated("0.5, ", 1000) + "]"), "");
+  EXPECT_EQ(said_of("x = \"" + repeated("a.", 1000) + "\""), "") << "a text, no key";
+  EXPECT_EQ(said_of("x = \"\\\"" + repeated("a.", 1000) + "\""), "");
+  EXPECT_EQ(said_of("x = '''" + repeated("a.[", 1000) + "''' # " + repeated("[", 1000)), "");
+  EXPECT_EQ(said_of(repeated("[a]\nb.c = 1\n", 1).substr(0) + repeated("# [\n", 1000)), "");
+}
+
+TEST(Toml, ControlCharactersAreRefusedWhereTheyStand) {
+  EXPECT_EQ(said_of("title = \"a\\u001b[2J\""),
+            "f.toml:1:9: 'a\\x1b[2J' has control characters; leave them out");
+  EXPECT_NE(said_of("a = [{b = [\"\u202e\"]}]").find("'\\u{202e}'"), std::string::npos);
+  EXPECT_NE(said_of("\"a\\u009b\" = 1").find("'a\\u{9b}'"), std::string::npos);
+  EXPECT_EQ(said_of("prompt = \"a\\n\\tb\""), "");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "lab/runs/spec.h"
 #include "lab/study/arm.h"
 #include "lab/study/folder.h"
+#include "lab/study/tuning.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "train/architecture.h"
@@ -87,6 +88,22 @@ TEST(Study, AnySettingMayBeAnAxis) {
   const auto cells = epoch_cells(s.base, {s.cells[0], s.cells[1]}, {1}, flops);
   EXPECT_GT(with(s.base, cells[0]).unique_tokens, with(s.base, cells[1]).unique_tokens);
   EXPECT_ERROR(product({level_of("lr", "1", "")}, {level_of("lr", "2", "")}), "two axes set lr");
+}
+
+TEST(Study, WhatIsTooLargeSaysHowLargeBeforeItTakesMemory) {
+  Study s = small({"none", "dropout=0.1"});
+  s.seeds = 10'000;
+  s.cells.assign(50, {});
+  EXPECT_EQ(points(s).size(), 1'000'000U);
+  s.cells.assign(51, {});
+  EXPECT_ERROR(points(s), "1 020 000 runs are too many, a study has at most 1 000 000; give fewer");
+  const std::vector<Level> many(1001), more(1000);
+  EXPECT_ERROR(product(many, more), "1 001 000 cells of all axes together are too many");
+  Level arm;
+  arm.grid.assign(3, {"lr", std::vector<std::string>(300, "1")});
+  EXPECT_ERROR(choices_of(arm), "27 000 000 choices for an arm, each a run or more, are too many");
+  arm.grid.assign(30, arm.grid.front());
+  EXPECT_ERROR(choices_of(arm), "e+74 choices");
 }
 
 TEST(Study, SeedsAreWholeNumbersToTheEnd) {

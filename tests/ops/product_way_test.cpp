@@ -78,6 +78,39 @@ TEST(ProductWay, TheOneThatIsChosenHasThePartitionsBits) {
   std::printf("%zu of %zu products take another way than the partition\n", others, shapes().size());
 }
 
+// The file is a hint: whatever stands in it, bits are the partition's.
+TEST(ProductWay, ARecalledWayWithOtherBitsIsNotTaken) {
+  std::size_t refused = 0;
+  for (const MatmulSpec& s : shapes())
+    for (const Way way : ops::ways_for(s, engine::max_threads())) {
+      const tests::TempFolder folder;
+      const engine::Tuning tuning(folder.path() / "tuning.tsv");
+      tuning.keep(ops::tuning_key(s), ops::kWayNames[std::size_t(way)]);
+      engine::Tuning no_time(folder.path() / "tuning.tsv", 0);
+      const Way chosen = ops::choose_way(s, no_time);
+      if (ops::has_partition_bits(s, way)) {
+        EXPECT_EQ(chosen, way) << text(s);
+        continue;
+      }
+      EXPECT_TRUE(ops::has_partition_bits(s, chosen)) << text(s);
+      ++refused;
+    }
+  std::printf("%zu recalled ways have other bits here\n", refused);
+}
+
+TEST(ProductWay, AnOutcomeIsOfThisProcessorLibraryAndNumberOfThreads) {
+  const MatmulSpec s = shapes()[0];
+  const std::string key = ops::tuning_key(s);
+  for (const std::string& part :
+       {ops::onednn_version() + " " + ops::onednn_isa(), std::string("cpu: "),
+        "threads " + std::to_string(engine::max_threads()), std::string("1024 192 64")})
+    EXPECT_NE(key.find(part), std::string::npos) << key;
+  EXPECT_NE(key.find(" #"), std::string::npos) << "of the instructions: " << key;
+  MatmulSpec other = s;
+  other.n += 1;
+  EXPECT_NE(ops::tuning_key(other), key);
+}
+
 TEST(ProductWay, WithoutTimeOrFileItIsThePartition) {
   const tests::TempFolder folder;
   engine::Tuning none, no_time(folder.path() / "tuning.tsv", 0);

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -274,6 +276,23 @@ TEST(InitialWeights, MustBeOfTheModelAndTheData) {
   EXPECT_ERROR(read_initial_weights("nowhere"), "nowhere: no such file or folder");
   const tests::TempFolder folder;
   EXPECT_ERROR(read_initial_weights(folder.path().string()), "no config.json is there");
+}
+
+TEST(InitialWeights, WhatIsNotFiniteOrInSeveralFilesIsRefused) {
+  const tests::TempFolder folder;
+  fs::copy(golden(), folder.path() / "hf");
+  const fs::path file = folder.path() / "hf/model.safetensors";
+  TensorFile weights = read_safetensors(file);
+  Tensor& tensor = weights.tensors.begin()->second;
+  const float nan = NAN;
+  std::memcpy(tensor.bytes.data() + 8, &nan, sizeof nan);
+  write_safetensors(file, weights);
+  EXPECT_ERROR(read_initial_weights((folder.path() / "hf").string()),
+               "has a number nan: it is damaged, or of a run that diverged; give other weights");
+  fs::rename(file, folder.path() / "hf/model-00001-of-00002.safetensors");
+  folder.write("hf/model.safetensors.index.json", "{}");
+  EXPECT_ERROR(read_initial_weights((folder.path() / "hf").string()),
+               "hf: its weights are in several files (model.safetensors.index.json)");
 }
 
 TEST(InitialWeights, OfALongerContextTheFirstPositionsAreTaken) {

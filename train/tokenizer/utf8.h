@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/error.h"
+#include "engine/utf8.h"
 
 namespace train {
 
@@ -21,14 +22,8 @@ class BadText : public engine::Error {
   std::size_t offset;  // in the text that was read
 };
 
-/// Returned by next_code_point for bytes that are not UTF-8.
-inline constexpr char32_t kInvalidUtf8 = 0xFFFFFFFFu;
-
-/// The code point at text[at], and moves `at` behind it. kInvalidUtf8 (and `at` unmoved) for a
-/// stray or missing continuation byte, an overlong form, a surrogate, anything above U+10FFFF and a
-/// sequence cut off by the end of the text. Source: RFC 3629, section 4. REQUIRES: at <
-/// text.size().
-char32_t next_code_point(std::string_view text, std::size_t& at);
+using engine::kInvalidUtf8;
+using engine::next_code_point;
 
 /// REQUIRES: a code point that is no surrogate.
 std::string utf8(char32_t symbol);

@@ -37,7 +37,9 @@ function saveText(name, text) {
 // --- what a picture shows, as files -------------------------------------------------------------
 
 function csvField(value) {
-  const text = value === null || value === undefined ? '' : String(value);
+  // As csv_field() in table.cpp: text that a spreadsheet would take for a formula stays text.
+  const formula = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) && isNaN(value);
+  const text = value === null || value === undefined ? '' : (formula ? "'" : '') + String(value);
   return /[",\n\r]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
 }
 
