@@ -96,7 +96,7 @@ TEST_F(CliRun, APlanIsASpecForEveryMissingRunAndMakesNone) {
 
 TEST_F(CliRun, MakesARunOnceAndIsThenThereAtOnce) {
   const std::string spec = one_spec(), id = id_of(spec);
-  folder.write("runs/" + id + "/metrics.jsonl.99.tmp", "{");  // of somebody who was killed
+  folder.write("runs/" + id + "/metrics.jsonl.99-ab.tmp", "{");  // of somebody who was killed
   const Result first = run(spec);
   EXPECT_EQ(first.code, 0) << describe({spec}, first);
   EXPECT_TRUE(has(first.out, "run " + id + " made: ok, validation loss ")) << first.out;
