@@ -140,6 +140,11 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
        "no published study");
   need(json["hash"] == file.hash, "of another ", file.path.filename().string(), ", with hash ",
        json["hash"].dump(), " and not ", file.hash);
+  const auto records = json["records"].get<std::vector<Json>>();
+  const Json known = json.value("fingerprint", Json()), timed = json.value("speeds", Json());
+  // Those of the records alone were published before the others were covered.
+  need(known == fingerprint({records, json["looks"], timed}) || known == fingerprint(records),
+       "its records, looks or step times were changed since they were published");
   for (const Json& item : json["records"]) {
     const RunRecord record = record_from_json(item, path.string());
     need(record.id.size() == 32 &&
@@ -151,11 +156,6 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
   const StudyRuns runs = chosen(file, scratch, true, [](const StudyRuns&) {});
   need(runs.missing().empty(), runs.missing().size(), " of its ", runs.count(),
        " runs are not in it");
-  const auto records = json["records"].get<std::vector<Json>>();
-  const Json known = json.value("fingerprint", Json()), timed = json.value("speeds", Json());
-  // Those of the records alone were published before the others were covered.
-  need(known == fingerprint({records, json["looks"], timed}) || known == fingerprint(records),
-       "its records, looks or step times were changed since they were published");
   const auto speeds = speeds_from_json(timed, file.study);
   need(speeds || timed.is_null() || timed == Json::array(),
        "its step times are not those of the study's arms");
