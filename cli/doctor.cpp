@@ -23,7 +23,7 @@ int doctor(const Parsed& args) {
                       {"text", c.text},
                       {"values", c.values},
                       {"advice", c.advice.empty() ? lab::Json(nullptr) : lab::Json(c.advice)}});
-    fmt::print("{}\n", lab::Json{{"schema", "isodrop-doctor-1"}, {"checks", json}}.dump(2));
+    fmt::print("{}", train::json_text({{"schema", "isodrop-doctor-1"}, {"checks", json}}));
     return 0;
   }
   const bool bold = color(stdout);

@@ -165,7 +165,7 @@ int eval(const Parsed& args) {
                   ": its loss there is not finite: the weights are those of a run that diverged");
   const lab::Json json = chosen(to_json(q, said, settings), names);
   if (args.text("format") == "json") {
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", train::json_text(json));
     return 0;
   }
   fmt::print("{} on {}, {} targets\n", args.argument, q.what,

@@ -223,7 +223,7 @@ void print_json(const std::vector<ListEntry>& entries) {
     for (const auto& [label, detail] : entry.details) item[label] = detail;
     out.push_back(std::move(item));
   }
-  fmt::print("{}\n", out.dump(2));
+  fmt::print("{}", train::json_text(out));
 }
 
 int list(const Parsed& args) {

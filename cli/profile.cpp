@@ -56,7 +56,7 @@ int profile(const Parsed& args) {
   if (trace) finish(*trace, lab::trace_json(profile));
   if (page) finish(*page, lab::render_html(head, profile, tables));
   if (args.text("format") == "json") {
-    fmt::print("{}\n", lab::to_json(head, profile, tables).dump(2));
+    fmt::print("{}", train::json_text(lab::to_json(head, profile, tables)));
     return 0;
   }
   fmt::print("{}", lab::render_text(head, profile, tables));

@@ -89,7 +89,8 @@ int run_list(const Parsed& args) {
   events.done = [&](const lab::RunRecord& record) {
     tally.count(record);
     if (json)
-      fmt::print("{}\n", lab::Json{{"event", "record"}, {"record", lab::to_json(record)}}.dump());
+      fmt::print("{}\n",
+                 train::json_compact({{"event", "record"}, {"record", lab::to_json(record)}}));
   };
   events.progress = [&](std::span<const lab::LiveRun> running) {
     if (!line.due() || running.empty()) return;
@@ -104,7 +105,7 @@ int run_list(const Parsed& args) {
   }
   line.finish();
   if (json)
-    fmt::print("{}\n", tally.json().dump());
+    fmt::print("{}\n", train::json_compact(tally.json()));
   else
     fmt::print("{}{}\n",
                part.count > 1

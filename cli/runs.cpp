@@ -72,7 +72,7 @@ Json to_json(const SurveyedRun& run) {
   return json;
 }
 
-void print_json(const Json& json) { fmt::print("{}\n", json.dump(2)); }
+void print_json(const Json& json) { fmt::print("{}", train::json_text(json)); }
 
 int list_runs(const lab::Store& store, const Parsed& args) {
   const std::vector<SurveyedRun> runs = lab::survey(store);

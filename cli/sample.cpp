@@ -126,7 +126,7 @@ int sample(const Parsed& args) {
       all["samples"].push_back(json_sample(decoder, tokenizer, prompt, order, i));
     else
       print_sample(decoder, tokenizer, prompt, order, i);
-  if (json) fmt::print("{}\n", all.dump(2));
+  if (json) fmt::print("{}", train::json_text(all));
   return 0;
 }
 

@@ -129,7 +129,7 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
 
 int show_dry_run(const lab::DryRun& plan, const std::string& format) {
   if (format == "json")
-    fmt::print("{}\n", lab::to_json(plan).dump(2));
+    fmt::print("{}", train::json_text(lab::to_json(plan)));
   else
     fmt::print("{}", lab::render_text(plan));
   lab::require_fits(plan);

@@ -111,7 +111,7 @@ int say_missing(const lab::StudyRuns& runs, const StudyOptions& options, bool tu
     for (const lab::Point& point : missing)
       json["missing"].push_back({{"id", runs.id(point)}, {"label", runs.label(point)}});
     for (const auto& [build, count] : builds) json["other_builds"][build] = count;
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", train::json_text(json));
     return kNoRun;
   }
   fmt::print("{} of {} {} are there, {} are missing\n", runs.count() - missing.size(), runs.count(),

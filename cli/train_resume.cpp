@@ -63,7 +63,8 @@ void note_other_build(const std::filesystem::path& folder) {
       fmt::print(stderr,
                  "isodrop: note: {} was begun by another build ({} {} there, {} here), which may "
                  "round differently\n",
-                 quote(folder.string()), key, there[key].dump(), here[key].dump());
+                 quote(folder.string()), key, train::json_compact(there[key]),
+                 train::json_compact(here[key]));
       return;
     }
 }
@@ -74,7 +75,7 @@ int say_ended(const Parsed& args, const train::BegunRun& run, const lab::Json& s
   const std::string status = summary.is_object() ? summary.value("status", "") : "";
   require(!status.empty(), (run.folder / "summary.json").string(),
           ": has no text 'status'; remove it to end the run anew");
-  if (args.text("format") == "json") fmt::print("{}\n", summary.dump(2));
+  if (args.text("format") == "json") fmt::print("{}", train::json_text(summary));
   if (status == lab::to_string(lab::Status::kDiverged)) {
     fmt::print(stderr,
                "isodrop: the run in {} diverged, and would again; train anew with a lower --lr\n",

@@ -189,7 +189,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   const lab::Json json = summary(record, run);
   run.files.write_summary(json);
   if (args.text("format") == "json")
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}", train::json_text(json));
   else if (!result.diverged)
     print_text(record, run, weights.string());
   if (!result.diverged) {

@@ -1,6 +1,7 @@
 #include "train/json.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -116,6 +117,11 @@ void write(std::string& out, const Json& json, std::size_t indent) {
   out.append(line).append(json.is_object() ? "}" : "]");
 }
 
+bool has_ready(const Json& json) {
+  return json.is_binary() ||
+         (json.is_structured() && std::any_of(json.begin(), json.end(), has_ready));
+}
+
 }  // namespace
 
 Json ready(std::string_view text) {
@@ -127,6 +133,11 @@ std::string json_text(const Json& json) {
   write(out, json, 0);
   out += '\n';
   return out;
+}
+
+std::string json_compact(const Json& json, Json::error_handler_t bad_utf8) {
+  if (has_ready(json)) throw std::logic_error("JSON text of many lines within a line");
+  return json.dump(-1, ' ', false, bad_utf8);
 }
 
 Json parse_json(std::string_view text, const std::string& name, std::string_view way_out) {

@@ -144,7 +144,7 @@ std::string_view bold_heading(const std::vector<std::string>&, bool heading) {
 
 std::string render(const ProbeHead& head, const Probe& probe, const std::string& format,
                    bool color) {
-  if (format == "json") return to_json(head, probe).dump(2) + "\n";
+  if (format == "json") return train::json_text(to_json(head, probe));
   if (format == "csv") return csv(to_json(head, probe));
   const bool markdown = format == "md";
   const char* end = markdown ? "  \n" : "\n";

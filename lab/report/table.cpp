@@ -53,7 +53,8 @@ std::string markdown_table(const Lines& lines) {
 
 std::string csv_field(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string text =
+      value.is_string() ? value.get<std::string>() : train::json_compact(value);
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string quoted(1, '"');
   for (const char ch : text) quoted.append(ch == '"' ? 2 : 1, ch);
