@@ -27,7 +27,8 @@ bool is_of_type(const Json& value, const std::string& type) {
 }
 
 bool matches(const std::string& text, const std::string& pattern) {
-  return std::regex_search(text, std::regex(pattern));
+  static std::map<std::string, std::regex> known;  // they are slow to make
+  return std::regex_search(text, known.try_emplace(pattern, pattern).first->second);
 }
 
 /// The keywords, and whether their values hold schemas: one, a list of them, or some by name.
