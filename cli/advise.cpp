@@ -149,12 +149,11 @@ class Advising {
     const double seconds = budgets * (steps * pace_.step + pace_.rest) / speedup_;
     line_.finish();
     if (options_.format == "json")
-      fmt::print("{}\n", lab::Json{{"regimes", regimes.size()},
-                                   {"budget", base_.budget},
-                                   {"runs_at_most", budgets},
-                                   {"seeds", planned_seeds()},
-                                   {"seconds_at_most", seconds}}
-                             .dump(2));
+      fmt::print("{}", train::json_text({{"regimes", regimes.size()},
+                                         {"budget", base_.budget},
+                                         {"runs_at_most", budgets},
+                                         {"seeds", planned_seeds()},
+                                         {"seconds_at_most", seconds}}));
     else
       fmt::print(
           "{} regimes, runs of {}, at most {:.0f} in all, of which the three that are judged "
@@ -241,7 +240,7 @@ class Advising {
     folder.save("advice.json", json);
     train::write_atomically(page, lab::render_html(report, advice.sentence));
     if (options_.format == "json")
-      fmt::print("{}\n", json.dump(2));
+      fmt::print("{}", train::json_text(json));
     else
       fmt::print(
           "{}Pictures: {}\n",

@@ -51,7 +51,7 @@ Command doctor_command() {
       "finds.";
   c.settings = false;
   c.extras = {store_flag(),
-              {"threads", "N", "", "threads to measure with (default: as any command)"},
+              {"threads", "N", "", "threads of the measurement (default: as any command)"},
               {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}}};
   c.examples = {"isodrop doctor", "isodrop doctor --format json"};
   c.run = doctor;

@@ -23,7 +23,7 @@ namespace {
 constexpr double kTellEvery = 0.02;  // seconds; more often would disturb what is timed
 
 void say(const lab::Json& json) {
-  fmt::print("{}\n", train::line_text(json));
+  fmt::print("{}\n", train::json_compact(json));
   if (std::fflush(stdout) != 0)
     throw engine::Error("standard output: cannot be written to (disk full?)");
 }

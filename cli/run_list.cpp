@@ -92,7 +92,7 @@ int run_list(const Parsed& args) {
   events.done = [&](const lab::RunRecord& record) {
     tally.count(record);
     if (json)
-      fmt::print("{}\n", train::line_text(
+      fmt::print("{}\n", train::json_compact(
                              lab::Json{{"event", "record"}, {"record", lab::to_json(record)}}));
   };
   events.progress = [&](std::span<const lab::LiveRun> running) {
@@ -108,7 +108,7 @@ int run_list(const Parsed& args) {
   }
   line.finish();
   if (json)
-    fmt::print("{}\n", tally.json().dump());
+    fmt::print("{}\n", train::json_compact(tally.json()));
   else
     fmt::print("{}{}\n",
                part.count > 1

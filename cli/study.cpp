@@ -187,7 +187,7 @@ Command study_command() {
   c.extras = {
       {"all", "", "", "all studies that come with isodrop"},
       {"quick", "", "", "a first look in minutes, smaller than the real size; it gives no verdict"},
-      {"text", "PATH", "", "the text that a study with of_text is of"},
+      {"text", "PATH", "", "the text of a study that has of_text"},
       {"time-limit",
        "TIME",
        "",

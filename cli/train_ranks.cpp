@@ -57,7 +57,8 @@ int follow(train::Ranks& ranks) {
   engine::require(run.at("build") == build(),
                   "this program is another build than rank 0's, or its CPU has other instructions, "
                   "and may round differently: ",
-                  build().dump(), " here, ", run.at("build").dump(), " there");
+                  train::json_compact(build()), " here, ", train::json_compact(run.at("build")),
+                  " there");
   const train::Settings settings = train::from_json(run.at("settings"), "rank 0's settings");
   take_share_of_cores(settings.threads, ranks.on_this_host());
   const std::unique_ptr<train::Task> task = train::load_task(settings);
@@ -100,12 +101,10 @@ void Followers::lead(train::Trainer& trainer, const train::Task& task) {
   engine::require_memory(
       static_cast<double>(need.total()) * static_cast<double>(ranks_->on_this_host() - 1),
       "the other processes of this run on this host");
-  std::string text = lab::Json{
-      {"build", build()},
-      {"settings", train::to_json(trainer.planned().settings)},
-      {"shard_moments", shard_moments_},
-      {"data",
-       task.data_hash()}}.dump();
+  std::string text = train::json_compact({{"build", build()},
+                                          {"settings", train::to_json(trainer.planned().settings)},
+                                          {"shard_moments", shard_moments_},
+                                          {"data", task.data_hash()}});
   exceptions_ = std::uncaught_exceptions();
   leading_ = true;
   tell(*ranks_, {Order::Kind::kBegin, text.size()});

@@ -65,7 +65,8 @@ void note_other_build(const std::filesystem::path& folder) {
       fmt::print(stderr,
                  "isodrop: note: {} was begun by another build ({} {} there, {} here), which may "
                  "round differently\n",
-                 quote(folder.string()), key, there[key].dump(), here[key].dump());
+                 quote(folder.string()), key, train::json_compact(there[key]),
+                 train::json_compact(here[key]));
       return;
     }
 }

@@ -103,10 +103,10 @@ int verify(const Parsed& args) {
   if (args.text("format") == "json") {
     Json runs = Json::array();
     for (const lab::Verified& v : verified) runs.push_back(to_json(v));
-    fmt::print(
-        "{}\n",
-        Json{{"equal", equal}, {"recorded", all.runs.size()}, {"changed", changed}, {"runs", runs}}
-            .dump(2));
+    fmt::print("{}", train::json_text({{"equal", equal},
+                                       {"recorded", all.runs.size()},
+                                       {"changed", changed},
+                                       {"runs", runs}}));
     return equal ? 0 : kNotEqual;
   }
   for (const std::string& id : changed)

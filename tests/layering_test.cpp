@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -145,6 +146,32 @@ TEST(Layering, TheEngineKnowsNoOp) {
     EXPECT_TRUE(room_of(i.target) == "engine" || i.target.find('/') == std::string::npos ||
                 i.target.starts_with("sys/"))
         << i.file << " includes " << i.target;
+}
+
+/// Lines of the source that write JSON in another way than train/json.h, where text that is ready()
+/// would become a list of bytes.
+std::vector<std::string> other_writers(const std::string& file, std::istream& in) {
+  std::vector<std::string> found;
+  for (std::string line; std::getline(in, line);)
+    if (line.find(".dump(") != line.npos && line.find("nlohmann::json(json).dump()") == line.npos)
+      found.push_back(file + ": " + line);  // sorted by its keys it is hashed, not shown
+  return found;
+}
+
+TEST(Layering, JsonIsWrittenInOneWay) {
+  int files = 0;
+  for (const char* room : {"lab", "cli"})
+    for (const auto& entry :
+         fs::recursive_directory_iterator(fs::path(ISODROP_SOURCE_DIR) / room)) {
+      if (entry.path().extension() != ".cpp" && entry.path().extension() != ".h") continue;
+      ++files;
+      std::ifstream in(entry.path());
+      for (const std::string& line : other_writers(entry.path().filename(), in))
+        ADD_FAILURE() << line << ": take train::json_text() or json_compact()";
+    }
+  EXPECT_GT(files, 100);
+  std::istringstream wrong("fmt::print(\"{}\\n\", json.dump(2));");
+  EXPECT_EQ(other_writers("x.cpp", wrong).size(), 1U);
 }
 
 TEST(Layering, TheTestItselfSeesATrespass) {

@@ -1,6 +1,7 @@
 #include "train/json.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,7 +102,7 @@ void write(std::string& out, const Json& json, std::size_t indent) {
     return;
   }
   if (!json.is_structured() || json.empty()) {
-    out += line_text(json);
+    out += json_compact(json);
     return;
   }
   const std::string line = "\n" + std::string(indent, ' ');
@@ -110,10 +111,15 @@ void write(std::string& out, const Json& json, std::size_t indent) {
   for (const auto& item : json.items()) {
     out.append(next).append(line).append("  ");
     next = ",";
-    if (json.is_object()) out += line_text(item.key()) + ": ";
+    if (json.is_object()) out += json_compact(item.key()) + ": ";
     write(out, item.value(), indent + 2);
   }
   out.append(line).append(json.is_object() ? "}" : "]");
+}
+
+bool has_ready(const Json& json) {
+  return json.is_binary() ||
+         (json.is_structured() && std::any_of(json.begin(), json.end(), has_ready));
 }
 
 }  // namespace
@@ -122,15 +128,16 @@ Json ready(std::string_view text) {
   return Json::binary(std::vector<std::uint8_t>(text.begin(), text.end()));
 }
 
-std::string line_text(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string json_text(const Json& json) {
   std::string out;
   write(out, json, 0);
   out += '\n';
   return out;
+}
+
+std::string json_compact(const Json& json) {
+  if (has_ready(json)) throw std::logic_error("JSON text of many lines within a line");
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Json parse_json(std::string_view text, const std::string& name, std::string_view way_out) {

@@ -31,13 +31,14 @@ inline void append(Json& object, std::string key, Json value) {
 }
 
 /// A value that is JSON text already, for what would be too large as a tree: json_text() writes it
-/// as it is, and what else reads or writes it sees bytes.
+/// as it is, json_compact() refuses it. Nothing else writes JSON for anybody to read: of dump()
+/// such a value would be a list of bytes (tests/layering_test.cpp looks for it).
 Json ready(std::string_view text);
-/// As dump(2) and a line's end, with what is ready(). Like line_text() it never fails: bytes that
-/// are no UTF-8 become U+FFFD.
+/// As dump(2) and a line's end, with what is ready(). Like json_compact() it never fails: bytes
+/// that are no UTF-8 become U+FFFD.
 std::string json_text(const Json& json);
-/// On one line.
-std::string line_text(const Json& json);
+/// In one line, without its end. Throws std::logic_error for what is ready(), which may be lines.
+std::string json_compact(const Json& json);
 
 /// Parses, trusting nothing: a key that is given twice is an error as well. Throws engine::Error
 /// with `name`, what is wrong and `way_out`.

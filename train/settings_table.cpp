@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/suggest.h"
 #include "engine/table.h"
 #include "models/init_table.h"
 #include "models/norm_table.h"
@@ -42,7 +43,10 @@ std::string canonical_budget(const std::string& text) { return Budget::parse(tex
 const std::vector<Row>& rows() {
   using S = Settings;
   using enum Group;
-  static const std::string tokenizers = tokenizer_forms();
+  static const std::string tokenizers = tokenizer_forms(),
+                           measures = "none, or " +
+                                      engine::join(engine::names_of(measure_kinds())) +
+                                      " with '+' between";
   static const std::vector<Row> table = {
       // A preset in an arm would silently take back what the command line says.
       {"preset", &S::preset, Choices{preset_names}, kModel,
@@ -157,9 +161,8 @@ const std::vector<Row>& rows() {
        Text{"HOW", "plain, corrected (noise's root mean square in its place) or mc:N (N passes)",
             canonical_evaluation},
        kRun, "how the result is asked: without noise, or averaged over it"},
-      {"measure", &S::measure,
-       Text{"WHAT", "none, or calibration, mode_gap, moments with '+' between", canonical_measures},
-       kRun, "what is measured of the result beside its losses, outside the budget", kSameMeasure},
+      {"measure", &S::measure, Text{"WHAT", measures.c_str(), canonical_measures}, kRun,
+       "what is measured of the result beside its losses, outside the budget", kSameMeasure},
       {"seed", &S::seed, Seeds{}, kRun, "seed of initial weights, data order and masks",
        "arms are paired by seed"},
       {"threads", &S::threads, Integers{0, 4096}, kRun, "threads; 0 is one per core",

@@ -10,6 +10,45 @@ namespace {
 
 constexpr double kUnlimited = 9e18;  // a limit from here on is not worth telling
 
+/// "a number" and "in [0, 1)"; what has no limits is said as a whole.
+struct DomainWords {
+  std::string what, limits;
+  bool bounded = true;  // the limits leave something out that somebody might try
+};
+
+DomainWords domain_words(const Row& row) {
+  const auto limited = [](std::string what, auto d, bool open_low, bool open_high) -> DomainWords {
+    if (static_cast<double>(d.high) >= kUnlimited)
+      return {std::move(what), fmt::format("of at least {}", d.low), false};
+    return {std::move(what), fmt::format("in {}{}, {}{}", open_low ? '(' : '[', d.low, d.high,
+                                         open_high ? ')' : ']')};
+  };
+  return std::visit(
+      Overload{[&](const Integers& d) { return limited("a whole number", d, false, false); },
+               [](const Seeds&) -> DomainWords {
+                 return {"a whole number", "in [0, 2^64)"};
+               },
+               [&](const Reals& d) {
+                 DomainWords words = limited("a number", d, d.open_low, d.open_high);
+                 if (std::holds_alternative<std::optional<double> Settings::*>(row.member))
+                   words.limits += ", or auto";
+                 return words;
+               },
+               [](const Rate&) -> DomainWords {
+                 return {"a rate", "in [0, 1)"};
+               },
+               [](const Switch&) -> DomainWords {
+                 return {"true or false", ""};
+               },
+               [](const Choices& d) -> DomainWords {
+                 return {"one of " + engine::join(d.list()), ""};
+               },
+               [](const Text& d) -> DomainWords {
+                 return {std::string(d.what), ""};
+               }},
+      row.domain);
+}
+
 }  // namespace
 
 std::string value_text(const Settings& settings, const Row& row) {
@@ -22,23 +61,8 @@ std::string value_text(const Settings& settings, const Row& row) {
 }
 
 std::string domain_text(const Row& row) {
-  const auto limits = [](auto d, bool open_low, bool open_high) {
-    if (static_cast<double>(d.high) >= kUnlimited) return fmt::format("of at least {}", d.low);
-    return fmt::format("in {}{}, {}{}", open_low ? '(' : '[', d.low, d.high, open_high ? ')' : ']');
-  };
-  const bool maybe = std::holds_alternative<std::optional<double> Settings::*>(row.member);
-  return std::visit(
-      Overload{[&](const Integers& d) { return "a whole number " + limits(d, false, false); },
-               [](const Seeds&) -> std::string { return "a whole number in [0, 2^64)"; },
-               [&](const Reals& d) {
-                 return "a number " + limits(d, d.open_low, d.open_high) +
-                        (maybe ? ", or auto" : "");
-               },
-               [](const Rate&) -> std::string { return "a rate in [0, 1)"; },
-               [](const Switch&) -> std::string { return "true or false"; },
-               [](const Choices& d) { return "one of " + engine::join(d.list()); },
-               [](const Text& d) { return std::string(d.what); }},
-      row.domain);
+  const DomainWords words = domain_words(row);
+  return words.limits.empty() ? words.what : words.what + " " + words.limits;
 }
 
 std::string hint_text(const Row& row) {
@@ -53,12 +77,13 @@ std::string hint_text(const Row& row) {
 }
 
 std::string help_text(const Row& row, const Settings& defaults) {
-  const std::string value = value_text(defaults, row), domain = domain_text(row);
+  const std::string value = value_text(defaults, row);
+  const DomainWords words = domain_words(row);
   std::string out(row.help);
-  if (const auto at = domain.find(" in "); at != domain.npos)
-    out += ", " + domain.substr(at + 1);
-  else if (!domain.starts_with("a ") && !std::holds_alternative<Switch>(row.domain))
-    out += ": " + domain;
+  if (!words.limits.empty())
+    out += words.bounded ? ", " + words.limits : "";
+  else if (!words.what.starts_with("a ") && !std::holds_alternative<Switch>(row.domain))
+    out += ": " + words.what;
   return value.empty() ? out : fmt::format("{} (default {})", out, value);
 }
 

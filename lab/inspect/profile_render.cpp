@@ -140,7 +140,8 @@ std::vector<std::string> profile_header(const ProfileHead& head, const Profile& 
   return {
       fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads", head.what,
                   profile.progress, head.environment["cpu"].get<std::string>(),
-                  head.environment["isa"].get<std::string>(), head.environment["threads"].dump()),
+                  head.environment["isa"].get<std::string>(),
+                  train::json_compact(head.environment["threads"])),
       fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind "
                   "at {:.1f} FLOP/B",
                   roof.gflops, roof.gbps, roof.gflops / roof.gbps)};

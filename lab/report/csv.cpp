@@ -11,7 +11,8 @@ namespace {
 std::string metric_fields(const RunRecord& run) {
   Json values = Json::array();
   for (const Metric& m : metrics()) values.push_back(train::or_null(run.value(m)));
-  std::string text = values.dump(), fields;  // all at once: of numbers JSON and CSV are the same
+  std::string text = train::json_compact(values),
+              fields;  // all at once: of numbers JSON and CSV are the same
   for (std::size_t i = 1; i + 1 < text.size(); ++i)
     if (text[i] != 'n')
       fields += text[i];

@@ -118,7 +118,7 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   if (std::filesystem::exists(folder / (name + ".png")))
     page += fmt::format("![{}]({}.png)\n\n", result.file.title, name);
   train::write_atomically(folder / (name + ".md"), render(shown, "md", false, 0, page));
-  train::write_atomically(data_file(result.file, folder), train::line_text(json) + "\n");
+  train::write_atomically(data_file(result.file, folder), train::json_compact(json) + "\n");
 }
 
 void publish_index(const std::vector<StudyResult>& results, const std::filesystem::path& folder) {
@@ -139,7 +139,7 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
            json["looks"].is_number_integer() && json["looks"] >= 1 && json["looks"] < 1000,
        "no published study");
   need(json["hash"] == file.hash, "of another ", file.path.filename().string(), ", with hash ",
-       json["hash"].dump(), " and not ", file.hash);
+       train::json_compact(json["hash"]), " and not ", file.hash);
   const auto records = json["records"].get<std::vector<Json>>();
   const Json known = json.value("fingerprint", Json()), timed = json.value("speeds", Json());
   // Those of the records alone were published before the others were covered.

@@ -93,7 +93,7 @@ Json equivalent_json(const ComputeEquivalent& e) {
 Json runs_json(const std::vector<RecordPtr>& runs) {
   std::vector<std::string> lines(runs.size());
   for_each_at_once(runs.size(),
-                   [&](std::size_t i) { lines[i] = train::line_text(to_json(*runs[i])); });
+                   [&](std::size_t i) { lines[i] = train::json_compact(to_json(*runs[i])); });
   std::string text = "[";
   for (std::size_t i = 0; i < lines.size(); ++i)
     text.append(i == 0 ? "\n" : ",\n").append(lines[i]);

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "engine/suggest.h"
+#include "train/json.h"
 #include "train/budget.h"
 
 namespace lab {
@@ -77,7 +78,7 @@ std::string markdown_table(const Lines& lines) {
 
 std::string csv_field(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
-  if (!value.is_string()) return value.dump();
+  if (!value.is_string()) return train::json_compact(value);
   std::string text = value.get<std::string>();
   double number = 0;
   // What a spreadsheet would take for a formula, it shows as text.

@@ -156,7 +156,7 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     plain(name);
     if (name == "seed" || value.is_null() || value.is_string() || value.is_object()) continue;
     if (!value.is_number() || !std::isfinite(value.get<double>()))
-      need(false, "'", name, "' is ", value.dump(), ", no finite number");
+      need(false, "'", name, "' is ", train::json_compact(value), ", no finite number");
     r.values.set(name, value.get<double>());
   }
   need(!r.ok() || r.value("val_loss"), "'val_loss' is missing in a run that is ok");

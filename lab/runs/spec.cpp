@@ -93,10 +93,11 @@ RunSpec spec_from_json(const Json& json, const std::string& source) {
   need(json.is_object() && json.contains("settings") && json.contains("schema"),
        "not a run's spec (no 'schema' or no 'settings')");
   if (json["schema"] != kSpecSchema)
-    need(false, "a spec of schema ", engine::quote(json["schema"].dump()),
+    need(false, "a spec of schema ", engine::quote(train::json_compact(json["schema"])),
          ", and this isodrop reads ", kSpecSchema);
   if (!json.contains("numerics") || json["numerics"] != kNumerics)
-    need(false, "made for numerics ", engine::quote(json.value("numerics", Json(nullptr)).dump()),
+    need(false, "made for numerics ",
+         engine::quote(train::json_compact(json.value("numerics", Json(nullptr)))),
          ", and this isodrop computes ", kNumerics);
   need(json.contains("data") && is_hash(json["data"]), "'data' is not a hash of 32 hex digits");
   need(json.contains("owner") && json["owner"].is_string(), "'owner' is not a string");

@@ -25,7 +25,7 @@ std::string difference(const Json& a, const Json& b, const std::string& path) {
   }
   const std::string name = path.substr(0, path.empty() ? 0 : path.size() - 1);
   const auto brief = [](const Json& j) {
-    std::string text = j.dump();
+    std::string text = train::json_compact(j);
     if (text.size() > 60) text.replace(57, text.npos, "...");
     return text;
   };

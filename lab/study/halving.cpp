@@ -21,13 +21,13 @@ std::vector<Regime> regimes(const train::Settings& base) {
   const auto runs_as = [&](const Assignments& set) { return with(base, {"", set}); };
   const Assignments none = arms.front().set;
   std::vector<Regime> out = {{"none", none, false}};
-  std::set<std::string> seen = {train::to_json(runs_as(none)).dump()};
+  std::set<std::string> seen = {train::json_compact(train::to_json(runs_as(none)))};
   for (const Level& arm : arms)
     for (const Assignments& choice : choices_of(arm)) {
       Assignments set = arm.set;
       for (const auto& item : choice) set.push_back(item);
       const train::Settings settings = runs_as(set);
-      if (!seen.insert(train::to_json(settings).dump()).second) continue;
+      if (!seen.insert(train::json_compact(train::to_json(settings))).second) continue;
       out.push_back({to_text(choice), set, settings.dropout > 0});
     }
   return out;

@@ -73,7 +73,7 @@ class Trials {
       : program_(program),
         fd_(memfd_create("spec.json", MFD_CLOEXEC)),
         deadline_(engine::monotonic_seconds() + kMostSeconds) {
-    const std::string text = to_json(spec).dump();
+    const std::string text = train::json_compact(to_json(spec));
     if (fd_ < 0 || write(fd_, text.data(), text.size()) != std::ssize(text))
       throw std::system_error(errno, std::generic_category(), "cannot hand on a run's spec");
     alone_ = steps_per_second({1, threads, 1, ""});

@@ -84,7 +84,7 @@ std::string cost_key(const train::Settings& s) {
     if (row.group != train::Group::kData && row.name != "budget" && row.name != "budget_share" &&
         row.name != "seed" && !row.name.starts_with("eval_"))
       key.push_back(train::value_text(s, row));
-  return key.dump();
+  return train::json_compact(key);
 }
 
 Speeds measure_speed(const StudyRuns& runs, int rounds, double seconds) {

@@ -92,7 +92,7 @@ std::string StudyRuns::data_key(std::size_t cell) const {
     if (row.name == "block_size" ||
         (row.group == train::Group::kData && row.name != "unique_tokens"))
       key.push_back(train::value_text(s, row));
-  return key.dump();
+  return train::json_compact(key);
 }
 
 RecordPtr StudyRuns::record(const Point& point) const {

@@ -429,7 +429,7 @@ TEST(Json, DeepTextIsRefusedBeforeItRecurses) {
 TEST(Json, BytesThatAreNoUtf8CostACharacterAndNotTheOutput) {
   const Json json = {{"na\xffme", {"a\xc3", train::ready("[1]")}}};
   EXPECT_EQ(train::json_text(json), "{\n  \"na\uFFFDme\": [\n    \"a\uFFFD\",\n    [1]\n  ]\n}\n");
-  EXPECT_EQ(train::line_text({{"a", "\xff"}}), "{\"a\":\"\uFFFD\"}");
+  EXPECT_EQ(train::json_compact({{"a", "\xff"}}), "{\"a\":\"\uFFFD\"}");
 }
 
 TEST(StudyRuns, ARunInSecondsBelongsToItsFolder) {

@@ -20,6 +20,8 @@ TEST(Json, WhatIsReadyIsWrittenAsItIs) {
   EXPECT_EQ(json_text(json),
             "{\n  \"before\": 1,\n  \"large\": [\n{\"x\":[1,2]}],\n  \"list\": [\n    7\n  ]\n}\n");
   EXPECT_EQ(Json::parse(json_text(json))["large"][0]["x"][1], 2);
+  EXPECT_THROW(json_compact(json), std::logic_error) << "never a list of bytes, never a torn line";
+  EXPECT_EQ(json_compact({{"a", {1, 2}}, {"b", "x"}}), R"({"a":[1,2],"b":"x"})");
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ std::string json_line(const Progress& p, const std::optional<double>& bytes_per_
               {"grad_norm", or_null(p.grad_norm)}};
   if (p.val_loss && bytes_per_token)
     out["val_bpb"] = or_null(bits_per_byte(*p.val_loss, *bytes_per_token));
-  return line_text(out) + "\n";
+  return json_compact(out) + "\n";
 }
 
 double bits_per_byte(double nats, double bytes_per_token) {

@@ -76,7 +76,7 @@ Json page_json(const Page& page) {
 /// as the same characters.
 std::string in_a_script(const Json& json) {
   std::string out;
-  for (const char c : json.dump(-1, ' ', false, Json::error_handler_t::replace)) {
+  for (const char c : train::json_compact(json)) {
     if (c == '<')
       out += "\\u003c";
     else if (c == '>')
