@@ -197,7 +197,7 @@ TEST(Predictor, NormalForecasts) {
   engine::Params& params = trainer.params();
   const int head = params.find("head.weight");  // (2,C), means first
   ASSERT_GE(head, 0);
-  for (std::int64_t i = 0; i < params[head].shape.size() / 2; ++i) params.value(head)[i] *= 1e9F;
+  for (std::int64_t i = 0; i < params[head].shape.numel() / 2; ++i) params.value(head)[i] *= 1e9F;
   const Predictions far = predict(1);
   EXPECT_GT(std::abs(far.means[40]), 1e6);
   EXPECT_EQ(far.sds, one.sds);
