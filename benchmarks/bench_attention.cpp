@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/quantile.h"
 #include "benchmarks/attention_onednn-inl.h"
-#include "engine/quantile.h"
 #include "ops/attention.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -107,9 +107,9 @@ struct Samples {
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
   }
   nlohmann::json summary() const {
-    return {{"median", engine::median(ms)},
-            {"min", engine::quantile(ms, 0)},
-            {"max", engine::quantile(ms, 1)}};
+    return {{"median", base::median(ms)},
+            {"min", base::quantile(ms, 0)},
+            {"max", base::quantile(ms, 1)}};
   }
 };
 
@@ -141,7 +141,7 @@ nlohmann::json measure(const Case& c, float rate, int repetitions) {
     both_b.ms.push_back(b.ms[r] + bb.ms[r]);
     ratios.push_back(both_b.ms.back() / both_f.ms.back());
   }
-  const auto part = [&](double share) { return engine::quantile(ratios, share); };
+  const auto part = [&](double share) { return base::quantile(ratios, share); };
   return {{"heads", c.B * c.NH},
           {"T", c.T},
           {"hs", c.hs},

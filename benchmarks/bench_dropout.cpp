@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/parallel.h"
+#include "base/quantile.h"
 #include "benchmarks/stored_mask-inl.h"
-#include "engine/parallel.h"
-#include "engine/quantile.h"
 #include "ops/noise.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -75,7 +75,7 @@ struct Sample {
 };
 
 Sample summary(const std::vector<double>& v, double low = 0, double high = 1) {
-  return {engine::quantile(v, low), engine::median(v), engine::quantile(v, high)};
+  return {base::quantile(v, low), base::median(v), base::quantile(v, high)};
 }
 /// The middle half of the repetitions' ratios.
 Sample ratio(const Case& a, const Case& b) {
@@ -216,14 +216,14 @@ int serve(std::size_t elements, int threads) {
     std::vector<double> ms;
     for (int i = 0; i < calls; ++i) {
       const auto start = Clock::now();
-      engine::parallel_chunks(static_cast<std::int64_t>(rows.T), kRowsATask,
-                              [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-                                noise_forward(noise, rows, static_cast<std::size_t>(begin),
-                                              static_cast<std::size_t>(end), x.get(), y.get());
-                              });
+      base::parallel_chunks(static_cast<std::int64_t>(rows.T), kRowsATask,
+                            [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+                              noise_forward(noise, rows, static_cast<std::size_t>(begin),
+                                            static_cast<std::size_t>(end), x.get(), y.get());
+                            });
       ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     }
-    std::printf("%.6f\n", engine::median(ms));
+    std::printf("%.6f\n", base::median(ms));
     std::fflush(stdout);
   }
   return 0;

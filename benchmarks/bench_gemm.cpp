@@ -4,13 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/parallel.h"
 #include "benchmarks/products.h"
 #include "benchmarks/step_args.h"
 #include "cli/wait_politely.h"
-#include "engine/parallel.h"
 #include "ops/peak.h"
-#include "train/data/language_modelling.h"
-#include "train/data/random_corpus.h"
+#include "train/tasks/language_modelling.h"
+#include "train/tasks/random_corpus.h"
 
 namespace {
 
@@ -64,7 +64,7 @@ int run(int argc, char** argv) {
   }
   nlohmann::ordered_json result = {{"preset", settings.preset},
                                    {"batch", settings.batch},
-                                   {"threads", engine::max_threads()},
+                                   {"threads", base::max_threads()},
                                    {"onednn", ops::onednn_version()},
                                    {"isa", ops::onednn_isa()},
                                    {"peak_gflops", peak},
@@ -81,7 +81,7 @@ int run(int argc, char** argv) {
   fmt::print(
       "{} B {}, {} threads, oneDNN {} (ISA {}), FMA peak {:.0f} GFLOP/s; GFLOP/s alone, operands "
       "in the caches{}\n",
-      settings.preset, settings.batch, engine::max_threads(), ops::onednn_version(),
+      settings.preset, settings.batch, base::max_threads(), ops::onednn_version(),
       ops::onednn_isa(), peak,
       args.has("bits") ? "; !: bits depend on the threads or differ from the partition's" : "");
   fmt::print("{:<24} {:>6} {:>6} {:>6} {:>4}", "product", "m", "n", "k", "");
@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
   cli::wait_politely(argv);
   try {
     return run(argc, argv);
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     fmt::print(stderr, "bench_gemm: error: {}\n", e.what());
     return 2;
   }

@@ -8,16 +8,17 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/numbers.h"
+#include "base/parallel.h"
+#include "base/quantile.h"
 #include "benchmarks/products.h"
 #include "benchmarks/step_args.h"
 #include "cli/wait_politely.h"
-#include "engine/parallel.h"
-#include "engine/quantile.h"
 #include "lab/runs/build.h"
 #include "ops/peak.h"
-#include "train/budget.h"
-#include "train/data/language_modelling.h"
-#include "train/data/random_corpus.h"
+#include "train/config/budget.h"
+#include "train/tasks/language_modelling.h"
+#include "train/tasks/random_corpus.h"
 
 namespace {
 
@@ -43,11 +44,11 @@ int serve(train::Trainer& trainer) {
   for (std::string line; std::getline(std::cin, line);) {
     if (line.rfind("step ", 0) == 0) line.erase(0, 5);
     std::int64_t n = 0;
-    engine::require(train::parse_number(line, n) == std::errc{} && n > 0, "--serve: '", line,
-                    "' is not a number of steps");
+    base::require(base::parse_number(line, n) == std::errc{} && n > 0, "--serve: '", line,
+                  "' is not a number of steps");
     std::vector<double> ms;
     for (std::int64_t i = 0; i < n; ++i) ms.push_back(bench::step_ms(trainer, index++));
-    std::cout << engine::median(ms) << std::endl;
+    std::cout << base::median(ms) << std::endl;
   }
   return 0;
 }
@@ -99,7 +100,7 @@ int run(int argc, char** argv) {
   const std::vector<double> ms = measure(trainer, floor, steps);
   const double after = ops::fma_peak_gflops();
   const double peak = std::max(before, after);
-  const double mid = engine::median(ms);
+  const double mid = base::median(ms);
   const nlohmann::ordered_json products = floor_products(floor);
   double floor_ms = 0;
   for (std::size_t i = 0; i < floor.products().size(); ++i)
@@ -107,7 +108,7 @@ int run(int argc, char** argv) {
   const double gflops = trainer.flops_per_step() / mid / 1e6;
   const nlohmann::ordered_json result = {{"preset", settings.preset},
                                          {"batch", settings.batch},
-                                         {"threads", engine::max_threads()},
+                                         {"threads", base::max_threads()},
                                          {"dropout", settings.dropout},
                                          {"steps", steps},
                                          {"ms",
@@ -128,7 +129,7 @@ int run(int argc, char** argv) {
     fmt::print(
         "{} B {} dropout {} on {} threads: {:.2f} ms a step (min {:.2f}, max {:.2f}), {:.0f} "
         "of {:.0f} GFLOP/s = {:.0f} % of the FMA peak, {:.2f} x its matmul floor of {:.2f} ms\n",
-        settings.preset, settings.batch, settings.dropout, engine::max_threads(), mid,
+        settings.preset, settings.batch, settings.dropout, base::max_threads(), mid,
         result["ms"]["min"].get<double>(), result["ms"]["max"].get<double>(), gflops, peak,
         100 * gflops / peak, mid / floor_ms, floor_ms);
   }
@@ -141,7 +142,7 @@ int main(int argc, char** argv) {
   cli::wait_politely(argv);
   try {
     return run(argc, argv);
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     fmt::print(stderr, "bench_step: error: {}\n", e.what());
     return 2;
   }

@@ -5,16 +5,16 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/parallel.h"
+#include "base/quantile.h"
 #include "benchmarks/step_args.h"
 #include "cli/wait_politely.h"
-#include "engine/parallel.h"
-#include "engine/quantile.h"
 #include "engine/rng.h"
 #include "lab/runs/build.h"
 #include "lab/stats/paired_ratio.h"
 #include "lab/study/arm.h"
-#include "train/data/language_modelling.h"
-#include "train/data/random_corpus.h"
+#include "train/tasks/language_modelling.h"
+#include "train/tasks/random_corpus.h"
 
 namespace {
 
@@ -55,7 +55,7 @@ Times measure(train::Trainer& with, train::Trainer& without, std::int64_t pairs,
 }
 
 nlohmann::ordered_json spread(const std::vector<double>& ms) {
-  return {{"median", engine::median(ms)},
+  return {{"median", base::median(ms)},
           {"min", *std::min_element(ms.begin(), ms.end())},
           {"max", *std::max_element(ms.begin(), ms.end())}};
 }
@@ -65,8 +65,8 @@ int run(int argc, char** argv) {
   if (args.help) return 0;
   const train::Settings& settings = args.settings;
   const lab::Arm none = lab::parse_arm("none", settings);
-  engine::require(!(none.settings == settings),
-                  "--dropout 0: a tax is of a regularizer; give a rate above 0");
+  base::require(!(none.settings == settings),
+                "--dropout 0: a tax is of a regularizer; give a rate above 0");
   const train::LanguageModelling corpus(train::random_corpus(settings));
   train::Trainer with(settings, corpus), without(none.settings, corpus);
   const Times times =
@@ -76,7 +76,7 @@ int run(int argc, char** argv) {
   const nlohmann::ordered_json result = {
       {"preset", settings.preset},
       {"batch", settings.batch},
-      {"threads", engine::max_threads()},
+      {"threads", base::max_threads()},
       {"dropout", settings.dropout},
       {"pairs", times.with.size()},
       {"tax", tax.ratio},
@@ -94,9 +94,9 @@ int run(int argc, char** argv) {
         "{} B {} on {} threads, {}: a step takes {:.2f} ms with dropout {} and {:.2f} without; "
         "tax {:.4f}, 95 % interval {:.4f} to {:.4f} ({} pairs; Philox, {} rounds, {} bits an "
         "element)\n",
-        settings.preset, settings.batch, engine::max_threads(), lab::this_build().isa,
-        engine::median(times.with), settings.dropout, engine::median(times.without), tax.ratio,
-        ci.lo, ci.hi, times.with.size(), engine::kPhiloxRounds, kBits);
+        settings.preset, settings.batch, base::max_threads(), lab::this_build().isa,
+        base::median(times.with), settings.dropout, base::median(times.without), tax.ratio, ci.lo,
+        ci.hi, times.with.size(), engine::kPhiloxRounds, kBits);
   return 0;
 }
 
@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
   cli::wait_politely(argv);
   try {
     return run(argc, argv);
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     fmt::print(stderr, "bench_tax: error: {}\n", e.what());
     return 2;
   }

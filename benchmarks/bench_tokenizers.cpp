@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "train/tokenizer/byte_bpe.h"
-#include "train/tokenizer/sentencepiece.h"
-#include "train/tokenizer/symbols.h"
+#include "data/tokenizer/byte_bpe.h"
+#include "data/tokenizer/sentencepiece.h"
+#include "data/tokenizer/symbols.h"
 
 namespace {
 
@@ -24,7 +24,7 @@ std::string lines(int n) {
 }
 
 /// The shortest of a few.
-double seconds(const train::Tokenizer& tokenizer, const std::string& text) {
+double seconds(const data::Tokenizer& tokenizer, const std::string& text) {
   double least = 1e300;
   for (int i = 0; i < kTimes; ++i) {
     const auto begin = std::chrono::steady_clock::now();
@@ -36,13 +36,13 @@ double seconds(const train::Tokenizer& tokenizer, const std::string& text) {
 }
 
 /// GPT-2's kind with its bytes alone, and <|endoftext|>.
-train::TokenizerPtr bytes_bpe() {
-  train::BpeFiles files;
+data::TokenizerPtr bytes_bpe() {
+  data::BpeFiles files;
   for (int byte = 0; byte < 256; ++byte)
-    files.symbols.push_back(train::byte_symbol(static_cast<unsigned char>(byte)));
-  files.symbols.emplace_back(train::kEndOfText);
+    files.symbols.push_back(data::byte_symbol(static_cast<unsigned char>(byte)));
+  files.symbols.emplace_back(data::kEndOfText);
   files.special = {256};
-  return train::byte_bpe_tokenizer(files);
+  return data::byte_bpe_tokenizer(files);
 }
 
 }  // namespace
@@ -55,12 +55,12 @@ int main(int argc, char** argv) {
     return first == "--describe" || first == "--help" ? 0 : 2;
   }
   const std::string once = lines(n), twice = lines(2 * n);
-  const train::Source source{once, "lines"};
+  const data::Source source{once, "lines"};
   bool linear = true;
   fmt::print("{:<6} {:>12} {:>12} {:>6}\n", "", "n lines, s", "2n lines, s", "ratio");
-  for (const train::TokenizerPtr& tokenizer :
-       {train::char_tokenizer({&source, 1}), train::byte_tokenizer({&source, 1}), bytes_bpe(),
-        train::sentencepiece_tokenizer(train::train_sentencepiece(once, 300, "lines"), "lines")}) {
+  for (const data::TokenizerPtr& tokenizer :
+       {data::char_tokenizer({&source, 1}), data::byte_tokenizer({&source, 1}), bytes_bpe(),
+        data::sentencepiece_tokenizer(data::train_sentencepiece(once, 300, "lines"), "lines")}) {
     const double a = seconds(*tokenizer, once), b = seconds(*tokenizer, twice);
     linear = linear && b <= kMost * a;
     fmt::print("{:<6} {:>12.4f} {:>12.4f} {:>6.2f}\n", tokenizer->name(), a, b, b / a);

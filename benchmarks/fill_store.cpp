@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/rng.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
@@ -35,14 +35,14 @@ lab::RunRecord record_of(const lab::StudyRuns& runs, const lab::Point& point) {
 void write(const std::filesystem::path& file, const lab::Json& json) {
   std::ofstream out(file);
   out << json.dump(2) << '\n';
-  engine::require(static_cast<bool>(out.flush()), "cannot write ", file.string());
+  base::require(static_cast<bool>(out.flush()), "cannot write ", file.string());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    engine::require(argc == 3, "give a study file and a store");
+    base::require(argc == 3, "give a study file and a store");
     const lab::Store store(argv[2]);
     const lab::StudyRuns runs(lab::read_study_file(argv[1], false).study, store, false);
     for (const lab::Point& point : runs.missing()) {
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
       std::ofstream(store.folder(record.id) / "lock");
     }
     std::printf("%zu runs\n", runs.count());
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     std::fprintf(stderr, "fill_store: %s\n", e.what());
     return 2;
   }

@@ -10,8 +10,8 @@
 #include <cblas.h>
 #endif
 
+#include "base/quantile.h"
 #include "benchmarks/step_args.h"
-#include "engine/quantile.h"
 #include "engine/rng.h"
 #include "ops/gemm.h"
 
@@ -193,7 +193,7 @@ void ProductTimer::round() {
 }
 
 double ProductTimer::ms(std::size_t product, Side side) const {
-  return engine::median(timed_[product]->ms[static_cast<std::size_t>(side)]);
+  return base::median(timed_[product]->ms[static_cast<std::size_t>(side)]);
 }
 
 double ProductTimer::best_ms(std::size_t product) const {
@@ -204,7 +204,7 @@ double ProductTimer::best_ms(std::size_t product) const {
 }
 
 double ProductTimer::packing_ms(std::size_t product) const {
-  return timed_[product]->packed_bytes == 0 ? 0 : engine::median(timed_[product]->packing_ms);
+  return timed_[product]->packed_bytes == 0 ? 0 : base::median(timed_[product]->packing_ms);
 }
 
 std::string ProductTimer::implementation(std::size_t product) const {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.h"
 #include "cli/terminal.h"
-#include "engine/parallel.h"
 
 namespace bench {
 
@@ -20,7 +20,7 @@ cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv) 
     parsed.help = true;
   }
   parsed.settings.budget = "1000000steps";
-  engine::use_threads(parsed.settings.threads);
+  base::use_threads(parsed.settings.threads);
   return parsed;
 }
 

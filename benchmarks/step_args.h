@@ -10,7 +10,7 @@ namespace bench {
 
 /// Reads the settings' flags and the command's own, sets the number of threads, and gives the
 /// settings a budget that no benchmark uses up. With --help or --describe it prints what was asked
-/// for and `help` is set. Throws engine::Error.
+/// for and `help` is set. Throws base::Error.
 cli::Parsed parse_step_args(const cli::Command& command, int argc, char** argv);
 
 /// The flag that prints a command's summary for the list of benchmarks.

@@ -3,17 +3,18 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/numbers.h"
 #include "cli/show.h"
 #include "cli/study_command.h"
 #include "cli/study_progress.h"
-#include "engine/error.h"
-#include "lab/report/advice.h"
+#include "lab/advise/advice.h"
+#include "lab/advise/within_time.h"
 #include "lab/report/html.h"
 #include "lab/study/folder.h"
 #include "lab/study/looks.h"
 #include "lab/study/rivals.h"
-#include "lab/study/within_time.h"
-#include "train/files.h"
 
 namespace cli {
 namespace {
@@ -26,14 +27,14 @@ class Frozen {
  public:
   Frozen(const lab::StudyFolder& folder, std::string name)
       : folder_(folder), name_(std::move(name)) {}
-  /// Null before. Throws engine::Error where it is not as it was written.
+  /// Null before. Throws base::Error where it is not as it was written.
   lab::Json load() const {
     const lab::Json json = folder_.load(name_);
     if (json.is_null()) return json;
-    engine::require(json.is_object() && json.contains("hash") && json.contains("what") &&
-                        json["hash"] == lab::fingerprint(json["what"]),
-                    (folder_.path() / name_).string(),
-                    ": edited by hand; remove the folder to begin anew");
+    base::require(json.is_object() && json.contains("hash") && json.contains("what") &&
+                      json["hash"] == lab::fingerprint(json["what"]),
+                  (folder_.path() / name_).string(),
+                  ": edited by hand; remove the folder to begin anew");
     return json["what"];
   }
   void save(const lab::Json& what) const {
@@ -76,17 +77,17 @@ class Advising {
  public:
   Advising(const Parsed& args) : args_(args), options_(study_options(args)), base_(args.settings) {
     const bool budget = args.given.contains("budget");
-    engine::require(args.has("time") != budget,
-                    budget ? "--time with --budget: the one decides the other; give one of them"
-                           : "advise on what? Give --time T, how long it may take, as in 10min, or "
-                             "--budget B, the compute of one run");
-    engine::require(train::run_budget(base_).fixed_steps(), "--budget ", base_.budget,
-                    ": give it in flops, tokens or steps; --time T is how long it all may take");
-    engine::require(base_.budget_share == 1 && base_.stop == "end",
-                    "--budget-share, --stop: are among what is tried; leave them out");
+    base::require(args.has("time") != budget,
+                  budget ? "--time with --budget: the one decides the other; give one of them"
+                         : "advise on what? Give --time T, how long it may take, as in 10min, or "
+                           "--budget B, the compute of one run");
+    base::require(train::run_budget(base_).fixed_steps(), "--budget ", base_.budget,
+                  ": give it in flops, tokens or steps; --time T is how long it all may take");
+    base::require(base_.budget_share == 1 && base_.stop == "end",
+                  "--budget-share, --stop: are among what is tried; leave them out");
     // Only the end of a run is looked at, unless somebody wants to see the way.
     if (base_.eval_interval == 0) base_.eval_interval = kNever;
-    if (args.has("time")) seconds_ = lab::parse_time(args.text("time"), "--time");
+    if (args.has("time")) seconds_ = base::parse_time(args.text("time"), "--time");
     if (args.has("seeds")) seeds_ = args.integer("seeds", 2, 10'000);
   }
 
@@ -95,7 +96,7 @@ class Advising {
                          options_.other_builds);
     lab::Json identity = plain.identity();
     identity["advise"] = {{"time", seconds_ ? lab::Json(*seconds_) : lab::Json(nullptr)},
-                          {"from", train::exact(base_.seed)}};
+                          {"from", base::exact(base_.seed)}};
     if (seconds_) identity["settings"].erase("budget");
     if (options_.out.empty())
       options_.out =
@@ -149,11 +150,11 @@ class Advising {
     const double seconds = budgets * (steps * pace_.step + pace_.rest) / speedup_;
     line_.finish();
     if (options_.format == "json")
-      fmt::print("{}", train::json_text({{"regimes", regimes.size()},
-                                         {"budget", base_.budget},
-                                         {"runs_at_most", budgets},
-                                         {"seeds", planned_seeds()},
-                                         {"seconds_at_most", seconds}}));
+      fmt::print("{}", base::json_text({{"regimes", regimes.size()},
+                                        {"budget", base_.budget},
+                                        {"runs_at_most", budgets},
+                                        {"seeds", planned_seeds()},
+                                        {"seconds_at_most", seconds}}));
     else
       fmt::print(
           "{} regimes, runs of {}, at most {:.0f} in all, of which the three that are judged "
@@ -238,9 +239,9 @@ class Advising {
     const lab::Json json =
         lab::to_json(advice, report, direct ? &*direct : nullptr, halving, command);
     folder.save("advice.json", json);
-    train::write_atomically(page, lab::render_html(report, advice.sentence));
+    base::write_atomically(page, lab::render_html(report, advice.sentence));
     if (options_.format == "json")
-      fmt::print("{}", train::json_text(json));
+      fmt::print("{}", base::json_text(json));
     else
       fmt::print(
           "{}Pictures: {}\n",
@@ -257,7 +258,7 @@ class Advising {
   lab::Pace pace_;  // measured where it is needed
   double speedup_ = 1;
   ProgressLine line_;
-  engine::Stopwatch watch_;
+  base::Stopwatch watch_;
 };
 
 int advise(const Parsed& args) { return Advising(args).run(); }

@@ -1,8 +1,8 @@
 #include "cli/commands.h"
 
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "train/mpi_ranks.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "train/distributed/mpi_ranks.h"
 
 namespace cli {
 
@@ -70,13 +70,13 @@ int run(const CommandEntry& entry, int argc, const char* const* argv) {
   const train::Launch launch = train::launched();
   if (launch.size > 1 && !command.each_process) {
     if (launch.rank > 0) return command.follow != nullptr ? command.follow(launch) : kBadInput;
-    engine::require(command.follow != nullptr, "'", call(command), "' was started as ", launch.size,
-                    " processes, and works in one: leave out mpirun; 'isodrop train' shares a run "
-                    "over several");
+    base::require(command.follow != nullptr, "'", call(command), "' was started as ", launch.size,
+                  " processes, and works in one: leave out mpirun; 'isodrop train' shares a run "
+                  "over several");
   }
   const Parsed args = parse(command, argc, argv);
   if (args.help) return show_help(command);
-  engine::use_threads(args.settings.threads);
+  base::use_threads(args.settings.threads);
   heed_product_tuning(command, args);
   return command.run(args);
 }

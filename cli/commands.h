@@ -19,7 +19,7 @@ std::span<const CommandEntry> commands();
 Command make(const CommandEntry& entry);
 
 /// Reads argv[1..], shows the help or runs the command, with the threads that its settings ask for.
-/// Exit code; throws engine::Error for bad input.
+/// Exit code; throws base::Error for bad input.
 int run(const CommandEntry& entry, int argc, const char* const* argv);
 
 }  // namespace cli

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/study/cells.h"
 #include "lab/study/rivals.h"
 
@@ -28,9 +29,9 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
   std::vector<std::int64_t> epochs;
   for (const std::string& item : split_list(text)) {
     std::int64_t n = 0;
-    const auto code = train::parse_number(item, n);
-    engine::require(code == std::errc{} && n >= 1 && n <= 1'000'000, "--epochs '", text,
-                    "': a list of whole numbers from 1, such as 1,32, is needed");
+    const auto code = base::parse_number(item, n);
+    base::require(code == std::errc{} && n >= 1 && n <= 1'000'000, "--epochs '", text,
+                  "': a list of whole numbers from 1, such as 1,32, is needed");
     epochs.push_back(n);
   }
   return epochs;
@@ -39,10 +40,10 @@ std::vector<std::int64_t> parse_epochs(const std::string& text) {
 /// "SETTING=VALUE,VALUE"
 lab::Axis parse_axis(const std::string& text) {
   const std::size_t equals = text.find('=');
-  engine::require(equals != std::string::npos && equals > 0, "--axis ", engine::quote(text),
-                  ": give SETTING=VALUE[,VALUE...], such as n_embd=64,128");
+  base::require(equals != std::string::npos && equals > 0, "--axis ", base::quote(text),
+                ": give SETTING=VALUE[,VALUE...], such as n_embd=64,128");
   return {text.substr(0, equals), split_list(text.substr(equals + 1)),
-          "--axis " + engine::quote(text)};
+          "--axis " + base::quote(text)};
 }
 
 /// The tables: every combination of the axes, times the numbers of epochs.
@@ -65,19 +66,18 @@ std::vector<lab::Level> cells_of(const Parsed& args, const lab::Level& first_arm
 
 /// The whole budget and the other shares that are asked for.
 std::vector<lab::Level> shares_of(const Parsed& args) {
-  engine::require(
+  base::require(
       !args.has("shares") || !args.has("equivalent"),
       "--shares with --equivalent: shares train every arm at each of them and say what it "
       "is worth, too; leave out --equivalent");
   if (args.has("equivalent")) return lab::share_levels(lab::kEquivalentShares);
   if (!args.has("shares")) return lab::share_levels({});
-  const std::string source = "--shares " + engine::quote(args.text("shares"));
+  const std::string source = "--shares " + base::quote(args.text("shares"));
   std::vector<double> shares;
   for (const std::string& item : split_list(args.text("shares"))) {
     double share = 0;
-    engine::require(train::parse_number(item, share) == std::errc{}, source, ": ",
-                    engine::quote(item),
-                    " is no share in (0, 1024]; give some, as in 0.25,0.5,1,2");
+    base::require(base::parse_number(item, share) == std::errc{}, source, ": ", base::quote(item),
+                  " is no share in (0, 1024]; give some, as in 0.25,0.5,1,2");
     shares.push_back(share);
   }
   return lab::given_shares(shares, source);
@@ -87,10 +87,10 @@ int compare(const Parsed& args) {
   lab::Study study;
   study.base = args.settings;
   std::vector<std::string> arms = args.all("arm");
-  engine::require(arms.empty() || !args.has("rivals"), "--rivals with --arm: it names the arms");
+  base::require(arms.empty() || !args.has("rivals"), "--rivals with --arm: it names the arms");
   if (args.has("rivals")) arms = lab::rival_names();
-  engine::require(arms.size() != 1, "--arm ", arms.empty() ? "" : arms[0],
-                  ": one arm alone has nothing to be held against; give another --arm");
+  base::require(arms.size() != 1, "--arm ", arms.empty() ? "" : arms[0],
+                ": one arm alone has nothing to be held against; give another --arm");
   study.arms = arms.empty() ? lab::default_arms(study.base) : lab::arm_levels(arms, study.base);
   study.seeds = args.integer("seeds", 1, 10'000);
   study.min_seeds = static_cast<int>(args.integer("min-seeds", 2, 10'000));
@@ -101,9 +101,9 @@ int compare(const Parsed& args) {
   for (const std::string& text : args.all("tune")) {
     study.tune.push_back(lab::parse_tune(text));
     for (std::size_t i = 0; i + 1 < study.tune.size(); ++i)
-      engine::require(study.tune[i].setting != study.tune.back().setting, "--tune ",
-                      engine::quote(text), ": ", study.tune[i].setting,
-                      " is tuned twice; give all of its values in one --tune");
+      base::require(study.tune[i].setting != study.tune.back().setting, "--tune ",
+                    base::quote(text), ": ", study.tune[i].setting,
+                    " is tuned twice; give all of its values in one --tune");
   }
   study.trials = args.has("trials") ? args.integer("trials", 1, 10'000) : 0;
   if (args.has("rivals") && !args.has("trials")) study.trials = lab::kRivalTrials;
@@ -112,8 +112,8 @@ int compare(const Parsed& args) {
                            ? 1
                            : args.integer("tuning-seeds", 1, 10'000);
   for (const char* flag : {"trials", "tuning-seeds"})
-    engine::require(!args.has(flag) || lab::tunes(study), "--", flag,
-                    ": nothing is tuned; give --tune SETTING=V1,V2 or an arm as in lr=1e-3|3e-3");
+    base::require(!args.has(flag) || lab::tunes(study), "--", flag,
+                  ": nothing is tuned; give --tune SETTING=V1,V2 or an arm as in lr=1e-3|3e-3");
   return run_study(std::move(study), study_options(args));
 }
 

@@ -4,15 +4,15 @@
 #include <map>
 #include <set>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/shell_words.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 
 namespace cli {
 namespace {
 
-using engine::join;
+using base::join;
 
 /// In single quotes, as both shells read it back.
 std::string in_quotes(std::string_view text) {
@@ -97,10 +97,10 @@ int completion(const Parsed& args) {
   else if (args.argument == "zsh")
     fmt::print("{}", zsh_completion());
   else
-    throw engine::Error(args.argument.empty()
-                            ? "completion for which shell? Give bash or zsh"
-                            : fmt::format("no completion for {}; choose from bash, zsh",
-                                          engine::quote(args.argument)));
+    throw base::Error(args.argument.empty()
+                          ? "completion for which shell? Give bash or zsh"
+                          : fmt::format("no completion for {}; choose from bash, zsh",
+                                        base::quote(args.argument)));
   return 0;
 }
 

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "lab/study/toml_table.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "base/toml_table.h"
 
 namespace cli {
 namespace {
 
-using engine::Error;
+using base::Error;
 
 std::string with_dashes(std::string_view name) {
   std::string out(name);
@@ -74,7 +74,7 @@ std::optional<std::string> extra_text(const toml::node& node, const Extra& extra
 
 std::string extra_domain(const Extra& extra) {
   if (extra.hint.empty()) return "true or false";
-  if (!extra.choices.empty()) return "one of " + engine::join(extra.choices);
+  if (!extra.choices.empty()) return "one of " + base::join(extra.choices);
   return extra.repeatable ? "a text, or a list of them" : "a text or a number";
 }
 
@@ -83,8 +83,8 @@ std::string extra_domain(const Extra& extra) {
   std::vector<std::string_view> known = train::setting_names();
   for (const Extra& extra : command.extras)
     if (extra.flag != config_flag().flag) known.push_back(extra.flag);
-  const std::string_view near = engine::nearest(name, known);
-  throw Error(fmt::format("{}: unknown key {}; {}", where, engine::quote(name),
+  const std::string_view near = base::nearest(name, known);
+  throw Error(fmt::format("{}: unknown key {}; {}", where, base::quote(name),
                           near.empty() ? fmt::format("see '{} --help'", call(command))
                                        : fmt::format("did you mean '{}'?", near)));
 }
@@ -92,11 +92,11 @@ std::string extra_domain(const Extra& extra) {
 }  // namespace
 
 std::vector<ConfigValue> read_config(const std::filesystem::path& path, const Command& command) {
-  const toml::table root = lab::parse_toml(lab::read_toml_text(path, "config file"), path);
+  const toml::table root = base::parse_toml(base::read_toml_text(path, "config file"), path);
   std::vector<ConfigValue> out;
   std::set<std::string> seen;
   for (const auto& [key, node] : root) {
-    const std::string where = lab::place(path, key.source()), flag = with_dashes(key.str());
+    const std::string where = base::place(path, key.source()), flag = with_dashes(key.str());
     const auto extra = std::find_if(
         command.extras.begin(), command.extras.end(),
         [&](const Extra& e) { return e.flag == flag && e.flag != config_flag().flag; });
@@ -105,9 +105,9 @@ std::vector<ConfigValue> read_config(const std::filesystem::path& path, const Co
     if (!own && row == nullptr) refuse_key(where, key.str(), command);
     if (!seen.insert(flag).second)
       throw Error(fmt::format("{}: {} is given twice, with '-' and with '_'; give it once", where,
-                              engine::quote(key.str())));
+                              base::quote(key.str())));
     const auto refuse = [&](const toml::node& wrong) {
-      throw Error(fmt::format("{}: {} is {}; give {}", lab::place(path, wrong.source()), key.str(),
+      throw Error(fmt::format("{}: {} is {}; give {}", base::place(path, wrong.source()), key.str(),
                               kind(wrong), own ? extra_domain(*extra) : train::domain_text(*row)));
     };
     ConfigValue v{own ? flag : std::string(row->name), where, {}, own ? &*extra : nullptr};

@@ -17,7 +17,7 @@ struct ConfigValue {
 
 /// What the file says to `command`. Keys may be written with '-' or '_'. Settings that this command
 /// does not take (the budget of `profile`) are passed over, so that commands share a file. Throws
-/// engine::Error with line and column: not TOML, an unknown key, one that stands there twice, a
+/// base::Error with line and column: not TOML, an unknown key, one that stands there twice, a
 /// value of a wrong type.
 std::vector<ConfigValue> read_config(const std::filesystem::path& path, const Command& command);
 

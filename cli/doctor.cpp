@@ -4,16 +4,16 @@
 
 #include <algorithm>
 
+#include "base/parallel.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/parallel.h"
 
 namespace cli {
 namespace {
 
 int doctor(const Parsed& args) {
-  if (args.has("threads")) engine::use_threads(args.integer("threads", 1, 4096));
+  if (args.has("threads")) base::use_threads(args.integer("threads", 1, 4096));
   const std::vector<lab::Check> checks =
       lab::examine(lab::machine_facts(), lab::measure_times(), lab::surroundings(store_path(args)));
   if (args.text("format") == "json") {
@@ -23,7 +23,7 @@ int doctor(const Parsed& args) {
                       {"text", c.text},
                       {"values", c.values},
                       {"advice", c.advice.empty() ? lab::Json(nullptr) : lab::Json(c.advice)}});
-    fmt::print("{}", train::json_text(lab::Json{{"schema", "isodrop-doctor-1"}, {"checks", json}}));
+    fmt::print("{}", base::json_text(lab::Json{{"schema", "isodrop-doctor-1"}, {"checks", json}}));
     return 0;
   }
   const bool bold = color(stdout);

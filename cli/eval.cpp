@@ -8,21 +8,21 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/buffer.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/suggest.h"
 #include "lab/runs/build.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
-#include "train/data/held_out_text.h"
-#include "train/data/language_modelling.h"
-#include "train/evaluation.h"
+#include "train/config/evaluation.h"
 #include "train/predictor.h"
-#include "train/run_files.h"
+#include "train/storage/held_out_text.h"
+#include "train/storage/run_files.h"
+#include "train/tasks/language_modelling.h"
 #include "train/trainer.h"
 
 namespace cli {
@@ -41,23 +41,23 @@ constexpr const char* kData[] = {"text", "val", "test", "csv"};
 /// Those beside which --text is one of them; alone it is another text.
 constexpr const char* kOwn[] = {"split", "val", "test", "csv"};
 
-/// The run's settings, its data where they are now. Throws engine::Error where they are not there.
+/// The run's settings, its data where they are now. Throws base::Error where they are not there.
 train::Settings own_data(const train::SavedRun& run, const Parsed& args) {
   train::Settings settings = train::with_own_tokenizer(run, run.settings);
   if (args.has("bin-type")) settings.bin_type = args.text("bin-type");
   for (const char* name : kData) {
     std::string& path =
         settings.*std::get<std::string train::Settings::*>(train::find_setting(name)->member);
-    engine::require(!path.empty() || !args.has(name), "--", name, " ", args.text(name), ": ",
-                    engine::quote(args.argument),
-                    " was trained without such a file; leave the flag out");
+    base::require(!path.empty() || !args.has(name), "--", name, " ", args.text(name), ": ",
+                  base::quote(args.argument),
+                  " was trained without such a file; leave the flag out");
     if (args.has(name)) path = args.text(name);
     std::error_code unknown;  // what cannot be looked at is refused when it is read
-    engine::require(path.empty() || path.find_first_of("*?[") != path.npos ||
-                        std::filesystem::exists(path, unknown) || unknown,
-                    engine::quote(args.argument), ": the ", name, " it was trained with, ",
-                    engine::quote(path), ", is not there; say where it is now, as in --split ",
-                    args.text("split"), " --", name, " FILE");
+    base::require(path.empty() || path.find_first_of("*?[") != path.npos ||
+                      std::filesystem::exists(path, unknown) || unknown,
+                  base::quote(args.argument), ": the ", name, " it was trained with, ",
+                  base::quote(path), ", is not there; say where it is now, as in --split ",
+                  args.text("split"), " --", name, " FILE");
   }
   return settings;
 }
@@ -79,8 +79,8 @@ Question question(const train::SavedRun& run, const train::Settings& settings, c
     q.exam = q.task->exam(settings, split == "train" ? train::Split::kTrainSubset
                                     : split == "val" ? train::Split::kVal
                                                      : train::Split::kTest);
-    engine::require(q.exam != nullptr, "--split test: ", engine::quote(args.argument),
-                    " was trained without a test split; give --split val, or a --text");
+    base::require(q.exam != nullptr, "--split test: ", base::quote(args.argument),
+                  " was trained without a test split; give --split val, or a --text");
     q.what = fmt::format("the {} split", split);
   }
   q.bytes_per_token = q.task->constant(args.text("split") == "val" ? "val_bytes_per_token"
@@ -147,7 +147,7 @@ lab::Json to_json(const Question& q, const Answer& answer, const train::Settings
   return json;
 }
 
-/// The names of --metrics; empty: all. Throws engine::Error where one is no metric of any eval.
+/// The names of --metrics; empty: all. Throws base::Error where one is no metric of any eval.
 std::vector<std::string> metrics_of(const Parsed& args) {
   if (args.text("metrics") == "all") return {};
   std::vector<std::string_view> known = {"loss", "perplexity", "bits_per_byte"};
@@ -156,30 +156,30 @@ std::vector<std::string> metrics_of(const Parsed& args) {
   return args.names("metrics", "metric", known);
 }
 
-/// Of the numbers those alone, in their order. Throws engine::Error where one is not known here.
+/// Of the numbers those alone, in their order. Throws base::Error where one is not known here.
 lab::Json chosen(lab::Json all, const std::vector<std::string>& names) {
   if (names.empty()) return all;
   lab::Json out = lab::Json::object();
   for (const auto& [name, value] : all.items())
     if (!value.is_number_float()) out[name] = value;
   for (const std::string& name : names) {
-    engine::require(all.contains(name), "--metrics ", name,
-                    ": is not known of these forecasts; leave it out");
+    base::require(all.contains(name), "--metrics ", name,
+                  ": is not known of these forecasts; leave it out");
     out[name] = all[name];
   }
   return out;
 }
 
 int eval(const Parsed& args) {
-  engine::require(!args.argument.empty(),
-                  "evaluate what? Give a folder that 'isodrop train --out DIR' wrote");
+  base::require(!args.argument.empty(),
+                "evaluate what? Give a folder that 'isodrop train --out DIR' wrote");
   const std::vector<std::string> names = metrics_of(args);
   const train::SavedRun run = train::read_run(args.argument);
   train::Settings settings = run.settings;
   train::set(settings, "evaluation", args.text("evaluation"), "--evaluation");
   if (args.has("threads")) settings.threads = args.integer("threads", 0, 4096);
   settings.eval_tokens = 0;
-  engine::use_threads(settings.threads);
+  base::use_threads(settings.threads);
   const Question q = question(run, settings, args);
   const train::Evaluation how = train::parse_evaluation(settings.evaluation);
   engine::Params params;
@@ -193,18 +193,18 @@ int eval(const Parsed& args) {
   engine::Buffer arena(predictor.arena_bytes());
   predictor.allocate({arena.data(), arena.size()});
   const Answer said = ask(predictor, q, settings, vocab);
-  engine::require(std::isfinite(said.loss_sum), engine::quote(args.argument),
-                  ": its loss there is not finite: the weights are those of a run that diverged");
+  base::require(std::isfinite(said.loss_sum), base::quote(args.argument),
+                ": its loss there is not finite: the weights are those of a run that diverged");
   const lab::Json json = chosen(to_json(q, said, settings), names);
   if (args.text("format") == "json") {
-    fmt::print("{}", train::json_text(json));
+    fmt::print("{}", base::json_text(json));
     return 0;
   }
   fmt::print("{} on {}, {} targets\n", args.argument, q.what,
              static_cast<std::int64_t>(said.targets));
   for (const auto& [name, value] : json.items())
     if (value.is_number_float())
-      fmt::print("{:<16} {}\n", name, engine::decimals(value.get<double>(), 4));
+      fmt::print("{:<16} {}\n", name, base::decimals(value.get<double>(), 4));
   return 0;
 }
 

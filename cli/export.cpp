@@ -1,19 +1,19 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "engine/error.h"
-#include "train/huggingface.h"
-#include "train/run_files.h"
+#include "train/storage/huggingface.h"
+#include "train/storage/run_files.h"
 
 namespace cli {
 namespace {
 
 int export_run(const Parsed& args) {
-  engine::require(!args.argument.empty(),
-                  "export what? Give a folder that 'isodrop train --out DIR' wrote");
-  engine::require(args.has("hf"), "export to where? Give --hf DIR");
+  base::require(!args.argument.empty(),
+                "export what? Give a folder that 'isodrop train --out DIR' wrote");
+  base::require(args.has("hf"), "export to where? Give --hf DIR");
   const auto written = train::export_huggingface(train::read_run(args.argument), args.text("hf"));
   fmt::print("{}: {}\n", args.text("hf"), fmt::join(written, ", "));
   return 0;

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/studies.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "data/tokenizer/tokenizer.h"
 #include "lab/report/figure_kinds.h"
 #include "lab/runs/metrics.h"
 #include "lab/study/rivals.h"
@@ -21,9 +22,8 @@
 #include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
 #include "ops/activation.h"
-#include "train/settings.h"
-#include "train/task.h"
-#include "train/tokenizer/tokenizer.h"
+#include "train/config/settings.h"
+#include "train/tasks/task.h"
 
 namespace cli {
 namespace {
@@ -38,8 +38,8 @@ std::string hooks_text(const models::Regularizer& row) {
     if (std::find(row.default_hooks.begin(), row.default_hooks.end(), hook) ==
         row.default_hooks.end())
       others.push_back(hook);
-  std::string out = engine::join(models::names(row.default_hooks));
-  if (!others.empty()) out += "; may also act at " + engine::join(models::names(others));
+  std::string out = base::join(models::names(row.default_hooks));
+  if (!others.empty()) out += "; may also act at " + base::join(models::names(others));
   return out;
 }
 
@@ -101,7 +101,7 @@ std::vector<ListEntry> presets() {
 
 std::vector<ListEntry> tokenizers() {
   std::vector<ListEntry> out;
-  for (const train::TokenizerKind& row : train::tokenizer_kinds())
+  for (const data::TokenizerKind& row : data::tokenizer_kinds())
     out.push_back({text(row.name),
                    text(row.help),
                    {{"written", text(row.name) + text(row.forms)},
@@ -223,19 +223,19 @@ void print_json(const std::vector<ListEntry>& entries) {
     for (const auto& [label, detail] : entry.details) item[label] = detail;
     out.push_back(std::move(item));
   }
-  fmt::print("{}", train::json_text(out));
+  fmt::print("{}", base::json_text(out));
 }
 
 int list(const Parsed& args) {
   if (args.argument.empty())
-    throw engine::Error(fmt::format("list what? Choose from {}", engine::join(names())));
+    throw base::Error(fmt::format("list what? Choose from {}", base::join(names())));
   for (const Listing& listing : kListings) {
     if (listing.name != args.argument) continue;
     args.text("format") == "json" ? print_json(listing.entries()) : print_text(listing.entries());
     return 0;
   }
-  throw engine::Error(fmt::format("no list {}; {}", engine::quote(args.argument),
-                                  engine::suggest(args.argument, names())));
+  throw base::Error(fmt::format("no list {}; {}", base::quote(args.argument),
+                                base::suggest(args.argument, names())));
 }
 
 }  // namespace
@@ -244,7 +244,7 @@ std::span<const Listing> listings() { return kListings; }
 
 Command list_command() {
   Command c;
-  c.summary = fmt::format("Show what there is to choose from: {}.", engine::join(names()));
+  c.summary = fmt::format("Show what there is to choose from: {}.", base::join(names()));
   c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
   c.settings = false;
   c.argument = "WHAT";

@@ -11,15 +11,15 @@
 #include <system_error>
 #include <vector>
 
+#include "base/error.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/cpu_check.h"
 #include "cli/standard_files.h"
 #include "cli/wait_politely.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "engine/utf8.h"
 #include "isodrop_version.h"
-#include "train/mpi_ranks.h"
+#include "train/distributed/mpi_ranks.h"
 
 #if defined(__FMA__)
 #define ISODROP_FMA true
@@ -65,14 +65,14 @@ void print_usage() {
 
 /// Never throws: standard error may be closed.
 void complain(const char* kind, const std::string& what) {
-  std::fputs(("isodrop: " + std::string(kind) + engine::printable(what, "\n") + "\n").c_str(),
+  std::fputs(("isodrop: " + std::string(kind) + base::printable(what, "\n") + "\n").c_str(),
              stderr);
 }
 
 /// Results are JSON, which holds no other text: said before anything is made, not after.
 void require_utf8(std::string_view what, std::string_view text) {
-  engine::require(engine::is_utf8(text), what, " ", engine::quote(text),
-                  ": is not UTF-8; rename the file or folder, or write the name in UTF-8");
+  base::require(base::is_utf8(text), what, " ", base::quote(text),
+                ": is not UTF-8; rename the file or folder, or write the name in UTF-8");
 }
 
 int dispatch(int argc, const char* const* argv) {
@@ -100,8 +100,8 @@ int dispatch(int argc, const char* const* argv) {
     if (command.name == name) return cli::run(command, argc - 1, argv + 1);
     names.push_back(command.name);
   }
-  throw engine::Error(
-      engine::concat("unknown command ", engine::quote(name), ": ", engine::suggest(name, names)));
+  throw base::Error(
+      base::concat("unknown command ", base::quote(name), ": ", base::suggest(name, names)));
 }
 
 }  // namespace
@@ -112,9 +112,9 @@ int main(int argc, char** argv) {
   try {
     const int code = dispatch(argc, argv);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-      throw engine::Error("standard output: cannot be written to (disk full?)");
+      throw base::Error("standard output: cannot be written to (disk full?)");
     return code;
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     complain("error: ", e.what());
     return kBadInput;
   } catch (const std::bad_alloc&) {
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
     return kBadInput;
   } catch (const std::system_error& e) {  // the filesystem, or standard output
     complain("error: ",
-             engine::concat(e.what(), "; check the path, its permissions and the free space"));
+             base::concat(e.what(), "; check the path, its permissions and the free space"));
     return kBadInput;
   } catch (const std::exception& e) {
     complain("internal error: ", e.what());

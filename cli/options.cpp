@@ -7,19 +7,19 @@
 #include <cxxopts.hpp>
 #include <stdexcept>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/config_file.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "data/text/token_file.h"
 #include "lab/runs/store.h"
-#include "train/budget.h"
-#include "train/data/token_file.h"
+#include "train/config/budget.h"
 
 namespace cli {
 namespace {
 
-using engine::Error;
-using engine::quote;
+using base::Error;
+using base::quote;
 
 constexpr std::string_view kProductTuning = "product-tuning", kConfig = "config";
 
@@ -47,7 +47,7 @@ std::string see_help(const Command& command) {
     };
     std::vector<std::string_view> names;
     for (const std::string& flag : flags) names.push_back(bare(flag));
-    const std::string_view near = engine::nearest(bare(name), names);
+    const std::string_view near = base::nearest(bare(name), names);
     throw Error(
         fmt::format("unknown flag {}; {}", quote(name),
                     near.empty() ? see_help(command) : fmt::format("did you mean '--{}'?", near)));
@@ -76,7 +76,7 @@ cxxopts::Options options_of(const Command& command) {
   };
   for (const Extra& extra : command.extras) {
     std::string text(extra.help);
-    if (const std::string about = engine::join(extra.choices); !about.empty())
+    if (const std::string about = base::join(extra.choices); !about.empty())
       text += ": one of " + about;
     if (extra.repeatable) text += ", may be repeated";
     const std::string letter = extra.letter.empty() ? "" : fmt::format("{},", extra.letter);
@@ -144,7 +144,7 @@ void check_extra(const Extra& extra, const std::string& value, const std::string
   if (extra.hint.empty()) choices = {"true", "false"};
   if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
   throw Error(
-      fmt::format("{} {} is unknown; {}", source, quote(value), engine::suggest(value, choices)));
+      fmt::format("{} {} is unknown; {}", source, quote(value), base::suggest(value, choices)));
 }
 
 }  // namespace
@@ -177,7 +177,7 @@ std::string train_command_text(const train::Settings& settings) {
     if (is_switch(row))
       text += value == "true" ? "" : "=false";
     else
-      text += " " + engine::shell_word(value);
+      text += " " + base::shell_word(value);
   }
   return text;
 }
@@ -304,7 +304,7 @@ std::filesystem::path store_path(const Parsed& args) {
 
 Extra bin_type_flag(std::string_view flag) {
   Extra extra{"bin-type", "TYPE", "auto", "how wide the ids of a .bin without a header are"};
-  extra.choices = train::bin_types();
+  extra.choices = data::bin_types();
   extra.only_with = flag;
   return extra;
 }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "train/settings.h"
+#include "train/config/settings.h"
 
 namespace train {
 struct Launch;
@@ -47,7 +47,7 @@ struct Command {
   std::vector<std::string_view> argument_choices = {};  // what shells offer for it; empty: by hint
   std::vector<std::string_view> examples = {};
   std::string call = {};                     // how it is called; empty: "isodrop NAME"
-  int (*run)(const Parsed& args) = nullptr;  // exit code; throws engine::Error for bad input
+  int (*run)(const Parsed& args) = nullptr;  // exit code; throws base::Error for bad input
   // Started as several processes by mpirun: each runs it by itself; or the first one does, and this
   // is what the others do. Otherwise it is refused.
   bool each_process = false;

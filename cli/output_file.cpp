@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "train/tokenizer/tokenizer.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace cli {
 namespace {
@@ -15,11 +15,11 @@ std::vector<std::string> inputs(const Parsed& args) {
   const train::Settings& s = args.settings;
   std::vector<std::string> all = args.arguments;
   all.insert(all.end(), {args.argument, s.text, s.val, s.test, s.csv, s.init_from,
-                         train::tokenizer_path(s.tokenizer)});
+                         data::tokenizer_path(s.tokenizer)});
   for (const char* flag : {"text", "ids", "config"})
     if (args.knows(flag)) all.push_back(args.text(flag));
   if (args.knows("tokenizer") && args.has("tokenizer"))
-    all.push_back(train::tokenizer_path(args.text("tokenizer")));
+    all.push_back(data::tokenizer_path(args.text("tokenizer")));
   return all;
 }
 
@@ -32,37 +32,36 @@ void refuse_others(const std::filesystem::path& file, std::string_view mark,
     return;
   std::string head(1024, '\0');
   head.resize(
-      std::fread(head.data(), 1, head.size(), train::open_file(file, train::Whose::kFolder).get()));
-  engine::require(head.find(mark) != head.npos, what,
-                  ": is a file that isodrop did not make and would replace; give another name");
+      std::fread(head.data(), 1, head.size(), base::open_file(file, base::Whose::kFolder).get()));
+  base::require(head.find(mark) != head.npos, what,
+                ": is a file that isodrop did not make and would replace; give another name");
 }
 
-std::unique_ptr<train::AtomicFile> open_output(const Parsed& args, std::string_view flag,
-                                               std::string_view mark) {
+std::unique_ptr<base::AtomicFile> open_output(const Parsed& args, std::string_view flag,
+                                              std::string_view mark) {
   const std::string& path = args.text(flag);
   if (path.empty()) return nullptr;
-  engine::require(!std::filesystem::is_directory(path), "--", flag, " ", engine::quote(path),
-                  ": is a folder; give the name of a file");
+  base::require(!std::filesystem::is_directory(path), "--", flag, " ", base::quote(path),
+                ": is a folder; give the name of a file");
   std::error_code none;  // what is not there is no input
   for (const std::string& input : inputs(args))
-    engine::require(
-        input.empty() || !std::filesystem::equivalent(input, path, none), "--", flag, " ",
-        engine::quote(path),
-        ": is a file that this command reads, and would be replaced; give another name");
-  refuse_others(path, mark, engine::concat("--", flag, " ", engine::quote(path)));
+    base::require(input.empty() || !std::filesystem::equivalent(input, path, none), "--", flag, " ",
+                  base::quote(path),
+                  ": is a file that this command reads, and would be replaced; give another name");
+  refuse_others(path, mark, base::concat("--", flag, " ", base::quote(path)));
   const std::filesystem::path file(path);
-  train::remove_temporaries(file.has_parent_path() ? file.parent_path() : ".",
-                            file.filename().string() + ".");
+  base::remove_temporaries(file.has_parent_path() ? file.parent_path() : ".",
+                           file.filename().string() + ".");
   try {
-    return std::make_unique<train::AtomicFile>(path);
-  } catch (const engine::Error& e) {
+    return std::make_unique<base::AtomicFile>(path);
+  } catch (const base::Error& e) {
     const std::string_view reason = e.what();
-    throw engine::Error(engine::concat("--", flag, ": ", reason.substr(0, reason.find(';')),
-                                       "; give a file in a folder that can be written to"));
+    throw base::Error(base::concat("--", flag, ": ", reason.substr(0, reason.find(';')),
+                                   "; give a file in a folder that can be written to"));
   }
 }
 
-void finish(train::AtomicFile& file, std::string_view text) {
+void finish(base::AtomicFile& file, std::string_view text) {
   file.write(text);
   file.commit();
 }

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/files.h"
 #include "cli/options.h"
-#include "train/files.h"
 
 namespace cli {
 
@@ -15,18 +15,18 @@ inline constexpr std::string_view kPageMark = "<meta name=\"generator\" content=
                                   kTraceMark = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[";
 
 /// The file of the flag, to be opened before anything is computed, so that nothing is lost to a
-/// path that cannot be written; null where the flag has no value. Throws engine::Error, also where
+/// path that cannot be written; null where the flag has no value. Throws base::Error, also where
 /// the file is one that the command reads, or has something in it but not the mark (`mark`; empty:
 /// what the flag makes has none).
-std::unique_ptr<train::AtomicFile> open_output(const Parsed& args, std::string_view flag,
-                                               std::string_view mark);
+std::unique_ptr<base::AtomicFile> open_output(const Parsed& args, std::string_view flag,
+                                              std::string_view mark);
 
-/// Throws engine::Error unless the file may be replaced: it is empty or not there, or has the mark
+/// Throws base::Error unless the file may be replaced: it is empty or not there, or has the mark
 /// at its beginning. `what`: the flag and its value.
 void refuse_others(const std::filesystem::path& file, std::string_view mark,
                    const std::string& what);
 
 /// The file becomes `text`.
-void finish(train::AtomicFile& file, std::string_view text);
+void finish(base::AtomicFile& file, std::string_view text);
 
 }  // namespace cli

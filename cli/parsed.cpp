@@ -6,10 +6,11 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "cli/options.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "train/settings.h"
+#include "train/config/settings.h"
 
 namespace cli {
 
@@ -36,9 +37,9 @@ const std::vector<std::string>& Parsed::all(std::string_view flag) const {
 
 std::int64_t Parsed::integer(std::string_view flag, std::int64_t low, std::int64_t high) const {
   std::int64_t out = 0;
-  if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
-    throw engine::Error(fmt::format(
-        "{} {}: give a whole number {}", find(flag).source, engine::quote(text(flag)),
+  if (base::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
+    throw base::Error(fmt::format(
+        "{} {}: give a whole number {}", find(flag).source, base::quote(text(flag)),
         high == std::numeric_limits<std::int64_t>::max() ? fmt::format("of at least {}", low)
                                                          : fmt::format("in [{}, {}]", low, high)));
   return out;
@@ -46,9 +47,9 @@ std::int64_t Parsed::integer(std::string_view flag, std::int64_t low, std::int64
 
 double Parsed::real(std::string_view flag, double low, double high) const {
   double out = 0;
-  if (train::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
-    throw engine::Error(fmt::format("{} {}: give a number in [{}, {}]", find(flag).source,
-                                    engine::quote(text(flag)), low, high));
+  if (base::parse_number(text(flag), out) != std::errc{} || out < low || out > high)
+    throw base::Error(fmt::format("{} {}: give a number in [{}, {}]", find(flag).source,
+                                  base::quote(text(flag)), low, high));
   return out;
 }
 
@@ -66,8 +67,8 @@ std::vector<std::string> Parsed::names(std::string_view flag, std::string_view w
   std::istringstream in(text(flag));
   for (std::string name; std::getline(in, name, ',');) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      throw engine::Error(fmt::format("--{} {}: no {} {}; {}", flag, engine::quote(text(flag)),
-                                      what, engine::quote(name), engine::suggest(name, known)));
+      throw base::Error(fmt::format("--{} {}: no {} {}; {}", flag, base::quote(text(flag)), what,
+                                    base::quote(name), base::suggest(name, known)));
     if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
   }
   return out;

@@ -3,20 +3,20 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/suggest.h"
 #include "lab/inspect/probe_html.h"
 #include "lab/inspect/probe_render.h"
-#include "train/data/held_out_text.h"
-#include "train/data/language_modelling.h"
-#include "train/data/load_corpus.h"
-#include "train/initial_weights.h"
-#include "train/run_files.h"
+#include "train/storage/held_out_text.h"
+#include "train/storage/initial_weights.h"
+#include "train/storage/run_files.h"
+#include "train/tasks/language_modelling.h"
+#include "train/tasks/load_corpus.h"
 
 namespace cli {
 namespace {
@@ -25,9 +25,9 @@ namespace {
 train::Settings with_flags(train::Settings settings, const Parsed& args) {
   for (const std::string& name : args.given) {
     const train::Row& row = *train::find_setting(name);
-    engine::require(row.group != train::Group::kModel, "setting ", name,
-                    " is fixed by the weights in ", engine::quote(args.argument),
-                    "; leave it out, or leave the folder out for initial weights");
+    base::require(row.group != train::Group::kModel, "setting ", name,
+                  " is fixed by the weights in ", base::quote(args.argument),
+                  "; leave it out, or leave the folder out for initial weights");
     train::set(settings, name, train::value_text(args.settings, row), name);
   }
   train::validate(settings);
@@ -58,22 +58,22 @@ int probe(const Parsed& args) {
   std::optional<train::SavedRun> run;
   if (!args.argument.empty()) run = train::read_run(args.argument);
   const train::Settings settings = run ? with_flags(run->settings, args) : args.settings;
-  engine::require(settings.task == train::Settings{}.task, "task=", settings.task,
-                  ": a probe reads tokens; give a run of task=lm");
-  engine::use_threads(settings.threads);
+  base::require(settings.task == train::Settings{}.task, "task=", settings.task,
+                ": a probe reads tokens; give a run of task=lm");
+  base::use_threads(settings.threads);
   lab::ProbeOptions options;
   options.masks = args.integer("masks", 2, 100'000);
   options.tokens = args.integer("tokens", 1, 1'000'000'000);
   options.progress = args.has("progress") ? args.real("progress", 0, 1) : run ? 1 : 0;
-  engine::require(lab::probe_has_subject(settings),
-                  "no regularizer acts on activations or weights, so training and evaluation "
-                  "compute the same and there is nothing to compare; give one, for example "
-                  "--dropout 0.1");
+  base::require(lab::probe_has_subject(settings),
+                "no regularizer acts on activations or weights, so training and evaluation "
+                "compute the same and there is nothing to compare; give one, for example "
+                "--dropout 0.1");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
   const train::LanguageModelling task(
       train::load_corpus(run ? train::with_own_tokenizer(*run, settings) : settings));
-  const train::Corpus& corpus = task.corpus();
+  const data::Corpus& corpus = task.corpus();
   // The same file must still be the same text; another one must at least be encoded alike.
   if (run)
     args.given.contains("text") ? require_same_encoding(*run, task) : require_same_data(*run, task);

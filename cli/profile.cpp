@@ -1,16 +1,16 @@
 #include <fmt/format.h>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/inspect/profile_html.h"
 #include "lab/inspect/profile_render.h"
 #include "lab/runs/build.h"
-#include "train/data/language_modelling.h"
-#include "train/data/random_corpus.h"
+#include "train/tasks/language_modelling.h"
+#include "train/tasks/random_corpus.h"
 #include "train/trainer.h"
 
 namespace cli {
@@ -25,12 +25,12 @@ int profile(const Parsed& args) {
   settings.budget = "1000000steps";  // what a step costs does not hang on it
   std::vector<lab::Arm> arms = lab::parse_arms(args.all("arm"), settings);
   if (arms.size() > 2)
-    throw engine::Error("--arm " + args.all("arm").back() +
-                        ": a profile holds two arms side by side at most; leave out one");
+    throw base::Error("--arm " + args.all("arm").back() +
+                      ": a profile holds two arms side by side at most; leave out one");
   for (const lab::Arm& arm : arms)
     if (!arm.grid.empty())
-      throw engine::Error("--arm " + engine::quote(arm.name) +
-                          ": a profile tunes nothing; give one value of " + arm.grid[0].setting);
+      throw base::Error("--arm " + base::quote(arm.name) +
+                        ": a profile tunes nothing; give one value of " + arm.grid[0].setting);
   if (arms.empty()) arms.push_back({settings.preset, {}, settings, {}});
   lab::ProfileOptions options;
   options.steps = args.integer("steps", 1, 5000);
@@ -57,7 +57,7 @@ int profile(const Parsed& args) {
   if (trace) finish(*trace, lab::trace_json(profile));
   if (page) finish(*page, lab::render_html(head, profile, tables));
   if (args.text("format") == "json") {
-    fmt::print("{}", train::json_text(lab::to_json(head, profile, tables)));
+    fmt::print("{}", base::json_text(lab::to_json(head, profile, tables)));
     return 0;
   }
   fmt::print("{}", lab::render_text(head, profile, tables));

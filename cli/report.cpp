@@ -2,27 +2,27 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/report/run_curves.h"
 
 namespace cli {
 namespace {
 
 int report(const Parsed& args) {
-  engine::require(!args.arguments.empty(),
-                  "report what? Give folders that 'isodrop train --out DIR' wrote, or ids of runs "
-                  "in the store ('isodrop runs' lists them)");
+  base::require(!args.arguments.empty(),
+                "report what? Give folders that 'isodrop train --out DIR' wrote, or ids of runs "
+                "in the store ('isodrop runs' lists them)");
   const lab::Store store(store_path(args));
   std::vector<lab::CurveOfRun> runs;
   for (const std::string& given : args.arguments) {
     runs.push_back(lab::curve_of_run(given, store));
     for (std::size_t i = 0; i + 1 < runs.size(); ++i)
-      engine::require(runs[i].name != runs.back().name, engine::quote(given),
-                      ": is there twice; give it once");
+      base::require(runs[i].name != runs.back().name, base::quote(given),
+                    ": is there twice; give it once");
   }
   const auto page = open_output(args, "out", kPageMark);
   finish(*page, lab::to_html(lab::curves_page(runs)));

@@ -2,19 +2,19 @@
 
 #include <cstdio>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/parallel.h"
+#include "base/stopwatch.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run_list.h"
 #include "cli/show.h"
 #include "cli/standard_files.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/stopwatch.h"
-#include "engine/suggest.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
-#include "train/files.h"
 #include "train/step_timer.h"
 
 namespace cli {
@@ -23,9 +23,9 @@ namespace {
 constexpr double kTellEvery = 0.02;  // seconds; more often would disturb what is timed
 
 void say(const lab::Json& json) {
-  fmt::print("{}\n", train::json_compact(json));
+  fmt::print("{}\n", base::json_compact(json));
   if (std::fflush(stdout) != 0)
-    throw engine::Error("standard output: cannot be written to (disk full?)");
+    throw base::Error("standard output: cannot be written to (disk full?)");
 }
 
 /// Steps until standard output is closed; says how many were done when.
@@ -35,7 +35,7 @@ void say(const lab::Json& json) {
   double told = 0;
   for (;;) {
     timer.step();
-    const double now = engine::monotonic_seconds();
+    const double now = base::monotonic_seconds();
     if (now - told < kTellEvery) continue;
     told = now;
     say({{"event", lab::event::kTrial}, {"at", now}, {"steps", timer.steps()}});
@@ -43,16 +43,16 @@ void say(const lab::Json& json) {
 }
 
 int run(const Parsed& args) {
-  engine::require(args.argument.empty() == args.has("list"),
-                  args.has("list")
-                      ? "--list with a spec: it names all that are made; leave one of them out"
-                      : "run what? Give a spec, or --list FILE; 'isodrop compare … --plan DIR' "
-                        "writes them");
+  base::require(args.argument.empty() == args.has("list"),
+                args.has("list")
+                    ? "--list with a spec: it names all that are made; leave one of them out"
+                    : "run what? Give a spec, or --list FILE; 'isodrop compare … --plan DIR' "
+                      "writes them");
   if (args.has("list")) return run_list(args);
   lab::RunSpec spec =
-      lab::spec_from_json(train::read_json(args.argument, train::Whose::kPerson), args.argument);
+      lab::spec_from_json(base::read_json(args.argument, base::Whose::kPerson), args.argument);
   if (args.has("threads")) spec.settings.threads = args.integer("threads", 0, 4096);
-  engine::use_threads(spec.settings.threads);
+  base::use_threads(spec.settings.threads);
   const bool json = args.text("format") == "json", timed = args.has("trial");
   if (json || timed) end_without_reader();  // the command that started it is gone
   if (timed) trial(spec);

@@ -4,17 +4,17 @@
 
 #include <cstdio>
 
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/text.h"
 #include "cli/show.h"
 #include "cli/study_command.h"
 #include "cli/study_progress.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/suggest.h"
+#include "lab/batch/spec_list.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
 #include "lab/runs/processes.h"
-#include "lab/runs/spec_list.h"
 
 namespace cli {
 namespace {
@@ -45,7 +45,7 @@ struct Tally {
             {"failure", failure.empty() ? lab::Json(nullptr) : lab::Json(failure)}};
   }
   std::string text() const {
-    std::string out = fmt::format("{}: {} made since, {} {} there", engine::counted(runs, "run"),
+    std::string out = fmt::format("{}: {} made since, {} {} there", base::counted(runs, "run"),
                                   made, were_there, were_there == 1 ? "was" : "were");
     if (diverged > 0) out += fmt::format("; {} of those made diverged", diverged);
     if (left() > 0)
@@ -68,8 +68,8 @@ int run_list(const Parsed& args) {
   const auto rank = args.has("part") ? std::nullopt : lab::part_of_environment();
   const lab::Part part =
       args.has("part") ? lab::parse_part(args.text("part"), "--part") : rank.value_or(lab::Part{});
-  if (args.has("threads")) engine::use_threads(args.integer("threads", 0, 4096));
-  lab::Workers workers{lab::this_program(), args.integer("jobs", 1, 4096), engine::max_threads()};
+  if (args.has("threads")) base::use_threads(args.integer("threads", 0, 4096));
+  lab::Workers workers{lab::this_program(), args.integer("jobs", 1, 4096), base::max_threads()};
   workers.other_builds = args.has("other-builds");
   workers.keep_weights = args.has("keep-weights");
   workers.wait = !args.has("no-wait");
@@ -92,7 +92,7 @@ int run_list(const Parsed& args) {
   events.done = [&](const lab::RunRecord& record) {
     tally.count(record);
     if (json)
-      fmt::print("{}\n", train::json_compact(
+      fmt::print("{}\n", base::json_compact(
                              lab::Json{{"event", "record"}, {"record", lab::to_json(record)}}));
   };
   events.progress = [&](std::span<const lab::LiveRun> running) {
@@ -108,7 +108,7 @@ int run_list(const Parsed& args) {
   }
   line.finish();
   if (json)
-    fmt::print("{}\n", train::json_compact(tally.json()));
+    fmt::print("{}\n", base::json_compact(tally.json()));
   else
     fmt::print("{}{}\n",
                part.count > 1

@@ -3,19 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+#include "base/text.h"
+#include "base/text_table.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "lab/report/table.h"
 #include "lab/runs/metrics.h"
 #include "lab/runs/survey.h"
 
 namespace cli {
 namespace {
 
-using engine::require;
+using base::require;
 using lab::Json;
 using lab::SurveyedRun;
 
@@ -56,23 +56,23 @@ Json to_json(const SurveyedRun& run) {
                {"seed", nullptr},
                {"budget", nullptr},
                {"regime", nullptr},
-               {"step", train::or_null(run.step)},
+               {"step", base::or_null(run.step)},
                {"bytes", run.bytes},
                {"weights", run.weights},
                {"broken", run.broken.empty() ? Json(nullptr) : Json(run.broken)}};
   if (run.spec) {
     json["task"] = run.spec->settings.task;
-    json["seed"] = train::exact(run.spec->settings.seed);
+    json["seed"] = base::exact(run.spec->settings.seed);
     json["budget"] = run.spec->settings.budget;
     json["regime"] = Json::object();
     for (const auto& [name, value] : lab::regime(run.spec->settings)) json["regime"][name] = value;
   }
   for (const char* metric : {"val_loss", "test_loss"})
-    json[metric] = train::or_null(run.record ? run.record->value(metric) : std::nullopt);
+    json[metric] = base::or_null(run.record ? run.record->value(metric) : std::nullopt);
   return json;
 }
 
-void print_json(const Json& json) { fmt::print("{}", train::json_text(json)); }
+void print_json(const Json& json) { fmt::print("{}", base::json_text(json)); }
 
 int list_runs(const lab::Store& store, const Parsed& args) {
   const std::vector<SurveyedRun> runs = lab::survey(store);
@@ -82,7 +82,7 @@ int list_runs(const lab::Store& store, const Parsed& args) {
     print_json({{"store", store.root().string()}, {"runs", all}});
     return 0;
   }
-  lab::Lines lines = {{"id", "state", "step", "val loss", "test loss", "size", "seed", "regime"}};
+  base::Lines lines = {{"id", "state", "step", "val loss", "test loss", "size", "seed", "regime"}};
   std::uintmax_t bytes = 0;
   for (const SurveyedRun& run : runs) {
     bytes += run.bytes;
@@ -91,8 +91,8 @@ int list_runs(const lab::Store& store, const Parsed& args) {
                      value_text(run, "test_loss"), size_text(run.bytes),
                      run.spec ? std::to_string(run.spec->settings.seed) : "–", regime_text(run)});
   }
-  if (!runs.empty()) fmt::print("{}", lab::text_table(lines, nullptr));
-  fmt::print("{}, {}, in {}\n", engine::counted(runs.size(), "run"), size_text(bytes),
+  if (!runs.empty()) fmt::print("{}", base::text_table(lines, nullptr));
+  fmt::print("{}, {}, in {}\n", base::counted(runs.size(), "run"), size_text(bytes),
              store.root().string());
   return 0;
 }
@@ -107,7 +107,7 @@ int show(const lab::Store& store, const Parsed& args, const std::string& id) {
     return 0;
   }
   const auto line = [](std::string_view label, const std::string& text) {
-    fmt::print("{:<20} {}\n", label, engine::printable(text));
+    fmt::print("{:<20} {}\n", label, base::printable(text));
   };
   line("run", run.id);
   line("state", state_text(run));
@@ -148,7 +148,7 @@ int diff(const lab::Store& store, const Parsed& args, const std::string& a, cons
                 {"values", object(values)}});
     return 0;
   }
-  lab::Lines lines = {{"", first.id.substr(0, kShortId), second.id.substr(0, kShortId), ""}};
+  base::Lines lines = {{"", first.id.substr(0, kShortId), second.id.substr(0, kShortId), ""}};
   for (const auto* part : {&settings, &values})
     for (const lab::Difference& d : *part)
       lines.push_back({d.name, d.first.empty() ? "–" : d.first, d.second.empty() ? "–" : d.second,
@@ -156,7 +156,7 @@ int diff(const lab::Store& store, const Parsed& args, const std::string& a, cons
   if (lines.size() == 1)
     fmt::print("nothing differs\n");
   else
-    fmt::print("{}", lab::text_table(lines, nullptr));
+    fmt::print("{}", base::text_table(lines, nullptr));
   return 0;
 }
 
@@ -167,7 +167,7 @@ int say_removed(const std::vector<lab::Removed>& gone, const Parsed& args) {
     bytes += r.bytes;
     all.push_back({{"path", r.path.string()}, {"bytes", r.bytes}, {"why", r.why}});
     if (args.text("format") == "text")
-      fmt::print("removed {} ({}): {}\n", engine::printable(r.path.string()), size_text(r.bytes),
+      fmt::print("removed {} ({}): {}\n", base::printable(r.path.string()), size_text(r.bytes),
                  r.why);
   }
   if (args.text("format") == "json")
@@ -182,8 +182,8 @@ int runs(const Parsed& args) {
   static const std::vector<std::string_view> kActions = {"ls", "show", "rm", "gc", "diff"};
   const std::string action = words.empty() ? "ls" : words.front();
   if (std::find(kActions.begin(), kActions.end(), action) == kActions.end())
-    throw engine::Error(
-        fmt::format("no action {}; {}", engine::quote(action), engine::suggest(action, kActions)));
+    throw base::Error(
+        fmt::format("no action {}; {}", base::quote(action), base::suggest(action, kActions)));
   const std::vector<std::string> ids(words.begin() + (words.empty() ? 0 : 1), words.end());
   require(!args.has("planned") || action == "gc", "--planned does nothing with ", action,
           "; leave it out");

@@ -3,33 +3,33 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/suggest.h"
 #include "lab/runs/record.h"
-#include "train/architecture.h"
-#include "train/data/held_out_text.h"
-#include "train/data/language_modelling.h"
-#include "train/run_files.h"
+#include "train/config/architecture.h"
 #include "train/sampling.h"
+#include "train/storage/held_out_text.h"
+#include "train/storage/run_files.h"
+#include "train/tasks/language_modelling.h"
 
 namespace cli {
 namespace {
 
-using train::Json;
+using base::Json;
 
-std::vector<std::int32_t> prompt_of(const Parsed& args, const train::Tokenizer& tokenizer) {
+std::vector<std::int32_t> prompt_of(const Parsed& args, const data::Tokenizer& tokenizer) {
   if (!args.has("prompt")) {
     std::vector<std::int32_t> opening = train::opening(tokenizer);
-    engine::require(!opening.empty(), engine::quote(args.argument),
-                    ": its vocabulary has no line end to start from; give a --prompt");
+    base::require(!opening.empty(), base::quote(args.argument),
+                  ": its vocabulary has no line end to start from; give a --prompt");
     return opening;
   }
   const bool input = args.text("prompt") == "-";
-  return input ? tokenizer.encode(train::read_text("/dev/stdin"), "standard input")
+  return input ? tokenizer.encode(data::read_text("/dev/stdin"), "standard input")
                : tokenizer.encode(args.text("prompt"), "--prompt");
 }
 
@@ -45,9 +45,9 @@ Order order_of(const Parsed& args, std::int64_t block_size) {
   order.how.temperature = args.real("temperature", 0, 1e6);
   order.how.top_k = args.text("top-k") == "all" ? 0 : args.integer("top-k", 1, kMost);
   order.how.top_p = args.real("top-p", 0, 1);
-  engine::require(order.how.top_p > 0,
-                  "--top-p 0: leaves nothing to draw; give --temperature 0 for "
-                  "the likeliest token alone");
+  base::require(order.how.top_p > 0,
+                "--top-p 0: leaves nothing to draw; give --temperature 0 for "
+                "the likeliest token alone");
   train::Settings settings;
   train::set(settings, "seed", args.text("seed"), "--seed");
   order.how.seed = settings.seed;
@@ -66,14 +66,14 @@ Json json_head(const Parsed& args, const Order& order, const std::string& prompt
           {"temperature", order.how.temperature},
           {"top_k", order.how.top_k > 0 ? Json(order.how.top_k) : Json(nullptr)},
           {"top_p", order.how.top_p},
-          {"seed", train::exact(order.how.seed)},
+          {"seed", base::exact(order.how.seed)},
           {"block_size", block_size},
           {"keep", order.keep},
           {"samples", Json::array()}};
 }
 
 /// Tells nobody anything before the whole is there.
-Json json_sample(train::Decoder& decoder, const train::Tokenizer& tokenizer,
+Json json_sample(train::Decoder& decoder, const data::Tokenizer& tokenizer,
                  std::span<const std::int32_t> prompt, const Order& order, std::int64_t sample) {
   Json tokens = Json::array();
   std::vector<std::int32_t> ids;
@@ -87,7 +87,7 @@ Json json_sample(train::Decoder& decoder, const train::Tokenizer& tokenizer,
   return {{"text", train::piece_json(tokenizer.decode(ids))}, {"tokens", std::move(tokens)}};
 }
 
-void print_sample(train::Decoder& decoder, const train::Tokenizer& tokenizer,
+void print_sample(train::Decoder& decoder, const data::Tokenizer& tokenizer,
                   std::span<const std::int32_t> prompt, const Order& order, std::int64_t sample) {
   const bool stream = interactive(stdout);
   const auto write = [&](const std::string& text) {
@@ -104,15 +104,14 @@ void print_sample(train::Decoder& decoder, const train::Tokenizer& tokenizer,
 }
 
 int sample(const Parsed& args) {
-  engine::require(!args.argument.empty(),
-                  "let which model go on? Give a folder that 'isodrop train --out DIR' wrote");
+  base::require(!args.argument.empty(),
+                "let which model go on? Give a folder that 'isodrop train --out DIR' wrote");
   const train::SavedRun run = train::read_run(args.argument);
-  const train::TokenizerPtr codec = train::tokenizer_of(run);
-  const train::Tokenizer& tokenizer = *codec;
+  const data::TokenizerPtr codec = train::tokenizer_of(run);
+  const data::Tokenizer& tokenizer = *codec;
   const Order order = order_of(args, run.settings.block_size);
   const std::vector<std::int32_t> prompt = prompt_of(args, tokenizer);
-  engine::use_threads(args.has("threads") ? args.integer("threads", 0, 4096)
-                                          : run.settings.threads);
+  base::use_threads(args.has("threads") ? args.integer("threads", 0, 4096) : run.settings.threads);
   engine::Params params;
   train::Decoder decoder(params, train::gpt_config(run.settings, tokenizer.vocab()));
   engine::require_memory(static_cast<double>(params.bytes() + decoder.bytes()), "this model");
@@ -126,7 +125,7 @@ int sample(const Parsed& args) {
       all["samples"].push_back(json_sample(decoder, tokenizer, prompt, order, i));
     else
       print_sample(decoder, tokenizer, prompt, order, i);
-  if (json) fmt::print("{}", train::json_text(all));
+  if (json) fmt::print("{}", base::json_text(all));
   return 0;
 }
 

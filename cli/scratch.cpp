@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace cli {
 namespace fs = std::filesystem;
@@ -28,9 +28,9 @@ void remove_left(const fs::path& temporary) {
         !fs::exists(entry.path() / "lock", none))
       continue;
     try {
-      const train::RunLock lock(entry.path(), "TMPDIR");
+      const base::RunLock lock(entry.path(), "TMPDIR");
       if (lock.held()) fs::remove_all(entry.path(), none);
-    } catch (const engine::Error&) {
+    } catch (const base::Error&) {
       continue;  // it has gone meanwhile
     }
   }
@@ -41,17 +41,16 @@ void remove_left(const fs::path& temporary) {
 Scratch::Scratch() {
   std::error_code error;
   const fs::path temporary = fs::temp_directory_path(error);
-  engine::require(!error, "no folder for temporary files: ", error.message(),
-                  "; set TMPDIR to one that is there");
+  base::require(!error, "no folder for temporary files: ", error.message(),
+                "; set TMPDIR to one that is there");
   remove_left(temporary);
   // Till nobody has taken it for one that was left, between its lock's file and the lock.
   for (bool ours = false; !ours;) {
     std::string name = (temporary / kPrefix).string() + "XXXXXX";
-    engine::require(mkdtemp(name.data()) != nullptr, "cannot create a folder in ",
-                    temporary.string(), ": ", std::strerror(errno),
-                    "; set TMPDIR to one that can be written to");
+    base::require(mkdtemp(name.data()) != nullptr, "cannot create a folder in ", temporary.string(),
+                  ": ", std::strerror(errno), "; set TMPDIR to one that can be written to");
     path_ = name;
-    lock_ = std::make_unique<train::RunLock>(path_, "TMPDIR");
+    lock_ = std::make_unique<base::RunLock>(path_, "TMPDIR");
     ours = lock_->held() && fs::exists(path_ / "lock", error);
   }
 }

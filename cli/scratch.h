@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "train/run_lock.h"
+#include "base/run_lock.h"
 
 namespace cli {
 
@@ -19,7 +19,7 @@ class Scratch {
 
  private:
   std::filesystem::path path_;
-  std::unique_ptr<train::RunLock> lock_;  // by which others see that somebody uses it
+  std::unique_ptr<base::RunLock> lock_;  // by which others see that somebody uses it
 };
 
 }  // namespace cli

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 #include "models/regularizer_table.h"
 
 namespace cli {
@@ -37,7 +37,7 @@ std::vector<Flag> flags_of(const Command& command) {
   std::vector<Flag> out;
   for (const Extra& e : command.extras) {
     Flag flag{std::string(e.flag), std::string(e.hint), std::string(e.help), e.repeatable};
-    if (!e.choices.empty()) flag.help += ": one of " + engine::join(e.choices);
+    if (!e.choices.empty()) flag.help += ": one of " + base::join(e.choices);
     flag.value = e.choices.empty() ? by_hint(e.hint) : Choice{Offers::kWords, strings(e.choices)};
     out.push_back(std::move(flag));
   }

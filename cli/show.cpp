@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 
 namespace cli {
 
@@ -23,8 +23,8 @@ std::string progress_text(const train::Progress& p) {
   const double left = p.fraction > 0 ? p.spent.seconds * (1 - p.fraction) / p.fraction : 0;
   std::string text =
       p.steps > 0 ? fmt::format("step {}/{}", p.step, p.steps) : fmt::format("step {}", p.step);
-  text += " · loss " + engine::decimals(p.train_loss, 4);
-  if (p.val_loss) text += " · val " + engine::decimals(*p.val_loss, 4);
+  text += " · loss " + base::decimals(p.train_loss, 4);
+  if (p.val_loss) text += " · val " + base::decimals(*p.val_loss, 4);
   text += fmt::format(" · {}tok/s · {:.0f} % · {} left", with_prefix(speed), 100 * p.fraction,
                       duration(left));
   return text;

@@ -5,11 +5,11 @@
 #include <map>
 #include <optional>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "cli/study_plan.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "lab/batch/engines.h"
 #include "lab/runs/processes.h"
-#include "lab/study/engines.h"
 
 namespace cli {
 namespace {
@@ -38,11 +38,11 @@ Said ask(lab::Processes& processes, const std::vector<std::string>& words) {
 
 std::string submit(lab::Processes& processes, const std::string& script) {
   const Said said = ask(processes, {"sbatch", "--parsable", script});
-  engine::require(said.end.code == 0 && said.end.signal == 0, "sbatch ", script, ": ",
-                  said.end.reason(), "; nothing was submitted");
+  base::require(said.end.code == 0 && said.end.signal == 0, "sbatch ", script, ": ",
+                said.end.reason(), "; nothing was submitted");
   const std::string job = said.out.substr(0, said.out.find_first_of(";\n"));  // JOB;CLUSTER
-  engine::require(!job.empty() && job.find_first_not_of("0123456789") == std::string::npos,
-                  "sbatch ", script, ": says ", engine::quote(said.out), ", which is no job id");
+  base::require(!job.empty() && job.find_first_not_of("0123456789") == std::string::npos, "sbatch ",
+                script, ": says ", base::quote(said.out), ", which is no job id");
   return job;
 }
 
@@ -79,7 +79,7 @@ void submit_and_wait(const lab::StudyRuns& runs, const StudyOptions& options,
   const std::string script = (options.plan / lab::engine_of(options.engine).file).string();
   lab::Processes processes;
   const std::string job = submit(processes, script);
-  line.note(fmt::format("submitted {}{} as Slurm job {}", engine::counted(before, "run"),
+  line.note(fmt::format("submitted {}{} as Slurm job {}", base::counted(before, "run"),
                         tuning != nullptr ? " of the tuning" : "", job));
   double pause = kFirstLook;
   int failures = 0;
@@ -91,8 +91,8 @@ void submit_and_wait(const lab::StudyRuns& runs, const StudyOptions& options,
       const auto states = queue(processes, job, why);
       if (states && states->empty()) break;
       failures = states ? 0 : failures + 1;
-      engine::require(failures < kMostFailures, "squeue: ", why, "; Slurm job ", job,
-                      " may go on; --collect takes up what it makes");
+      base::require(failures < kMostFailures, "squeue: ", why, "; Slurm job ", job,
+                    " may go on; --collect takes up what it makes");
       line.update(fmt::format("Slurm job {}: {}", job, states ? *states : "squeue: " + why));
       pause = std::min(pause * 1.5, kMostBetween);
     }

@@ -2,21 +2,22 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/numbers.h"
+#include "base/parallel.h"
+#include "base/text.h"
 #include "cli/output_file.h"
 #include "cli/scratch.h"
 #include "cli/studies.h"
 #include "cli/study_command.h"
 #include "cli/study_plan.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/suggest.h"
+#include "lab/advise/within_time.h"
 #include "lab/report/claims.h"
 #include "lab/report/published.h"
 #include "lab/report/study_result.h"
 #include "lab/study/folder.h"
-#include "lab/study/within_time.h"
-#include "train/files.h"
 
 namespace cli {
 namespace {
@@ -27,22 +28,22 @@ bool is_store(const Parsed& args, const std::string& given) {
   return args.has("collect") && std::filesystem::is_directory(given, code);
 }
 
-/// Throws engine::Error where it is neither.
+/// Throws base::Error where it is neither.
 void check_is_study(const Parsed& args, const std::string& given) {
   std::error_code code;
-  engine::require(!args.has("collect") || std::filesystem::exists(study_file(given), code), given,
-                  ": neither a study file nor a folder of runs; --collect takes FILE.toml and the "
-                  "folders of stores that were copied here");
+  base::require(!args.has("collect") || std::filesystem::exists(study_file(given), code), given,
+                ": neither a study file nor a folder of runs; --collect takes FILE.toml and the "
+                "folders of stores that were copied here");
 }
 
 std::vector<std::filesystem::path> files_of(const Parsed& args) {
   std::vector<std::string> named;
   for (const std::string& given : args.arguments)
     if (!is_store(args, given)) check_is_study(args, given), named.push_back(given);
-  engine::require(args.has("all") == named.empty(),
-                  args.has("all") ? "--all with a file: it takes all there are; leave one out"
-                                  : "study what? Give a study file, or --all; 'isodrop list "
-                                    "studies' shows what there is");
+  base::require(args.has("all") == named.empty(),
+                args.has("all") ? "--all with a file: it takes all there are; leave one out"
+                                : "study what? Give a study file, or --all; 'isodrop list "
+                                  "studies' shows what there is");
   if (args.has("all")) return lab::studies_in(studies_folder());
   std::vector<std::filesystem::path> files;
   for (const std::string& given : named) files.push_back(study_file(given));
@@ -55,7 +56,7 @@ std::filesystem::path folder_of(const std::filesystem::path& out, const lab::Stu
   return (out.empty() ? std::filesystem::path("out") : out) / name;
 }
 
-/// Throws engine::Error where --publish would replace what it did not write.
+/// Throws base::Error where --publish would replace what it did not write.
 void check_publish(const std::filesystem::path& folder, const std::vector<lab::StudyFile>& files) {
   const auto check = [](const std::filesystem::path& path, std::string_view mark) {
     refuse_others(path, mark, "--publish: " + path.string());
@@ -77,8 +78,8 @@ void print(const lab::StudyResult& result, const std::string& format) {
 
 void print_all(lab::Json results) {
   lab::Json json = lab::Json::object();
-  train::append(json, "studies", std::move(results));  // large: a list in braces would copy it
-  fmt::print("{}", train::json_text(json));
+  base::append(json, "studies", std::move(results));  // large: a list in braces would copy it
+  fmt::print("{}", base::json_text(json));
 }
 
 /// All studies of isodrop's own that are published there, for the page of all.
@@ -90,9 +91,8 @@ void write_index(const std::filesystem::path& folder) {
     try {
       const lab::StudyFile file = lab::read_study_file(path, false);
       results.push_back(lab::read_published(file, folder, lab::Store(scratch.path())).result);
-    } catch (const engine::Error& e) {  // of an older study file, say
-      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n",
-                 engine::printable(e.what()));
+    } catch (const base::Error& e) {  // of an older study file, say
+      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n", base::printable(e.what()));
     }
   }
   if (!results.empty()) lab::publish_index(results, folder);
@@ -101,14 +101,14 @@ void write_index(const std::filesystem::path& folder) {
 /// From what was published, without a run; with --publish the pages again.
 int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
           const Parsed& args) {
-  engine::require(options.html.empty() || files.size() == 1, "--html ", options.html.string(),
-                  ": a page is of one study, and here are ", files.size(), "; give one");
+  base::require(options.html.empty() || files.size() == 1, "--html ", options.html.string(),
+                ": a page is of one study, and here are ", files.size(), "; give one");
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
     const Scratch scratch;
     const auto [result, records] =
         lab::read_published(file, args.text("from"), lab::Store(scratch.path()));
-    if (!options.html.empty()) train::write_atomically(options.html, lab::study_html(result));
+    if (!options.html.empty()) base::write_atomically(options.html, lab::study_html(result));
     if (args.has("publish")) lab::publish(result, records, args.text("publish"));
     if (options.format == "json")
       results.push_back(lab::to_json(result, lab::to_json(result.report)));
@@ -127,19 +127,19 @@ int study(const Parsed& args) {
     files.push_back(lab::read_study_file(path, args.has("quick"), args.text("text")));
     lab::check_figures(files.back());
     for (std::size_t i = 0; i + 1 < files.size(); ++i)
-      engine::require(files[i].path.stem() != path.stem(), path.string(), ": ",
-                      files[i].path.string(),
-                      " is called the same; give them one at a time, with "
-                      "an --out each");
+      base::require(files[i].path.stem() != path.stem(), path.string(), ": ",
+                    files[i].path.string(),
+                    " is called the same; give them one at a time, with "
+                    "an --out each");
   }
   StudyOptions given = study_options(args);
   if (args.has("time-limit"))
-    given.time_limit = lab::parse_time(args.text("time-limit"), "--time-limit");
+    given.time_limit = base::parse_time(args.text("time-limit"), "--time-limit");
   for (const std::string& store : args.arguments)
     if (is_store(args, store)) given.collect_from.emplace_back(store);
-  engine::require(given.plan.empty() || files.size() == 1, "--plan ", given.plan.string(),
-                  ": here are ", files.size(),
-                  " studies; plan one at a time, each in a folder of its own");
+  base::require(given.plan.empty() || files.size() == 1, "--plan ", given.plan.string(),
+                ": here are ", files.size(),
+                " studies; plan one at a time, each in a folder of its own");
   if (args.has("publish")) check_publish(args.text("publish"), files);
   const bool json = given.format == "json";
   if (args.has("from")) return again(files, given, args);
@@ -150,14 +150,14 @@ int study(const Parsed& args) {
     options.out = folder_of(given.out, file);
     if (files.size() > 1) fmt::print(stderr, "isodrop: {}\n", file.path.string());
     if (options.dry && !json) fmt::print("{}: {}\n", file.path.filename().string(), file.title);
-    engine::use_threads(file.study.base.threads);
+    base::use_threads(file.study.base.threads);
     StudyMade made = make_study(file.study, options);
     if (options.dry && made.code == 0) continue;
     if (!made.report) return made.code;
     const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
-    train::write_atomically(made.page, lab::study_html(result));
+    base::write_atomically(made.page, lab::study_html(result));
     lab::Json told = lab::to_json(result, std::move(made.json));
-    train::write_json(options.out / "study-result.json", told);
+    base::write_json(options.out / "study-result.json", told);
     if (json) results.push_back(std::move(told));
     if (args.has("publish"))
       lab::publish(result,

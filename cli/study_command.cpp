@@ -6,12 +6,13 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "cli/show.h"
 #include "cli/study_plan.h"
 #include "cli/study_progress.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/report/dry_run_render.h"
 #include "lab/report/html.h"
 #include "lab/report/report.h"
@@ -19,7 +20,6 @@
 #include "lab/study/folder.h"
 #include "lab/study/looks.h"
 #include "lab/study/tuning.h"
-#include "train/files.h"
 
 namespace cli {
 namespace {
@@ -64,7 +64,7 @@ std::vector<lab::Tuned> freeze(const lab::GridSearch& tuning, const lab::StudyRu
   return tuning.tuned();
 }
 
-/// Has somebody else make the missing runs, and looks. Throws engine::Error where none came of it,
+/// Has somebody else make the missing runs, and looks. Throws base::Error where none came of it,
 /// so that trying again would go on for ever.
 void made_elsewhere(lab::StudyRuns& runs, const std::function<void()>& make) {
   const std::size_t before = runs.missing().size();
@@ -72,9 +72,9 @@ void made_elsewhere(lab::StudyRuns& runs, const std::function<void()>& make) {
   const bool weights = runs.needs_weights();
   runs = runs.anew(runs.study());
   if (weights) runs.need_weights();
-  engine::require(runs.missing().size() < before, before,
-                  " runs were submitted and not one is there; the logs in the folder of --plan say "
-                  "why");
+  base::require(runs.missing().size() < before, before,
+                " runs were submitted and not one is there; the logs in the folder of --plan say "
+                "why");
 }
 
 /// Why the first run failed, where all of them did; otherwise empty.
@@ -94,7 +94,7 @@ lab::Speeds step_times(const lab::StudyRuns& runs, const lab::StudyFolder& folde
     const auto speeds = lab::measure_speed(runs);
     folder.save(kSpeed, lab::to_json(speeds, runs));
     return speeds;
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     // The results are there all the same.
     line.note(fmt::format("step times could not be measured: {}", e.what()));
     return {};
@@ -113,7 +113,7 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
     line.finish();
     fmt::print(stderr,
                "isodrop: error: not one run of this comparison could be made; the first: {}\n",
-               engine::printable(reason));
+               base::printable(reason));
     return kNoRun;
   }
   const auto speeds = step_times(runs, folder, line);
@@ -130,7 +130,7 @@ StudyMade report(const lab::StudyRuns& runs, const lab::StudyFolder& folder,
 
 int show_dry_run(const lab::DryRun& plan, const std::string& format) {
   if (format == "json")
-    fmt::print("{}", train::json_text(lab::to_json(plan)));
+    fmt::print("{}", base::json_text(lab::to_json(plan)));
   else
     fmt::print("{}", lab::render_text(plan));
   lab::require_fits(plan);
@@ -179,7 +179,7 @@ StudyMade make_study(lab::Study study, const StudyOptions& options) {
                              : write_plan(runs, options, &*tuning);
     if (runs.outdated() > 0)
       line.note(fmt::format("{} in {} by another build: {}; --other-builds takes what is there",
-                            engine::counted(runs.outdated(), "run"), options.store.string(),
+                            base::counted(runs.outdated(), "run"), options.store.string(),
                             options.collect ? "not taken" : "made again"));
     Workload work(budgets_of(runs, !tuning) + (tuning ? budgets_of(tuning->runs()) : 0));
     if (!others && (tuning || !runs.missing().empty())) {
@@ -215,7 +215,7 @@ int run_study(lab::Study study, const StudyOptions& options) {
   if (!made.report) return made.code;
   // The verdicts first: a page that cannot be written does not cost them.
   fmt::print("{}", lab::render(*made.report, options.format, color(stdout), table_width(stdout)));
-  train::write_atomically(made.page, lab::render_html(*made.report));
+  base::write_atomically(made.page, lab::render_html(*made.report));
   if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
   return 0;
 }

@@ -41,7 +41,7 @@ std::vector<Extra> study_flags_without_plan();
 std::vector<Extra> engine_flags();
 /// Where the page goes: --html, or report.html in the folder.
 std::filesystem::path page_path(const std::filesystem::path& folder, const StudyOptions& options);
-/// Throws engine::Error.
+/// Throws base::Error.
 StudyOptions study_options(const Parsed& args);
 
 /// What came of a study: a report, or an exit code alone (a dry run, a plan, nothing made).
@@ -59,7 +59,7 @@ StudyMade make_study(lab::Study study, const StudyOptions& options);
 /// Exit code: 1 where no run at all could be made.
 int run_study(lab::Study study, const StudyOptions& options);
 
-/// Prints it, then throws engine::Error where it does not fit in memory. Exit code.
+/// Prints it, then throws base::Error where it does not fit in memory. Exit code.
 int show_dry_run(const lab::DryRun& plan, const std::string& format);
 
 }  // namespace cli

@@ -1,11 +1,12 @@
 // The flags of what makes a study's runs, and what they say.
+#include "base/error.h"
+#include "base/files.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "cli/output_file.h"
 #include "cli/study_command.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "lab/study/engines.h"
+#include "lab/batch/engines.h"
 #include "lab/study/jobs.h"
-#include "train/files.h"
 
 namespace cli {
 
@@ -102,11 +103,11 @@ StudyOptions study_options(const Parsed& args) {
     if (args.has("engine")) options.engine = args.text("engine");
     options.submit = args.has("submit");
     options.collect = args.has("collect");
-    engine::require(!options.submit || options.engine == "slurm", "--submit with --engine ",
-                    options.engine, ": it is for slurm alone; start the script yourself");
-    engine::require(!options.dry || !options.collect,
-                    "--collect with --dry-run: one looks at what is there, the other at what it "
-                    "would take; give one of them");
+    base::require(!options.submit || options.engine == "slurm", "--submit with --engine ",
+                  options.engine, ": it is for slurm alone; start the script yourself");
+    base::require(!options.dry || !options.collect,
+                  "--collect with --dry-run: one looks at what is there, the other at what it "
+                  "would take; give one of them");
   }
   if (!options.engine.empty() && !options.plan.empty()) {
     const auto script = options.plan / lab::engine_of(options.engine).file;
@@ -118,13 +119,13 @@ StudyOptions study_options(const Parsed& args) {
   }
   options.other_builds = args.has("other-builds");
   options.keep_weights = args.has("keep-weights");
-  engine::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
-                  " with --dry-run: one writes specs, the other nothing; give one of them");
+  base::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
+                " with --dry-run: one writes specs, the other nothing; give one of them");
   const std::string& jobs = args.text("jobs");
   if (jobs == "auto") return options;
   std::int64_t count = 0;
-  engine::require(train::parse_number(jobs, count) == std::errc{}, "--jobs ", engine::quote(jobs),
-                  ": give auto or a whole number");
+  base::require(base::parse_number(jobs, count) == std::errc{}, "--jobs ", base::quote(jobs),
+                ": give auto or a whole number");
   options.jobs = lab::given_jobs(count, args.settings).count;
   return options;
 }

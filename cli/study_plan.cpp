@@ -6,14 +6,14 @@
 #include <cstdio>
 #include <map>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "cli/study_progress.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "lab/batch/engines.h"
 #include "lab/runs/make.h"
 #include "lab/runs/processes.h"
 #include "lab/runs/take_up.h"
-#include "lab/study/engines.h"
-#include "train/files.h"
 
 namespace cli {
 namespace {
@@ -32,7 +32,7 @@ std::string list_name(const std::vector<std::string>& lines) {
 void write_script(const lab::StudyRuns& runs, const StudyOptions& options,
                   const lab::GridSearch* tuning, const std::vector<std::string>& specs) {
   const lab::Engine& engine = lab::engine_of(options.engine);
-  engine::require(
+  base::require(
       train::run_budget(runs.study().base).fixed_steps(), "--engine ", options.engine,
       " with a budget in seconds: such runs belong to the machine that is asked; give the budget "
       "in flops, tokens, steps or epochs");
@@ -40,7 +40,7 @@ void write_script(const lab::StudyRuns& runs, const StudyOptions& options,
   lab::EngineWork work;
   std::error_code code;
   work.program = fs::read_symlink(lab::this_program(), code).string();
-  engine::require(!code, "cannot tell where isodrop is: ", code.message());
+  base::require(!code, "cannot tell where isodrop is: ", code.message());
   work.folder = full_path(options.plan);
   work.store = full_path(options.store);
   if (options.other_builds) work.flags += " --other-builds";
@@ -50,8 +50,8 @@ void write_script(const lab::StudyRuns& runs, const StudyOptions& options,
   std::string text;
   for (const std::string& spec : specs) text += spec + "\n";
   work.list = list_name(specs);
-  train::write_atomically(options.plan / work.list, text);
-  train::write_atomically(options.plan / engine.file, engine.script(work));
+  base::write_atomically(options.plan / work.list, text);
+  base::write_atomically(options.plan / engine.file, engine.script(work));
 }
 
 std::string what_of(bool tuning) { return tuning ? "runs of the tuning" : "runs"; }
@@ -61,12 +61,12 @@ std::string what_of(bool tuning) { return tuning ? "runs of the tuning" : "runs"
 int write_plan(const lab::StudyRuns& judged, const StudyOptions& options,
                const lab::GridSearch* tuning) {
   const lab::StudyRuns& runs = tuning != nullptr ? tuning->runs() : judged;
-  train::make_folder(options.plan);
+  base::make_folder(options.plan);
   std::vector<std::string> specs;
   for (const lab::Point& point : runs.missing()) {
     const std::string& id = runs.id(point);
     specs.push_back(id + ".json");
-    train::write_json(options.plan / specs.back(), lab::to_json(runs.spec(id)));
+    base::write_json(options.plan / specs.back(), lab::to_json(runs.spec(id)));
   }
   if (!options.engine.empty() && !specs.empty()) write_script(judged, options, tuning, specs);
   if (options.submit) return 0;
@@ -78,7 +78,7 @@ int write_plan(const lab::StudyRuns& judged, const StudyOptions& options,
   if (!options.engine.empty() && !specs.empty()) {
     const lab::Engine& engine = lab::engine_of(options.engine);
     fmt::print("To make them: {}{}; then the same command with --collect instead of --plan\n",
-               engine.start, engine::shell_word((options.plan / engine.file).string()));
+               engine.start, base::shell_word((options.plan / engine.file).string()));
   }
   return 0;
 }
@@ -87,13 +87,12 @@ void take_up_stores(const StudyOptions& options) {
   for (const fs::path& from : options.collect_from) {
     const lab::TakenUp all = lab::take_up(lab::Store(options.store), from);
     fmt::print(stderr, "isodrop: {}: {} taken up, {} {} here\n", from.string(),
-               engine::counted(all.taken, "run"), all.there, all.there == 1 ? "was" : "were");
+               base::counted(all.taken, "run"), all.there, all.there == 1 ? "was" : "were");
     if (all.other_build > 0)
       fmt::print(stderr, "isodrop: note: {}: {} by another build not taken: what is here stays\n",
-                 from.string(), engine::counted(all.other_build, "run"));
+                 from.string(), base::counted(all.other_build, "run"));
     for (const std::string& why : all.refused)
-      fmt::print(stderr, "isodrop: note: {}: not taken: {}\n", from.string(),
-                 engine::printable(why));
+      fmt::print(stderr, "isodrop: note: {}: not taken: {}\n", from.string(), base::printable(why));
   }
 }
 
@@ -112,7 +111,7 @@ int say_missing(const lab::StudyRuns& runs, const StudyOptions& options, bool tu
     for (const lab::Point& point : missing)
       json["missing"].push_back({{"id", runs.id(point)}, {"label", runs.label(point)}});
     for (const auto& [build, count] : builds) json["other_builds"][build] = count;
-    fmt::print("{}", train::json_text(json));
+    fmt::print("{}", base::json_text(json));
     return kNoRun;
   }
   fmt::print("{} of {} {} are there, {} are missing\n", runs.count() - missing.size(), runs.count(),

@@ -12,7 +12,7 @@ namespace cli {
 int write_plan(const lab::StudyRuns& runs, const StudyOptions& options,
                const lab::GridSearch* tuning);
 
-/// Takes up other stores' runs and says so. Throws engine::Error.
+/// Takes up other stores' runs and says so. Throws base::Error.
 void take_up_stores(const StudyOptions& options);
 
 /// Says which runs are missing, and what comes next; of `tuning`, that judged ones come after it.
@@ -20,7 +20,7 @@ void take_up_stores(const StudyOptions& options);
 int say_missing(const lab::StudyRuns& runs, const StudyOptions& options, bool tuning);
 
 /// Submits the missing runs to Slurm and waits until its job has ended, whatever came of it. Throws
-/// lab::Interrupted, with the job left to run, and engine::Error.
+/// lab::Interrupted, with the job left to run, and base::Error.
 void submit_and_wait(const lab::StudyRuns& runs, const StudyOptions& options,
                      const lab::GridSearch* tuning, ProgressLine& line);
 

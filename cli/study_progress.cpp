@@ -8,12 +8,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "cli/show.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/report/html.h"
 #include "lab/runs/processes.h"
-#include "train/files.h"
 
 namespace cli {
 namespace {
@@ -106,8 +106,8 @@ void show_live(const lab::Report& report, const std::filesystem::path& page, Pro
                std::size_t& next) {
   if (report.final) return;  // the report itself has more to say
   try {
-    train::write_atomically(page, lab::render_html(report));
-  } catch (const engine::Error& e) {
+    base::write_atomically(page, lab::render_html(report));
+  } catch (const base::Error& e) {
     line.note(fmt::format("no page for now: {}", e.what()));  // no reason to stop making runs
   }
   show_table(report, line, next);
@@ -127,7 +127,7 @@ int refuse_missing(ProgressLine& line, const std::string& what, const std::strin
   line.finish();
   fmt::print(stderr,
              "isodrop: error: {} is missing; the same command makes it again; the first: {}\n",
-             what, engine::printable(failed));
+             what, base::printable(failed));
   return kNoRun;
 }
 

@@ -5,9 +5,9 @@
 #include <functional>
 #include <string>
 
+#include "base/stopwatch.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
-#include "engine/stopwatch.h"
 #include "lab/report/report.h"
 #include "lab/runs/processes.h"
 #include "lab/study/jobs.h"
@@ -27,7 +27,7 @@ class Workload {
 
  private:
   double total_, done_ = 0;
-  engine::Stopwatch watch_;
+  base::Stopwatch watch_;
 };
 
 /// Budgets of the missing runs together; of all before what they are is `chosen`.

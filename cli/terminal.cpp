@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include "engine/stopwatch.h"
-#include "engine/suggest.h"
+#include "base/stopwatch.h"
+#include "base/text.h"
 
 namespace cli {
 namespace {
@@ -60,7 +60,7 @@ std::string_view clip(std::string_view text, std::size_t width) {
 }
 
 ProgressLine::ProgressLine(std::FILE* out)
-    : ProgressLine(out, cli::interactive(out), terminal_size(out).ws_col, engine::monotonic_seconds,
+    : ProgressLine(out, cli::interactive(out), terminal_size(out).ws_col, base::monotonic_seconds,
                    terminal_size(out).ws_row) {}
 
 ProgressLine::ProgressLine(std::FILE* out, bool interactive, std::size_t width, Clock clock,
@@ -96,7 +96,7 @@ void ProgressLine::redraw() {
 }
 
 void ProgressLine::draw(std::string_view given) {
-  const std::string line = engine::printable(given);
+  const std::string line = base::printable(given);
   last_ = clock_();
   any_ = true;
   if (interactive_) {
@@ -115,7 +115,7 @@ void ProgressLine::block(std::string_view lines) {
   block_.clear();
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
-    block_.push_back(engine::printable(lines.substr(0, end)));
+    block_.push_back(base::printable(lines.substr(0, end)));
     lines.remove_prefix(std::min(end + 1, lines.size()));
   }
   redraw();
@@ -124,7 +124,7 @@ void ProgressLine::block(std::string_view lines) {
 
 void ProgressLine::note(std::string_view line) {
   if (interactive_) erase();
-  write(out_, engine::printable(line, "\n") + "\n");
+  write(out_, base::printable(line, "\n") + "\n");
   if (interactive_) redraw();
   std::fflush(out_);
 }

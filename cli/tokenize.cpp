@@ -2,23 +2,23 @@
 
 #include <charconv>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/table.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "engine/table.h"
-#include "train/data/text_files.h"
-#include "train/data/token_file.h"
-#include "train/files.h"
-#include "train/tokenizer/sentencepiece.h"
-#include "train/tokenizer/tokenizer.h"
+#include "data/text/text_files.h"
+#include "data/text/token_file.h"
+#include "data/tokenizer/sentencepiece.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace cli {
 namespace {
 
-using engine::quote;
-using engine::require;
+using base::quote;
+using base::require;
 using Ids = std::vector<std::int32_t>;
 
 /// Of the flag, whose "-" is standard input.
@@ -37,14 +37,14 @@ void put(const Parsed& args, std::string_view text) {
     fmt::print("{}", text);
 }
 
-train::TokenizerPtr tokenizer(const Parsed& args, const std::string& text) {
+data::TokenizerPtr tokenizer(const Parsed& args, const std::string& text) {
   require(args.has("tokenizer"), "tokenize ", args.argument,
           " needs --tokenizer; give sp:FILE.model, gpt2:FOLDER or another of 'isodrop list "
           "tokenizers'");
-  const train::TokenizerChoice choice = train::parse_tokenizer(args.text("tokenizer"));
+  const data::TokenizerChoice choice = data::parse_tokenizer(args.text("tokenizer"));
   require(!choice.kind->numbers,
           "--tokenizer ids knows no text; give sp:FILE.model or gpt2:FOLDER");
-  const train::Source source{text, args.text("text")};
+  const data::Source source{text, args.text("text")};
   return choice.kind->make(choice.argument, {&source, 1});
 }
 
@@ -52,13 +52,13 @@ int train_model(const Parsed& args) {
   require(args.has("out"),
           "tokenize train needs --out; give the name of a file, as in --out my.model");
   require(args.has("vocab"), "tokenize train needs --vocab; give a number, as in --vocab 1024");
-  const std::int64_t vocab = args.integer("vocab", train::kLeastSubwords, train::kMostSubwords);
+  const std::int64_t vocab = args.integer("vocab", data::kLeastSubwords, data::kMostSubwords);
   const auto file = open_output(args, "out", "");
-  const train::Documents all = train::read_documents(path_of(args, "text"));
+  const data::Documents all = data::read_documents(path_of(args, "text"));
   const std::string& text = all.text;
   const std::string model = all.naming_files(
-      0, [&] { return train::train_sentencepiece(text, vocab, args.text("text")); });
-  const auto made = train::sentencepiece_tokenizer(model, args.text("out"));
+      0, [&] { return data::train_sentencepiece(text, vocab, args.text("text")); });
+  const auto made = data::sentencepiece_tokenizer(model, args.text("out"));
   finish(*file, model);
   const Ids ids = made->encode(text, args.text("text"));
   fmt::print("{}: {} pieces, {:.3f} bytes a token of {}\n", args.text("out"), made->vocab(),
@@ -67,15 +67,15 @@ int train_model(const Parsed& args) {
 }
 
 int encode(const Parsed& args) {
-  const train::Documents all = train::read_documents(path_of(args, "text"));
+  const data::Documents all = data::read_documents(path_of(args, "text"));
   const auto [codec, ids] = all.naming_files(0, [&] {
     auto made = tokenizer(args, all.text);
     Ids encoded = made->encode(all.text, args.text("text"));
     return std::pair(std::move(made), std::move(encoded));
   });
   std::string out;
-  if (train::is_token_file(args.text("out"))) {
-    out = train::token_file(ids);
+  if (data::is_token_file(args.text("out"))) {
+    out = data::token_file(ids);
   } else if (args.text("format") == "pieces") {
     for (const std::int32_t id : ids)
       out += quote(codec->pieces()[static_cast<std::size_t>(id)]) + "\n";
@@ -88,11 +88,11 @@ int encode(const Parsed& args) {
 }
 
 Ids numbers(const std::string& path, const std::string& bin_type) {
-  if (train::is_token_file(path)) {
-    const train::Tokens ids = train::map_tokens(path, bin_type);
+  if (data::is_token_file(path)) {
+    const data::Tokens ids = data::map_tokens(path, bin_type);
     return {ids.begin(), ids.end()};
   }
-  const std::string text = train::read_file(path, train::kMostTextBytes);
+  const std::string text = base::read_file(path, data::kMostTextBytes);
   Ids ids;
   for (const char *at = text.data(), *end = at + text.size(); at != end;) {
     if (std::string_view(" \t\r\n").find(*at) != std::string_view::npos) {
@@ -127,7 +127,7 @@ constexpr Action kActions[] = {{"train", train_model}, {"encode", encode}, {"dec
 
 int tokenize(const Parsed& args) {
   require(!args.argument.empty(), "tokenize how? Give one of train, encode, decode");
-  return engine::row_named(std::span<const Action>(kActions), args.argument, "action").run(args);
+  return base::row_named(std::span<const Action>(kActions), args.argument, "action").run(args);
 }
 
 }  // namespace

@@ -3,19 +3,19 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/study_command.h"
 #include "cli/train_logs.h"
 #include "cli/train_run.h"
-#include "engine/error.h"
 #include "lab/runs/build.h"
 #include "lab/study/arm.h"
 #include "lab/study/dry_run.h"
 #include "lab/study/folder.h"
-#include "train/run_files.h"
-#include "train/run_folder.h"
-#include "train/task.h"
+#include "train/storage/run_files.h"
+#include "train/storage/run_folder.h"
+#include "train/tasks/task.h"
 
 namespace cli {
 namespace {
@@ -25,9 +25,9 @@ int with_and_without(const Parsed& args) {
   lab::Study study;
   study.base = args.settings;
   const lab::Arm without = lab::parse_arm("none", study.base);
-  engine::require(!(without.settings == study.base),
-                  "--compare: no regularizer is set, so there is nothing to compare; give one, for "
-                  "example --dropout 0.1");
+  base::require(!(without.settings == study.base),
+                "--compare: no regularizer is set, so there is nothing to compare; give one, for "
+                "example --dropout 0.1");
   study.arms = {{without.name, without.overrides}, {"as given", {}}};
   study.cells = {{}};
   study.shares = lab::share_levels({});
@@ -40,9 +40,9 @@ int with_and_without(const Parsed& args) {
 int train_new(const Parsed& args, TrainCommand& command) {
   // The folder is read from other places than this one.
   const train::Settings settings = train::with_absolute_paths(args.settings);
-  engine::require(settings.members == 1, "--members ", settings.members,
-                  ": a folder holds one model; 'isodrop compare --arm none --arm members=",
-                  settings.members, "' judges an ensemble");
+  base::require(settings.members == 1, "--members ", settings.members,
+                ": a folder holds one model; 'isodrop compare --arm none --arm members=",
+                settings.members, "' judges an ensemble");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
   const std::filesystem::path folder = args.text("out");
@@ -62,11 +62,11 @@ int train_new(const Parsed& args, TrainCommand& command) {
 
 int train(const Parsed& args) {
   for (const char* flag : {"resume", "restart"})
-    engine::require(!args.has("compare") || !args.has(flag), "--", flag,
-                    " does nothing with --compare, which goes on by itself; leave one of them out");
-  engine::require(!args.has("compare") || train::launched().size == 1,
-                  "--compare: mpirun's processes share one run, and a comparison has many; leave "
-                  "out mpirun");
+    base::require(!args.has("compare") || !args.has(flag), "--", flag,
+                  " does nothing with --compare, which goes on by itself; leave one of them out");
+  base::require(!args.has("compare") || train::launched().size == 1,
+                "--compare: mpirun's processes share one run, and a comparison has many; leave "
+                "out mpirun");
   if (args.has("compare")) return with_and_without(args);
   check_train_flags(args);
   TrainCommand command;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace cli {
 namespace {
@@ -51,19 +51,19 @@ void check_log_flags(const Parsed& args) {
   const bool board = to_tensorboard(args);
   interval_of(args);
   sample_tokens(args);
-  engine::require(board || !args.has(kNorms), "--", kNorms, " ", args.text(kNorms),
-                  ": norms go to TensorBoard; give --log jsonl,tensorboard, too");
-  engine::require(board || !args.has(kSample), "--", kSample, " ", args.text(kSample),
-                  ": texts go to TensorBoard; give --log jsonl,tensorboard, too");
+  base::require(board || !args.has(kNorms), "--", kNorms, " ", args.text(kNorms),
+                ": norms go to TensorBoard; give --log jsonl,tensorboard, too");
+  base::require(board || !args.has(kSample), "--", kSample, " ", args.text(kSample),
+                ": texts go to TensorBoard; give --log jsonl,tensorboard, too");
 }
 
 void recall_flags(Parsed& args, const std::filesystem::path& folder) {
-  const train::Json kept = train::read_flags(folder);
+  const base::Json kept = train::read_flags(folder);
   const std::string file = (folder / "flags.json").string();
   for (const auto& [name, value] : kept.items())
-    engine::require(std::find(std::begin(kKept), std::end(kKept), name) != std::end(kKept), file,
-                    ": ", engine::quote(name),
-                    " is no flag that a run keeps; remove the file to go on without");
+    base::require(std::find(std::begin(kKept), std::end(kKept), name) != std::end(kKept), file,
+                  ": ", base::quote(name),
+                  " is no flag that a run keeps; remove the file to go on without");
   for (const char* flag : kKept) {
     // Without TensorBoard, by a --log beside --resume, what goes there is for nobody.
     if ((flag == kNorms || flag == kSample) && !to_tensorboard(args)) continue;
@@ -71,8 +71,8 @@ void recall_flags(Parsed& args, const std::filesystem::path& folder) {
   }
 }
 
-train::Json kept_flags(const Parsed& args) {
-  train::Json flags = train::Json::object();
+base::Json kept_flags(const Parsed& args) {
+  base::Json flags = base::Json::object();
   for (const char* flag : kKept)
     if (args.has(flag)) flags[flag] = args.text(flag);
   return flags;
@@ -89,7 +89,7 @@ TrainLogs::TrainLogs(const Parsed& args, const std::filesystem::path& folder,
                                         done > 0 ? done + 1 : 0, note));
     else
       sinks_.push_back(&files.metrics(note));
-  if (const train::Tokenizer* text = task.tokenizer();
+  if (const data::Tokenizer* text = task.tokenizer();
       events_ && text != nullptr && !text->pieces().empty() && sample_tokens(args) > 0)
     sinks_.push_back(&texts_.emplace(trainer, *text, sample_tokens(args), *events_));
 }

@@ -6,24 +6,24 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/options.h"
-#include "train/json.h"
 #include "train/log/tensorboard.h"
-#include "train/run_files.h"
+#include "train/storage/run_files.h"
 #include "train/text_watch.h"
 
 namespace cli {
 
 /// The flags, for the command's list.
 std::vector<Extra> log_flags();
-/// Throws engine::Error where one is not right: before anything is written.
+/// Throws base::Error where one is not right: before anything is written.
 void check_log_flags(const Parsed& args);
 
 /// Of a run that goes on: gives the flags that its folder keeps, of --log and all others, to those
-/// that are not given. Throws engine::Error where the folder's file is not right.
+/// that are not given. Throws base::Error where the folder's file is not right.
 void recall_flags(Parsed& args, const std::filesystem::path& folder);
 /// What recall_flags() will find.
-train::Json kept_flags(const Parsed& args);
+base::Json kept_flags(const Parsed& args);
 
 class TrainLogs {
  public:

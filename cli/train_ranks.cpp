@@ -8,14 +8,14 @@
 #include <exception>
 #include <string>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/parallel.h"
 #include "engine/buffer.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
 #include "lab/runs/build.h"
 #include "lab/runs/record.h"
-#include "train/files.h"
-#include "train/json.h"
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 namespace cli {
 namespace {
@@ -32,9 +32,9 @@ constexpr double kLeaderPatience = 0.2, kShardPatience = 0.6, kFollowerPatience 
 void take_share_of_cores(std::int64_t threads, int processes) {
   if (threads == 0 && std::getenv("OMP_NUM_THREADS") == nullptr) {
     const auto share = sysconf(_SC_NPROCESSORS_ONLN) / processes;
-    threads = std::max<std::int64_t>(1, std::min<std::int64_t>(share, engine::max_threads()));
+    threads = std::max<std::int64_t>(1, std::min<std::int64_t>(share, base::max_threads()));
   }
-  engine::use_threads(threads);
+  base::use_threads(threads);
 }
 
 /// What decides the bits that a build computes.
@@ -53,17 +53,17 @@ int follow(train::Ranks& ranks) {
   if (order.kind != Order::Kind::kBegin) return 0;
   std::string text(order.index, ' ');
   ranks.broadcast(bytes_of(text));
-  const lab::Json run = train::parse_json(text, "what rank 0 said", "start them from one program");
-  engine::require(run.at("build") == build(),
-                  "this program is another build than rank 0's, or its CPU has other instructions, "
-                  "and may round differently: ",
-                  train::json_compact(build()), " here, ", train::json_compact(run.at("build")),
-                  " there");
+  const lab::Json run = base::parse_json(text, "what rank 0 said", "start them from one program");
+  base::require(run.at("build") == build(),
+                "this program is another build than rank 0's, or its CPU has other instructions, "
+                "and may round differently: ",
+                base::json_compact(build()), " here, ", base::json_compact(run.at("build")),
+                " there");
   const train::Settings settings = train::from_json(run.at("settings"), "rank 0's settings");
   take_share_of_cores(settings.threads, ranks.on_this_host());
   const std::unique_ptr<train::Task> task = train::load_task(settings);
-  engine::require(run.at("data") == task->data_hash(),
-                  "the data here are others than rank 0's; give all hosts the same files");
+  base::require(run.at("data") == task->data_hash(),
+                "the data here are others than rank 0's; give all hosts the same files");
   train::RunPlan plan(settings, *task);
   if (run.at("shard_moments") == true) plan.deal_moments(static_cast<std::size_t>(ranks.size()));
   train::Trainer trainer(std::move(plan));
@@ -76,21 +76,21 @@ int follow(train::Ranks& ranks) {
 void Followers::join(const train::Settings& settings, bool shard_moments,
                      const StopSignals& signals) {
   const train::Launch launch = train::launched();
-  engine::require(!shard_moments || launch.size > 1,
-                  "--shard-moments: one process has them all; start several with mpirun, or leave "
-                  "it out");
+  base::require(!shard_moments || launch.size > 1,
+                "--shard-moments: one process has them all; start several with mpirun, or leave "
+                "it out");
   shard_moments_ = shard_moments;
   if (launch.size == 1) return;
   ranks_ = train::join_ranks(
       launch, [&signals] { return signals.signal() != 0; },
       shard_moments ? kShardPatience : kLeaderPatience);
   const auto size = static_cast<std::int64_t>(launch.size);
-  engine::require(std::has_single_bit(static_cast<unsigned>(launch.size)), "started as ", size,
-                  " processes, which are no power of two: start ",
-                  std::bit_floor(static_cast<unsigned>(launch.size)));
-  engine::require(settings.shards % size == 0, "--shards ", settings.shards, ": ", size,
-                  " processes share a run by the shards of its batch; give --shards ", size,
-                  " or a larger power of two, or start at most ", settings.shards);
+  base::require(std::has_single_bit(static_cast<unsigned>(launch.size)), "started as ", size,
+                " processes, which are no power of two: start ",
+                std::bit_floor(static_cast<unsigned>(launch.size)));
+  base::require(settings.shards % size == 0, "--shards ", settings.shards, ": ", size,
+                " processes share a run by the shards of its batch; give --shards ", size,
+                " or a larger power of two, or start at most ", settings.shards);
   take_share_of_cores(settings.threads, ranks_->on_this_host());
 }
 
@@ -101,10 +101,10 @@ void Followers::lead(train::Trainer& trainer, const train::Task& task) {
   engine::require_memory(
       static_cast<double>(need.total()) * static_cast<double>(ranks_->on_this_host() - 1),
       "the other processes of this run on this host");
-  std::string text = train::json_compact({{"build", build()},
-                                          {"settings", train::to_json(trainer.planned().settings)},
-                                          {"shard_moments", shard_moments_},
-                                          {"data", task.data_hash()}});
+  std::string text = base::json_compact({{"build", build()},
+                                         {"settings", train::to_json(trainer.planned().settings)},
+                                         {"shard_moments", shard_moments_},
+                                         {"data", task.data_hash()}});
   exceptions_ = std::uncaught_exceptions();
   leading_ = true;
   tell(*ranks_, {Order::Kind::kBegin, text.size()});
@@ -133,7 +133,7 @@ int follow_train(const train::Launch& launch) {
     return follow(*ranks);
   } catch (const std::exception& e) {
     ranks->leave();
-    throw engine::Error(fmt::format("rank {}: {}", launch.rank, e.what()));
+    throw base::Error(fmt::format("rank {}: {}", launch.rank, e.what()));
   }
 }
 

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "cli/stop_signals.h"
-#include "train/mpi_ranks.h"
+#include "train/distributed/mpi_ranks.h"
 #include "train/trainer.h"
 
 namespace cli {
@@ -19,11 +19,11 @@ class Followers {
   Followers& operator=(const Followers&) = delete;
 
   /// Joins those that were started with this process, if any, and takes this one's part of the
-  /// host's cores unless the settings name a number of threads. Throws engine::Error where they
+  /// host's cores unless the settings name a number of threads. Throws base::Error where they
   /// cannot share a run of these settings.
   /// `shard_moments`: as Trainer::lead().
   void join(const train::Settings& settings, bool shard_moments, const StopSignals& signals);
-  /// From now on they make their part of every step. Throws engine::Error where their memory on
+  /// From now on they make their part of every step. Throws base::Error where their memory on
   /// this host is short.
   void lead(train::Trainer& trainer, const train::Task& task);
 

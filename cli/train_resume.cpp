@@ -3,26 +3,26 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "cli/train_logs.h"
 #include "cli/train_run.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/runs/build.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
-#include "train/checkpoint.h"
-#include "train/data/held_out_text.h"
-#include "train/files.h"
 #include "train/run_plan.h"
-#include "train/task.h"
+#include "train/storage/checkpoint.h"
+#include "train/storage/held_out_text.h"
+#include "train/tasks/task.h"
 
 namespace cli {
 namespace {
 
-using engine::quote;
-using engine::require;
+using base::quote;
+using base::require;
 
-/// Throws engine::Error naming the first setting that is not the run's. The budget is looked at
+/// Throws base::Error naming the first setting that is not the run's. The budget is looked at
 /// elsewhere; what decides no result (threads, where the data lie) may differ.
 void require_same_settings(const Parsed& args, const train::BegunRun& run) {
   for (const train::Row& row : train::settings_table()) {
@@ -33,7 +33,7 @@ void require_same_settings(const Parsed& args, const train::BegunRun& run) {
     std::string flag = "--" + std::string(row.name);
     std::replace(flag.begin(), flag.end(), '_', '-');
     const bool preset = !args.given.contains(std::string(row.name));
-    throw engine::Error(fmt::format(
+    throw base::Error(fmt::format(
         "{}{} {}: the run in {} has {}, and goes on with what it has; leave the flag out, or train "
         "anew with another --out",
         preset ? "--preset " + args.settings.preset + ", which is " : "", flag, here,
@@ -41,7 +41,7 @@ void require_same_settings(const Parsed& args, const train::BegunRun& run) {
   }
 }
 
-/// Throws engine::Error unless the budget is one that the old one can grow into.
+/// Throws base::Error unless the budget is one that the old one can grow into.
 void require_larger_budget(const train::Settings& now, const train::BegunRun& run,
                            const train::Task& task) {
   const train::Budget old = train::run_budget(run.settings), larger = train::run_budget(now);
@@ -58,15 +58,15 @@ void require_larger_budget(const train::Settings& now, const train::BegunRun& ru
 
 /// Says so where the run was begun by a program that may round differently.
 void note_other_build(const std::filesystem::path& folder) {
-  const lab::Json there = train::read_json(folder / "environment.json"),
+  const lab::Json there = base::read_json(folder / "environment.json"),
                   here = lab::to_json(lab::this_build());
   for (const char* key : {"source", "compiler", "isa", "onednn"})
     if (there.is_object() && there.contains(key) && there[key] != here[key]) {
       fmt::print(stderr,
                  "isodrop: note: {} was begun by another build ({} {} there, {} here), which may "
                  "round differently\n",
-                 quote(folder.string()), key, train::json_compact(there[key]),
-                 train::json_compact(here[key]));
+                 quote(folder.string()), key, base::json_compact(there[key]),
+                 base::json_compact(here[key]));
       return;
     }
 }
@@ -77,7 +77,7 @@ int say_ended(const Parsed& args, const train::BegunRun& run, const lab::Json& s
   const std::string status = summary.is_object() ? summary.value("status", "") : "";
   require(!status.empty(), (run.folder / "summary.json").string(),
           ": has no text 'status'; remove it to end the run anew");
-  if (args.text("format") == "json") fmt::print("{}", train::json_text(summary));
+  if (args.text("format") == "json") fmt::print("{}", base::json_text(summary));
   if (status == lab::to_string(lab::Status::kDiverged)) {
     fmt::print(stderr,
                "isodrop: the run in {} diverged, and would again; train anew with a lower --lr\n",
@@ -119,7 +119,7 @@ int resume_run(const Parsed& given, TrainCommand& command) {
   const train::Checkpoints::Loaded from = checkpoints.load(trainer.state());
   for (const auto& [path, why] : from.damaged) {
     fmt::print(stderr, "isodrop: {}; {}, the run goes on from the one before\n",
-               engine::printable(why), engine::printable(train::set_aside(path)));
+               base::printable(why), base::printable(train::set_aside(path)));
   }
   if (!from.extended.empty())
     fmt::print(stderr,

@@ -5,17 +5,18 @@
 #include <cstring>
 #include <optional>
 
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "cli/train_logs.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "lab/advise/within_time.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
-#include "lab/study/within_time.h"
-#include "train/checkpoint.h"
 #include "train/run.h"
+#include "train/storage/checkpoint.h"
 
 namespace cli {
 namespace {
@@ -33,18 +34,18 @@ train::Keeping read_interval(const std::string& text) {
     if (text.ends_with("step") || text.ends_with("steps"))
       keeping.every_steps = static_cast<std::int64_t>(train::Budget::parse(text).amount);
     else if (time)
-      keeping.every_seconds = lab::parse_time(text, "");
-  } catch (const engine::Error&) {
+      keeping.every_seconds = base::parse_time(text, "");
+  } catch (const base::Error&) {
     // told below
   }
-  engine::require(keeping.every_steps > 0 || keeping.every_seconds > 0, "--", kCheckpointInterval,
-                  " ", engine::quote(text), ": give ", kCheckpointForms);
+  base::require(keeping.every_steps > 0 || keeping.every_seconds > 0, "--", kCheckpointInterval,
+                " ", base::quote(text), ": give ", kCheckpointForms);
   return keeping;
 }
 
 std::optional<double> time_limit(const Parsed& args) {
   if (!args.has(kTimeLimitFlag) || args.text(kTimeLimitFlag) == "off") return {};
-  return lab::parse_time(args.text(kTimeLimitFlag), std::string("--") + kTimeLimitFlag);
+  return base::parse_time(args.text(kTimeLimitFlag), std::string("--") + kTimeLimitFlag);
 }
 
 /// Whose run it is: nobody's, but a run whose budget was extended is not the one that a run of its
@@ -59,7 +60,7 @@ std::string owner(const train::TrainState& state) {
 lab::Json summary(const lab::RunRecord& record, const ReadyRun& run) {
   lab::Json json = lab::to_json(record);
   for (const char* known : {"bayes_loss", "bayes_loss_window"})
-    json[known] = train::or_null(run.task.constant(known));
+    json[known] = base::or_null(run.task.constant(known));
   json["extended"] = lab::Json::array();
   for (const train::Stretch& s : run.trainer.state().earlier)
     json["extended"].push_back({{"budget", s.budget}, {"until", s.until}});
@@ -108,7 +109,7 @@ int say_stopped(const ReadyRun& run, int signal) {
       run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
   fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
              s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
-             engine::shell_word(run.folder.string()));
+             base::shell_word(run.folder.string()));
   return signal != 0 ? 128 + signal : kTimeLimit;
 }
 
@@ -117,7 +118,7 @@ int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
   const std::int64_t step = run.trainer.state().step;
   const std::string where = run.trainer.shards_moments() ? " from its last checkpoint" : "";
   std::string next = fmt::format("'isodrop train --resume {}' goes on{}",
-                                 engine::shell_word(run.folder.string()), where);
+                                 base::shell_word(run.folder.string()), where);
   if (step == 0)
     next = "nothing is lost, start it anew";
   else if (train::checkpoints_in(run.folder).empty())
@@ -154,7 +155,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
     } catch (const train::RankLost& e) {
       if (!run.trainer.finished()) throw;  // else it needs nobody any more
       line.note(fmt::format("isodrop: no checkpoint was saved: {}", e.what()));
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       // A disk that is full for a while is no reason to lose the run; a stop without it would be.
       if (!run.trainer.finished() && keeping.stop()) throw;
       line.note(fmt::format("isodrop: no checkpoint was saved, the run goes on: {}", e.what()));
@@ -196,7 +197,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   const lab::Json json = summary(record, run);
   run.files.write_summary(json);
   if (args.text("format") == "json")
-    fmt::print("{}", train::json_text(json));
+    fmt::print("{}", base::json_text(json));
   else if (!result.diverged)
     print_text(record, run, weights.string());
   if (!result.diverged) {

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/stopwatch.h"
 #include "cli/options.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
 #include "cli/train_ranks.h"
-#include "engine/stopwatch.h"
-#include "train/run_files.h"
+#include "train/storage/run_files.h"
 #include "train/trainer.h"
 
 namespace cli {
@@ -21,7 +21,7 @@ inline constexpr std::string_view kCheckpointForms = "off, 500steps, 30s or 5min
 
 /// When the command began, and who may stop it. To be made before anything starts a thread.
 struct TrainCommand {
-  engine::Stopwatch watch;
+  base::Stopwatch watch;
   StopSignals signals;
   Followers followers;
   ProgressLine line;  // the run's files write to it when they are closed, too
@@ -36,14 +36,14 @@ struct ReadyRun {
   train::RunFiles& files;
 };
 
-/// Throws engine::Error where a flag of train_to_end() is not right: before anything is written.
+/// Throws base::Error where a flag of train_to_end() is not right: before anything is written.
 void check_train_flags(const Parsed& args);
 
 /// Trains, keeps checkpoints, and ends the run's files and says what came of it; or stops, and says
 /// how to go on. Exit code.
 int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run);
 
-/// `train --resume`: exit code. Throws engine::Error where the folder holds no run that goes on
+/// `train --resume`: exit code. Throws base::Error where the folder holds no run that goes on
 /// with these settings.
 int resume_run(const Parsed& args, TrainCommand& command);
 

@@ -6,15 +6,15 @@
 #include <cstdio>
 #include <random>
 
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/scratch.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
-#include "engine/suggest.h"
 #include "lab/runs/survey.h"
-#include "train/files.h"
 
 namespace cli {
 namespace {
@@ -33,11 +33,11 @@ Asked asked(const Parsed& args) {
   const fs::path folder = args.argument;
   const fs::path report = folder / "report.json";
   if (!fs::exists(report)) {
-    engine::require(!fs::exists(folder), args.argument,
-                    ": holds no report.json; give the folder of a comparison, or the id of a run");
+    base::require(!fs::exists(folder), args.argument,
+                  ": holds no report.json; give the folder of a comparison, or the id of a run");
     return {store_path(args), {{{"id", args.argument}}}};
   }
-  const Json json = train::read_json(report);
+  const Json json = base::read_json(report);
   Asked out;
   try {
     out.store =
@@ -47,22 +47,21 @@ Asked asked(const Parsed& args) {
         for (const Json& run : arm.at("runs"))
           if (run.at("status") != "failed") out.runs.push_back(run);
   } catch (const Json::exception&) {
-    throw engine::Error(report.string() +
-                        ": is no report of this isodrop; make the comparison anew");
+    throw base::Error(report.string() + ": is no report of this isodrop; make the comparison anew");
   }
-  engine::require(!out.runs.empty(), report.string(), ": has no run that was made");
+  base::require(!out.runs.empty(), report.string(), ": has no run that was made");
   for (const Json& run : out.runs)
-    engine::require(run.contains("id") && run["id"].is_string() &&
-                        lab::is_id(run["id"].get_ref<const std::string&>()),
-                    report.string(), ": a run has no id; make the comparison anew");
+    base::require(run.contains("id") && run["id"].is_string() &&
+                      lab::is_id(run["id"].get_ref<const std::string&>()),
+                  report.string(), ": a run has no id; make the comparison anew");
   return out;
 }
 
 Json to_json(const lab::Verified& v) {
   Json differences = Json::object();
-  for (const auto& [name, value] : v.differences) differences[name] = train::or_null(value);
+  for (const auto& [name, value] : v.differences) differences[name] = base::or_null(value);
   return {{"id", v.id},
-          {"seed", train::exact(v.seed)},
+          {"seed", base::exact(v.seed)},
           {"equal", v.equal()},
           {"same_build", v.same_build},
           {"differences", differences},
@@ -71,8 +70,8 @@ Json to_json(const lab::Verified& v) {
 }
 
 int verify(const Parsed& args) {
-  engine::require(!args.argument.empty(),
-                  "verify what? Give the folder of a comparison or the id of a run");
+  base::require(!args.argument.empty(),
+                "verify what? Give the folder of a comparison or the id of a run");
   Asked all = asked(args);
   const lab::Store store(all.store);
   // What the report says of every run is what the store has.
@@ -103,10 +102,10 @@ int verify(const Parsed& args) {
   if (args.text("format") == "json") {
     Json runs = Json::array();
     for (const lab::Verified& v : verified) runs.push_back(to_json(v));
-    fmt::print("{}", train::json_text({{"equal", equal},
-                                       {"recorded", all.runs.size()},
-                                       {"changed", changed},
-                                       {"runs", runs}}));
+    fmt::print("{}", base::json_text({{"equal", equal},
+                                      {"recorded", all.runs.size()},
+                                      {"changed", changed},
+                                      {"runs", runs}}));
     return equal ? 0 : kNotEqual;
   }
   for (const std::string& id : changed)

@@ -5,7 +5,7 @@
 #include <memory>
 #include <new>
 
-#include "engine/memory_limits.h"
+#include "base/memory_limits.h"
 #include "engine/memory_plan.h"
 
 namespace engine {

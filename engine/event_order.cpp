@@ -68,8 +68,9 @@ EventOrder make_event_order(const Tape& tape, Ref loss, const PlanOptions& optio
   }
   s.backward_begin = s.events.size();
   if (!options.training) return s;
-  require(tape.shape(loss).numel() == 1, "loss: must be one number, has shape ", tape.shape(loss));
-  require(s.wants[at(loss.id)], "loss: depends on no parameter");
+  base::require(tape.shape(loss).numel() == 1, "loss: must be one number, has shape ",
+                tape.shape(loss));
+  base::require(s.wants[at(loss.id)], "loss: depends on no parameter");
 
   s.replayed = choose_replayed(tape, options);
   // A node takes part in backward when the loss depends on it.

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/rng.h"
 
 namespace engine {
@@ -48,13 +48,14 @@ void initialise(const Param& p, std::uint64_t seed, float* out) {
 
 int Params::declare(std::string_view name, const Shape& shape, Init init, bool trainable) {
   if (const int i = find(name); i >= 0) {
-    require((*this)[i].shape == shape, "parameter ", name, ": declared as ", (*this)[i].shape,
-            " and again as ", shape);
-    require((*this)[i].trainable == trainable, "parameter ", name, ": declared as ",
-            trainable ? "state" : "trainable", " and again as ", trainable ? "trainable" : "state");
+    base::require((*this)[i].shape == shape, "parameter ", name, ": declared as ", (*this)[i].shape,
+                  " and again as ", shape);
+    base::require((*this)[i].trainable == trainable, "parameter ", name, ": declared as ",
+                  trainable ? "state" : "trainable", " and again as ",
+                  trainable ? "trainable" : "state");
     return i;
   }
-  require(!allocated_, "parameter ", name, ": unknown to the model that was built first");
+  base::require(!allocated_, "parameter ", name, ": unknown to the model that was built first");
   list_.push_back({std::string(name), shape, init, trainable, trainable && shape.rank() >= 2, 0});
   return static_cast<int>(list_.size()) - 1;
 }
@@ -66,7 +67,7 @@ int Params::find(std::string_view name) const {
 }
 
 void Params::allocate(std::uint64_t seed) {
-  require(!allocated_, "parameters: allocated twice");
+  base::require(!allocated_, "parameters: allocated twice");
   std::size_t values = 0, grads = 0;
   // Trainable ones first, so that their offsets serve gradients too.
   for (const bool trainable : {true, false}) {
@@ -90,8 +91,8 @@ void Params::allocate(std::uint64_t seed) {
 void Params::copy_from(const Params& other) {
   for (std::size_t i = 0; i < list_.size(); ++i) {
     const int from = other.find(list_[i].name);
-    require(from >= 0 && other[from].shape == list_[i].shape, "parameter ", list_[i].name,
-            " of shape ", list_[i].shape, " is not among those to be copied");
+    base::require(from >= 0 && other[from].shape == list_[i].shape, "parameter ", list_[i].name,
+                  " of shape ", list_[i].shape, " is not among those to be copied");
     std::copy_n(other.value(from), list_[i].shape.numel(), value(static_cast<int>(i)));
   }
 }

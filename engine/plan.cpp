@@ -22,15 +22,15 @@ Plan& Plan::operator=(Plan&&) noexcept = default;
 std::size_t Plan::arena_bytes() const { return arena_bytes_; }
 
 void Plan::lend(std::span<std::byte> arena) {
-  require(!prepared_, "plan: memory lent after prepare()");
-  require(arena.size() >= arena_bytes_, "plan: ", arena.size(), " bytes lent, ", arena_bytes_,
-          " needed");
+  base::require(!prepared_, "plan: memory lent after prepare()");
+  base::require(arena.size() >= arena_bytes_, "plan: ", arena.size(), " bytes lent, ", arena_bytes_,
+                " needed");
   arena_ = arena;
 }
 
 void Plan::prepare() {
   if (prepared_) return;
-  require(tape_.params().allocated(), "plan: parameters are not allocated yet");
+  base::require(tape_.params().allocated(), "plan: parameters are not allocated yet");
   if (arena_.empty()) {
     own_ = Buffer(arena_bytes_);
     arena_ = {own_.data(), own_.size()};
@@ -75,7 +75,7 @@ void Plan::prepare() {
     if (built[at(events_[e].node)]) continue;
     built[at(events_[e].node)] = true;
     std::array<bool, 32> wants{}, param{};
-    require(node.in.size() <= wants.size(), node.name, ": too many inputs");
+    base::require(node.in.size() <= wants.size(), node.name, ": too many inputs");
     for (std::size_t k = 0; k < node.in.size(); ++k) {
       wants[k] = k < call.din.size() && call.din[k].view.data != nullptr;
       param[k] = tape_.value(node.in[k]).param >= 0;
@@ -89,7 +89,7 @@ void Plan::prepare() {
 
 void Plan::bind(Ref input, void* data) {
   const Value& v = tape_.value(input);
-  require(v.producer < 0 && v.param < 0, "bind ", v.name, ": not an input");
+  base::require(v.producer < 0 && v.param < 0, "bind ", v.name, ": not an input");
   bound_[at(input.id)] = data;
   if (!prepared_) return;
   for (std::size_t e = 0; e < events_.size(); ++e) {
@@ -148,8 +148,8 @@ void Plan::poison_after(std::size_t index) {
     if (s.first > static_cast<int>(index) || s.last < static_cast<int>(index)) continue;
     const std::byte* guard = arena_.data() + s.offset + s.bytes;
     for (std::size_t i = 0; i < kGuard; ++i)
-      require(guard[i] == std::byte{kGuardByte}, tape_.nodes()[at(events_[index].node)].name,
-              ": wrote past the end of a buffer of ", s.bytes, " bytes");
+      base::require(guard[i] == std::byte{kGuardByte}, tape_.nodes()[at(events_[index].node)].name,
+                    ": wrote past the end of a buffer of ", s.bytes, " bytes");
     if (s.last == static_cast<int>(index)) std::memset(arena_.data() + s.offset, kNaNByte, s.bytes);
   }
 }
@@ -157,14 +157,15 @@ void Plan::poison_after(std::size_t index) {
 void Plan::forward(const Step& step) {
   prepare();
   for (const Ref r : inputs_)
-    require(bound_[at(r.id)] != nullptr, tape_.value(r).name, ": no memory is bound to this input");
+    base::require(bound_[at(r.id)] != nullptr, tape_.value(r).name,
+                  ": no memory is bound to this input");
   for (std::size_t e = 0; e < backward_begin_; ++e) run(e, step, false);
 }
 
 void Plan::backward(const Step& step, bool accumulate,
                     const std::function<void(int param)>& complete) {
-  require(options_.training, "plan: backward() of a plan that was made without");
-  require(prepared_, "plan: backward() before forward()");
+  base::require(options_.training, "plan: backward() of a plan that was made without");
+  base::require(prepared_, "plan: backward() before forward()");
   auto next = completions_.begin();
   const auto tell_until = [&](int event) {
     for (; next != completions_.end() && next->event <= event; ++next) complete(next->param);
@@ -181,7 +182,7 @@ View Plan::view(Ref r) const {
   if (v.param >= 0) return {tape_.params().value(v.param), v.dtype, &v.shape};
   if (v.producer < 0) return {bound_[at(r.id)], v.dtype, &v.shape};
   const int slot = value_slot_[at(r.id)];
-  require(slot >= 0, v.name, ": is not kept by this plan");
+  base::require(slot >= 0, v.name, ": is not kept by this plan");
   return {arena_.data() + slots_[at(slot)].offset, v.dtype, &v.shape};
 }
 

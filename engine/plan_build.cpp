@@ -78,7 +78,7 @@ struct Plan::Build {
     call.scratch_slot = touch(scratch, needs.scratch_backward, event);
     if (!(node.out == plan.out_)) {
       call.dout_slot = grad_slots[at(node.out.id)];
-      require(call.dout_slot >= 0, node.name, ": no gradient reaches it");
+      base::require(call.dout_slot >= 0, node.name, ": no gradient reaches it");
       plan.slots_[at(call.dout_slot)].touch(event);
     }
     bool aliased = false;

@@ -8,7 +8,7 @@
 #include <ostream>
 #include <string>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace engine {
 
@@ -17,7 +17,7 @@ class Shape {
   static constexpr std::size_t kMaxRank = 4;
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> dims) {
-    require(dims.size() <= kMaxRank, "shape: at most 4 dimensions, got ", dims.size());
+    base::require(dims.size() <= kMaxRank, "shape: at most 4 dimensions, got ", dims.size());
     for (const std::int64_t d : dims) dims_[rank_++] = d;
     numel();  // refuses negative and overflowing shapes
   }
@@ -32,9 +32,9 @@ class Shape {
   std::int64_t numel() const {
     std::int64_t n = 1;
     for (std::size_t i = 0; i < rank_; ++i) {
-      require(dims_[i] >= 0, "shape: negative dimension ", dims_[i]);
-      require(dims_[i] == 0 || n <= std::numeric_limits<std::int64_t>::max() / 16 / dims_[i],
-              "shape ", str(), ": too many elements");
+      base::require(dims_[i] >= 0, "shape: negative dimension ", dims_[i]);
+      base::require(dims_[i] == 0 || n <= std::numeric_limits<std::int64_t>::max() / 16 / dims_[i],
+                    "shape ", str(), ": too many elements");
       n *= dims_[i];
     }
     return n;

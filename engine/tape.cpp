@@ -5,7 +5,7 @@
 namespace engine {
 
 Ref Tape::add(Value value) {
-  require(value.shape.numel() > 0, value.name, ": shape ", value.shape, " has no elements");
+  base::require(value.shape.numel() > 0, value.name, ": shape ", value.shape, " has no elements");
   values_.push_back(std::move(value));
   return {static_cast<int>(values_.size()) - 1};
 }
@@ -31,8 +31,8 @@ Ref Tape::push(std::string_view name, std::unique_ptr<Op> op, std::vector<Ref> i
                Randomness randomness, std::vector<Ref> state) {
   std::vector<Shape> shapes;
   for (const Ref r : in) {
-    require(r.id >= 0 && static_cast<std::size_t>(r.id) < values_.size(), name,
-            ": input is not a value of this tape");
+    base::require(r.id >= 0 && static_cast<std::size_t>(r.id) < values_.size(), name,
+                  ": input is not a value of this tape");
     shapes.push_back(shape(r));
   }
   const Shape out_shape = op->infer(shapes);

@@ -16,16 +16,16 @@ using engine::Shape;
 using engine::Tape;
 
 void check(const GptConfig& c, std::int64_t batch, std::int64_t time) {
-  engine::require(c.n_layer > 0 && c.n_head > 0 && c.n_embd > 0 && c.vocab > 0 && batch > 0,
-                  "model: layers, heads, channels, vocabulary and batch must be at least 1");
-  engine::require(c.n_embd % c.n_head == 0, "model: ", c.n_head, " heads do not divide ", c.n_embd,
-                  " channels; choose n_embd as a multiple of n_head");
-  engine::require(time > 0 && time <= c.block_size, "model: ", time,
-                  " positions do not fit a block size of ", c.block_size);
-  engine::require(c.features >= 0 && (c.features == 0) == (c.head == Head::kTied),
-                  "model: ", c.features,
-                  " features a token: a head is tied where inputs are ids of tokens, "
-                  "and has weights of its own where they are features");
+  base::require(c.n_layer > 0 && c.n_head > 0 && c.n_embd > 0 && c.vocab > 0 && batch > 0,
+                "model: layers, heads, channels, vocabulary and batch must be at least 1");
+  base::require(c.n_embd % c.n_head == 0, "model: ", c.n_head, " heads do not divide ", c.n_embd,
+                " channels; choose n_embd as a multiple of n_head");
+  base::require(time > 0 && time <= c.block_size, "model: ", time,
+                " positions do not fit a block size of ", c.block_size);
+  base::require(c.features >= 0 && (c.features == 0) == (c.head == Head::kTied),
+                "model: ", c.features,
+                " features a token: a head is tied where inputs are ids of tokens, "
+                "and has weights of its own where they are features");
   models::check(c);
 }
 
@@ -218,8 +218,8 @@ Gpt record_gpt(Tape& tape, const GptConfig& config, std::int64_t batch, std::int
 GptDecoder record_decoder(Tape& tape, const GptConfig& config, std::int64_t batch,
                           std::int64_t time) {
   check(config, batch, time);
-  engine::require(config.head == Head::kTied,
-                  "model: only one of tokens with a tied head goes on from what it says");
+  base::require(config.head == Head::kTied,
+                "model: only one of tokens with a tied head goes on from what it says");
   return Recorder(tape, config, Mode::kEval).decode(batch, time);
 }
 
@@ -232,13 +232,13 @@ GptConfig without_losses(GptConfig config) {
 void check(const GptConfig& c) {
   for (const RegularizerSetting& s : c.regularizers) {
     if (s.rate == 0) continue;
-    engine::require(c.head != Head::kNormal || s.kind->family != Family::kLoss, s.kind->name,
-                    " adds to the loss of classes, and this model predicts a number; leave it out");
-    engine::require(c.features == 0 || s.kind->noise == nullptr ||
-                        s.kind->noise->granularity != ops::Granularity::kVocabulary,
-                    s.kind->name,
-                    " drops tokens of a vocabulary, and the inputs of this model are "
-                    "numbers; leave it out");
+    base::require(c.head != Head::kNormal || s.kind->family != Family::kLoss, s.kind->name,
+                  " adds to the loss of classes, and this model predicts a number; leave it out");
+    base::require(c.features == 0 || s.kind->noise == nullptr ||
+                      s.kind->noise->granularity != ops::Granularity::kVocabulary,
+                  s.kind->name,
+                  " drops tokens of a vocabulary, and the inputs of this model are "
+                  "numbers; leave it out");
   }
 }
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "engine/table.h"
+#include "base/table.h"
 
 namespace models {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::array kInits{
 std::span<const InitKind> init_kinds() { return kInits; }
 
 const InitKind& init_kind(std::string_view name) {
-  return engine::row_named(init_kinds(), name, "init");
+  return base::row_named(init_kinds(), name, "init");
 }
 
 }  // namespace models

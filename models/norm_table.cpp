@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "engine/table.h"
+#include "base/table.h"
 #include "ops/ops.h"
 
 namespace models {
@@ -91,13 +91,13 @@ constexpr std::array kPlacements{
 std::span<const NormKind> norm_kinds() { return kNorms; }
 
 const NormKind& norm_kind(std::string_view name) {
-  return engine::row_named(norm_kinds(), name, "norm");
+  return base::row_named(norm_kinds(), name, "norm");
 }
 
 std::span<const Placement> placements() { return kPlacements; }
 
 const Placement& placement(std::string_view name) {
-  return engine::row_named(placements(), name, "norm placement");
+  return base::row_named(placements(), name, "norm placement");
 }
 
 }  // namespace models

@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace models {
 namespace {
 
-using engine::Error;
-using engine::quote;
-using engine::trim;
+using base::Error;
+using base::quote;
+using base::trim;
 using Names = std::vector<std::string_view>;
 
 constexpr std::string_view kNone = "none";
@@ -25,9 +25,9 @@ template <class... Args>
 
 /// "did you mean 'X'? There are A, B, C"
 std::string choices(std::string_view name, const Names& valid) {
-  const std::string_view near = engine::nearest(name, valid);
-  return near.empty() ? fmt::format("choose from {}", engine::join(valid))
-                      : fmt::format("did you mean '{}'? There are {}", near, engine::join(valid));
+  const std::string_view near = base::nearest(name, valid);
+  return near.empty() ? fmt::format("choose from {}", base::join(valid))
+                      : fmt::format("did you mean '{}'? There are {}", near, base::join(valid));
 }
 
 template <class Table>
@@ -84,7 +84,7 @@ std::vector<HookId> parse_hooks(const Regularizer& kind, std::string_view text) 
     if (hook == std::end(kHookIds))
       refuse("unknown hook {} of {}; {}", quote(text), kind.name, choices(text, valid));
     if (std::find(kind.hooks.begin(), kind.hooks.end(), *hook) == kind.hooks.end())
-      refuse("{} has no meaning at {}; it may act at {}", kind.name, text, engine::join(valid));
+      refuse("{} has no meaning at {}; it may act at {}", kind.name, text, base::join(valid));
     if (given[static_cast<std::size_t>(*hook)])
       refuse("{} is given hook {} twice; give it once", kind.name, text);
     given[static_cast<std::size_t>(*hook)] = true;
@@ -158,7 +158,7 @@ std::string to_string(const std::vector<RegularizerSetting>& settings) {
     if (!out.empty()) out += '+';
     fmt::format_to(std::back_inserter(out), "{}:{}", s.kind->name, s.rate);
     if (s.hooks != s.kind->default_hooks)
-      fmt::format_to(std::back_inserter(out), "@{}", engine::join(names(s.hooks), "/"));
+      fmt::format_to(std::back_inserter(out), "@{}", base::join(names(s.hooks), "/"));
     if (s.schedule.kind == &schedule_kinds().front()) continue;
     fmt::format_to(std::back_inserter(out), "~{}", s.schedule.kind->name);
     if (s.schedule.kind->takes_fraction)

@@ -49,10 +49,10 @@ void check(const std::vector<RegularizerSetting>& settings) {
       std::string way_out;
       for (const RegularizerSetting* one : {&s, first})
         if (one->kind->hooks.size() > 1)
-          way_out = engine::concat("; leave it out of the hooks of one, as in ", one->kind->name,
-                                   ":", one->rate, "@emb/attn/mlp");
-      throw engine::Error(engine::concat("hook attn_weights takes one regularizer, not both ",
-                                         first->kind->name, " and ", s.kind->name, way_out));
+          way_out = base::concat("; leave it out of the hooks of one, as in ", one->kind->name, ":",
+                                 one->rate, "@emb/attn/mlp");
+      throw base::Error(base::concat("hook attn_weights takes one regularizer, not both ",
+                                     first->kind->name, " and ", s.kind->name, way_out));
     }
     first = &s;
   }
@@ -109,8 +109,8 @@ engine::Ref Hooks::apply(engine::Tape& tape, HookId hook, int layer, engine::Ref
 ops::NoiseUse Hooks::fused(engine::Tape& tape, HookId hook, int layer, engine::Ref* branch) const {
   const std::vector<ops::NoiseUse> all = uses(hook, layer);
   if (all.empty()) return {};
-  engine::require(all.size() == 1 || branch != nullptr, "hook ", to_string(hook),
-                  " takes one regularizer, not ", all.size());
+  base::require(all.size() == 1 || branch != nullptr, "hook ", to_string(hook),
+                " takes one regularizer, not ", all.size());
   for (std::size_t i = 0; i + 1 < all.size(); ++i)
     *branch = ops::noise(tape, all[i].name, *branch, all[i]);
   return all.back();
@@ -144,7 +144,7 @@ std::string Hooks::acting(HookId at, int layer, double progress) const {
     const bool branch = at == HookId::kAttn || at == HookId::kMlp;
     const bool here = s.kind->family == Family::kLayer ? branch : s.acts_at(at);
     const double rate = here ? randomness(s, layer, "").rate(progress) : 0;
-    if (rate > 0) out += engine::concat(out.empty() ? "" : " + ", s.kind->name, ":", rate);
+    if (rate > 0) out += base::concat(out.empty() ? "" : " + ", s.kind->name, ":", rate);
   }
   return out;
 }

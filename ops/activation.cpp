@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/parallel.h"
-#include "engine/table.h"
+#include "base/parallel.h"
+#include "base/table.h"
 #include "ops/noise-inl.h"
 #include "ops/noise_rows.h"
 #include "ops/ops.h"
@@ -14,11 +14,11 @@ HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 using simd::kF32;
 using simd::VF;
@@ -110,7 +110,7 @@ class ActivationOp final : public engine::Op {
           f, [&](const Noise& noise, const BatchRows& rows, std::size_t r0, std::size_t r1) {
             simd::noise_activation(noise, rows, r0, r1, x, out, Act());
           });
-    engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
+    base::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
       simd::for_each(static_cast<std::size_t>(i1 - i0),
                      [&](auto at) HWY_ATTR { at.store(Act()(at.load(x + i0)), out + i0); });
     });
@@ -127,7 +127,7 @@ class ActivationOp final : public engine::Op {
             const auto slope = [](VF v, VF dy) HWY_ATTR { return Act().slope(v, dy); };
             simd::noise_activation_backward(noise, rows, r0, r1, x, dout, dx, add, slope);
           });
-    engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
+    base::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
       simd::for_each(static_cast<std::size_t>(i1 - i0), [&](auto at) HWY_ATTR {
         const VF d = Act().slope(at.load(x + i0), at.load(dout + i0));
         at.store(add ? hn::Add(at.load(dx + i0), d) : d, dx + i0);
@@ -211,10 +211,10 @@ class SwigluOp final : public engine::Op {
  private:
   template <class F>
   void for_rows(const F& f) const {
-    engine::parallel_chunks(rows_, std::max<std::int64_t>(1, kChunk / h_),
-                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-                              for (std::int64_t r = r0; r < r1; ++r) f(r);
-                            });
+    base::parallel_chunks(rows_, std::max<std::int64_t>(1, kChunk / h_),
+                          [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                            for (std::int64_t r = r0; r < r1; ++r) f(r);
+                          });
   }
 
   std::int64_t rows_ = 0, h_ = 0;
@@ -246,7 +246,7 @@ constexpr std::array kKinds{
 std::span<const ActivationKind> activation_kinds() { return kKinds; }
 
 const ActivationKind& activation_kind(std::string_view name) {
-  return engine::row_named(activation_kinds(), name, "activation");
+  return base::row_named(activation_kinds(), name, "activation");
 }
 
 engine::Ref gelu(engine::Tape& tape, std::string_view name, engine::Ref x, const NoiseUse& use) {

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/attention_kernel-inl.h"
 
 namespace ops {
 namespace {
-using engine::require;
+using base::require;
 
 /// Softmax(Q·Kᵀ/√hs)·V of every head, causal. One task per (b,h), each by one thread in fixed
 /// order. Kept for backward: qkv, out, and the log-sum-exp of each row of scores.
@@ -103,7 +103,7 @@ class Attention final : public engine::Op {
   template <class Work, class Multiplier>
   void run(const engine::Frame& f, std::size_t floats, const Work& work,
            const Multiplier& shared) const {
-    engine::Thrown thrown;
+    base::Thrown thrown;
 #pragma omp parallel num_threads(static_cast <int>(threads_))
     {
       Multiplier noise = shared;

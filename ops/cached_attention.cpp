@@ -1,17 +1,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/ops.h"
 
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 // qkv (B,n,3C), cache (B,P,2C), length (1) i32, out (B,n,C); scratch: scores (B·NH,P + n)
@@ -37,7 +37,7 @@ class CachedAttentionOp final : public engine::Op {
   // One task per (b,h), by one thread in fixed order.
   void forward(const Frame& f) const override {
     const std::int64_t length = f.in[2].i32()[0];
-    engine::parallel_chunks(b_ * heads_, 1, [&](std::int64_t task, std::int64_t, std::int64_t) {
+    base::parallel_chunks(b_ * heads_, 1, [&](std::int64_t task, std::int64_t, std::int64_t) {
       const std::int64_t b = task / heads_, h = task % heads_ * hs_;
       const float *rows = f.in[0].f32() + b * n_ * 3 * c_ + h,
                   *cache = f.in[1].f32() + b * p_ * 2 * c_ + h;
@@ -52,7 +52,7 @@ class CachedAttentionOp final : public engine::Op {
   }
 
   void backward(const Frame&) const override {
-    throw engine::Error("[cached_attention] is for evaluation alone");
+    throw base::Error("[cached_attention] is for evaluation alone");
   }
 
   Cost cost(Pass pass) const override {

@@ -1,4 +1,4 @@
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/loss_rows-inl.h"
 #include "ops/ops.h"
 
@@ -6,11 +6,11 @@ HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 // logits (R,V), targets (R) i32, out (1); saved: log-sum-exp (R)
@@ -31,12 +31,12 @@ class CrossEntropyOp final : public engine::Op {
     const float* logits = f.in[0].f32();
     const std::int32_t* targets = f.in[1].i32();
     float* lse = f.saved_as<float>();
-    engine::parallel_chunks(rows_, kLossRowChunk,
-                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-                              for (std::int64_t r = r0; r < r1; ++r) {
-                                lse[r] = log_sum_exp(logits + r * v_, v_);
-                              }
-                            });
+    base::parallel_chunks(rows_, kLossRowChunk,
+                          [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                            for (std::int64_t r = r0; r < r1; ++r) {
+                              lse[r] = log_sum_exp(logits + r * v_, v_);
+                            }
+                          });
     double loss = 0;
     for (std::int64_t r = 0; r < rows_; ++r)
       if (targets[r] >= 0)
@@ -52,18 +52,18 @@ class CrossEntropyOp final : public engine::Op {
     float* d = f.din[0].f32();
     const bool add = f.din[0].add;
     const float scale = *f.dout.f32() / static_cast<float>(counted_rows(targets, rows_));
-    engine::parallel_chunks(rows_, kLossRowChunk,
-                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-                              for (std::int64_t r = r0; r < r1; ++r) {
-                                const float* row = logits + r * v_;
-                                float* drow = d + r * v_;
-                                const bool counts = targets[r] >= 0;
-                                if (!add) std::fill_n(drow, v_, 0.0F);
-                                if (!counts) continue;
-                                add_softmax(row, lse[r], scale, v_, drow);
-                                drow[targets[r]] -= scale;
-                              }
-                            });
+    base::parallel_chunks(rows_, kLossRowChunk,
+                          [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                            for (std::int64_t r = r0; r < r1; ++r) {
+                              const float* row = logits + r * v_;
+                              float* drow = d + r * v_;
+                              const bool counts = targets[r] >= 0;
+                              if (!add) std::fill_n(drow, v_, 0.0F);
+                              if (!counts) continue;
+                              add_softmax(row, lse[r], scale, v_, drow);
+                              drow[targets[r]] -= scale;
+                            }
+                          });
   }
 
   Cost cost(Pass pass) const override {

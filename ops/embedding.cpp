@@ -1,18 +1,18 @@
 #include <utility>
 #include <vector>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/ops.h"
 
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::DType;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 constexpr std::int64_t kColChunk = 16;  // channels one task of the wte gradient owns
@@ -43,14 +43,13 @@ class EmbeddingOp final : public engine::Op {
     const float *wte = f.in[1].f32(), *wpe = f.in[2].f32();
     float* out = f.out.f32();
     const std::int64_t from = first(f);
-    engine::parallel_chunks(
-        b_ * t_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-          for (std::int64_t r = r0; r < r1; ++r) {
-            const float *token = wte + tokens[r] * c_, *position = wpe + (from + r % t_) * c_;
+    base::parallel_chunks(b_ * t_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+      for (std::int64_t r = r0; r < r1; ++r) {
+        const float *token = wte + tokens[r] * c_, *position = wpe + (from + r % t_) * c_;
 #pragma omp simd
-            for (std::int64_t j = 0; j < c_; ++j) out[r * c_ + j] = token[j] + position[j];
-          }
-        });
+        for (std::int64_t j = 0; j < c_; ++j) out[r * c_ + j] = token[j] + position[j];
+      }
+    });
   }
 
   // dwte[token] += dout, dwpe[t] += dout: each task owns some channels and walks all rows in order.
@@ -58,7 +57,7 @@ class EmbeddingOp final : public engine::Op {
     const std::int32_t* tokens = f.in[0].i32();
     const float* dout = f.dout.f32();
     const std::int64_t from = first(f);
-    engine::parallel_chunks(c_, kColChunk, [&](std::int64_t, std::int64_t j0, std::int64_t j1) {
+    base::parallel_chunks(c_, kColChunk, [&](std::int64_t, std::int64_t j0, std::int64_t j1) {
       for (const int which : {1, 2}) {
         const engine::Grad& grad = f.din[static_cast<std::size_t>(which)];
         if (!grad) continue;

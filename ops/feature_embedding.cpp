@@ -1,14 +1,14 @@
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/ops.h"
 
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 constexpr std::int64_t kColChunk = 16;  // channels one task of the gradients owns
@@ -41,7 +41,7 @@ class FeatureEmbeddingOp final : public engine::Op {
   void forward(const Frame& f) const override {
     const float *x = f.in[0].f32(), *w = f.in[1].f32(), *wpe = f.in[2].f32();
     float* out = f.out.f32();
-    engine::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+    base::parallel_chunks(rows_, kRowChunk, [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
       for (std::int64_t r = r0; r < r1; ++r) {
         float* row = out + r * c_;
         std::copy_n(wpe + r % t_ * c_, c_, row);
@@ -54,7 +54,7 @@ class FeatureEmbeddingOp final : public engine::Op {
   // in order.
   void backward(const Frame& f) const override {
     const float *x = f.in[0].f32(), *dout = f.dout.f32();
-    engine::parallel_chunks(c_, kColChunk, [&](std::int64_t, std::int64_t j0, std::int64_t j1) {
+    base::parallel_chunks(c_, kColChunk, [&](std::int64_t, std::int64_t j0, std::int64_t j1) {
       for (const int which : {1, 2}) {
         const engine::Grad& grad = f.din[static_cast<std::size_t>(which)];
         if (!grad) continue;

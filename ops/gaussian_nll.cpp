@@ -1,17 +1,17 @@
 #include <cmath>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/ops.h"
 #include "ops/row_sums.h"
 
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 constexpr std::int64_t kRowChunk = 64;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/parallel.h"
 #include "engine/memory_plan.h"
-#include "engine/parallel.h"
 
 namespace ops {
 namespace {
@@ -16,7 +16,7 @@ constexpr std::int64_t kLeast = 64;  // rows and columns: below, oneDNN's kernel
 /// for a small rest.
 std::int64_t cut(std::int64_t n, std::int64_t parts) {
   const std::int64_t most = std::clamp<std::int64_t>(n / kLeast, 1, parts);
-  return std::min(n, engine::chunks(engine::chunks(n, most), 16) * 16);
+  return std::min(n, base::chunks(base::chunks(n, most), 16) * 16);
 }
 
 struct Blocks {
@@ -29,8 +29,8 @@ Blocks choose(std::int64_t m, std::int64_t n, std::int64_t wanted) {
   Blocks best{};
   std::int64_t most = 0, least_read = 0;
   for (std::int64_t parts = wanted; parts >= 1; --parts) {
-    const std::int64_t bm = cut(m, parts), rows = engine::chunks(m, bm);
-    const std::int64_t bn = cut(n, engine::chunks(wanted, rows)), columns = engine::chunks(n, bn);
+    const std::int64_t bm = cut(m, parts), rows = base::chunks(m, bm);
+    const std::int64_t bn = cut(n, base::chunks(wanted, rows)), columns = base::chunks(n, bn);
     const std::int64_t count = std::min(rows * columns, wanted), read = m * columns + n * rows;
     if (count < most || (count == most && read >= least_read)) continue;
     best = {bm, bn};
@@ -43,7 +43,7 @@ Blocks choose(std::int64_t m, std::int64_t n, std::int64_t wanted) {
 }  // namespace
 
 Gemm::Gemm(const MatmulSpec& spec, std::optional<Way> way)
-    : spec_(spec), way_(way), threads_(engine::max_threads()) {
+    : spec_(spec), way_(way), threads_(base::max_threads()) {
   const std::vector<Way> ways = way ? std::vector{*way} : ways_for(spec, threads_);
   for (const Way each : ways) scratch_ = std::max(scratch_, scratch_of(each));
 }
@@ -104,7 +104,7 @@ void Gemm::build(bool assign, bool add, engine::Tuning& tuning) {
 }
 
 void Gemm::build(bool assign, bool add) {
-  engine::require(way_.has_value(), "[gemm] build: no way was chosen");
+  base::require(way_.has_value(), "[gemm] build: no way was chosen");
   if (in_blocks()) cut_for(*way_);
   if (*way_ == Way::kPacked) packed_ = engine::align_up(Matmul::packed_bytes(whole(*way_, false)));
   for (const bool sum : {false, true}) {
@@ -129,11 +129,11 @@ void Gemm::build(bool assign, bool add) {
 
 void Gemm::run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
                bool add) const {
-  engine::require(primitives_[add][0][0].has_value(), "[gemm] run: C ", add ? "+= AB" : "= AB",
-                  " was not built");
+  base::require(primitives_[add][0][0].has_value(), "[gemm] run: C ", add ? "+= AB" : "= AB",
+                " was not built");
   if (in_blocks()) return run_blocks(a, b, bias, c, scratch, add);
   // The scratch was made for as many threads as there were.
-  const int now = engine::max_threads();
+  const int now = base::max_threads();
   if (now != threads_) omp_set_num_threads(threads_);
   const Matmul& product = *primitives_[add][0][0];
   if (packed_ > 0) {
@@ -146,8 +146,8 @@ void Gemm::run(const float* a, const float* b, const float* bias, float* c, std:
 
 void Gemm::run_blocks(const float* a, const float* b, const float* bias, float* c,
                       std::byte* scratch, bool add) const {
-  const std::int64_t cols = engine::chunks(spec_.n, block_n_);
-  const std::int64_t count = engine::chunks(spec_.m, block_m_) * cols;
+  const std::int64_t cols = base::chunks(spec_.n, block_n_);
+  const std::int64_t count = base::chunks(spec_.m, block_m_) * cols;
   const auto one = [&](std::int64_t i) {
     const std::int64_t row = i / cols * block_m_, col = i % cols * block_n_;
     const auto& primitive = primitives_[add][row + block_m_ > spec_.m][col + block_n_ > spec_.n];
@@ -156,7 +156,7 @@ void Gemm::run_blocks(const float* a, const float* b, const float* bias, float* 
                    bias == nullptr ? nullptr : bias + col, c + row * spec_.c_row + col,
                    scratch + block_scratch_ * static_cast<std::size_t>(thread), thread);
   };
-  engine::Thrown thrown;
+  base::Thrown thrown;
 #pragma omp parallel num_threads(threads_)
   {
     omp_set_num_threads(1);  // within this region: oneDNN must not split k, even in a team of one
@@ -170,8 +170,8 @@ void Gemm::run_blocks(const float* a, const float* b, const float* bias, float* 
 std::string Gemm::describe() const {
   for (const auto& by_edge : primitives_)
     if (by_edge[0][0])
-      return engine::concat(by_edge[0][0]->implementation(), ", ",
-                            kWayNames[static_cast<std::size_t>(*way_)]);
+      return base::concat(by_edge[0][0]->implementation(), ", ",
+                          kWayNames[static_cast<std::size_t>(*way_)]);
   return {};
 }
 
@@ -194,7 +194,7 @@ std::string describe(std::span<const NamedGemm> products) {
     if (how.empty()) continue;
     if (first.empty()) first = how;
     alike = alike && how == first;
-    all += engine::concat(all.empty() ? "" : "; ", p.name, " ", how);
+    all += base::concat(all.empty() ? "" : "; ", p.name, " ", how);
   }
   return alike ? first : all;
 }

@@ -12,11 +12,11 @@ namespace ops {
 namespace {
 
 namespace hn = simd::hn;
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 constexpr std::int64_t kRowChunk = 64;  // rows a partial dγ, dβ covers

@@ -2,8 +2,8 @@
 // and are spent at once, so the whole (R,V) never exists and no matmul runs twice.
 #include <optional>
 
+#include "base/parallel.h"
 #include "engine/memory_plan.h"
-#include "engine/parallel.h"
 #include "ops/gemm.h"
 #include "ops/loss_rows-inl.h"
 #include "ops/ops.h"
@@ -12,13 +12,13 @@ HWY_BEFORE_NAMESPACE();
 namespace ops {
 namespace {
 
+using base::chunks;
+using base::require;
 using engine::align_up;
-using engine::chunks;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 // x (R,C), w (V,C), targets (R) i32, out (W): W equal groups of consecutive rows
@@ -155,7 +155,7 @@ class LinearCrossEntropyOp final : public engine::Op {
       const Part& part = rows == chunk_ ? *whole_ : *tail_;
       part.forward.run(f.in[0].f32() + r0 * c_, f.in[1].f32(), nullptr, logits, gemm_scratch(f),
                        false);
-      engine::parallel_chunks(
+      base::parallel_chunks(
           rows, kLossRowChunk, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
             for (std::int64_t r = begin; r < end; ++r) {
               float* row = logits + r * ld_;

@@ -1,6 +1,6 @@
 // What regularizers add to the training loss: out = loss + rate·term(logits, targets), the term a
 // mean over the rows that count (target ≥ 0). The loss itself stays what it is and can be reported.
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/loss_rows-inl.h"
 #include "ops/ops.h"
 
@@ -9,11 +9,11 @@ namespace ops {
 namespace {
 
 namespace hn = simd::hn;
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 // logits (…,V), targets (…) i32, loss (1), out (1); saved: log-sum-exp (R)
@@ -87,10 +87,10 @@ class LossTerm : public engine::Op {
   template <class F>
   void each_row(const Frame& f, const F& work) const {
     const float* logits = f.in[0].f32();
-    engine::parallel_chunks(rows_, kLossRowChunk,
-                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-                              for (std::int64_t r = r0; r < r1; ++r) work(r, logits + r * v_);
-                            });
+    base::parallel_chunks(rows_, kLossRowChunk,
+                          [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                            for (std::int64_t r = r0; r < r1; ++r) work(r, logits + r * v_);
+                          });
   }
 };
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "ops/noise-inl.h"
 
 namespace ops {
@@ -81,7 +81,7 @@ const NoiseKind& noise_kind(std::string_view name) {
     if (k.name == name) return k;
     names += (names.empty() ? "" : ", ") + std::string(k.name);
   }
-  throw engine::Error(engine::concat("unknown noise '", name, "': one of ", names));
+  throw base::Error(base::concat("unknown noise '", name, "': one of ", names));
 }
 
 TwoPoints alpha_points(double q) {
@@ -92,7 +92,7 @@ TwoPoints alpha_points(double q) {
 }
 
 Noise prepare(const NoiseKind& kind, const engine::Step& step, std::uint32_t site, double rate) {
-  engine::require(rate >= 0 && rate < 1, kind.name, ": rate ", rate, " is outside [0, 1)");
+  base::require(rate >= 0 && rate < 1, kind.name, ": rate ", rate, " is outside [0, 1)");
   Noise n;
   n.stream = {engine::stream_key(step.seed, engine::Stream::kMask), site, step.index};
   n.granularity = kind.granularity;
@@ -104,9 +104,8 @@ Noise prepare(const NoiseKind& kind, const engine::Step& step, std::uint32_t sit
     return n;
   }
   n.threshold = keep_threshold(rate);
-  engine::require(n.threshold > 0, kind.name, ": rate ", rate,
-                  " keeps nothing (16 bits per element); the largest is ",
-                  1 - 1 / double{kAllKept});
+  base::require(n.threshold > 0, kind.name, ": rate ", rate,
+                " keeps nothing (16 bits per element); the largest is ", 1 - 1 / double{kAllKept});
   const TwoPoints p = kind.points(keep_probability(n.threshold));
   n.kept_m = static_cast<float>(p.kept.m);
   n.kept_c = static_cast<float>(p.kept.c);

@@ -1,17 +1,17 @@
 #include "ops/noise_op.h"
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/attention.h"
 #include "ops/noise_rows.h"
 
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 // x, out (B,T,C)
@@ -141,12 +141,12 @@ class EvaluationScaleOp final : public engine::Op {
  private:
   void scale(const Frame& f, const float* from, float* to, bool add) const {
     const auto s = static_cast<float>(noise_factor(*kind_, static_cast<double>(f.rate), form_));
-    engine::parallel_chunks(n_, NoiseRows::kChunk,
-                            [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    base::parallel_chunks(n_, NoiseRows::kChunk,
+                          [&](std::int64_t, std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-                              for (std::int64_t i = begin; i < end; ++i)
-                                to[i] = add ? to[i] + s * from[i] : s * from[i];
-                            });
+                            for (std::int64_t i = begin; i < end; ++i)
+                              to[i] = add ? to[i] + s * from[i] : s * from[i];
+                          });
   }
 
   const NoiseKind* kind_;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
-#include "engine/error.h"
-#include "engine/parallel.h"
+#include "base/error.h"
+#include "base/parallel.h"
 #include "ops/noise.h"
 
 namespace ops {
@@ -19,10 +19,10 @@ class NoiseRows {
   /// Throws Error naming the op where x does not suit the noise.
   void set_shape(const engine::Shape& x, std::string_view op) {
     const bool weights = kind_ != nullptr && kind_->granularity == Granularity::kWeight;
-    engine::require(x.rank() == (weights ? 2 : 3), "[", op, "] x ", x, ": needs ",
-                    weights ? "a matrix" : "(B,T,C)");
-    engine::require(kind_ == nullptr || kind_->granularity != Granularity::kHead, "[", op, "] x ",
-                    x, ": has a meaning in attention alone");
+    base::require(x.rank() == (weights ? 2 : 3), "[", op, "] x ", x, ": needs ",
+                  weights ? "a matrix" : "(B,T,C)");
+    base::require(kind_ == nullptr || kind_->granularity != Granularity::kHead, "[", op, "] x ", x,
+                  ": has a meaning in attention alone");
     t_ = weights ? 0 : x[1];  // no row of the batch changes what weights are multiplied by
     c_ = x.back();
     count_ = x.rows();
@@ -40,10 +40,10 @@ class NoiseRows {
     const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
     BatchRows rows{f.step.first_row * static_cast<std::uint64_t>(t_), size(t_), size(c_)};
     if (ids_) rows.ids = f.in[1].i32();
-    engine::parallel_chunks(count_, std::max<std::int64_t>(1, kChunk / c_),
-                            [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
-                              each(noise, rows, size(r0), size(r1));
-                            });
+    base::parallel_chunks(count_, std::max<std::int64_t>(1, kChunk / c_),
+                          [&](std::int64_t, std::int64_t r0, std::int64_t r1) {
+                            each(noise, rows, size(r0), size(r1));
+                          });
   }
 
  private:

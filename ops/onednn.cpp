@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace ops {
 namespace {
@@ -71,17 +71,17 @@ class Bound {
     std::vector<dnnl_exec_arg_t> args;
   };
   static void check(dnnl_status_t status) {
-    engine::require(status == dnnl_success, "oneDNN: a call failed with status ",
-                    static_cast<int>(status));
+    base::require(status == dnnl_success, "oneDNN: a call failed with status ",
+                  static_cast<int>(status));
   }
   dnnl::primitive primitive_;
   std::vector<Set> sets_;
 };
 
 void refuse_reference(std::string_view implementation, std::string_view what) {
-  engine::require(implementation.substr(0, 3) != "ref", what,
-                  ": oneDNN has only its slow reference implementation (", implementation,
-                  ") for this shape");
+  base::require(implementation.substr(0, 3) != "ref", what,
+                ": oneDNN has only its slow reference implementation (", implementation,
+                ") for this shape");
 }
 
 /// Primitives that one thread runs inside a parallel region must be built for one thread.
@@ -143,8 +143,8 @@ Matmul::Matmul(const MatmulSpec& s) : impl_(std::make_unique<Impl>()) {
   if (!s.packed || desc.weights_desc() == plain_b(s)) return;
   const dnnl::reorder::primitive_desc packing(cpu(), plain_b(s), cpu(), desc.weights_desc(),
                                               user_scratchpad());
-  engine::require(packing.scratchpad_desc().get_size() == 0,
-                  "matmul: packing its operand wants memory of its own");
+  base::require(packing.scratchpad_desc().get_size() == 0,
+                "matmul: packing its operand wants memory of its own");
   impl_->packing = Bound(dnnl::reorder(packing),
                          {{DNNL_ARG_FROM, plain_b(s)}, {DNNL_ARG_TO, desc.weights_desc()}}, 1);
 }
@@ -225,7 +225,7 @@ void LayerNormForward::run(const float* x, const float* gamma, const float* beta
 
 std::string onednn_version() {
   const dnnl_version_t* v = dnnl_version();
-  return engine::concat(v->major, ".", v->minor, ".", v->patch);
+  return base::concat(v->major, ".", v->minor, ".", v->patch);
 }
 
 std::string onednn_isa() {

@@ -21,7 +21,7 @@ struct MatmulSpec {
   int copies = 1;        // calls that may be under way at once, each with its own `copy`
 };
 
-/// One oneDNN matmul. Throws engine::Error where oneDNN has only a reference implementation.
+/// One oneDNN matmul. Throws base::Error where oneDNN has only a reference implementation.
 class Matmul {
  public:
   explicit Matmul(const MatmulSpec& spec);

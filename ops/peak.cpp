@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/quantile.h"
 #include "engine/buffer.h"
-#include "engine/quantile.h"
 #include "ops/simd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -88,7 +88,7 @@ double memory_gbps(int repeats) {
     copy();
     gbps.push_back(2.0 * static_cast<double>(kBytes) / since(start) / 1e9);
   }
-  return engine::median(std::move(gbps));
+  return base::median(std::move(gbps));
 }
 
 }  // namespace ops

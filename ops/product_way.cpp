@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "ops/gemm.h"
 #include "ops/operands.h"
 
@@ -110,7 +110,7 @@ std::string processor() {
     if (line.starts_with("flags") || line.starts_with("Features")) flags = line.substr(colon);
   }
   std::replace(model.begin(), model.end(), '\t', ' ');
-  return engine::concat(model, " #", std::hex, std::hash<std::string>{}(flags));
+  return base::concat(model, " #", std::hex, std::hash<std::string>{}(flags));
 }
 
 /// The ways from the fastest on, without those that are not worth it.
@@ -160,11 +160,11 @@ bool has_partition_bits(const MatmulSpec& spec, Way way) {
 }
 
 std::string tuning_key(const MatmulSpec& s) {
-  static const std::string here = engine::concat("product 2, oneDNN ", onednn_version(), " ",
-                                                 onednn_isa(), ", cpu", processor());
-  return engine::concat(here, ", threads ", omp_get_max_threads(), ": ", s.m, ' ', s.n, ' ', s.k,
-                        ' ', s.a_row, ' ', s.a_col, ' ', s.b_row, ' ', s.b_col, ' ', s.c_row,
-                        s.bias ? " bias" : "");
+  static const std::string here =
+      base::concat("product 2, oneDNN ", onednn_version(), " ", onednn_isa(), ", cpu", processor());
+  return base::concat(here, ", threads ", omp_get_max_threads(), ": ", s.m, ' ', s.n, ' ', s.k, ' ',
+                      s.a_row, ' ', s.a_col, ' ', s.b_row, ' ', s.b_col, ' ', s.c_row,
+                      s.bias ? " bias" : "");
 }
 
 Way choose_way(const MatmulSpec& spec, engine::Tuning& tuning) {

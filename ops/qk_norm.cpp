@@ -5,11 +5,11 @@
 namespace ops {
 namespace {
 
+using base::require;
 using engine::Cost;
 using engine::Frame;
 using engine::Needs;
 using engine::Pass;
-using engine::require;
 using engine::Shape;
 
 constexpr std::int64_t kRowChunk = 32;  // rows a partial dγ covers

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/parallel.h"
 #include "engine/op.h"
-#include "engine/parallel.h"
 
 namespace ops {
 
@@ -24,13 +24,13 @@ class RowSums {
   /// holds the chunk's sum number i at sums + i·stride(). memory (count,parts,width)
   template <class F>
   void run(float* memory, const F& each) const {
-    engine::parallel_chunks(rows_, chunk_,
-                            [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
-                              float* sums = memory + part * width_;
-                              for (std::int64_t i = 0; i < count_; ++i)
-                                std::fill_n(sums + i * stride(), width_, 0.0F);
-                              for (std::int64_t row = begin; row < end; ++row) each(row, sums);
-                            });
+    base::parallel_chunks(rows_, chunk_,
+                          [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
+                            float* sums = memory + part * width_;
+                            for (std::int64_t i = 0; i < count_; ++i)
+                              std::fill_n(sums + i * stride(), width_, 0.0F);
+                            for (std::int64_t row = begin; row < end; ++row) each(row, sums);
+                          });
   }
   std::int64_t stride() const { return parts() * width_; }
 
@@ -50,7 +50,7 @@ class RowSums {
   }
 
  private:
-  std::int64_t parts() const { return engine::chunks(rows_, chunk_); }
+  std::int64_t parts() const { return base::chunks(rows_, chunk_); }
 
   std::int64_t rows_ = 0, chunk_ = 1, width_ = 0, count_ = 1;
 };
@@ -58,7 +58,7 @@ class RowSums {
 /// f(row) for all rows, chunks in parallel.
 template <class F>
 void for_rows(std::int64_t rows, std::int64_t chunk, const F& f) {
-  engine::parallel_chunks(rows, chunk, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+  base::parallel_chunks(rows, chunk, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) f(row);
   });
 }

@@ -1,4 +1,4 @@
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "ops/ops.h"
 
 namespace ops {
@@ -40,7 +40,7 @@ class ScaleOp final : public engine::Op {
 
  private:
   void run(const float* x, float* y, bool add) const {
-    engine::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
+    base::parallel_chunks(n_, kChunk, [&](std::int64_t, std::int64_t i0, std::int64_t i1) {
       if (add) {
 #pragma omp simd
         for (std::int64_t i = i0; i < i1; ++i) y[i] += factor_ * x[i];

@@ -4,16 +4,16 @@
 
 #include <string>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace tests {
 
-/// The message of the engine::Error that `f` throws, one line; empty where it throws none.
+/// The message of the base::Error that `f` throws, one line; empty where it throws none.
 template <class F>
 std::string error_of(const F& f) {
   try {
     f();
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();
     return e.what();
   }
@@ -26,7 +26,7 @@ inline void expect_has(const std::string& text, const std::string& part) {
 
 }  // namespace tests
 
-/// `statement` throws engine::Error whose message contains `part`.
+/// `statement` throws base::Error whose message contains `part`.
 #define EXPECT_ERROR(statement, part)                                        \
   do {                                                                       \
     const std::string message = tests::error_of([&] { (void)(statement); }); \

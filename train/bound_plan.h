@@ -6,7 +6,7 @@
 
 #include "engine/buffer.h"
 #include "engine/plan.h"
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 namespace train {
 

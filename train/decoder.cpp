@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace train {
 namespace {
@@ -57,8 +57,8 @@ void Decoder::allocate() {
 
 std::span<const float> Decoder::read(std::span<const std::int32_t> tokens) {
   for (const std::int32_t token : tokens)
-    engine::require(token >= 0 && token < config_.vocab, "token ", token,
-                    " is outside the vocabulary [0, ", config_.vocab, ")");
+    base::require(token >= 0 && token < config_.vocab, "token ", token,
+                  " is outside the vocabulary [0, ", config_.vocab, ")");
   std::span<const float> logits;
   while (!tokens.empty()) {
     // A form may be padded, but must not reach beyond the positions that there are.

@@ -26,7 +26,7 @@ class Decoder {
   /// Forgets what it has read.
   void clear() { length_ = 0; }
   /// Reads on. Returns the logits (V) of what follows, valid until the next call. Throws
-  /// engine::Error for a token outside the vocabulary. REQUIRES: allocated, at least one token,
+  /// base::Error for a token outside the vocabulary. REQUIRES: allocated, at least one token,
   /// length() + tokens.size() ≤ limit().
   std::span<const float> read(std::span<const std::int32_t> tokens);
 

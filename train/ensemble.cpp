@@ -3,7 +3,7 @@
 #include <cmath>
 #include <memory>
 
-#include "engine/stopwatch.h"
+#include "base/stopwatch.h"
 #include "train/trainer.h"
 
 namespace train {
@@ -114,7 +114,7 @@ RunResult run_ensemble(const Settings& settings, const Task& task,
       result.diverged_lr = one.diverged_lr;
       return result;
     }
-    const engine::Stopwatch start;
+    const base::Stopwatch start;
     Predictor predictor(task, trainer.params(), plan.config, plan.evaluation.mode);
     engine::Buffer arena(predictor.arena_bytes());
     predictor.allocate({arena.data(), arena.size()});

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/stopwatch.h"
+#include "base/stopwatch.h"
 #include "train/norm_watch.h"
 
 namespace train {
@@ -27,7 +27,7 @@ bool evaluation_due(const Trainer& trainer, TrainState& s) {
 /// Evaluates and keeps what came of it, the windows of the weights that will be the result.
 /// False: the loss is not finite.
 bool evaluate(Trainer& trainer, TrainState& s) {
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   Examined val = trainer.evaluate();
   s.eval_seconds += start.seconds();
   if (!std::isfinite(val.loss)) return false;
@@ -44,7 +44,7 @@ bool evaluate(Trainer& trainer, TrainState& s) {
 /// What else is known of the weights that are the result.
 void examine(Trainer& trainer, RunResult& result) {
   TrainState& s = trainer.state();
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   result.val_loss = s.val_loss;
   if (!s.best_weights.empty()) {
     trainer.restore_weights();
@@ -105,7 +105,7 @@ class Keeper {
  private:
   const Keeping& how_;
   const TrainState& state_;
-  engine::Stopwatch kept_;
+  base::Stopwatch kept_;
 };
 
 }  // namespace

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "base/stopwatch.h"
 #include "engine/buffer.h"
-#include "engine/stopwatch.h"
-#include "train/initial_weights.h"
-#include "train/optimizer.h"
-#include "train/shards.h"
+#include "train/distributed/shards.h"
+#include "train/optim/optimizer.h"
+#include "train/storage/initial_weights.h"
 
 namespace train {
 namespace {
@@ -49,7 +49,7 @@ std::int64_t planned_steps(const Settings& settings, const Task& task) {
 
 RunPlan::RunPlan(const Settings& s, const Task& task)
     : settings(s), config(task.model(s)), budget(run_budget(s)), feed(task.feed(s)) {
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   total_steps = steps_of(s, config, *feed);
   tokens_per_step = step_tokens(s);
   flops_per_step = tokens_per_step * models::flops_per_token(config);

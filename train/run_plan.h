@@ -6,13 +6,13 @@
 #include <optional>
 
 #include "train/bound_plan.h"
-#include "train/budget.h"
-#include "train/evaluation.h"
+#include "train/config/budget.h"
+#include "train/config/evaluation.h"
+#include "train/config/settings.h"
 #include "train/evaluator.h"
 #include "train/predictor.h"
 #include "train/recalibration.h"
-#include "train/settings.h"
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 namespace train {
 
@@ -40,17 +40,17 @@ struct MemoryNeed {
   void cut_moments(std::size_t parts) { optimizer /= parts; }
 };
 
-/// Throws engine::Error where a run cannot be made: a budget below one step, more unique data than
+/// Throws base::Error where a run cannot be made: a budget below one step, more unique data than
 /// there is, a model that does not fit in memory. Allocates next to nothing.
 void check_run(const Settings& settings, const Task& task);
 
-/// Steps that the settings' budget makes; 0: it is in seconds. Throws engine::Error where that is
+/// Steps that the settings' budget makes; 0: it is in seconds. Throws base::Error where that is
 /// less than one.
 std::int64_t planned_steps(const Settings& settings, const Task& task);
 
 /// Everything recorded and planned, nothing allocated: a Trainer is made from it.
 struct RunPlan {
-  /// Throws engine::Error as check_run() does, except for a model that does not fit in memory.
+  /// Throws base::Error as check_run() does, except for a model that does not fit in memory.
   /// REQUIRES: settings are validated; `task` outlives this and the trainer made from it.
   RunPlan(const Settings& settings, const Task& task);
 

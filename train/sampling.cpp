@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/rng.h"
 
 namespace train {
@@ -36,8 +36,8 @@ Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t s
     return static_cast<double>(logits[static_cast<std::size_t>(id)]);
   };
   for (const float x : logits)
-    engine::require(std::isfinite(x),
-                    "its forecast is not finite: the weights are those of a run that diverged");
+    base::require(std::isfinite(x),
+                  "its forecast is not finite: the weights are those of a run that diverged");
   std::vector<std::int32_t> ids = candidates(logits, how);
   const double top = logit(ids.front());
   double all = 0;
@@ -67,7 +67,7 @@ Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t s
   return sampled(ids[chosen]);
 }
 
-std::vector<std::int32_t> opening(const Tokenizer& tokenizer) {
+std::vector<std::int32_t> opening(const data::Tokenizer& tokenizer) {
   const auto& pieces = tokenizer.pieces();
   const bool lines = std::find(pieces.begin(), pieces.end(), "\n") != pieces.end();
   return lines ? tokenizer.encode("\n") : std::vector<std::int32_t>{};

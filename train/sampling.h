@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "data/tokenizer/tokenizer.h"
 #include "train/decoder.h"
-#include "train/tokenizer/tokenizer.h"
 
 namespace train {
 
@@ -24,13 +24,13 @@ struct Sampled {
 };
 
 /// Token number `position` of text number `sample`: hangs on the logits and these numbers alone.
-/// Throws engine::Error where a logit is not finite. REQUIRES: logits (V), V ≥ 1.
+/// Throws base::Error where a logit is not finite. REQUIRES: logits (V), V ≥ 1.
 Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t sample,
              std::uint64_t position);
 
 /// What a text begins after where no prompt is given: a line end. Empty where the vocabulary has
 /// none.
-std::vector<std::int32_t> opening(const Tokenizer& tokenizer);
+std::vector<std::int32_t> opening(const data::Tokenizer& tokenizer);
 /// `keep` where none is given: half of the context.
 std::int64_t default_keep(std::int64_t block_size);
 

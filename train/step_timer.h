@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "engine/stopwatch.h"
+#include "base/stopwatch.h"
 #include "train/trainer.h"
 
 namespace train {
@@ -24,7 +24,7 @@ class StepTimer {
 
   /// Makes the next step. Returns its seconds.
   double step(double progress) {
-    const engine::Stopwatch watch;
+    const base::Stopwatch watch;
     loss_ = trainer_.step(steps_++, progress);
     return watch.seconds();
   }

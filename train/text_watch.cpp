@@ -1,11 +1,12 @@
 #include "train/text_watch.h"
 
+#include "data/tokenizer/utf8.h"
 #include "train/sampling.h"
-#include "train/tokenizer/utf8.h"
 
 namespace train {
 
-TextWatch::TextWatch(Trainer& trainer, const Tokenizer& tokenizer, std::int64_t tokens, Sink& told)
+TextWatch::TextWatch(Trainer& trainer, const data::Tokenizer& tokenizer, std::int64_t tokens,
+                     Sink& told)
     : tokenizer_(tokenizer),
       opening_(opening(tokenizer)),
       decoder_(trainer.params(), trainer.planned().config),
@@ -20,7 +21,7 @@ void TextWatch::progress(const Progress& p) {
   std::vector<std::int32_t> ids;
   generate(decoder_, opening_, tokens_, default_keep(decoder_.limit()), {}, 0,
            [&](const Sampled& s) { ids.push_back(s.token); });
-  told_.text({p.step, replaced_utf8(tokenizer_.decode(ids))});
+  told_.text({p.step, data::replaced_utf8(tokenizer_.decode(ids))});
 }
 
 }  // namespace train

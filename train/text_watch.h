@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "data/tokenizer/tokenizer.h"
 #include "train/decoder.h"
 #include "train/log/sink.h"
-#include "train/tokenizer/tokenizer.h"
 #include "train/trainer.h"
 
 namespace train {
@@ -16,11 +16,11 @@ class TextWatch final : public Sink {
   /// `tokens`: drawn each time after a line end, or where the vocabulary has none after its first
   /// token, as `isodrop sample` does by default. REQUIRES: a task of text,
   /// whose `tokenizer` this is; all of them outlive this.
-  TextWatch(Trainer& trainer, const Tokenizer& tokenizer, std::int64_t tokens, Sink& told);
+  TextWatch(Trainer& trainer, const data::Tokenizer& tokenizer, std::int64_t tokens, Sink& told);
   void progress(const Progress& p) override;
 
  private:
-  const Tokenizer& tokenizer_;
+  const data::Tokenizer& tokenizer_;
   std::vector<std::int32_t> opening_;
   Decoder decoder_;
   std::int64_t tokens_;

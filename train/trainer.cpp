@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/stopwatch.h"
-#include "train/initial_weights.h"
-#include "train/learning_rate.h"
+#include "base/stopwatch.h"
+#include "train/optim/learning_rate.h"
+#include "train/storage/initial_weights.h"
 
 namespace train {
 namespace {
@@ -28,7 +28,7 @@ Trainer::Trainer(const Settings& settings, const Task& task)
     : Trainer(checked_plan(settings, task)) {}
 
 Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   const Settings& s = planned_.settings;
   engine::require_memory(static_cast<double>(planned_.memory.allocated()), "this model and batch");
   state_.params = std::move(planned_.params);
@@ -62,7 +62,7 @@ void Trainer::observe(StepObserver* observer) {
 template <class F>
 void Trainer::observed(StepObserver::Phase phase, const F& work) {
   if (observer_ == nullptr) return work();
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   work();
   observer_->phase(phase, start.seconds());
 }
@@ -113,8 +113,8 @@ void Trainer::update(double progress) {
 }
 
 void Trainer::share_state(Ranks& ranks, bool shard_moments) {
-  engine::require(shard_moments || !(moment_shards_ || planned_.moments_dealt),
-                  "moments in shards on one process and not on another, or not any more");
+  base::require(shard_moments || !(moment_shards_ || planned_.moments_dealt),
+                "moments in shards on one process and not on another, or not any more");
   engine::Params& params = *state_.params;
   for (std::size_t i = 0; i < params.list().size(); ++i)
     ranks.broadcast(std::as_writable_bytes(
@@ -189,7 +189,7 @@ double Trainer::step(std::uint64_t index, double progress) {
 
 double Trainer::advance() {
   TrainState& s = state_;
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   const auto index = static_cast<std::uint64_t>(s.step);
   double loss = 0;
   if (total_steps() > 0) {
@@ -270,7 +270,7 @@ void Trainer::restore_weights() {
 
 Spent Trainer::recalibrate() {
   if (!planned_.recalibration) return {};
-  const engine::Stopwatch start;
+  const base::Stopwatch start;
   planned_.recalibration->run(*planned_.feed, state_.progress);
   const models::GptConfig& c = planned_.config;
   const double tokens = static_cast<double>(planned_.recalibration->rows() * c.block_size);

@@ -4,10 +4,10 @@
 #include <optional>
 
 #include "engine/plan.h"
-#include "train/moment_shards.h"
+#include "train/distributed/moment_shards.h"
+#include "train/distributed/shards.h"
 #include "train/run_plan.h"
-#include "train/shards.h"
-#include "train/state.h"
+#include "train/storage/state.h"
 
 namespace train {
 
@@ -23,7 +23,7 @@ std::uint64_t evaluation_masks(const Settings& settings);
 
 class Trainer {
  public:
-  /// Records, plans and allocates everything. Throws engine::Error where it does not fit in memory.
+  /// Records, plans and allocates everything. Throws base::Error where it does not fit in memory.
   /// REQUIRES: settings are validated; `task` outlives this.
   Trainer(const Settings& settings, const Task& task);
   /// Allocates what was planned.

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/quantile.h"
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/quantile.h"
 #include "lab/runs/build.h"
 #include "ops/onednn.h"
 #include "ops/peak.h"
@@ -181,7 +181,7 @@ MachineTimes measure_times(const fs::path& root) {
   const auto after = cpu_ticks(root);
   MachineTimes t;
   t.gflops = *std::max_element(gflops.begin(), gflops.end());
-  t.slow_gflops = engine::quantile(gflops, 0.1);
+  t.slow_gflops = base::quantile(gflops, 0.1);
   if (before && after && after->all > before->all)
     t.stolen = std::clamp((after->stolen - before->stolen) / (after->all - before->all), 0.0, 1.0);
   return t;
@@ -190,13 +190,13 @@ MachineTimes measure_times(const fs::path& root) {
 Surroundings surroundings(const fs::path& store) {
   const Build& build = this_build();
   Surroundings s;
-  s.threads = engine::max_threads();
+  s.threads = base::max_threads();
   s.built_for = build.isa;
   s.onednn = ops::onednn_version();
   try {
     constexpr std::int64_t n = 256;
     s.product = ops::Matmul({n, n, n, n, 1, n, 1, n}).implementation();
-  } catch (const engine::Error&) {  // oneDNN has only a reference implementation
+  } catch (const base::Error&) {  // oneDNN has only a reference implementation
   }
   s.versions = to_string(build);
   s.store = store.string();

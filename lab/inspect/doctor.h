@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "lab/inspect/machine_facts.h"
-#include "train/json.h"
 
 namespace lab {
 
-using train::Json;
+using base::Json;
 
 /// What is measured beside what the kernel says.
 struct MachineTimes {

@@ -3,10 +3,11 @@
 #include <fstream>
 #include <sstream>
 
-#include "engine/control_groups.h"
-#include "engine/memory_limits.h"
-#include "engine/suggest.h"
-#include "train/budget.h"
+#include "base/control_groups.h"
+#include "base/memory_limits.h"
+#include "base/numbers.h"
+#include "base/text.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -16,8 +17,8 @@ namespace fs = std::filesystem;
 std::optional<std::string> line_of(const fs::path& file) {
   std::ifstream in(file);
   std::string line;
-  if (!std::getline(in, line) || engine::trim(line).empty()) return {};
-  return std::string(engine::trim(line));
+  if (!std::getline(in, line) || base::trim(line).empty()) return {};
+  return std::string(base::trim(line));
 }
 
 /// What stands behind "NAME:" in the first such row.
@@ -25,9 +26,8 @@ std::optional<std::string> row_of(const fs::path& file, std::string_view name) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     const std::size_t colon = line.find(':');
-    if (colon == line.npos || engine::trim(std::string_view(line).substr(0, colon)) != name)
-      continue;
-    return std::string(engine::trim(std::string_view(line).substr(colon + 1)));
+    if (colon == line.npos || base::trim(std::string_view(line).substr(0, colon)) != name) continue;
+    return std::string(base::trim(std::string_view(line).substr(colon + 1)));
   }
   return {};
 }
@@ -37,7 +37,7 @@ std::optional<int> rows_of(const fs::path& file, std::string_view name) {
   int n = 0;
   for (std::string line; std::getline(in, line);) {
     const std::size_t colon = line.find(':');
-    if (colon != line.npos && engine::trim(std::string_view(line).substr(0, colon)) == name) ++n;
+    if (colon != line.npos && base::trim(std::string_view(line).substr(0, colon)) == name) ++n;
   }
   return n > 0 ? std::optional(n) : std::nullopt;
 }
@@ -53,7 +53,7 @@ bool has_word(const std::string& text, std::string_view wanted) {
 std::optional<double> number_of(const std::optional<std::string>& text) {
   if (!text) return {};
   double x = 0;
-  if (train::parse_number(text->substr(0, text->find(' ')), x) != std::errc{}) return {};
+  if (base::parse_number(text->substr(0, text->find(' ')), x) != std::errc{}) return {};
   return x;
 }
 
@@ -73,9 +73,9 @@ std::optional<int> count_of_list(const std::string& text) {
   for (std::string item; std::getline(in, item, ',');) {
     const std::size_t dash = item.find('-');
     std::int64_t from = 0, to = 0;
-    if (train::parse_number(item.substr(0, dash), from) != std::errc{}) return {};
+    if (base::parse_number(item.substr(0, dash), from) != std::errc{}) return {};
     to = from;
-    if (dash != item.npos && train::parse_number(item.substr(dash + 1), to) != std::errc{})
+    if (dash != item.npos && base::parse_number(item.substr(dash + 1), to) != std::errc{})
       return {};
     if (from < 0 || to < from || to > 1'000'000) return {};
     count += static_cast<int>(to - from) + 1;
@@ -93,11 +93,11 @@ MachineFacts machine_facts(const fs::path& root) {
   f.cpus = rows_of(info, "processor");
   if (const auto list = row_of(proc / "self/status", "Cpus_allowed_list"))
     f.allowed = count_of_list(*list);
-  f.cpu_limit = engine::cpu_limit(root);
+  f.cpu_limit = base::cpu_limit(root);
   if (const auto kilobytes = number_of(row_of(proc / "meminfo", "MemTotal")))
     f.memory_total = *kilobytes * 1024;
-  if (const auto limit = engine::memory_limit(root)) f.memory_limit = static_cast<double>(*limit);
-  f.memory_available = static_cast<double>(engine::available_memory(root));
+  if (const auto limit = base::memory_limit(root)) f.memory_limit = static_cast<double>(*limit);
+  f.memory_available = static_cast<double>(base::available_memory(root));
   f.huge_pages = chosen(line_of(root / "sys/kernel/mm/transparent_hugepage/enabled"));
   if (const auto nodes = line_of(root / "sys/devices/system/node/online"))
     f.numa_nodes = count_of_list(*nodes);

@@ -6,15 +6,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/suggest.h"
-#include "lab/report/table.h"
-#include "train/json.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/text_table.h"
 
 namespace lab {
 namespace {
 
-using train::Json;
-using train::or_null;
+using base::Json;
+using base::or_null;
 
 Json known(const std::optional<MaskMean>& e) {
   return e ? Json{{"value", e->value}, {"se", e->se}} : Json(nullptr);
@@ -68,9 +68,9 @@ std::string rounded(const std::optional<MaskMean>& e) {
 
 }  // namespace
 
-Lines probe_table(const Probe& probe) {
-  Lines lines = {{"value", "mode", "mean", "variance", "skewness", "kurtosis", "variance ratio",
-                  "W1", "acting"}};
+base::Lines probe_table(const Probe& probe) {
+  base::Lines lines = {{"value", "mode", "mean", "variance", "skewness", "kurtosis",
+                        "variance ratio", "W1", "acting"}};
   for (const ProbePoint& p : probe.points) {
     std::vector<std::string> evaluation = {p.behind() ? "  → " + p.value : p.site, "eval"},
                              training = {"", "train"};
@@ -120,14 +120,14 @@ std::string csv(const Json& probe) {
   out += ",variance_ratio,variance_ratio_se,w1,w1_se\n";
   const auto estimate = [&](const Json& e) {
     for (const char* part : {"value", "se"})
-      out.append(1, ',').append(csv_field(e.is_null() ? e : e[part]));
+      out.append(1, ',').append(base::csv_field(e.is_null() ? e : e[part]));
   };
   for (const Json& p : probe["points"]) {
-    out += csv_field(p["site"]);
+    out += base::csv_field(p["site"]);
     for (const char* key : {"value", "layer", "acting", "values", "sampled"})
-      out.append(1, ',').append(csv_field(p[key]));
+      out.append(1, ',').append(base::csv_field(p[key]));
     for (const std::string_view name : kStatisticNames) {
-      out.append(1, ',').append(csv_field(p["evaluation"][std::string(name)]));
+      out.append(1, ',').append(base::csv_field(p["evaluation"][std::string(name)]));
       estimate(p["training"][std::string(name)]);
     }
     estimate(p["variance_ratio"]);
@@ -138,23 +138,23 @@ std::string csv(const Json& probe) {
 }
 
 std::string_view bold_heading(const std::vector<std::string>&, bool heading) {
-  return heading ? kBold : "";
+  return heading ? base::kBold : "";
 }
 
 }  // namespace
 
 std::string render(const ProbeHead& head, const Probe& probe, const std::string& format,
                    bool color) {
-  if (format == "json") return train::json_text(to_json(head, probe));
+  if (format == "json") return base::json_text(to_json(head, probe));
   if (format == "csv") return csv(to_json(head, probe));
   const bool markdown = format == "md";
   const char* end = markdown ? "  \n" : "\n";
   std::string out;
   for (const std::string& line : probe_header(head, probe))
-    out += (markdown ? markdown_text(line) : engine::printable(line)) + end;
+    out += (markdown ? base::markdown_text(line) : base::printable(line)) + end;
   out += '\n';
-  out += markdown ? markdown_table(probe_table(probe))
-                  : text_table(probe_table(probe), color ? bold_heading : nullptr);
+  out += markdown ? base::markdown_table(probe_table(probe))
+                  : base::text_table(probe_table(probe), color ? bold_heading : nullptr);
   out += '\n';
   for (const std::string& line : probe_footnotes(probe)) out += line + end;
   return out;

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/text_table.h"
 #include "lab/probe/probe.h"
-#include "lab/report/table.h"
 
 namespace lab {
 
@@ -28,7 +28,7 @@ std::string render(const ProbeHead& head, const Probe& probe, const std::string&
 
 // What its formats have in common.
 std::vector<std::string> probe_header(const ProbeHead& head, const Probe& probe);
-Lines probe_table(const Probe& probe);
+base::Lines probe_table(const Probe& probe);
 std::vector<std::string> probe_footnotes(const Probe& probe);
 
 }  // namespace lab

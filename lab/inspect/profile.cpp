@@ -15,7 +15,7 @@ constexpr std::int64_t kMinRounds = 3;
 /// Adds up what a step's parts take, and keeps the first of them one by one for a trace.
 class StepTimes final : public train::StepObserver {
  public:
-  StepTimes(std::size_t events, std::size_t trace_events, engine::Stopwatch zero)
+  StepTimes(std::size_t events, std::size_t trace_events, base::Stopwatch zero)
       : most_(trace_events), zero_(zero) {
     now_.events.resize(events);
     trace_.reserve(trace_events);
@@ -53,7 +53,7 @@ class StepTimes final : public train::StepObserver {
   StepSample now_;
   std::vector<TraceSlice> trace_;
   std::size_t most_;
-  engine::Stopwatch zero_;
+  base::Stopwatch zero_;
 };
 
 ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
@@ -79,7 +79,7 @@ ArmProfile describe(const Arm& arm, train::Trainer& trainer) {
 class Subject {
  public:
   Subject(const Arm& arm, const train::Task& corpus, const ProfileOptions& options,
-          std::size_t trace_events, engine::Stopwatch zero)
+          std::size_t trace_events, base::Stopwatch zero)
       : progress_(options.progress),
         timer_(arm.settings, corpus),
         profile_(describe(arm, timer_.trainer())),
@@ -122,7 +122,7 @@ Profile measure_profile(const std::vector<Arm>& arms, const train::Task& corpus,
                         const ProfileOptions& options) {
   Profile result;
   result.progress = options.progress;
-  const engine::Stopwatch zero;
+  const base::Stopwatch zero;
   std::vector<std::unique_ptr<Subject>> subjects;
   for (const Arm& arm : arms)
     subjects.push_back(
@@ -130,7 +130,7 @@ Profile measure_profile(const std::vector<Arm>& arms, const train::Task& corpus,
   result.roof = {ops::fma_peak_gflops(), ops::memory_gbps()};
   for (int i = 0; i < train::StepTimer::kWarmUp; ++i)
     for (auto& s : subjects) s->step();
-  const engine::Stopwatch watch;
+  const base::Stopwatch watch;
   for (std::int64_t round = 0; round < options.steps; ++round) {
     if (round >= kMinRounds && watch.seconds() > options.seconds) break;
     // Who goes first alternates, so that a machine that slows down favours neither.

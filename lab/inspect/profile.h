@@ -12,7 +12,7 @@
 
 #include "engine/plan.h"
 #include "lab/study/arm.h"
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 namespace lab {
 

@@ -5,14 +5,14 @@
 
 #include <algorithm>
 
-#include "engine/suggest.h"
-#include "train/json.h"
+#include "base/json.h"
+#include "base/text.h"
 
 namespace lab {
 namespace {
 
-using train::Json;
-using train::or_null;
+using base::Json;
+using base::or_null;
 
 Json known(const std::optional<Interval>& x) { return x ? Json{x->lo, x->hi} : Json(nullptr); }
 
@@ -141,7 +141,7 @@ std::vector<std::string> profile_header(const ProfileHead& head, const Profile& 
       fmt::format("{}, rates as at {:g} of the budget; {}, {}, {} threads", head.what,
                   profile.progress, head.environment["cpu"].get<std::string>(),
                   head.environment["isa"].get<std::string>(),
-                  train::json_compact(head.environment["threads"])),
+                  base::json_compact(head.environment["threads"])),
       fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind "
                   "at {:.1f} FLOP/B",
                   roof.gflops, roof.gbps, roof.gflops / roof.gbps)};
@@ -159,8 +159,7 @@ std::string profile_footnote(const ProfileHead& head) {
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
   std::string out;
-  for (const std::string& line : profile_header(head, profile))
-    out += engine::printable(line) + "\n";
+  for (const std::string& line : profile_header(head, profile)) out += base::printable(line) + "\n";
   const std::size_t width = name_width(tables);
   for (const ProfileTable& t : tables) {
     out += fmt::format(

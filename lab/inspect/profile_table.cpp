@@ -7,7 +7,7 @@
 #include <functional>
 #include <numeric>
 
-#include "engine/quantile.h"
+#include "base/quantile.h"
 
 namespace lab {
 namespace {
@@ -42,7 +42,7 @@ class Table {
   Interval quartiles_ms(const Seconds& f) const {
     std::vector<double> ms;
     for (const StepSample& s : arm_.samples) ms.push_back(1e3 * f(s));
-    return {engine::quantile(ms, 0.25), engine::quantile(ms, 0.75)};
+    return {base::quantile(ms, 0.25), base::quantile(ms, 0.75)};
   }
 
   ProfilePart part(const std::vector<std::size_t>& events) const {
@@ -199,7 +199,7 @@ ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by) {
   result.step_quartiles = table.quartiles_ms(wall);
   for (ProfileRow& r : result.rows) r.share = r.total.ms / result.step_ms;
 
-  const double plain = engine::median(arm.plain);
+  const double plain = base::median(arm.plain);
   result.plain_ms = 1e3 * plain;
   result.tokens_per_second = arm.tokens / plain;
   result.gflops = arm.flops / plain / 1e9;

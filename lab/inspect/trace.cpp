@@ -49,7 +49,7 @@ std::string trace_json(const Profile& profile) {
   }
   const Json json = {{"displayTimeUnit", "ms"}, {"traceEvents", events}};
   // A name that is no UTF-8 is an arm's own; it must not cost the trace.
-  return train::json_compact(json) + "\n";
+  return base::json_compact(json) + "\n";
 }
 
 }  // namespace lab

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
+#include "data/text/batches.h"
 #include "lab/probe/probe_pass.h"
 #include "lab/probe/probe_place.h"
-#include "train/architecture.h"
-#include "train/data/batches.h"
+#include "train/config/architecture.h"
 
 namespace lab {
 namespace {
@@ -34,17 +34,17 @@ std::vector<ProbePlace> make_places(const ProbePass& pass, const models::GptConf
 
 void require_finite(std::vector<ProbePlace>& places, bool training) {
   for (ProbePlace& p : places)
-    engine::require((training ? p.training() : p.evaluation()).moments().finite(),
-                    p.point().behind() ? p.point().value : p.point().site, ": values in ",
-                    training ? "training" : "evaluation",
-                    " are not finite, so the weights are those of a run that diverged; probe "
-                    "others");
+    base::require((training ? p.training() : p.evaluation()).moments().finite(),
+                  p.point().behind() ? p.point().value : p.point().site, ": values in ",
+                  training ? "training" : "evaluation",
+                  " are not finite, so the weights are those of a run that diverged; probe "
+                  "others");
 }
 
 template <class F>
 void for_places(std::vector<ProbePlace>& places, const F& f) {
-  engine::parallel_chunks(std::ssize(places), 1,
-                          [&](std::int64_t i, std::int64_t, std::int64_t) { f(places[at(i)]); });
+  base::parallel_chunks(std::ssize(places), 1,
+                        [&](std::int64_t i, std::int64_t, std::int64_t) { f(places[at(i)]); });
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ bool probe_has_subject(const train::Settings& settings) {
                                              });
 }
 
-Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus,
+Probe measure_probe(const train::Settings& settings, const data::Corpus& corpus,
                     const std::function<void(engine::Params&)>& load, const ProbeOptions& options,
                     const std::function<void(std::int64_t, std::int64_t)>& report) {
   const models::GptConfig config =
@@ -67,7 +67,7 @@ Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus
   probe.progress = options.progress;
   probe.rows = settings.micro_batch();
   probe.time = settings.block_size;
-  probe.batches = engine::chunks(options.tokens, probe.rows * probe.time);
+  probe.batches = base::chunks(options.tokens, probe.rows * probe.time);
 
   engine::Params params;
   ProbePass training(params, config, models::Mode::kTrain, probe.rows);
@@ -79,7 +79,7 @@ Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus
   params.allocate(seed);
   if (load) load(params);
 
-  train::Batches data(corpus.train, settings.block_size, settings.batch, seed);
+  data::Batches data(corpus.train, settings.block_size, settings.batch, seed);
   std::vector<std::int32_t> tokens(at(probe.rows * probe.time)), targets(tokens.size());
   std::vector<ProbePlace> places = make_places(training, config, probe.batches, options);
   const std::int64_t passes = (1 + probe.masks) * probe.batches;

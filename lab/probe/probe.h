@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "data/text/corpus.h"
 #include "engine/params.h"
-#include "train/data/corpus.h"
-#include "train/settings.h"
+#include "train/config/settings.h"
 
 namespace lab {
 
@@ -74,10 +74,10 @@ struct Probe {
 bool probe_has_subject(const train::Settings& settings);
 
 /// Runs the model of the settings with the weights that `load` writes, or where it is empty as they
-/// start. `report` is told after every pass how many of how many are done. Throws engine::Error
+/// start. `report` is told after every pass how many of how many are done. Throws base::Error
 /// where the weights don't fit the settings, give values that are not finite, or it does not fit in
 /// memory. The same bits for any number of threads.
-Probe measure_probe(const train::Settings& settings, const train::Corpus& corpus,
+Probe measure_probe(const train::Settings& settings, const data::Corpus& corpus,
                     const std::function<void(engine::Params&)>& load, const ProbeOptions& options,
                     const std::function<void(std::int64_t done, std::int64_t of)>& report);
 

@@ -24,8 +24,8 @@ const Node* find(const Tape& tape, std::string_view name) {
 
 const Node& node(const Tape& tape, const std::string& name) {
   const Node* found = find(tape, name);
-  engine::require(found != nullptr, "the tape has no node ", name,
-                  ": taps are those of a model that models::record_gpt() recorded");
+  base::require(found != nullptr, "the tape has no node ", name,
+                ": taps are those of a model that models::record_gpt() recorded");
   return *found;
 }
 

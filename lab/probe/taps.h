@@ -22,7 +22,7 @@ struct Tap {
   engine::Ref behind;
 };
 
-/// Every hook of a tape of models::record_gpt(), in the order of the tape. Throws engine::Error
+/// Every hook of a tape of models::record_gpt(), in the order of the tape. Throws base::Error
 /// naming the node where one of its names is missing.
 std::vector<Tap> find_taps(const engine::Tape& tape);
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "lab/report/by_seed.h"
 #include "lab/report/slope_design.h"
 #include "lab/stats/crossing.h"
@@ -95,8 +95,7 @@ void check_cells(const FigureSpec& spec, const FigureKind& kind, const Study& st
   std::vector<Level> cells;
   for (const std::size_t i : cells_of_figure(spec, study.cells)) cells.push_back(study.cells[i]);
   const auto fail = [&](const std::string& why) {
-    throw engine::Error(
-        fmt::format("{}: figure {}: {}", spec.source, engine::quote(spec.name), why));
+    throw base::Error(fmt::format("{}: figure {}: {}", spec.source, base::quote(spec.name), why));
   };
   if ((kind.over & kAscending) != 0) {
     std::vector<double> x;
@@ -110,10 +109,10 @@ void check_cells(const FigureSpec& spec, const FigureKind& kind, const Study& st
   const SlopeDesign d = slope_design(spec, study.base, cells);
   try {
     ols_by_seed(d.x, d.columns, cells.size(), std::vector<double>(2 * cells.size(), 0.0));
-  } catch (const engine::Error&) {
+  } catch (const base::Error&) {
     fail(fmt::format("the {} cells do not tell the slopes apart; give more values of {}",
                      cells.size(),
-                     engine::join(std::vector<std::string_view>(spec.on.begin(), spec.on.end()))));
+                     base::join(std::vector<std::string_view>(spec.on.begin(), spec.on.end()))));
   }
 }
 

@@ -12,7 +12,7 @@ Figure slope(const FigureContext& context);
 /// one is already, there is no value and the interval is open on that side.
 Figure crossover(const FigureContext& context);
 
-/// Throws engine::Error naming the figure where the cells do not tell the slopes apart, or a line
+/// Throws base::Error naming the figure where the cells do not tell the slopes apart, or a line
 /// of cells does not ascend in one setting.
 void check_cells(const FigureSpec& spec, const FigureKind& kind, const Study& study);
 

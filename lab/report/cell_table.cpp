@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 #include "lab/report/render.h"
 
 namespace lab {
@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kBar = 17;  // characters of an interval bar
 
 std::string loss_text(const std::optional<double>& x, bool sign = false) {
-  return x ? engine::decimals(*x, 4, sign) : "–";
+  return x ? base::decimals(*x, 4, sign) : "–";
 }
 
 std::string signed_number(const std::optional<double>& x) { return loss_text(x, true); }
@@ -146,8 +146,8 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
 std::size_t width_of(const std::vector<Column>& columns) {
   std::size_t sum = 2 * (columns.size() - 1);
   for (const Column& c : columns) {
-    std::size_t widest = text_width(c.head);
-    for (const std::string& field : c.fields) widest = std::max(widest, text_width(field));
+    std::size_t widest = base::text_width(c.head);
+    for (const std::string& field : c.fields) widest = std::max(widest, base::text_width(field));
     sum += widest;
   }
   return sum;
@@ -166,7 +166,7 @@ void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
   for (const Trial& trial : t.trials) runs += trial.runs;
   std::string text = fmt::format(
       "{}: {} chosen of {} in {} of {:.3g} TFLOP in all", arm.name, to_text(t.set()),
-      t.trials.size(), engine::counted(static_cast<std::uint64_t>(runs), "run"), t.flops / 1e12);
+      t.trials.size(), base::counted(static_cast<std::uint64_t>(runs), "run"), t.flops / 1e12);
   if (t.extended > 0) text += fmt::format("; {} beyond the grid's edge", t.extended);
   if (t.edge) text += "; STILL AT AN EDGE of what was tried: give a wider grid";
   notes.push_back(text);
@@ -213,7 +213,7 @@ std::string power_text(const EffectPlan& plan) {
 
 }  // namespace
 
-Lines cell_table(const Report& report, const CellReport& cell, std::size_t width, bool bars) {
+base::Lines cell_table(const Report& report, const CellReport& cell, std::size_t width, bool bars) {
   std::vector<Column> columns = columns_of(report, cell, bars);
   while (width > 0 && width_of(columns) > width) {
     const auto least =
@@ -222,7 +222,7 @@ Lines cell_table(const Report& report, const CellReport& cell, std::size_t width
     if (least->readily == 0) break;
     columns.erase(least);
   }
-  Lines lines(1 + cell.arms.size());
+  base::Lines lines(1 + cell.arms.size());
   for (const Column& column : columns) {
     lines[0].push_back(column.head);
     for (std::size_t i = 0; i < column.fields.size(); ++i) lines[i + 1].push_back(column.fields[i]);

@@ -7,11 +7,12 @@
 #include <regex>
 #include <set>
 
+#include "base/numbers.h"
 #include "lab/report/html.h"
 #include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
 #include "lab/runs/metrics.h"
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -184,7 +185,7 @@ std::optional<Picture> bowls_picture(const Report& report) {
     for (const auto& [setting, value] : cell.set)
       if (setting != "lr")
         rest.emplace_back(setting, value);
-      else if (train::parse_number(value, rate) != std::errc{})
+      else if (base::parse_number(value, rate) != std::errc{})
         return {};
     if (rate <= 0) return {};
     rows[to_text(rest)][rate] = &cell;
@@ -271,9 +272,9 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
         picture.id += "-" + r.file.path.stem().string();
     page.sections.push_back(std::move(section));
     for (const Figure& f : r.figures)
-      page.csv += fmt::format("{},{},{},{},{},{},{},{}\r\n", r.file.claim, csv_field(r.file.title),
-                              to_string(r.verdict), csv_field(f.name),
-                              f.value ? fmt::format("{}", *f.value) : "",
+      page.csv += fmt::format("{},{},{},{},{},{},{},{}\r\n", r.file.claim,
+                              base::csv_field(r.file.title), to_string(r.verdict),
+                              base::csv_field(f.name), f.value ? fmt::format("{}", *f.value) : "",
                               end_text(f, &Interval::lo), end_text(f, &Interval::hi), f.unit);
   }
   for (const auto& [verdict, count] : verdicts)

@@ -1,8 +1,8 @@
 // The report as CSV: one line a run, what a spreadsheet or R wants.
 #include <fmt/format.h>
 
+#include "base/at_once.h"
 #include "lab/report/render.h"
-#include "lab/runs/at_once.h"
 
 namespace lab {
 namespace {
@@ -10,8 +10,8 @@ namespace {
 /// Every metric of the table, one after the other.
 std::string metric_fields(const RunRecord& run) {
   Json values = Json::array();
-  for (const Metric& m : metrics()) values.push_back(train::or_null(run.value(m)));
-  std::string text = train::json_compact(values),
+  for (const Metric& m : metrics()) values.push_back(base::or_null(run.value(m)));
+  std::string text = base::json_compact(values),
               fields;  // all at once: of numbers JSON and CSV are the same
   for (std::size_t i = 1; i + 1 < text.size(); ++i)
     if (text[i] != 'n')
@@ -34,9 +34,9 @@ std::string render_csv(const Report& r) {
       for (const Json& field :
            {Json(cell.name), cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr),
             cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr), Json(arm.name)})
-        front += csv_field(field) + ",";
+        front += base::csv_field(field) + ",";
       std::vector<std::string> lines(arm.runs.size());
-      for_each_at_once(arm.runs.size(), [&](std::size_t i) {
+      base::for_each_at_once(arm.runs.size(), [&](std::size_t i) {
         const RunRecord& run = *arm.runs[i];
         lines[i] = fmt::format("{}{},{},{},{}\n", front, run.seed, run.id, to_string(run.status),
                                metric_fields(run));

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 
 namespace lab {
 namespace {
@@ -34,7 +34,7 @@ std::string memory_text(const train::MemoryNeed& m) {
 }
 
 std::string steps_text(const RunEstimate& e) {
-  return e.steps > 0 ? engine::counted(static_cast<std::uint64_t>(e.steps), "step")
+  return e.steps > 0 ? base::counted(static_cast<std::uint64_t>(e.steps), "step")
                      : fmt::format("about {:.0f} steps", e.tokens / e.tokens_per_step);
 }
 
@@ -111,7 +111,7 @@ std::string render_text(const DryRun& plan) {
              "jobs         {}\n"
              "memory       {}             largest arm: {}\n"
              "nothing was written\n",
-             engine::counted(plan.run_count(), "run"),
+             base::counted(plan.run_count(), "run"),
              plan.done > 0 ? fmt::format(" to be made, {} are done", plan.done) : "", plan.flops(),
              time_text(plan.seconds()), how(first, plan), jobs_text(plan.jobs), memory,
              memory_text(std::max_element(plan.arms.begin(), plan.arms.end(),

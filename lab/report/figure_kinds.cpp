@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/report/by_seed.h"
 #include "lab/report/cell_figures.h"
 #include "lab/report/rate_figures.h"

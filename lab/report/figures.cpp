@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "lab/report/cell_figures.h"
 #include "lab/report/figure_kinds.h"
 #include "lab/report/rate_figures.h"
@@ -21,8 +21,8 @@ const FigureKind& kind_of(const FigureSpec& spec) {
     if (kind.name == spec.of) return kind;
     names.push_back(kind.name);
   }
-  throw engine::Error(fmt::format("{}: no figure is called {}; {}", spec.source,
-                                  engine::quote(spec.of), engine::suggest(spec.of, names)));
+  throw base::Error(fmt::format("{}: no figure is called {}; {}", spec.source, base::quote(spec.of),
+                                base::suggest(spec.of, names)));
 }
 
 /// The one of that name; for no name the only one after `skip` of them.
@@ -34,11 +34,11 @@ std::size_t index_of(const std::vector<Level>& levels, const std::string& name, 
     names.push_back(levels[i].name);
   }
   if (name.empty() && names.size() == 1) return skip;
-  throw engine::Error(fmt::format("{}: figure {}: {}; there are: {}", spec.source,
-                                  engine::quote(spec.name),
-                                  name.empty() ? fmt::format("of which {}?", what)
-                                               : fmt::format("no {} {}", what, engine::quote(name)),
-                                  fmt::join(names, ", ")));
+  throw base::Error(fmt::format("{}: figure {}: {}; there are: {}", spec.source,
+                                base::quote(spec.name),
+                                name.empty() ? fmt::format("of which {}?", what)
+                                             : fmt::format("no {} {}", what, base::quote(name)),
+                                fmt::join(names, ", ")));
 }
 
 /// "nats/token per doubling"
@@ -53,7 +53,7 @@ struct Place {
   std::optional<std::size_t> by = {};
 };
 
-/// Throws engine::Error where a key is given that the kind does not take.
+/// Throws base::Error where a key is given that the kind does not take.
 void check_keys(const FigureSpec& spec, const FigureKind& kind) {
   struct Key {
     const char* name;
@@ -64,12 +64,12 @@ void check_keys(const FigureSpec& spec, const FigureKind& kind) {
        {Key{"metric", spec.metric, kMetric}, Key{"against", spec.against, kAgainst},
         Key{"against_metric", spec.against_metric, kAgainst},
         Key{"against_cell", spec.against_cell, kElsewhere}, Key{"by", spec.by, kBy}})
-    engine::require(key.value.empty() || (kind.takes & key.needs) != 0, spec.source, ": figure ",
-                    engine::quote(spec.name), ": ", key.name, " is not of a ", kind.name);
-  engine::require(spec.cells.empty() || (kind.over & kCells) != 0, spec.source, ": figure ",
-                  engine::quote(spec.name), ": cells is not of a ", kind.name, "; give cell = …");
-  engine::require(spec.by.empty() == ((kind.takes & kBy) == 0), spec.source, ": figure ",
-                  engine::quote(spec.name), ": by = an arm is needed");
+    base::require(key.value.empty() || (kind.takes & key.needs) != 0, spec.source, ": figure ",
+                  base::quote(spec.name), ": ", key.name, " is not of a ", kind.name);
+  base::require(spec.cells.empty() || (kind.over & kCells) != 0, spec.source, ": figure ",
+                base::quote(spec.name), ": cells is not of a ", kind.name, "; give cell = …");
+  base::require(spec.by.empty() == ((kind.takes & kBy) == 0), spec.source, ": figure ",
+                base::quote(spec.name), ": by = an arm is needed");
 }
 
 Place place_of(const StudyFile& file, const FigureSpec& spec) {
@@ -82,13 +82,13 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
   at.arm = index_of(arms, spec.arm, skip, spec, "arm");
   if (!spec.against.empty()) at.against = index_of(arms, spec.against, 0, spec, "arm");
   if (!spec.by.empty()) at.by = index_of(arms, spec.by, 0, spec, "arm");
-  engine::require(!at.by || (*at.by != at.arm && *at.by != at.against), spec.source, ": figure ",
-                  engine::quote(spec.name), ": by = ", spec.by,
-                  " is the arm itself, or what it is held against; give another arm");
+  base::require(!at.by || (*at.by != at.arm && *at.by != at.against), spec.source, ": figure ",
+                base::quote(spec.name), ": by = ", spec.by,
+                " is the arm itself, or what it is held against; give another arm");
   const bool elsewhere = !spec.against_cell.empty() && spec.against_cell != spec.cell;
-  engine::require(
+  base::require(
       at.arm != at.against || kind.name == "value" || !spec.against_metric.empty() || elsewhere,
-      spec.source, ": figure ", engine::quote(spec.name), ": ", spec.arm,
+      spec.source, ": figure ", base::quote(spec.name), ": ", spec.arm,
       " against itself is 0; give another arm");
   if ((kind.over & kRates) != 0) return at;
   if ((kind.over & kCells) == 0) {
@@ -97,17 +97,17 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
     return at;
   }
   const bool line = (kind.over & kAscending) != 0;
-  engine::require(spec.on.size() == 1 || (spec.on.size() == 2 && !line), spec.source, ": figure ",
-                  engine::quote(spec.name), ": on = one ", line ? "setting" : "or two settings");
+  base::require(spec.on.size() == 1 || (spec.on.size() == 2 && !line), spec.source, ": figure ",
+                base::quote(spec.name), ": on = one ", line ? "setting" : "or two settings");
   for (const std::string& setting : spec.on)
-    engine::require(setting == "epochs" || train::find_setting(setting) != nullptr, spec.source,
-                    ": figure ", engine::quote(spec.name), ": no setting ", engine::quote(setting));
+    base::require(setting == "epochs" || train::find_setting(setting) != nullptr, spec.source,
+                  ": figure ", base::quote(spec.name), ": no setting ", base::quote(setting));
   const bool known = std::find(spec.on.begin(), spec.on.end(), spec.coefficient) != spec.on.end();
-  engine::require(line ? spec.coefficient.empty()
-                       : known || (spec.coefficient == "interaction" && spec.on.size() == 2),
-                  spec.source, ": figure ", engine::quote(spec.name), ": coefficient ",
-                  engine::quote(spec.coefficient),
-                  line ? " is of a slope; leave it out" : " is none of on");
+  base::require(line ? spec.coefficient.empty()
+                     : known || (spec.coefficient == "interaction" && spec.on.size() == 2),
+                spec.source, ": figure ", base::quote(spec.name), ": coefficient ",
+                base::quote(spec.coefficient),
+                line ? " is of a slope; leave it out" : " is none of on");
   return at;
 }
 
@@ -118,7 +118,7 @@ void check_figures(const StudyFile& file) {
     const Place at = place_of(file, spec);
     const FigureKind& kind = kind_of(spec);
     const auto need = [&](bool ok, const auto&... why) {
-      engine::require(ok, spec.source, ": figure ", engine::quote(spec.name), ": ", why...);
+      base::require(ok, spec.source, ": figure ", base::quote(spec.name), ": ", why...);
     };
     need((kind.over & kShares) == 0 || file.study.shares.size() > 1,
          "other shares of the budget are needed, shares = […]",

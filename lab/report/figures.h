@@ -20,7 +20,7 @@ struct Figure {
 };
 
 /// All figures of a file, their intervals together covering 1 − report.rules.alpha (Bonferroni).
-/// Throws engine::Error naming line and column where one asks for what there is not.
+/// Throws base::Error naming line and column where one asks for what there is not.
 std::vector<Figure> make_figures(const StudyFile& file, const Report& report);
 /// Throws in all of these cases, before anything is trained.
 void check_figures(const StudyFile& file);

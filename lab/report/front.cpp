@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 #include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
 #include "lab/stats/stats.h"
@@ -81,19 +81,19 @@ std::vector<FrontPoint> front(const CellReport& cell, double alpha) {
   return out;
 }
 
-Lines front_lines(const Report& report) {
-  Lines lines = {{"arm", "budget", "FLOP", "loss", "on the front of loss against compute"}};
+base::Lines front_lines(const Report& report) {
+  base::Lines lines = {{"arm", "budget", "FLOP", "loss", "on the front of loss against compute"}};
   const bool several = report.cells.size() > 1;
   if (several) lines.front().insert(lines.front().begin(), "cell");
   for (const CellReport& cell : report.cells)
     for (const FrontPoint& p : front(cell, report.rules.alpha)) {
       lines.push_back({cell.arms[p.arm].name, fmt::format("{:g} ×", p.share),
-                       fmt::format("{:.3g}", p.flops), engine::decimals(p.loss, 4),
+                       fmt::format("{:.3g}", p.flops), base::decimals(p.loss, 4),
                        std::string(to_string(p.place)) +
                            (p.by.empty() ? "" : ": " + p.by + " has less for as little")});
       if (several) lines.back().insert(lines.back().begin(), cell.name);
     }
-  return lines.size() > 1 ? lines : Lines{};
+  return lines.size() > 1 ? lines : base::Lines{};
 }
 
 Json front_json(const Report& report) {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/text_table.h"
 #include "lab/report/report.h"
-#include "lab/report/table.h"
 
 namespace lab {
 
@@ -26,7 +26,7 @@ struct FrontPoint {
 std::vector<FrontPoint> front(const CellReport& cell, double alpha);
 
 /// Every cell's front: a line for each point. Empty where there is none.
-Lines front_lines(const Report& report);
+base::Lines front_lines(const Report& report);
 Json front_json(const Report& report);
 
 }  // namespace lab

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 #include "lab/report/by_seed.h"
 #include "lab/stats/stats.h"
 
@@ -62,7 +62,7 @@ std::vector<std::string> seed_lines(const std::vector<std::pair<std::uint64_t, d
   if (values.size() > kMost) return lines;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string text =
-        fmt::format("seed {}: {}", values[i].first, engine::decimals(values[i].second, 4));
+        fmt::format("seed {}: {}", values[i].first, base::decimals(values[i].second, 4));
     if (i % kInALine == 0)
       lines.push_back(text);
     else

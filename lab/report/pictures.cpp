@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/suggest.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/report/pairs.h"
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -106,8 +107,8 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
     Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
     for (const PairOfRuns& pair : drawn(pairs(report, cell, cell.arms[arm]), p.caption)) {
       const std::vector<std::string> note = {
-          fmt::format("seed {}: {} → {} ({})", pair.seed, engine::decimals(pair.first, 4),
-                      engine::decimals(pair.arm, 4), engine::decimals(pair.diff(), 4, true))};
+          fmt::format("seed {}: {} → {} ({})", pair.seed, base::decimals(pair.first, 4),
+                      base::decimals(pair.arm, 4), base::decimals(pair.diff(), 4, true))};
       s.marks.push_back({at, pair.first, {}, {}, note});
       s.marks.push_back({at + 1, pair.arm, {}, {}, note});
       s.marks.push_back({at + 1, {}});  // the next seed is another line
@@ -137,8 +138,7 @@ std::optional<Picture> tuning_picture(const Report&, const CellReport& cell) {
     std::stable_sort(trials.begin(), trials.end(), [](const Trial* a, const Trial* b) {
       const auto value = [](const Trial* t) {
         double x = 0;
-        return t->set.size() == 1 && train::parse_number(t->set[0].second, x) == std::errc{} ? x
-                                                                                             : 0;
+        return t->set.size() == 1 && base::parse_number(t->set[0].second, x) == std::errc{} ? x : 0;
       };
       return value(a) < value(b);
     });

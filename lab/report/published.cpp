@@ -5,12 +5,12 @@
 #include <set>
 #include <sstream>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "lab/report/claims.h"
 #include "lab/runs/measures.h"
 #include "lab/study/tuning.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -24,7 +24,7 @@ std::vector<std::string> by_hand(const StudyFile& file, const std::filesystem::p
   constexpr std::int64_t kMostBytes = 1 << 20;
   const std::filesystem::path note = folder / (file.path.stem().string() + ".note.md");
   if (!std::filesystem::exists(note)) return {};
-  std::istringstream in(train::read_whole(note, train::Whose::kFolder, kMostBytes));
+  std::istringstream in(base::read_whole(note, base::Whose::kFolder, kMostBytes));
   std::vector<std::string> paragraphs;
   bool open = false;  // a paragraph
   for (std::string line; std::getline(in, line); open = !line.empty())
@@ -66,7 +66,7 @@ StudyRuns chosen(const StudyFile& file, const Store& store, bool other_builds,
   StudyRuns runs(file.study, store, other_builds);
   if (!tunes(file.study)) return runs;
   const GridSearch search(runs);
-  engine::require(search.done(), file.path.string(), ": runs of its tuning are missing");
+  base::require(search.done(), file.path.string(), ": runs of its tuning are missing");
   of_tuning(search.runs());
   Study study = file.study;
   study.tuned = search.tuned();
@@ -102,7 +102,7 @@ std::vector<Json> records_of(const StudyFile& file, const Store& store, bool oth
 
 void publish(const StudyResult& result, const std::vector<Json>& records,
              const std::filesystem::path& folder) {
-  train::make_folder(folder);
+  base::make_folder(folder);
   StudyResult shown = result;
   shown.report.store.clear();  // others have neither
   shown.report.folder.clear();
@@ -117,29 +117,29 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   for (const std::string& paragraph : by_hand(result.file, folder)) page += paragraph + "\n\n";
   if (std::filesystem::exists(folder / (name + ".png")))
     page += fmt::format("![{}]({}.png)\n\n", result.file.title, name);
-  train::write_atomically(folder / (name + ".md"), render(shown, "md", false, 0, page));
-  train::write_atomically(data_file(result.file, folder), train::json_compact(json) + "\n");
+  base::write_atomically(folder / (name + ".md"), render(shown, "md", false, 0, page));
+  base::write_atomically(data_file(result.file, folder), base::json_compact(json) + "\n");
 }
 
 void publish_index(const std::vector<StudyResult>& results, const std::filesystem::path& folder) {
   std::vector<ToldStudy> told;
   for (const StudyResult& result : results) told.push_back({result, by_hand(result.file, folder)});
-  train::write_atomically(folder / "index.html", claims_html(told));
+  base::write_atomically(folder / "index.html", claims_html(told));
 }
 
 Published read_published(const StudyFile& file, const std::filesystem::path& folder,
                          const Store& scratch) {
   const std::filesystem::path path = data_file(file, folder);
-  const Json json = train::read_json(path);
+  const Json json = base::read_json(path);
   const auto need = [&](bool ok, const auto&... why) {
-    engine::require(ok, path.string(), ": ", why..., "; publish the study anew");
+    base::require(ok, path.string(), ": ", why..., "; publish the study anew");
   };
   need(json.is_object() && json.contains("hash") && json.contains("records") &&
            json["records"].is_array() && json.contains("looks") &&
            json["looks"].is_number_integer() && json["looks"] >= 1 && json["looks"] < 1000,
        "no published study");
   need(json["hash"] == file.hash, "of another ", file.path.filename().string(), ", with hash ",
-       train::json_compact(json["hash"]), " and not ", file.hash);
+       base::json_compact(json["hash"]), " and not ", file.hash);
   const auto records = json["records"].get<std::vector<Json>>();
   const Json known = json.value("fingerprint", Json()), timed = json.value("speeds", Json());
   // Those of the records alone were published before the others were covered.
@@ -149,8 +149,8 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
     const RunRecord record = record_from_json(item, path.string());
     need(record.id.size() == 32 &&
              record.id.find_first_not_of("0123456789abcdef") == std::string::npos,
-         "a record's id ", engine::quote(record.id), " is no id");
-    train::make_folder(scratch.folder(record.id));
+         "a record's id ", base::quote(record.id), " is no id");
+    base::make_folder(scratch.folder(record.id));
     scratch.save(record);
   }
   const StudyRuns runs = chosen(file, scratch, true, [](const StudyRuns&) {});

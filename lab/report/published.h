@@ -15,7 +15,7 @@ std::vector<Json> records_of(const StudyFile& file, const Store& store, bool oth
                              bool windows);
 
 /// Writes DIR/NAME.json, and DIR/NAME.md with what DIR/NAME.note.md says by hand on top, if there
-/// is one. Throws engine::Error.
+/// is one. Throws base::Error.
 void publish(const StudyResult& result, const std::vector<Json>& records,
              const std::filesystem::path& folder);
 
@@ -25,7 +25,7 @@ struct Published {
   std::vector<Json> records;
 };
 
-/// From DIR/NAME.json and nothing else; `scratch` is an empty store. Throws engine::Error: not
+/// From DIR/NAME.json and nothing else; `scratch` is an empty store. Throws base::Error: not
 /// there, of another study file, records missing or edited.
 Published read_published(const StudyFile& file, const std::filesystem::path& folder,
                          const Store& scratch);

@@ -5,8 +5,9 @@
 #include <map>
 #include <set>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/stats/regression.h"
 
 namespace lab {
@@ -23,9 +24,9 @@ std::string rest_of(const Assignments& set) {
 
 double number_in(const train::Settings& base, const CellReport& cell, const std::string& setting) {
   double value = 0;
-  train::parse_number(train::value_text(with(base, {cell.name, cell.set, cell.epochs}),
-                                        *train::find_setting(setting)),
-                      value);
+  base::parse_number(train::value_text(with(base, {cell.name, cell.set, cell.epochs}),
+                                       *train::find_setting(setting)),
+                     value);
   return value;
 }
 
@@ -136,7 +137,7 @@ Figure best_rate_slope(const FigureContext& c) {
 
 void check_rates(const FigureSpec& spec, const Study& study, bool slope) {
   const auto need = [&](bool ok, const auto&... why) {
-    engine::require(ok, spec.source, ": figure ", engine::quote(spec.name), ": ", why...);
+    base::require(ok, spec.source, ": figure ", base::quote(spec.name), ": ", why...);
   };
   const std::string other = other_of(spec);
   need(slope ? !other.empty() : spec.on.empty(),
@@ -149,8 +150,8 @@ void check_rates(const FigureSpec& spec, const Study& study, bool slope) {
     if (other.empty()) continue;
     const train::Row* row = train::find_setting(other);
     double place = 0;
-    need(row != nullptr, "no setting ", engine::quote(other));
-    need(train::parse_number(train::value_text(s, *row), place) == std::errc{} && place > 0, other,
+    need(row != nullptr, "no setting ", base::quote(other));
+    need(base::parse_number(train::value_text(s, *row), place) == std::errc{} && place > 0, other,
          " is no number above 0 in ", cell.name);
     places.insert(place);
   }

@@ -15,7 +15,7 @@ Figure rate_sensitivity(const FigureContext& context);
 /// parabola through the lowest loss and its neighbours is lowest.
 Figure best_rate_slope(const FigureContext& context);
 
-/// Throws engine::Error naming the figure where the cells are no grid of 3 or more rates (and, of
+/// Throws base::Error naming the figure where the cells are no grid of 3 or more rates (and, of
 /// best_rate_slope, 2 or more values of the other setting).
 void check_rates(const FigureSpec& spec, const Study& study, bool slope);
 

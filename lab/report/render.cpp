@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/suggest.h"
+#include "base/text.h"
 #include "lab/report/pairs.h"
 
 namespace lab {
@@ -44,7 +44,7 @@ bool any_windows(const Report& r) {
 
 /// What a terminal shows a line in: the heading bold, verdicts in their colours.
 std::string_view line_style(const std::vector<std::string>& line, bool heading) {
-  if (heading) return kBold;
+  if (heading) return base::kBold;
   if (line.back() == "helps") return "\033[32m";
   return line.back() == "hurts" ? "\033[31m" : "";
 }
@@ -120,21 +120,22 @@ std::vector<std::string> report_footnotes(const Report& r) {
 }
 
 std::string render(const Report& report, const std::string& format, bool color, std::size_t width) {
-  if (format == "json") return train::json_text(to_json(report));
+  if (format == "json") return base::json_text(to_json(report));
   if (format == "csv") return render_csv(report);
   const bool markdown = format == "md";
   const std::string end = markdown ? "  \n" : "\n";
   const auto shown = [&](const std::string& line) {
-    return markdown ? markdown_text(line) : engine::printable(line);
+    return markdown ? base::markdown_text(line) : base::printable(line);
   };
   std::string out;
   for (const std::string& line : report_header(report)) out += shown(line) + end;
   if (!report.final)
     out += std::string("NOT FINAL: some runs are still to come, so there are no verdicts") + end;
   for (const CellReport& cell : report.cells) {
-    const Lines table = cell_table(report, cell, markdown ? 0 : width, !markdown);
+    const base::Lines table = cell_table(report, cell, markdown ? 0 : width, !markdown);
     out += (markdown ? "\n**" : "\n") + shown(cell.title) + (markdown ? "**\n\n" : "\n");
-    out += markdown ? markdown_table(table) : text_table(table, color ? line_style : nullptr);
+    out += markdown ? base::markdown_table(table)
+                    : base::text_table(table, color ? line_style : nullptr);
     const auto notes = cell_notes(report, cell);
     if (markdown && !notes.empty()) out += "\n";
     for (const std::string& note : notes) out += (markdown ? "- " : "  ") + shown(note) + "\n";
@@ -149,20 +150,19 @@ std::string render_live(const Report& report) {
                                 report.tuning ? "choices" : "table", report.seeds);
   const Metric& judged = metric(report.judged);
   for (const CellReport& cell : report.cells) {
-    Lines lines = {{"arm", report.judged == "test_loss" ? "test loss" : "val loss", "difference",
-                    "seeds", ""}};
+    base::Lines lines = {{"arm", report.judged == "test_loss" ? "test loss" : "val loss",
+                          "difference", "seeds", ""}};
     const ArmReport& first = cell.arms.front();
     for (const ArmReport& arm : cell.arms) {
       // Of the seeds that both have, or an arm that is one seed ahead would be held against others.
       std::vector<double> diff;
       for (const PairOfRuns& pair : pairs(report, cell, arm)) diff.push_back(pair.diff());
       const Spread& s = arm.metrics.find(report.judged)->second;
-      lines.push_back(
-          {arm.name, text(judged, s.mean) + (s.sd ? " ± " + text(judged, s.sd) : ""),
-           &arm == &first || diff.empty() ? "–" : engine::decimals(*mean(diff), 4, true),
-           std::to_string(arm.runs.size()), ""});
+      lines.push_back({arm.name, text(judged, s.mean) + (s.sd ? " ± " + text(judged, s.sd) : ""),
+                       &arm == &first || diff.empty() ? "–" : base::decimals(*mean(diff), 4, true),
+                       std::to_string(arm.runs.size()), ""});
     }
-    out += engine::printable(cell.title) + "\n" + text_table(lines, nullptr);
+    out += base::printable(cell.title) + "\n" + base::text_table(lines, nullptr);
   }
   return out;
 }

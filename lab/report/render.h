@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/text_table.h"
 #include "lab/report/report.h"
-#include "lab/report/table.h"
 
 namespace lab {
 
@@ -13,8 +13,8 @@ std::vector<std::string> report_header(const Report& report);
 std::vector<std::string> report_footnotes(const Report& report);
 /// The table of a cell; with `width` no wider than that: what says least is left out. `bars`: the
 /// intervals drawn, too.
-Lines cell_table(const Report& report, const CellReport& cell, std::size_t width = 0,
-                 bool bars = false);
+base::Lines cell_table(const Report& report, const CellReport& cell, std::size_t width = 0,
+                       bool bars = false);
 /// What a table has no room for, a line each: why not told, tuning, shares, lost runs.
 std::vector<std::string> cell_notes(const Report& report, const CellReport& cell);
 std::string render_csv(const Report& report);

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <map>
 
-#include "engine/error.h"
+#include "base/at_once.h"
+#include "base/error.h"
 #include "lab/report/shares.h"
-#include "lab/runs/at_once.h"
 #include "lab/runs/make.h"
 
 namespace lab {
@@ -123,10 +123,10 @@ std::vector<CurvePoint> curve_of(const Store& store, const RunRecord& record) {
 void add_curves(ArmReport& arm, const Store& store) {
   std::vector<RunCurve> all(arm.runs.size());
   std::vector<std::string> why(arm.runs.size());
-  for_each_at_once(arm.runs.size(), [&](std::size_t i) {
+  base::for_each_at_once(arm.runs.size(), [&](std::size_t i) {
     try {
       all[i] = {arm.runs[i]->seed, curve_of(store, *arm.runs[i])};
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       why[i] = e.what();
     }
   });

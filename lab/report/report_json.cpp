@@ -1,6 +1,6 @@
 // The report as JSON. Its schema is in docs/schema.md.
+#include "base/at_once.h"
 #include "lab/report/report.h"
-#include "lab/runs/at_once.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
@@ -35,17 +35,17 @@ Json versus_json(const Verdict& v, const Report& r) {
             {"nothing", effect_json(v.plan->nothing)}};
   return {{"metric", r.judged},
           {"n", v.n},
-          {"diff", train::or_null(v.diff)},
-          {"sd", train::or_null(v.sd)},
+          {"diff", base::or_null(v.diff)},
+          {"sd", base::or_null(v.sd)},
           {"ci", ci},
-          {"p", train::or_null(v.p)},
-          {"p_holm", train::or_null(v.p_holm)},
-          {"p_equivalent", train::or_null(v.p_equivalent)},
-          {"p_signs", train::or_null(v.p_signs)},
+          {"p", base::or_null(v.p)},
+          {"p_holm", base::or_null(v.p_holm)},
+          {"p_equivalent", base::or_null(v.p_equivalent)},
+          {"p_signs", base::or_null(v.p_signs)},
           {"margin", v.margin},
           {"negligible", v.negligible},
-          {"se_seeds", train::or_null(v.se_seeds)},
-          {"se_windows", train::or_null(v.se_windows)},
+          {"se_seeds", base::or_null(v.se_seeds)},
+          {"se_windows", base::or_null(v.se_windows)},
           {"windows", v.windows},
           {"verdict", to_string(v.verdict)},
           {"more_seeds", seed_range(v.more_seeds)},
@@ -76,7 +76,7 @@ Json shares_json(const ArmReport& arm, double alpha) {
   for (const ShareReport& s : arm.shares)
     shares.push_back(
         {{"share", s.share},
-         {"loss", {{"mean", train::or_null(s.loss.mean)}, {"sd", train::or_null(s.loss.sd)}}},
+         {"loss", {{"mean", base::or_null(s.loss.mean)}, {"sd", base::or_null(s.loss.sd)}}},
          {"diff", estimate_json(s.diff, alpha)}});
   return shares;
 }
@@ -92,26 +92,26 @@ Json equivalent_json(const ComputeEquivalent& e) {
 /// Text, a line a run.
 Json runs_json(const std::vector<RecordPtr>& runs) {
   std::vector<std::string> lines(runs.size());
-  for_each_at_once(runs.size(),
-                   [&](std::size_t i) { lines[i] = train::json_compact(to_json(*runs[i])); });
+  base::for_each_at_once(runs.size(),
+                         [&](std::size_t i) { lines[i] = base::json_compact(to_json(*runs[i])); });
   std::string text = "[";
   for (std::size_t i = 0; i < lines.size(); ++i)
     text.append(i == 0 ? "\n" : ",\n").append(lines[i]);
-  return train::ready(text + "]");
+  return base::ready(text + "]");
 }
 
 Json arm_json(const ArmReport& arm, const Report& report) {
   constexpr std::size_t kOthers = 24;  // members that are no metrics
   Json json = Json::object();
-  train::reserve(json, metrics().size() + kOthers);  // the runs are large
+  base::reserve(json, metrics().size() + kOthers);  // the runs are large
   json.update({{"name", arm.name}, {"overrides", to_json(arm.set)}, {"budget", arm.budget}});
   json["runs"] = runs_json(arm.runs);
   Json missing = Json::array();
-  for (const std::uint64_t seed : arm.missing) missing.push_back(train::exact(seed));
+  for (const std::uint64_t seed : arm.missing) missing.push_back(base::exact(seed));
   json["missing_seeds"] = std::move(missing);
   for (const Metric& m : metrics()) {
     const Spread& s = arm.metrics.at(std::string(m.name));
-    json[std::string(m.name)] = {{"mean", train::or_null(s.mean)}, {"sd", train::or_null(s.sd)}};
+    json[std::string(m.name)] = {{"mean", base::or_null(s.mean)}, {"sd", base::or_null(s.sd)}};
   }
   json["diverged"] = arm.diverged;
   json["untrained"] = arm.untrained;
@@ -146,7 +146,7 @@ Json to_json(const Report& r) {
              {"settings", to_json(cell.set)},
              {"epochs", cell.epochs > 0 ? Json(cell.epochs) : Json(nullptr)},
              {"unique_tokens", cell.unique_tokens ? Json(*cell.unique_tokens) : Json(nullptr)}});
-    train::append(json, "arms", std::move(arms));  // large: a list in braces would copy it
+    base::append(json, "arms", std::move(arms));  // large: a list in braces would copy it
   }
   Json json = {{"schema", kSchema},
                {"final", r.final},
@@ -167,7 +167,7 @@ Json to_json(const Report& r) {
                {"study", r.study},
                {"folder", r.folder},
                {"store", r.store}};
-  train::append(json, "cells", std::move(cells));
+  base::append(json, "cells", std::move(cells));
   return json;
 }
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "lab/report/pictures.h"
 #include "lab/runs/survey.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -30,13 +30,13 @@ void tell(CurveOfRun& run, const train::Settings& settings) {
 CurveOfRun of_folder(const fs::path& folder) {
   CurveOfRun run;
   run.name = folder.lexically_normal().string();
-  run.points = read_curve(folder / "metrics.jsonl", train::Whose::kFolder);
+  run.points = read_curve(folder / "metrics.jsonl", base::Whose::kFolder);
   std::error_code code;
   if (fs::exists(folder / "config.json", code))
-    tell(run, train::from_json(train::read_json(folder / "config.json"),
+    tell(run, train::from_json(base::read_json(folder / "config.json"),
                                (folder / "config.json").string()));
   if (fs::exists(folder / "data.json", code)) {
-    const Json data = train::read_json(folder / "data.json");
+    const Json data = base::read_json(folder / "data.json");
     if (data.is_object() && data.contains("hash") && data["hash"].is_string())
       run.data = data["hash"].get<std::string>();
   }
@@ -59,7 +59,7 @@ CurveOfRun of_store(const Store& store, const std::string& id) {
   return run;
 }
 
-std::string loss_text(const std::optional<double>& x) { return x ? engine::decimals(*x, 4) : "–"; }
+std::string loss_text(const std::optional<double>& x) { return x ? base::decimals(*x, 4) : "–"; }
 
 std::vector<std::string> table_row(const CurveOfRun& run) {
   std::optional<double> train, val, best;
@@ -109,15 +109,15 @@ CurveOfRun curve_of_run(const std::string& given, const Store& store) {
   std::error_code code;
   const bool folder = fs::is_directory(given, code);
   if (folder && !fs::exists(fs::path(given) / "metrics.jsonl", code))
-    throw engine::Error(engine::quote(given) +
-                        ": holds no metrics.jsonl; give a folder that "
-                        "'isodrop train --out DIR' wrote, or the id of a run in the store");
-  engine::require(folder || given.find('/') == given.npos, engine::quote(given),
-                  ": no such folder; give one that 'isodrop train --out DIR' wrote, or the id of a "
-                  "run in the store");
+    throw base::Error(base::quote(given) +
+                      ": holds no metrics.jsonl; give a folder that "
+                      "'isodrop train --out DIR' wrote, or the id of a run in the store");
+  base::require(folder || given.find('/') == given.npos, base::quote(given),
+                ": no such folder; give one that 'isodrop train --out DIR' wrote, or the id of a "
+                "run in the store");
   CurveOfRun run = folder ? of_folder(given) : of_store(store, given);
-  engine::require(!run.points.empty(), engine::quote(given),
-                  ": has reported nothing yet; wait for its first evaluation");
+  base::require(!run.points.empty(), base::quote(given),
+                ": has reported nothing yet; wait for its first evaluation");
   return run;
 }
 

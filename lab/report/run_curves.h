@@ -17,7 +17,7 @@ struct CurveOfRun {
 };
 
 /// `given`: a folder with a metrics.jsonl, or an id of the store or what it begins with. A run that
-/// is still being made has the curve so far. Throws engine::Error: neither, or nothing to show.
+/// is still being made has the curve so far. Throws base::Error: neither, or nothing to show.
 CurveOfRun curve_of_run(const std::string& given, const Store& store);
 
 /// A table of the runs, loss against steps and against compute.

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/stats/stats.h"
 
 namespace lab {
@@ -35,8 +36,8 @@ std::vector<std::size_t> cells_of_figure(const FigureSpec& spec, const std::vect
   for (std::size_t name = 0; name < used.size(); ++name) {
     std::string there;
     for (const Level& cell : cells) there += (there.empty() ? "" : "; ") + cell.name;
-    engine::require(used[name], spec.source, ": figure ", engine::quote(spec.name), ": no cell is ",
-                    engine::quote(spec.cells[name]), "; there are: ", there);
+    base::require(used[name], spec.source, ": figure ", base::quote(spec.name), ": no cell is ",
+                  base::quote(spec.cells[name]), "; there are: ", there);
   }
   return out;
 }
@@ -47,11 +48,11 @@ double log_of(const FigureSpec& spec, const train::Settings& base, const Level& 
   std::string text = std::to_string(cell.epochs);
   if (setting != "epochs") {
     text = train::value_text(with(base, cell), *train::find_setting(setting));
-    if (train::parse_number(text, value) != std::errc{}) value = 0;
+    if (base::parse_number(text, value) != std::errc{}) value = 0;
   }
-  engine::require(value > 0, spec.source, ": figure ", engine::quote(spec.name), ": ", setting,
-                  " is ", text, cell.name.empty() ? "" : " in " + cell.name,
-                  ": a slope needs numbers above 0");
+  base::require(value > 0, spec.source, ": figure ", base::quote(spec.name), ": ", setting, " is ",
+                text, cell.name.empty() ? "" : " in " + cell.name,
+                ": a slope needs numbers above 0");
   return std::log2(value);
 }
 

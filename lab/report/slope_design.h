@@ -15,14 +15,14 @@ struct SlopeDesign {
 
 /// The cells that a figure is over, in their order: all, or those that one of FigureSpec::cells
 /// names, whole ("n_embd=32,epochs=4") or by some of what they set ("n_embd=32"). Throws
-/// engine::Error naming the figure where one of these names none.
+/// base::Error naming the figure where one of these names none.
 std::vector<std::size_t> cells_of_figure(const FigureSpec& spec, const std::vector<Level>& cells);
 
 /// log₂ of a setting (or of the epochs) in a cell. Throws as slope_design().
 double log_of(const FigureSpec& spec, const train::Settings& base, const Level& cell,
               const std::string& setting);
 
-/// Throws engine::Error naming the figure where a setting is not a number above 0 in a cell.
+/// Throws base::Error naming the figure where a setting is not a number above 0 in a cell.
 SlopeDesign slope_design(const FigureSpec& spec, const train::Settings& base,
                          const std::vector<Level>& cells);
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/suggest.h"
+#include "base/text.h"
+#include "base/text_table.h"
 #include "lab/report/front.h"
-#include "lab/report/table.h"
 
 namespace lab {
 namespace {
@@ -43,8 +43,9 @@ std::string rule_text(const StudyFile& file) {
                      joined(file.supported, " and "), joined(file.contradicted, " or "));
 }
 
-Lines figure_lines(const StudyResult& r) {
-  Lines lines = {{"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
+base::Lines figure_lines(const StudyResult& r) {
+  base::Lines lines = {
+      {"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
   for (const Figure& f : r.figures)
     lines.push_back(
         {f.name, value_text(f), interval_text(f), f.unit + (f.note.empty() ? "" : ", " + f.note)});
@@ -100,7 +101,7 @@ Json to_json(const StudyResult& r) {
     if (f.ci) ci = {{"level", level(r)}, {"low", bound(f.ci->lo)}, {"high", bound(f.ci->hi)}};
     figures.push_back({{"name", f.name},
                        {"unit", f.unit},
-                       {"value", train::or_null(f.value)},
+                       {"value", base::or_null(f.value)},
                        {"ci", ci},
                        {"missing", f.missing},
                        {"note", f.note}});
@@ -124,14 +125,14 @@ Json to_json(const StudyResult& r) {
 
 Json to_json(const StudyResult& r, Json report) {
   Json json = to_json(r);
-  train::append(json, "report", std::move(report));  // large: a list in braces would copy it
+  base::append(json, "report", std::move(report));  // large: a list in braces would copy it
   return json;
 }
 
 std::string render(const StudyResult& r, const std::string& format, bool color, std::size_t width,
                    const std::string& said) {
   const bool md = format == "md";
-  const std::string bold = color ? std::string(kBold)
+  const std::string bold = color ? std::string(base::kBold)
                            : md  ? "**"
                                  : "",
                     plain = color ? "\033[0m"
@@ -139,7 +140,7 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
                                   : "",
                     end = md ? "  \n" : "\n";
   const auto shown = [&](const std::string& text) {
-    return md ? markdown_text(text) : engine::printable(text);
+    return md ? base::markdown_text(text) : base::printable(text);
   };
   const std::string title = shown(r.file.title);
   std::string out =
@@ -149,10 +150,10 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
       fmt::format("{}Verdict: {}{}", bold, to_string(r.verdict), plain) +
       (r.file.quick ? ": too small for one; without --quick it is made at its real size" : "") +
       "\n\n" + said;
-  const Lines lines = figure_lines(r);
-  out += (md ? markdown_table(lines) : text_table(lines, nullptr)) + "\n";
-  if (const Lines places = front_lines(r.report); !places.empty())
-    out += (md ? markdown_table(places) : text_table(places, nullptr)) + "\n";
+  const base::Lines lines = figure_lines(r);
+  out += (md ? base::markdown_table(lines) : base::text_table(lines, nullptr)) + "\n";
+  if (const base::Lines places = front_lines(r.report); !places.empty())
+    out += (md ? base::markdown_table(places) : base::text_table(places, nullptr)) + "\n";
   out += "Rule: " + shown(rule_text(r.file)) + end;
   out += fmt::format("File: {}, hash {}", shown(r.file.path.filename().string()),
                      r.file.hash.substr(0, 12)) +

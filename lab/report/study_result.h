@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text_table.h"
 #include "lab/report/figures.h"
-#include "lab/report/table.h"
 
 namespace lab {
 
@@ -30,7 +30,7 @@ StudyResult make_result(StudyFile file, Report report);
 /// "supported where …; contradicted where …; open otherwise"
 std::string rule_text(const StudyFile& file);
 /// The figures as a table: name, value, interval, unit.
-Lines figure_lines(const StudyResult& result);
+base::Lines figure_lines(const StudyResult& result);
 /// A sentence: the claim, the verdict and the figures of the rule.
 std::string headline(const StudyResult& result);
 /// {file, hash, claim, title, question, rule, verdict, figures[], front[], runs, builds}

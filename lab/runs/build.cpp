@@ -4,12 +4,12 @@
 
 #include <fstream>
 
-#include "engine/error.h"
-#include "engine/parallel.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/parallel.h"
 #include "isodrop_source.h"
 #include "isodrop_version.h"
 #include "ops/onednn.h"
-#include "train/hash.h"
 
 namespace lab {
 namespace {
@@ -51,7 +51,7 @@ constexpr std::pair<const char*, std::string Build::*> kTexts[] = {
 }  // namespace
 
 std::string Build::key() const {
-  train::Hash hash;
+  base::Hash hash;
   std::apply([&](const auto&... part) { (hash.add(part), ...); }, decides());
   return hash.hex().substr(0, 12);
 }
@@ -83,15 +83,15 @@ Json to_json(const std::vector<Build>& builds) {
 Build build_from_json(const Json& json, const std::string& source) {
   Build build;
   for (const auto& [name, text] : kTexts) {
-    engine::require(json.is_object() && json.contains(name) && json[name].is_string(), source,
-                    ": 'build' has no text '", name, "'");
+    base::require(json.is_object() && json.contains(name) && json[name].is_string(), source,
+                  ": 'build' has no text '", name, "'");
     build.*text = json[name].get<std::string>();
   }
   return build;
 }
 
 Machine this_machine(std::int64_t threads) {
-  return {cpu_name(), threads > 0 ? threads : engine::max_threads()};
+  return {cpu_name(), threads > 0 ? threads : base::max_threads()};
 }
 
 Json environment(std::int64_t threads) {

@@ -4,11 +4,11 @@
 #include <tuple>
 #include <vector>
 
-#include "train/json.h"
+#include "base/json.h"
 
 namespace lab {
 
-using train::Json;
+using base::Json;
 
 /// What decides the bits of a run beside its spec. Two builds are one where all but the commit
 /// agree: a commit that touches none of the sources that are hashed changes no bit. (What the
@@ -37,7 +37,7 @@ std::string to_string(const Build& build);
 
 Json to_json(const Build& build);
 Json to_json(const std::vector<Build>& builds);
-/// Throws engine::Error naming `source`.
+/// Throws base::Error naming `source`.
 Build build_from_json(const Json& json, const std::string& source);
 
 /// Where and with how many threads a run was made: for its times, not for its bits.

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "train/open_file.h"
+#include "base/open_file.h"
 
 namespace lab {
 
@@ -15,8 +15,8 @@ struct CurvePoint {
 };
 
 /// Empty where there is no such file; a last line that is still being written is left out. Trusts
-/// nothing; throws engine::Error naming the file and the line.
+/// nothing; throws base::Error naming the file and the line.
 std::vector<CurvePoint> read_curve(const std::filesystem::path& file,
-                                   train::Whose whose = train::Whose::kStore);
+                                   base::Whose whose = base::Whose::kStore);
 
 }  // namespace lab

@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/runs/make.h"
 #include "lab/runs/processes.h"
 
@@ -60,15 +60,15 @@ class Execution {
   std::optional<RunRecord> there(const std::string& id) const {
     try {
       return find_made(store_, id, {true, workers_.other_builds, workers_.keep_weights});
-    } catch (const engine::Error&) {
+    } catch (const base::Error&) {
       return {};  // the process that is then started says what is wrong
     }
   }
 
   void said(std::size_t index, const std::string& line) {
     const Json json = Json::parse(line, nullptr, false);
-    engine::require(json.is_object() && json.contains("event"),
-                    "a worker said what is no event: ", line);
+    base::require(json.is_object() && json.contains("event"),
+                  "a worker said what is no event: ", line);
     if (json["event"] == event::kWaiting) note(index, "another process is making it; waiting");
     if (json["event"] != event::kProgress) return;
     live_.at(index).progress = progress_from_json(json);
@@ -109,7 +109,7 @@ class Execution {
       if (record && usable(*record, workers_.other_builds)) return *record;
       failed.error = record ? "the program has been replaced by another build meanwhile"
                             : "its process left no record";
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       failed.error = e.what();
     }
     return failed;
@@ -139,10 +139,10 @@ Json to_json(const train::Progress& p) {
           {"flops", p.spent.flops},
           {"seconds", p.spent.seconds},
           {"fraction", p.fraction},
-          {"train_loss", train::or_null(p.train_loss)},
-          {"val_loss", train::or_null(p.val_loss)},
+          {"train_loss", base::or_null(p.train_loss)},
+          {"val_loss", base::or_null(p.val_loss)},
           {"lr", p.lr},
-          {"grad_norm", train::or_null(p.grad_norm)}};
+          {"grad_norm", base::or_null(p.grad_norm)}};
 }
 
 train::Progress progress_from_json(const Json& j) {

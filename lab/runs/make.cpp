@@ -2,13 +2,13 @@
 
 #include <optional>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/files.h"
 #include "lab/runs/measures.h"
 #include "train/ensemble.h"
-#include "train/files.h"
-#include "train/initial_weights.h"
-#include "train/run_files.h"
-#include "train/safetensors.h"
+#include "train/storage/initial_weights.h"
+#include "train/storage/run_files.h"
+#include "train/storage/safetensors.h"
 
 namespace lab {
 namespace fs = std::filesystem;
@@ -29,14 +29,14 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
   std::unique_ptr<train::Task> task = train::load_task(spec.settings);
   const std::string hash = task->data_hash(),
                     &text = spec.settings.text.empty() ? spec.settings.csv : spec.settings.text;
-  engine::require(hash == spec.data, text.empty() ? "the data" : text,
-                  ": not what the run was planned for (hash ", hash, ", not ", spec.data,
-                  "), which has changed since; plan it anew");
+  base::require(hash == spec.data, text.empty() ? "the data" : text,
+                ": not what the run was planned for (hash ", hash, ", not ", spec.data,
+                "), which has changed since; plan it anew");
   if (spec.settings.init_from.empty()) return task;
   const std::string init = train::read_initial_weights(spec.settings.init_from).hash;
-  engine::require(init == spec.init, spec.settings.init_from,
-                  ": not the weights the run was planned for (hash ", init, ", not ", spec.init,
-                  "), which have changed since; plan it anew");
+  base::require(init == spec.init, spec.settings.init_from,
+                ": not the weights the run was planned for (hash ", init, ", not ", spec.init,
+                "), which have changed since; plan it anew");
   return task;
 }
 
@@ -59,10 +59,10 @@ train::RunResult train_model(const train::Settings& settings, const train::Task&
 
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const MakeEvents& events) {
-  engine::require(!options.keep_weights || spec.settings.members == 1,
-                  "members=", spec.settings.members,
-                  " with --keep-weights: an ensemble has no weights to be "
-                  "kept; leave out one of them");
+  base::require(!options.keep_weights || spec.settings.members == 1,
+                "members=", spec.settings.members,
+                " with --keep-weights: an ensemble has no weights to be "
+                "kept; leave out one of them");
   const std::string id = run_id(spec);
   const fs::path weights = store.weights_file(id);
   const auto there = [&]() -> std::optional<Made> {
@@ -70,7 +70,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
     return record ? std::optional(Made{Made::How::kWasThere, std::move(*record)}) : std::nullopt;
   };
   if (auto made = there()) return *made;
-  train::make_folder(store.folder(id));
+  base::make_folder(store.folder(id));
   RunLock lock(store.folder(id));
   if (!lock.held()) {
     if (!options.wait) return {Made::How::kBusy, {}};
@@ -84,8 +84,8 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
 
   const std::unique_ptr<train::Task> task = load_checked(spec);
   train::check_run(spec.settings, *task);
-  train::JsonLines<train::AtomicFile> metrics(store.folder(id) / "metrics.jsonl",
-                                              task->constant("val_bytes_per_token"));
+  train::JsonLines<base::AtomicFile> metrics(store.folder(id) / "metrics.jsonl",
+                                             task->constant("val_bytes_per_token"));
   train::CallSink told([&](const train::Progress& p) {
     if (events.progress) events.progress(p);
   });

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/table.h"
+#include "base/table.h"
 #include "lab/probe/probe.h"
 #include "lab/stats/gaussian.h"
 #include "lab/stats/regression.h"
 #include "lab/stats/stability.h"
-#include "train/data/language_modelling.h"
-#include "train/evaluation.h"
+#include "train/config/evaluation.h"
+#include "train/tasks/language_modelling.h"
 
 namespace lab {
 namespace {
@@ -234,7 +234,7 @@ Measured calibration(const Predictions& val, const Predictions& test) {
 Measured measure(train::Trainer& trainer, const train::Task& task) {
   Measured out;
   for (const train::MeasureKind* asked : train::parse_measures(trainer.planned().settings.measure))
-    out.merge(engine::row_named(std::span<const Kind>(kKinds), asked->name, "measure")
+    out.merge(base::row_named(std::span<const Kind>(kKinds), asked->name, "measure")
                   .measure(trainer, task));
   return out;
 }

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/suggest.h"
-#include "engine/table.h"
+#include "base/numbers.h"
+#include "base/table.h"
+#include "base/text.h"
 #include "lab/runs/measures.h"
 #include "models/regularizer_table.h"
-#include "train/evaluation.h"
+#include "train/config/evaluation.h"
 #include "train/log/json_lines.h"
 
 namespace lab {
@@ -214,7 +215,7 @@ std::string_view to_string(Better better) {
 
 std::span<const Metric> metrics() { return kMetrics; }
 
-const Metric& metric(std::string_view name) { return engine::row_named(metrics(), name, "metric"); }
+const Metric& metric(std::string_view name) { return base::row_named(metrics(), name, "metric"); }
 
 namespace {
 
@@ -228,8 +229,7 @@ bool measures(const train::Settings& s, std::string_view what) {
 bool is_reliability(std::string_view name) {
   const std::size_t dot = name.find('.');
   std::int64_t bin = 0;
-  if (dot == name.npos || train::parse_number(name.substr(0, dot), bin) != std::errc{})
-    return false;
+  if (dot == name.npos || base::parse_number(name.substr(0, dot), bin) != std::errc{}) return false;
   name.remove_prefix(dot + 1);
   return bin >= 1 && bin <= kReliabilityBins && (name == "p" || name == "hit" || name == "share");
 }
@@ -247,7 +247,7 @@ bool is_probed(std::string_view name, const train::Settings& s) {
     place.remove_prefix(kLayer.size());
     const std::size_t end = std::min(place.find('.'), place.size());
     std::int64_t layer = -1;
-    if (train::parse_number(place.substr(0, end), layer) != std::errc{} || layer < 0 ||
+    if (base::parse_number(place.substr(0, end), layer) != std::errc{} || layer < 0 ||
         layer >= s.n_layer || end == place.size())
       return false;
     place.remove_prefix(end + 1);
@@ -278,7 +278,7 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
                              name, kReliabilityBins);
   for (const Metric& m : metrics()) {
     if (m.name != name) continue;
-    const train::TaskKind& task = engine::row_named(train::task_kinds(), s.task, "task");
+    const train::TaskKind& task = base::row_named(train::task_kinds(), s.task, "task");
     if ((!m.task.empty() && m.task != s.task) || (m.forecast && *m.forecast != task.forecast))
       return fmt::format("the task {} has no {}", s.task, name);
     if (name.starts_with("test") && s.text.empty() == false && s.test.empty() &&
@@ -286,8 +286,8 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
       return fmt::format("without a test split there is no {}", name);
     return m.measure.empty() ? "" : lacks(m.measure);
   }
-  return fmt::format("no metric {}; {}", engine::quote(name),
-                     engine::suggest(name, engine::names_of(metrics())));
+  return fmt::format("no metric {}; {}", base::quote(name),
+                     base::suggest(name, base::names_of(metrics())));
 }
 
 std::string_view unit_of(std::string_view name) {
@@ -299,7 +299,7 @@ std::string_view unit_of(std::string_view name) {
 std::string text(const Metric& m, const std::optional<double>& value) {
   // Counts ("{:.0f}") in full; a loss is no number to read when it has that many digits.
   if (value && std::abs(*value) >= 1e9 && m.format.ends_with("f}") && m.format != "{:.0f}")
-    return engine::decimals(*value, 2);
+    return base::decimals(*value, 2);
   return value ? fmt::format(fmt::runtime(m.format), *value) : "–";
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "train/data/corpus.h"
+#include "data/text/corpus.h"
 #include "train/run.h"
 
 namespace lab {
@@ -41,7 +41,7 @@ std::string why_no_metric(std::string_view name, const train::Settings& settings
 std::string_view unit_of(std::string_view name);
 
 std::span<const Metric> metrics();
-/// The row of that name. Throws engine::Error where there is none.
+/// The row of that name. Throws base::Error where there is none.
 const Metric& metric(std::string_view name);
 /// In the metric's own format; "–" where it is not known.
 std::string text(const Metric& metric, const std::optional<double>& value);

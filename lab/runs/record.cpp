@@ -8,10 +8,11 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/runs/spec.h"
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -95,27 +96,27 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
 Json to_json(const RunRecord& r) {
   constexpr std::size_t kOthers = 8;  // fields that are no metrics
   Json json = Json::object();
-  train::reserve(json, metrics().size() + r.values.others().size() + kOthers);
-  json.update({{"id", r.id}, {"seed", train::exact(r.seed)}, {"status", to_string(r.status)}});
+  base::reserve(json, metrics().size() + r.values.others().size() + kOthers);
+  json.update({{"id", r.id}, {"seed", base::exact(r.seed)}, {"status", to_string(r.status)}});
   if (!r.error.empty()) json["error"] = r.error;
   for (const Metric& m : metrics())
-    train::append(json, std::string(m.name), train::or_null(r.value(m)));
-  for (const auto& [name, value] : r.values.others()) train::append(json, name, value);
-  train::append(json, "build", to_json(r.build));
-  train::append(json, "machine", {{"cpu", r.machine.cpu}, {"threads", r.machine.threads}});
+    base::append(json, std::string(m.name), base::or_null(r.value(m)));
+  for (const auto& [name, value] : r.values.others()) base::append(json, name, value);
+  base::append(json, "build", to_json(r.build));
+  base::append(json, "machine", {{"cpu", r.machine.cpu}, {"threads", r.machine.threads}});
   return json;
 }
 
 Json to_full_json(const RunRecord& r) {
   Json json = to_json(r);
-  train::append(json, "windows",
-                {{"val", numbers_text(r.val_windows)}, {"test", numbers_text(r.test_windows)}});
+  base::append(json, "windows",
+               {{"val", numbers_text(r.val_windows)}, {"test", numbers_text(r.test_windows)}});
   return json;
 }
 
 RunRecord record_from_json(const Json& j, const std::string& source) {
   const auto need = [&](bool ok, const auto&... what) {
-    if (!ok) throw engine::Error(engine::concat(source, ": ", what..., kMakeAgain));
+    if (!ok) throw base::Error(base::concat(source, ": ", what..., kMakeAgain));
   };
   need(j.is_object(), "not a run's record");
   const auto text = [&](const char* key) {
@@ -126,7 +127,7 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
   r.id = text("id");
   need(j.contains("seed"), "'seed' is missing");
   if (j["seed"].is_string())
-    need(train::parse_number(j["seed"].get<std::string>(), r.seed) == std::errc{},
+    need(base::parse_number(j["seed"].get<std::string>(), r.seed) == std::errc{},
          "'seed' is no number");
   else
     need(j["seed"].is_number_unsigned(), "'seed' is no whole number"), r.seed = j["seed"];
@@ -149,14 +150,14 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
        "'machine' is not {cpu, threads}");
   r.machine = {machine["cpu"].get<std::string>(), machine["threads"].get<std::int64_t>()};
   const auto plain = [&](const std::string& shown) {
-    need(engine::printable(shown) == shown, engine::quote(shown), " holds control characters");
+    need(base::printable(shown) == shown, base::quote(shown), " holds control characters");
   };
   plain(r.id), plain(r.machine.cpu), plain(to_string(r.build));
   for (const auto& [name, value] : j.items()) {
     plain(name);
     if (name == "seed" || value.is_null() || value.is_string() || value.is_object()) continue;
     if (!value.is_number() || !std::isfinite(value.get<double>()))
-      need(false, "'", name, "' is ", train::json_compact(value), ", no finite number");
+      need(false, "'", name, "' is ", base::json_compact(value), ", no finite number");
     r.values.set(name, value.get<double>());
   }
   need(!r.ok() || r.value("val_loss"), "'val_loss' is missing in a run that is ok");
@@ -170,7 +171,7 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     need(numbers && numbers_text(*numbers) == *text_of, "'windows.", key,
          "' is no text of numbers");
     *into = std::move(*numbers);
-    const auto loss = r.value(engine::concat(key, "_loss"));
+    const auto loss = r.value(base::concat(key, "_loss"));
     need(!loss || agrees(*loss, *into), "'", key, "_loss' is ", loss.value_or(NAN),
          ", which is not the mean of 'windows.", key, "'");
   }
@@ -180,9 +181,9 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
 Json to_stored_json(const RunRecord& r) { return sealed(to_full_json(r)); }
 
 RunRecord record_from_stored(const Json& json, const std::string& source) {
-  engine::require(json.is_object() && json.contains("hash"), source,
-                  ": has no 'hash', as isodrop's records have since they are checked", kMakeAgain);
-  engine::require(is_sealed(json), source, ": was changed after it was written", kMakeAgain);
+  base::require(json.is_object() && json.contains("hash"), source,
+                ": has no 'hash', as isodrop's records have since they are checked", kMakeAgain);
+  base::require(is_sealed(json), source, ": was changed after it was written", kMakeAgain);
   return record_from_json(json, source);
 }
 

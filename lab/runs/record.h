@@ -46,7 +46,7 @@ Json to_json(const RunRecord& record);
 /// With {windows: {val, test}} besides, each the losses as one text of numbers, exact as f32: what
 /// is published.
 Json to_full_json(const RunRecord& record);
-/// Trusts nothing; throws engine::Error naming `source`, also where a loss is not that of its
+/// Trusts nothing; throws base::Error naming `source`, also where a loss is not that of its
 /// windows. Metrics that this program does not know are kept.
 RunRecord record_from_json(const Json& json, const std::string& source);
 

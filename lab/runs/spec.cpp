@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "train/hash.h"
-#include "train/initial_weights.h"
-#include "train/tokenizer/tokenizer.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "data/tokenizer/tokenizer.h"
+#include "train/storage/initial_weights.h"
 
 namespace lab {
 namespace {
@@ -23,7 +23,7 @@ bool is_hash(const Json& j) {
 /// Whether the setting says what the tokenizer is. Of others the data's hash does: they may come
 /// from another file, or have been trained before.
 bool names_itself(const std::string& tokenizer) {
-  const train::TokenizerKind& kind = *train::parse_tokenizer(tokenizer).kind;
+  const data::TokenizerKind& kind = *data::parse_tokenizer(tokenizer).kind;
   return kind.file.empty() && !kind.numbers;
 }
 
@@ -51,7 +51,7 @@ Json identity(const RunSpec& spec) {
 
 std::string fingerprint(const Json& json) {
   // nlohmann's plain object sorts its keys.
-  return train::Hash().add(nlohmann::json(json).dump()).hex();
+  return base::Hash().add(nlohmann::json(json).dump()).hex();
 }
 
 Json sealed(Json object) {
@@ -87,17 +87,17 @@ Json to_json(const RunSpec& spec) {
 RunSpec spec_from_json(const Json& json, const std::string& source) {
   const auto need = [&](bool ok, const auto&... why) {
     if (!ok)
-      throw engine::Error(
-          engine::concat(source, ": ", why..., "; 'isodrop compare … --plan DIR' writes specs"));
+      throw base::Error(
+          base::concat(source, ": ", why..., "; 'isodrop compare … --plan DIR' writes specs"));
   };
   need(json.is_object() && json.contains("settings") && json.contains("schema"),
        "not a run's spec (no 'schema' or no 'settings')");
   if (json["schema"] != kSpecSchema)
-    need(false, "a spec of schema ", engine::quote(train::json_compact(json["schema"])),
+    need(false, "a spec of schema ", base::quote(base::json_compact(json["schema"])),
          ", and this isodrop reads ", kSpecSchema);
   if (!json.contains("numerics") || json["numerics"] != kNumerics)
     need(false, "made for numerics ",
-         engine::quote(train::json_compact(json.value("numerics", Json(nullptr)))),
+         base::quote(base::json_compact(json.value("numerics", Json(nullptr)))),
          ", and this isodrop computes ", kNumerics);
   need(json.contains("data") && is_hash(json["data"]), "'data' is not a hash of 32 hex digits");
   need(json.contains("owner") && json["owner"].is_string(), "'owner' is not a string");

@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <string>
 
-#include "train/json.h"
-#include "train/settings.h"
+#include "base/json.h"
+#include "train/config/settings.h"
 
 namespace lab {
 
-using train::Json;
+using base::Json;
 
 /// Raised by whoever changes what the same settings and data compute, be it in one bit: runs made
 /// before then have other ids and are not taken for today's.
@@ -47,16 +47,16 @@ std::string run_id(const RunSpec& spec);
 bool decides_results(const train::Row& row);
 
 /// The hash of the weights that the setting init_from names; empty where it names none. Reads all
-/// of them. Throws engine::Error where it cannot.
+/// of them. Throws base::Error where it cannot.
 std::string init_hash(const std::string& init_from);
-/// Of settings and data, with the hash of the weights that the settings name. Throws engine::Error
+/// Of settings and data, with the hash of the weights that the settings name. Throws base::Error
 /// where they cannot be read.
 RunSpec run_spec(const train::Settings& settings, std::string data);
 
 /// {schema, id, numerics, data, owner, settings}, and init where weights are given: settings in
 /// full, so that a reader needs no table. Paths are absolute: a spec may be read from any folder.
 Json to_json(const RunSpec& spec);
-/// Trusts nothing: throws engine::Error naming `source` where it is no spec, or not one for this
+/// Trusts nothing: throws base::Error naming `source` where it is no spec, or not one for this
 /// program.
 RunSpec spec_from_json(const Json& json, const std::string& source);
 

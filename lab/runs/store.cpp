@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <thread>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "train/files.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 
 namespace lab {
 namespace fs = std::filesystem;
@@ -20,7 +20,7 @@ bool same_but_threads(const fs::path& file, Json spec) {
   std::error_code none;  // what cannot be looked at is written, with the reason where it cannot be
   if (!fs::exists(fs::symlink_status(file, none))) return false;
   Json there =
-      Json::parse(train::read_whole(file, train::Whose::kStore, kMostSpecBytes), nullptr, false);
+      Json::parse(base::read_whole(file, base::Whose::kStore, kMostSpecBytes), nullptr, false);
   for (Json* json : {&there, &spec})
     if (json->is_object() && json->contains("settings") && (*json)["settings"].is_object())
       (*json)["settings"].erase("threads");
@@ -37,10 +37,9 @@ std::optional<RunRecord> Store::read(const fs::path& file, const std::string& id
   std::error_code
       code;  // what cannot even be looked at is refused by whoever writes, with the reason
   if (!fs::exists(fs::symlink_status(file, code))) return {};
-  RunRecord record =
-      record_from_stored(train::read_json(file, train::Whose::kStore), file.string());
-  engine::require(record.id == id, file.string(), ": is the record of run ",
-                  engine::quote(record.id), "; remove it to make this run again");
+  RunRecord record = record_from_stored(base::read_json(file, base::Whose::kStore), file.string());
+  base::require(record.id == id, file.string(), ": is the record of run ", base::quote(record.id),
+                "; remove it to make this run again");
   return record;
 }
 
@@ -55,7 +54,7 @@ std::optional<RunRecord> Store::find(const std::string& id) const {
 void Store::add_spec(const RunSpec& spec) const {
   const std::string id = run_id(spec);
   require_own(id);
-  train::make_folder(folder(id));
+  base::make_folder(folder(id));
   for (int patience = kPatience; patience > 0; --patience) {
     const RunLock lock(folder(id));
     if (lock.held()) return add_spec(spec, lock);
@@ -63,20 +62,20 @@ void Store::add_spec(const RunSpec& spec) const {
     // Whoever has the lock is about to write it.
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  train::write_json(spec_file(id), to_json(spec));  // or has stopped: the others' work goes on
+  base::write_json(spec_file(id), to_json(spec));  // or has stopped: the others' work goes on
 }
 
 void Store::add_spec(const RunSpec& spec, const RunLock&) const {
   const std::string id = run_id(spec);
   if (!same_but_threads(spec_file(id), to_json(spec)))
-    train::write_json(spec_file(id), to_json(spec));
+    base::write_json(spec_file(id), to_json(spec));
 }
 
 void Store::save(const RunRecord& record) const {
   const fs::path file = record_file(record.id);
   if (const auto old = read(file, record.id); old && !old->build.computes_like(record.build))
     fs::rename(file, file_of(record.id, old->build));
-  train::write_json(file, to_stored_json(record));
+  base::write_json(file, to_stored_json(record));
 }
 
 }  // namespace lab

@@ -10,17 +10,17 @@
 #include <optional>
 #include <string>
 
+#include "base/open_file.h"
+#include "base/run_lock.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
-#include "train/open_file.h"
-#include "train/run_lock.h"
 
 namespace lab {
 
 /// $ISODROP_STORE, or out/runs.
 std::filesystem::path default_store();
 
-using train::RunLock;
+using base::RunLock;
 
 class Store {
  public:
@@ -37,13 +37,13 @@ class Store {
     return folder(id) / "model.safetensors";
   }
 
-  /// Throws engine::Error where a link is in the place of the run's folder.
-  void require_own(const std::string& id) const { train::refuse_link(folder(id)); }
+  /// Throws base::Error where a link is in the place of the run's folder.
+  void require_own(const std::string& id) const { base::refuse_link(folder(id)); }
   /// The record of a run that is done: this build's where there is one, else the last that was
-  /// made. Throws engine::Error where it cannot be read, and where it is another run's.
+  /// made. Throws base::Error where it cannot be read, and where it is another run's.
   std::optional<RunRecord> find(const std::string& id) const;
   /// Writes spec.json where it is not there as it should be (the text may lie elsewhere by now),
-  /// unless another process holds the run's lock. Throws engine::Error.
+  /// unless another process holds the run's lock. Throws base::Error.
   void add_spec(const RunSpec& spec) const;
   /// The same for whoever holds it; what a writer left half done goes.
   void add_spec(const RunSpec& spec, const RunLock& held) const;

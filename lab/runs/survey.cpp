@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "lab/runs/at_once.h"
+#include "base/at_once.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 #include "lab/runs/metrics.h"
 #include "lab/runs/verify.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -37,10 +37,10 @@ std::optional<double> last_step(const fs::path& file) {
   constexpr long kTail = 4096;
   std::error_code none;  // not begun, or a temporary that was renamed since it was seen
   if (!fs::exists(fs::symlink_status(file, none))) return {};
-  train::FilePtr in;
+  base::FilePtr in;
   try {
-    in = train::open_file(file, train::Whose::kStore);
-  } catch (const engine::Error&) {
+    in = base::open_file(file, base::Whose::kStore);
+  } catch (const base::Error&) {
     if (!fs::exists(fs::symlink_status(file, none))) return {};
     throw;
   }
@@ -112,7 +112,7 @@ Removed take_away(const fs::path& path, const std::string& why) {
   }
   code.clear();
   fs::remove_all(path, code);
-  engine::require(!code, "cannot remove ", path.string(), ": ", code.message());
+  base::require(!code, "cannot remove ", path.string(), ": ", code.message());
   return gone;
 }
 
@@ -124,13 +124,13 @@ bool is_id(std::string_view name) {
 
 std::vector<std::string> ids_of(const Store& store) {
   std::error_code code;
-  engine::require(fs::is_directory(store.root(), code), store.root().string(),
-                  ": no store is there; give the --store that runs were made in");
+  base::require(fs::is_directory(store.root(), code), store.root().string(),
+                ": no store is there; give the --store that runs were made in");
   std::vector<std::string> ids;
   for (fs::directory_iterator it(store.root(), code), end; !code && it != end; it.increment(code))
     if (is_id(it->path().filename().string()) && it->is_directory(code))
       ids.push_back(it->path().filename().string());
-  engine::require(!code, store.root().string(), ": cannot be read: ", code.message());
+  base::require(!code, store.root().string(), ": cannot be read: ", code.message());
   std::sort(ids.begin(), ids.end());
   return ids;
 }
@@ -143,7 +143,7 @@ std::string_view to_string(RunState state) {
 std::vector<SurveyedRun> survey(const Store& store) {
   const std::vector<std::string> ids = ids_of(store);
   std::vector<SurveyedRun> runs(ids.size());
-  for_each_at_once(ids.size(), [&](std::size_t i) { runs[i] = look_at(store, ids[i]); });
+  base::for_each_at_once(ids.size(), [&](std::size_t i) { runs[i] = look_at(store, ids[i]); });
   return runs;
 }
 
@@ -151,11 +151,11 @@ SurveyedRun find_run(const Store& store, const std::string& prefix) {
   std::vector<std::string> found;
   for (const std::string& id : ids_of(store))
     if (id.starts_with(prefix)) found.push_back(id);
-  const std::string asked = "run " + engine::quote(prefix);
-  engine::require(!prefix.empty() && !found.empty(), asked, ": not in ", store.root().string(),
-                  "; 'isodrop runs ls' lists what is there");
-  engine::require(found.size() == 1, asked, ": ", found.size(), " runs begin like that, as ",
-                  found.front(), " and ", found.back(), "; give more of the id");
+  const std::string asked = "run " + base::quote(prefix);
+  base::require(!prefix.empty() && !found.empty(), asked, ": not in ", store.root().string(),
+                "; 'isodrop runs ls' lists what is there");
+  base::require(found.size() == 1, asked, ": ", found.size(), " runs begin like that, as ",
+                found.front(), " and ", found.back(), "; give more of the id");
   return look_at(store, found.front());
 }
 
@@ -171,8 +171,8 @@ std::vector<std::pair<std::string, std::string>> regime(const train::Settings& s
 std::vector<Difference> settings_that_differ(const SurveyedRun& a, const SurveyedRun& b) {
   std::vector<Difference> out;
   for (const SurveyedRun* run : {&a, &b})
-    engine::require(run->spec.has_value(), "run ", run->id, ": ",
-                    run->broken.empty() ? "has no spec.json" : run->broken);
+    base::require(run->spec.has_value(), "run ", run->id, ": ",
+                  run->broken.empty() ? "has no spec.json" : run->broken);
   for (const train::Row& row : train::settings_table()) {
     const std::string first = train::value_text(a.spec->settings, row),
                       second = train::value_text(b.spec->settings, row);
@@ -206,7 +206,7 @@ Removed remove_run(const Store& store, const std::string& id) {
   const fs::path folder = store.folder(id);
   store.require_own(id);
   const RunLock lock(folder);
-  engine::require(lock.held(), "run ", id, ": a process is making it; stop that first");
+  base::require(lock.held(), "run ", id, ": a process is making it; stop that first");
   return take_away(folder, "asked for");
 }
 

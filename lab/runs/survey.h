@@ -34,11 +34,11 @@ struct SurveyedRun {
 
 /// Whether it is what a run is called by: 32 hex digits, so that as a path it leads nowhere else.
 bool is_id(std::string_view name);
-/// Names of the store's folders of runs, sorted. Throws engine::Error where there is no store.
+/// Names of the store's folders of runs, sorted. Throws base::Error where there is no store.
 std::vector<std::string> ids_of(const Store& store);
-/// All runs of the store by their ids. Throws engine::Error where there is no such folder.
+/// All runs of the store by their ids. Throws base::Error where there is no such folder.
 std::vector<SurveyedRun> survey(const Store& store);
-/// The one run whose id begins with `prefix`. Throws engine::Error: none, or several.
+/// The one run whose id begins with `prefix`. Throws base::Error: none, or several.
 SurveyedRun find_run(const Store& store, const std::string& prefix);
 
 /// Settings that decide results and are not their default: "n_layer" and "4".
@@ -57,7 +57,7 @@ struct Removed {
   std::uintmax_t bytes = 0;
   std::string why;
 };
-/// The run's folder. Throws engine::Error where a process is making it.
+/// The run's folder. Throws base::Error where a process is making it.
 Removed remove_run(const Store& store, const std::string& id);
 /// Leftovers of processes that were killed: temporaries, and folders without a spec. With
 /// `planned`, runs that have a spec alone, too. Leaves alone what is locked.

@@ -5,12 +5,12 @@
 #include <cstdio>
 #include <optional>
 
-#include "engine/error.h"
-#include "lab/runs/at_once.h"
+#include "base/at_once.h"
+#include "base/error.h"
+#include "base/files.h"
 #include "lab/runs/make.h"
 #include "lab/runs/survey.h"
 #include "lab/runs/verify.h"
-#include "train/files.h"
 
 namespace lab {
 namespace fs = std::filesystem;
@@ -20,12 +20,12 @@ constexpr std::string_view kCopied[] = {"metrics.jsonl", "model.safetensors"};
 
 /// Whole or not at all.
 void copy_whole(const fs::path& from, const fs::path& to) {
-  const train::FilePtr in = train::open_file(from, train::Whose::kStore);
-  train::AtomicFile file(to);
+  const base::FilePtr in = base::open_file(from, base::Whose::kStore);
+  base::AtomicFile file(to);
   std::array<std::byte, std::size_t{1} << 16> chunk;
   for (std::size_t got = 1; got > 0;) {
     got = std::fread(chunk.data(), 1, chunk.size(), in.get());
-    engine::require(std::ferror(in.get()) == 0, "cannot read ", from.string(), "; check the disk");
+    base::require(std::ferror(in.get()) == 0, "cannot read ", from.string(), "; check the disk");
     file.write(std::span(chunk).first(got));
   }
   file.commit();
@@ -33,24 +33,24 @@ void copy_whole(const fs::path& from, const fs::path& to) {
 
 enum class Came : std::uint8_t { kNothing, kTaken, kThere, kOtherBuild };
 
-/// Throws engine::Error with the reason for which it is not taken.
+/// Throws base::Error with the reason for which it is not taken.
 Came take_run(const Store& store, const Store& other, const std::string& id) {
   const auto theirs = other.find(id);
   if (!theirs) return Came::kNothing;
   const RunSpec spec = stored_spec(other, id);
-  engine::require(theirs->seed == spec.settings.seed, other.record_file(id).string(),
-                  ": says seed ", theirs->seed, " of a run of seed ", spec.settings.seed);
+  base::require(theirs->seed == spec.settings.seed, other.record_file(id).string(), ": says seed ",
+                theirs->seed, " of a run of seed ", spec.settings.seed);
   auto ours = store.find(id);
   if (ours && ours->build.computes_like(theirs->build)) {
-    engine::require(compare(*ours, *theirs).equal(),
-                    "another result than here, by the same build; the one here stays: 'isodrop "
-                    "verify' says which of them is right");
+    base::require(compare(*ours, *theirs).equal(),
+                  "another result than here, by the same build; the one here stays: 'isodrop "
+                  "verify' says which of them is right");
     return Came::kThere;
   }
   if (ours && !usable(*theirs, false)) return Came::kOtherBuild;
-  train::make_folder(store.folder(id));
+  base::make_folder(store.folder(id));
   const RunLock lock(store.folder(id));
-  engine::require(lock.held(), "a process is making it here");
+  base::require(lock.held(), "a process is making it here");
   ours = store.find(id);  // made since
   if (ours && ours->build.computes_like(theirs->build)) return Came::kThere;
   store.add_spec(spec, lock);
@@ -66,17 +66,17 @@ Came take_run(const Store& store, const Store& other, const std::string& id) {
 TakenUp take_up(const Store& store, const fs::path& from) {
   TakenUp all{from, 0, 0, 0, {}};
   std::error_code code;
-  engine::require(!fs::equivalent(from, store.root(), code), from.string(),
-                  ": is this store itself; leave it out");
-  train::make_folder(store.root());
+  base::require(!fs::equivalent(from, store.root(), code), from.string(),
+                ": is this store itself; leave it out");
+  base::make_folder(store.root());
   const Store other(from);
   const std::vector<std::string> ids = ids_of(other);
   std::vector<Came> came(ids.size());
   std::vector<std::string> why(ids.size());
-  for_each_at_once(ids.size(), [&](std::size_t i) {
+  base::for_each_at_once(ids.size(), [&](std::size_t i) {
     try {
       came[i] = take_run(store, other, ids[i]);
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       why[i] = "run " + ids[i] + ": " + e.what();
     }
   });

@@ -20,7 +20,7 @@ struct TakenUp {
 /// this store has not; a record is whole where it reads as one, and its run's where its spec has
 /// the folder's id and its seed. Nothing that is here is replaced, but that the record of another
 /// build than this program's makes room for one of this program's (and stays beside it).
-/// Throws engine::Error where `from` is no store or this one cannot be written to.
+/// Throws base::Error where `from` is no store or this one cannot be written to.
 TakenUp take_up(const Store& store, const std::filesystem::path& from);
 
 }  // namespace lab

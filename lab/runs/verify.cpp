@@ -3,9 +3,9 @@
 #include <cmath>
 #include <set>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
-#include "train/files.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
 
 namespace lab {
 namespace fs = std::filesystem;
@@ -15,11 +15,11 @@ namespace {
 bool is_time(const Metric& m) { return m.unit == "s" || m.unit.ends_with("/s"); }
 
 bool same_bytes(const fs::path& kept, const fs::path& again) {
-  constexpr auto kStore = train::Whose::kStore;
+  constexpr auto kStore = base::Whose::kStore;
   const auto size = static_cast<std::int64_t>(fs::file_size(again));
-  train::open_file(kept, kStore);  // or its size says nothing
+  base::open_file(kept, kStore);  // or its size says nothing
   return fs::file_size(kept) == fs::file_size(again) &&
-         train::read_whole(kept, kStore, size) == train::read_whole(again, kStore, size);
+         base::read_whole(kept, kStore, size) == base::read_whole(again, kStore, size);
 }
 
 }  // namespace
@@ -27,19 +27,19 @@ bool same_bytes(const fs::path& kept, const fs::path& again) {
 RunSpec stored_spec(const Store& store, const std::string& id) {
   const fs::path file = store.spec_file(id);
   store.require_own(id);
-  engine::require(fs::exists(fs::symlink_status(file)), "run ", engine::quote(id), ": not in ",
-                  store.root().string(), "; give the --store that has it");
-  const Json json = train::read_json(file, train::Whose::kStore);
+  base::require(fs::exists(fs::symlink_status(file)), "run ", base::quote(id), ": not in ",
+                store.root().string(), "; give the --store that has it");
+  const Json json = base::read_json(file, base::Whose::kStore);
   RunSpec spec = spec_from_json(json, file.string());  // its id is that of its contents
-  engine::require(json["id"] == id, file.string(), ": is the spec of run ",
-                  json["id"].get_ref<const std::string&>(), "; it was moved there by hand");
+  base::require(json["id"] == id, file.string(), ": is the spec of run ",
+                json["id"].get_ref<const std::string&>(), "; it was moved there by hand");
   return spec;
 }
 
 RunRecord stored_record(const Store& store, const std::string& id) {
   auto record = store.find(id);
-  engine::require(record.has_value(), "run ", engine::quote(id), ": has a spec and no record in ",
-                  store.root().string(), "; 'isodrop run' makes it");
+  base::require(record.has_value(), "run ", base::quote(id), ": has a spec and no record in ",
+                store.root().string(), "; 'isodrop run' makes it");
   return *record;
 }
 

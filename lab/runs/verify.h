@@ -22,12 +22,12 @@ struct Verified {
 /// How two records of one run differ; their weights are not looked at.
 Verified compare(const RunRecord& kept, const RunRecord& again);
 
-/// The run's spec and record as the store has them. Throws engine::Error where either is not there
+/// The run's spec and record as the store has them. Throws base::Error where either is not there
 /// or not what its id says.
 RunSpec stored_spec(const Store& store, const std::string& id);
 RunRecord stored_record(const Store& store, const std::string& id);
 
-/// Makes the run in a store of its own below `scratch`. Throws engine::Error as make_run() does.
+/// Makes the run in a store of its own below `scratch`. Throws base::Error as make_run() does.
 Verified verify_run(const Store& store, const std::string& id, const std::filesystem::path& scratch,
                     const MakeEvents& events = {});
 

@@ -4,15 +4,15 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/estimate.h"
 
 namespace lab {
 
 std::vector<double> bootstrap(std::size_t n, int replicates, engine::Sequence& random,
                               const Resampled& statistic) {
-  engine::require(n > 0 && replicates > 0, "[bootstrap] ", replicates, " resamples of ", n,
-                  " units: both must be above 0");
+  base::require(n > 0 && replicates > 0, "[bootstrap] ", replicates, " resamples of ", n,
+                " units: both must be above 0");
   std::vector<std::size_t> drawn(n);
   std::vector<double> values;
   values.reserve(static_cast<std::size_t>(replicates));
@@ -27,9 +27,9 @@ std::vector<double> bootstrap(std::size_t n, int replicates, engine::Sequence& r
 
 Interval percentile_interval(std::span<const double> sorted, double alpha) {
   const double below = std::floor((static_cast<double>(sorted.size()) + 1) * alpha / 2);
-  engine::require(below >= 1, "[bootstrap] ", sorted.size(),
-                  " resamples are too few for alpha = ", alpha, ": take at least ",
-                  std::ceil(2 / alpha) - 1);
+  base::require(below >= 1, "[bootstrap] ", sorted.size(),
+                " resamples are too few for alpha = ", alpha, ": take at least ",
+                std::ceil(2 / alpha) - 1);
   const auto k = static_cast<std::size_t>(below);
   return {sorted[k - 1], sorted[sorted.size() - k]};
 }
@@ -43,8 +43,8 @@ Interval studentized_interval(double mean, double se, std::span<const double> so
 Interval bootstrap_t(std::span<const double> x, int replicates, engine::Sequence& random,
                      double alpha) {
   const auto sample = summarize(x);
-  engine::require(sample && sample->n >= 3, "[bootstrap] ", x.size(),
-                  " numbers: a studentized interval needs 3 finite ones");
+  base::require(sample && sample->n >= 3, "[bootstrap] ", x.size(),
+                " numbers: a studentized interval needs 3 finite ones");
   const Estimate whole = estimate(*sample);
   if (whole.se == 0) return {whole.mean, whole.mean};
   std::vector<double> resample(x.size());

@@ -3,24 +3,24 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/distributions.h"
 
 namespace lab {
 namespace {
 
 void check(const Logits& in, double temperature) {
-  engine::require(
+  base::require(
       in.classes >= 1 && !in.labels.empty() && in.z.size() == in.labels.size() * in.classes,
       "[calibration] ", in.z.size(), " scores are not ", in.labels.size(), " rows of ", in.classes,
       " classes, 1 or more");
-  engine::require(std::isfinite(temperature) && temperature > 0, "[calibration] temperature ",
-                  temperature, " must be above 0");
+  base::require(std::isfinite(temperature) && temperature > 0, "[calibration] temperature ",
+                temperature, " must be above 0");
   for (const std::int32_t label : in.labels)
-    engine::require(static_cast<std::size_t>(label) < in.classes,  // negative ones wrap to large
-                    "[calibration] label ", label, " is none of ", in.classes, " classes");
+    base::require(static_cast<std::size_t>(label) < in.classes,  // negative ones wrap to large
+                  "[calibration] label ", label, " is none of ", in.classes, " classes");
   for (const float z : in.z)
-    engine::require(std::isfinite(z), "[calibration] a score is ", z, ": scores must be finite");
+    base::require(std::isfinite(z), "[calibration] a score is ", z, ": scores must be finite");
 }
 
 /// visit(row's scores, label, its probabilities, log Σ exp((z − max)/T), max) for each row.
@@ -105,11 +105,11 @@ std::vector<Forecast> top_label(const Logits& logits, double temperature) {
 }
 
 std::optional<Reliability> reliability(std::vector<Forecast> forecasts, int bins) {
-  engine::require(bins >= 1, "[calibration] ", bins, " bins: 1 or more");
+  base::require(bins >= 1, "[calibration] ", bins, " bins: 1 or more");
   const std::size_t n = forecasts.size();
   if (n < 2) return std::nullopt;
   for (const Forecast& f : forecasts)
-    engine::require(f.p >= 0 && f.p <= 1, "[calibration] probability ", f.p, " outside [0, 1]");
+    base::require(f.p >= 0 && f.p <= 1, "[calibration] probability ", f.p, " outside [0, 1]");
   std::sort(forecasts.begin(), forecasts.end(),
             [](const Forecast& a, const Forecast& b) { return a.p < b.p; });
   // A bin ends where its share of the mass does, moved on past ties and to 2 forecasts at least.

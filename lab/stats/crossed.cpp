@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/bootstrap.h"
 
 namespace lab {
@@ -66,8 +66,8 @@ std::optional<Crossed> weighted(std::span<const double> d, const Weights& rows,
 
 std::optional<Crossed> crossed(std::span<const double> d, int seeds) {
   const auto n = static_cast<std::size_t>(seeds);
-  engine::require(seeds > 0 && d.size() % n == 0, "[crossed] ", d.size(), " differences are not ",
-                  seeds, " seeds on the same windows");
+  base::require(seeds > 0 && d.size() % n == 0, "[crossed] ", d.size(), " differences are not ",
+                seeds, " seeds on the same windows");
   if (n < 2 || d.size() < 2 * n) return std::nullopt;
   return weighted(d, Weights(n, 1), Weights(d.size() / n, 1));
 }

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/distributions.h"
 #include "lab/stats/estimate.h"
 
@@ -22,7 +22,7 @@ Estimate between(std::span<const double> d, std::size_t points, std::size_t k, d
     values.push_back(u == 0 ? a : a + u * (d[row + k + 1] - a));
   }
   const auto sample = summarize(values);
-  engine::require(sample.has_value(), "[crossing] point ", k, " of a curve is not finite");
+  base::require(sample.has_value(), "[crossing] point ", k, " of a curve is not finite");
   return estimate(*sample);
 }
 
@@ -67,12 +67,12 @@ ComputeEquivalent as_equivalent(double log_share, std::span<const double> shares
 }
 
 void check(const SeedCurves& c) {
-  engine::require(c.first.size() == c.shares.size() * c.arm.size(), "[equivalent] ", c.first.size(),
-                  " losses of the first arm, but ", c.arm.size(), " seeds × ", c.shares.size(),
-                  " shares");
+  base::require(c.first.size() == c.shares.size() * c.arm.size(), "[equivalent] ", c.first.size(),
+                " losses of the first arm, but ", c.arm.size(), " seeds × ", c.shares.size(),
+                " shares");
   for (std::size_t k = 0; k < c.shares.size(); ++k)
-    engine::require(c.shares[k] > (k ? c.shares[k - 1] : 0), "[equivalent] share ", c.shares[k],
-                    ": shares must ascend from above 0");
+    base::require(c.shares[k] > (k ? c.shares[k - 1] : 0), "[equivalent] share ", c.shares[k],
+                  ": shares must ascend from above 0");
 }
 
 }  // namespace
@@ -80,8 +80,8 @@ void check(const SeedCurves& c) {
 std::optional<Crossing> first_crossing(std::span<const double> x, std::span<const double> d,
                                        double alpha) {
   if (x.empty() || d.size() < 2 * x.size()) return std::nullopt;
-  engine::require(d.size() % x.size() == 0, "[crossing] ", d.size(), " values on ", x.size(),
-                  " points: every seed needs all of them");
+  base::require(d.size() % x.size() == 0, "[crossing] ", d.size(), " values on ", x.size(),
+                " points: every seed needs all of them");
   const double t = student_critical(static_cast<double>(d.size() / x.size() - 1), alpha / 2);
   return Crossing{first_zero(x, d, 0), {first_zero(x, d, -t), first_zero(x, d, t)}};
 }

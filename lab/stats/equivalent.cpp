@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace lab {
 
@@ -20,12 +20,12 @@ std::optional<ComputeEquivalent> compute_equivalent(std::span<const BudgetLoss> 
                                                     double loss) {
   using Relation = ComputeEquivalent::Relation;
   if (curve.empty()) return std::nullopt;
-  engine::require(std::isfinite(loss), "[equivalent] loss ", loss, " of the arm is not finite");
+  base::require(std::isfinite(loss), "[equivalent] loss ", loss, " of the arm is not finite");
   ComputeEquivalent out;
   for (std::size_t i = 0; i < curve.size(); ++i) {
-    engine::require(std::isfinite(curve[i].loss) && curve[i].share > (i ? curve[i - 1].share : 0),
-                    "[equivalent] point ", i, " (share ", curve[i].share, ", loss ", curve[i].loss,
-                    "): shares must ascend from above 0 and losses be finite");
+    base::require(std::isfinite(curve[i].loss) && curve[i].share > (i ? curve[i - 1].share : 0),
+                  "[equivalent] point ", i, " (share ", curve[i].share, ", loss ", curve[i].loss,
+                  "): shares must ascend from above 0 and losses be finite");
     out.rises = out.rises || (i && curve[i].loss > curve[i - 1].loss);
   }
   if (curve[0].loss <= loss) {

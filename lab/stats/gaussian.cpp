@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <numbers>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/distributions.h"
 
 namespace lab {
@@ -26,8 +26,8 @@ Interval central_interval(const Gaussian& forecast, double level) {
 }
 
 double coverage(std::span<const Interval> intervals, std::span<const double> truths) {
-  engine::require(!truths.empty() && intervals.size() == truths.size(), "[coverage] ",
-                  intervals.size(), " intervals for ", truths.size(), " truths");
+  base::require(!truths.empty() && intervals.size() == truths.size(), "[coverage] ",
+                intervals.size(), " intervals for ", truths.size(), " truths");
   std::size_t inside = 0;
   for (std::size_t i = 0; i < truths.size(); ++i)
     inside += intervals[i].lo <= truths[i] && truths[i] <= intervals[i].hi;

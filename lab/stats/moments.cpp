@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "engine/rng.h"
 
 namespace lab {
@@ -14,8 +14,8 @@ constexpr std::int64_t kChunk = 1 << 14;
 
 void Moments::add(std::span<const float> values) {
   const auto n = static_cast<std::int64_t>(values.size());
-  std::vector<Moments> parts(static_cast<std::size_t>(engine::chunks(n, kChunk)));
-  engine::parallel_chunks(n, kChunk, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+  std::vector<Moments> parts(static_cast<std::size_t>(base::chunks(n, kChunk)));
+  base::parallel_chunks(n, kChunk, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
     Moments& m = parts[static_cast<std::size_t>(chunk)];
     const auto part =
         values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace lab {
 namespace {
@@ -38,7 +38,7 @@ std::optional<int> pairs_for_equivalence(double diff, double sd, double margin, 
 }
 
 SeedPlan plan_pairs(const Sample& x, const PlanRules& rules) {
-  engine::require(x.n >= 2, "[plan] ", x.n, " pairs say nothing about the spread: 2 are needed");
+  base::require(x.n >= 2, "[plan] ", x.n, " pairs say nothing about the spread: 2 are needed");
   SeedPlan plan;
   plan.sd = sd_interval(x, rules.sd_level);
   const auto difference = [&](double effect) {

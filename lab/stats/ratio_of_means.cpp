@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/distributions.h"
 
 namespace lab {
 
 std::optional<RatioOfMeans> ratio_of_means(std::span<const double> x, std::span<const double> y,
                                            double alpha) {
-  engine::require(x.size() == y.size(), "ratio of means: ", x.size(), " and ", y.size(),
-                  " values are no pairs");
+  base::require(x.size() == y.size(), "ratio of means: ", x.size(), " and ", y.size(),
+                " values are no pairs");
   const auto sx = summarize(x), sy = summarize(y);
   if (!sx || !sy) return {};
   const auto n = static_cast<double>(x.size());

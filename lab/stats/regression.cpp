@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace lab {
 namespace {
@@ -17,16 +17,16 @@ struct Factored {
 
 Factored factor(std::span<const double> x, std::size_t k, std::span<const double> y) {
   const std::size_t n = y.size();
-  engine::require(k > 0 && x.size() == n * k, "[ols] ", x.size(), " numbers are not ", n,
-                  " rows of ", k, " columns");
-  engine::require(n >= k, "[ols] ", n, " rows do not determine ", k, " coefficients");
+  base::require(k > 0 && x.size() == n * k, "[ols] ", x.size(), " numbers are not ", n, " rows of ",
+                k, " columns");
+  base::require(n >= k, "[ols] ", n, " rows do not determine ", k, " coefficients");
   Factored f{n, k, std::vector<double>(n * k), {y.begin(), y.end()}};
   bool finite = std::all_of(y.begin(), y.end(), [](double v) { return std::isfinite(v); });
   for (std::size_t i = 0; i < n * k; ++i) {
     f.a[i % k * n + i / k] = x[i];
     finite = finite && std::isfinite(x[i]);
   }
-  engine::require(finite, "[ols] a value is not finite");
+  base::require(finite, "[ols] a value is not finite");
   const auto norm = [](const double* v, std::size_t count) {
     double sum = 0;
     for (std::size_t i = 0; i < count; ++i) sum += v[i] * v[i];
@@ -35,8 +35,8 @@ Factored factor(std::span<const double> x, std::size_t k, std::span<const double
   for (std::size_t j = 0; j < k; ++j) {
     double* v = f.a.data() + j * n;
     const double whole = norm(v, n), below = norm(v + j, n - j);
-    engine::require(below > 1e-10 * whole, "[ols] column ", j,
-                    " is 0 or a combination of those before it: leave it out");
+    base::require(below > 1e-10 * whole, "[ols] column ", j,
+                  " is 0 or a combination of those before it: leave it out");
     const double diagonal = v[j] > 0 ? -below : below;
     std::vector<double> h(v + j, v + n);  // reflects column j onto its diagonal
     h[0] -= diagonal;
@@ -66,8 +66,8 @@ std::vector<double> back_substitute(const Factored& f, std::span<const double> b
 }  // namespace
 
 Ols ols(std::span<const double> x, std::size_t k, std::span<const double> y) {
-  engine::require(y.size() > k, "[ols] ", y.size(), " rows leave no residual for ", k,
-                  " coefficients");
+  base::require(y.size() > k, "[ols] ", y.size(), " rows leave no residual for ", k,
+                " coefficients");
   const Factored f = factor(x, k, y);
   Ols fit;
   fit.coef = back_substitute(f, f.y);
@@ -91,8 +91,7 @@ Ols ols(std::span<const double> x, std::size_t k, std::span<const double> y) {
 
 Estimate combination(const Ols& fit, std::span<const double> weights) {
   const std::size_t k = fit.coef.size();
-  engine::require(weights.size() == k, "[ols] ", weights.size(), " weights for ", k,
-                  " coefficients");
+  base::require(weights.size() == k, "[ols] ", weights.size(), " weights for ", k, " coefficients");
   double mean = 0, variance = 0;
   for (std::size_t i = 0; i < k; ++i) {
     mean += weights[i] * fit.coef[i];
@@ -104,7 +103,7 @@ Estimate combination(const Ols& fit, std::span<const double> weights) {
 
 Estimate coefficient(const Ols& fit, std::size_t j) {
   const std::size_t k = fit.coef.size();
-  engine::require(j < k, "[ols] coefficient ", j, " of ", k);
+  base::require(j < k, "[ols] coefficient ", j, " of ", k);
   return {fit.coef[j], std::sqrt(fit.covariance[j * k + j]), fit.dof};
 }
 
@@ -116,8 +115,8 @@ Ols ols_line(std::span<const double> x, std::span<const double> y) {
 
 std::vector<Sample> ols_by_seed(std::span<const double> x, std::size_t k, std::size_t rows,
                                 std::span<const double> y) {
-  engine::require(rows > 0 && y.size() % rows == 0 && y.size() >= 2 * rows, "[ols] ", y.size(),
-                  " values are not 2 or more seeds of ", rows, " rows");
+  base::require(rows > 0 && y.size() % rows == 0 && y.size() >= 2 * rows, "[ols] ", y.size(),
+                " values are not 2 or more seeds of ", rows, " rows");
   std::vector<std::vector<double>> per_coefficient(k);
   for (std::size_t start = 0; start < y.size(); start += rows) {
     const Factored f = factor(x, k, y.subspan(start, rows));
@@ -133,7 +132,7 @@ std::optional<Sample> share_trend(std::span<const double> shares, std::span<cons
   if (shares.size() < 2 || d.size() < 2 * shares.size()) return std::nullopt;
   std::vector<double> design;
   for (const double share : shares) {
-    engine::require(share > 0, "[trend] share ", share, " must be above 0");
+    base::require(share > 0, "[trend] share ", share, " must be above 0");
     design.insert(design.end(), {1, std::log2(share)});
   }
   return ols_by_seed(design, 2, shares.size(), d)[1];

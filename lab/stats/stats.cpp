@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <numeric>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/distributions.h"
 #include "lab/stats/estimate.h"
 
@@ -57,13 +57,13 @@ std::optional<Sample> summarize(std::span<const double> x) {
 }
 
 std::vector<double> differences(std::span<const double> arm, std::span<const double> baseline) {
-  engine::require(arm.size() == baseline.size(), "[stats] ", arm.size(), " losses of the arm, ",
-                  baseline.size(), " of the baseline: pairs need as many of each");
+  base::require(arm.size() == baseline.size(), "[stats] ", arm.size(), " losses of the arm, ",
+                baseline.size(), " of the baseline: pairs need as many of each");
   std::vector<double> out(arm.size());
   for (std::size_t i = 0; i < arm.size(); ++i) {
     out[i] = arm[i] - baseline[i];
-    engine::require(std::isfinite(out[i]), "[stats] pair ", i, " (", arm[i], ", ", baseline[i],
-                    ") is not finite: count such a run as diverged, not as a pair");
+    base::require(std::isfinite(out[i]), "[stats] pair ", i, " (", arm[i], ", ", baseline[i],
+                  ") is not finite: count such a run as diverged, not as a pair");
   }
   return out;
 }

@@ -4,15 +4,15 @@
 #include <cmath>
 #include <cstddef>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/distributions.h"
 
 namespace lab {
 
 std::optional<VarianceRatio> pitman_morgan(std::span<const double> x, std::span<const double> y,
                                            double alpha) {
-  engine::require(x.size() == y.size(), "[variances] ", x.size(), " and ", y.size(),
-                  " values: pairs need as many of each");
+  base::require(x.size() == y.size(), "[variances] ", x.size(), " and ", y.size(),
+                " values: pairs need as many of each");
   const auto a = summarize(x), b = summarize(y);
   if (!a || !b || a->n < 3 || a->sd == 0 || b->sd == 0) return std::nullopt;
   double covariance = 0;

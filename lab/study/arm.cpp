@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace lab {
 namespace {
 
-using engine::Error;
-using engine::quote;
-using engine::trim;
+using base::Error;
+using base::quote;
+using base::trim;
 
 constexpr std::string_view kNone = "none";
 constexpr std::string_view kGrammar = "an arm is [NAME:] SETTING=VALUE[,SETTING=VALUE...], or none";
@@ -31,11 +31,11 @@ const train::Row& arm_setting(std::string_view name, const std::string& source,
   const train::Row* row = train::find_setting(name);
   if (row == nullptr)
     throw Error(fmt::format("{}: unknown setting {}; {}", source, quote(name),
-                            engine::suggest(name, allowed)));
+                            base::suggest(name, allowed)));
   if (!row->arm_ok())
     throw Error(fmt::format("{}: {}: {}; arms may set {}", source,
                             fmt::format(fmt::runtime(refusal), row->name), row->shared,
-                            engine::join(allowed)));
+                            base::join(allowed)));
   return *row;
 }
 
@@ -44,7 +44,7 @@ const train::Row& cell_setting(std::string_view name, const std::string& source)
   const train::Row* row = train::find_setting(name);
   if (row == nullptr)
     throw Error(fmt::format("{}: unknown setting {}; {}", source, quote(name),
-                            engine::suggest(name, train::setting_names())));
+                            base::suggest(name, train::setting_names())));
   require_of_cells(row->name, source);
   return *row;
 }
@@ -58,10 +58,10 @@ Alternatives alternatives(const train::Row& row, std::string_view values, char s
     const std::string_view value = trim(values.substr(begin, end - begin));
     const Level level = level_of(row.name, value, source);
     const std::string& canonical = level.set.front().second;
-    engine::require(std::find(out.values.begin(), out.values.end(), canonical) == out.values.end(),
-                    source, ": ", quote(value), " is given twice; give it once");
-    engine::require(with({}, level).budget_share <= 1, source, ": a share of ", canonical,
-                    " spends more than the budget; give shares of at most 1");
+    base::require(std::find(out.values.begin(), out.values.end(), canonical) == out.values.end(),
+                  source, ": ", quote(value), " is given twice; give it once");
+    base::require(with({}, level).budget_share <= 1, source, ": a share of ", canonical,
+                  " spends more than the budget; give shares of at most 1");
     out.values.push_back(canonical);
     begin = end + 1;
   }
@@ -146,7 +146,7 @@ class Parser {
                          train::domain_text(*row)));
     std::vector<std::string_view> known = train::setting_names();
     known.insert(known.begin(), kNone);
-    const std::string_view near = engine::nearest(word, known);
+    const std::string_view near = base::nearest(word, known);
     const std::string unknown =
         word == text_ ? std::string("unknown arm") : "unknown " + quote(word);
     if (!near.empty())
@@ -182,8 +182,8 @@ Arm parse_arm(std::string_view text, const train::Settings& base) {
 
 void require_of_cells(std::string_view setting, const std::string& source) {
   for (const char* fixed : {"seed", "preset", "text", "val", "test", "csv", "threads", "recompute"})
-    engine::require(setting != fixed, source, ": ", fixed,
-                    " is the same for the whole comparison; choose another setting");
+    base::require(setting != fixed, source, ": ", fixed,
+                  " is the same for the whole comparison; choose another setting");
 }
 
 std::vector<Level> parse_cells(std::span<const std::string> texts, const train::Settings& base) {
@@ -192,8 +192,8 @@ std::vector<Level> parse_cells(std::span<const std::string> texts, const train::
     const Arm cell = Parser(text, base, true).parse();
     out.push_back({cell.name, cell.overrides});
     for (std::size_t i = 0; i + 1 < out.size(); ++i)
-      engine::require(out[i].name != out.back().name, "two cells are called ",
-                      quote(out.back().name), "; give one of them a name, NAME: SETTING=VALUE");
+      base::require(out[i].name != out.back().name, "two cells are called ", quote(out.back().name),
+                    "; give one of them a name, NAME: SETTING=VALUE");
   }
   return out;
 }
@@ -201,8 +201,8 @@ std::vector<Level> parse_cells(std::span<const std::string> texts, const train::
 Alternatives parse_tune(std::string_view text) {
   const std::string source = "--tune " + quote(text);
   const std::size_t equals = text.find('=');
-  engine::require(equals != text.npos && equals > 0 && equals + 1 < text.size(), source,
-                  ": give SETTING=V1,V2[,...], such as lr=1e-3,3e-3");
+  base::require(equals != text.npos && equals > 0 && equals + 1 < text.size(), source,
+                ": give SETTING=V1,V2[,...], such as lr=1e-3,3e-3");
   const train::Row& row = arm_setting(text.substr(0, equals), source, "{} cannot be tuned");
   return alternatives(row, text.substr(equals + 1), ',', source);
 }

@@ -31,7 +31,7 @@ struct Arm {
 /// or settings that do not go together.
 Arm parse_arm(std::string_view text, const train::Settings& base);
 
-/// Throws engine::Error naming `source` where a setting is the same for a whole study.
+/// Throws base::Error naming `source` where a setting is the same for a whole study.
 void require_of_cells(std::string_view setting, const std::string& source);
 
 /// Cells of a study, each [NAME:] SETTING=VALUE{,SETTING=VALUE}. Throws Error as for arms, and
@@ -44,7 +44,7 @@ Alternatives parse_tune(std::string_view text);
 
 /// The same for several, whose names must differ.
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base);
-/// Throws engine::Error where two have the same name.
+/// Throws base::Error where two have the same name.
 void require_own_names(std::span<const Arm> arms);
 
 }  // namespace lab

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <memory>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "lab/study/arm.h"
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 namespace lab {
 namespace {
@@ -16,16 +16,16 @@ std::vector<Level> levels_of(const Axis& axis, train::Budget::Kind kind) {
   std::vector<Level> levels;
   for (const std::string& value : axis.values) {
     levels.push_back(level_of(axis.setting, value, axis.source));
-    engine::require(std::count_if(levels.begin(), levels.end(),
-                                  [&](const Level& l) { return l.set == levels.back().set; }) == 1,
-                    axis.source, ": ", engine::quote(value), " is given twice; give it once");
+    base::require(std::count_if(levels.begin(), levels.end(),
+                                [&](const Level& l) { return l.set == levels.back().set; }) == 1,
+                  axis.source, ": ", base::quote(value), " is given twice; give it once");
   }
   for (const Level& level : levels)
-    engine::require(
+    base::require(
         axis.setting != "budget" || train::Budget::parse(level.set[0].second).kind == kind,
-        axis.source, ": ", engine::quote(level.set[0].second),
+        axis.source, ": ", base::quote(level.set[0].second),
         " is another kind of budget than --budget; give both in one");
-  engine::require(!levels.empty(), axis.source, ": no value; give some, as in n_embd=64,128");
+  base::require(!levels.empty(), axis.source, ": no value; give some, as in n_embd=64,128");
   return levels;
 }
 

@@ -17,7 +17,7 @@ struct Axis {
 
 /// Every one of `cells` with every combination of the axes, times the numbers of epochs; {{}}
 /// without either is the one table there is. Loads the data where the budget asks for FLOPs of the
-/// model. Throws engine::Error: a setting that is the same for a whole study, a value that is none
+/// model. Throws base::Error: a setting that is the same for a whole study, a value that is none
 /// for it or given twice, no value, another kind of budget, epochs that leave no data.
 std::vector<Level> cells_of(const train::Settings& base, const Level& first_arm,
                             std::vector<Level> cells, const std::vector<Axis>& axes,

@@ -6,13 +6,13 @@
 #include <map>
 #include <tuple>
 
+#include "base/error.h"
+#include "base/quantile.h"
 #include "engine/buffer.h"
-#include "engine/error.h"
-#include "engine/quantile.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
-#include "train/checkpoint.h"
 #include "train/step_timer.h"
+#include "train/storage/checkpoint.h"
 
 namespace lab {
 namespace {
@@ -33,7 +33,7 @@ std::pair<double, std::size_t> time_steps(train::StepTimer timer) {
     seconds.push_back(step);
     sum += step;
   }
-  return {engine::median(seconds), seconds.size()};
+  return {base::median(seconds), seconds.size()};
 }
 
 bool fits_in(double bytes, std::size_t available) {
@@ -120,7 +120,7 @@ bool DryRun::fits() const {
 DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   DryRun plan;
   plan.peak_gflops = ops::fma_peak_gflops();
-  plan.available = engine::available_memory();
+  plan.available = base::available_memory();
   plan.arms.push_back(estimate("run", settings, task, plan.peak_gflops, plan.available));
   return plan;
 }
@@ -133,7 +133,7 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning
   plan.done = tuning != nullptr ? 0 : runs.count() - runs.missing().size();
   plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
-  plan.available = engine::available_memory();
+  plan.available = base::available_memory();
   std::map<std::string, std::size_t> known;  // estimates, by what they hang on
   const auto estimate_of = [&](std::size_t cell, std::size_t arm) {
     const train::Settings s = settings_at(study, {cell, arm, 0, 0});
@@ -189,7 +189,7 @@ void require_in_time(const DryRun& plan, const Study& study, double limit) {
              missing = static_cast<double>(plan.missing.size());
   const auto seeds = static_cast<std::int64_t>(
       static_cast<double>(study.seeds) * (there + missing * limit / needed) / (there + missing));
-  throw engine::Error(fmt::format(
+  throw base::Error(fmt::format(
       "this would take about {} here, and the limit is {}: {} of {} seeds would fit; {} alone "
       "takes "
       "{:.0f} % of it; leave out seeds, arms or cells in a file of your own, or look with --quick",

@@ -45,13 +45,13 @@ struct DryRun {
   bool fits() const;
 };
 
-/// Throws engine::Error where the runs cannot be made for another reason than memory.
+/// Throws base::Error where the runs cannot be made for another reason than memory.
 DryRun dry_run(const train::Settings& settings, const train::Task& task);
 /// `tuning`: whose runs come first, their time taken from the arm's by the share of the budget;
 /// null: nothing is tuned, or it is already.
 DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning = nullptr);
 
-/// Throws engine::Error that says what could be left out where a study would take longer than so
+/// Throws base::Error that says what could be left out where a study would take longer than so
 /// many seconds.
 void require_in_time(const DryRun& plan, const Study& study, double seconds);
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/files.h"
 #include "lab/runs/spec.h"
-#include "train/files.h"
 
 namespace lab {
 namespace fs = std::filesystem;
@@ -25,7 +25,7 @@ std::string difference(const Json& a, const Json& b, const std::string& path) {
   }
   const std::string name = path.substr(0, path.empty() ? 0 : path.size() - 1);
   const auto brief = [](const Json& j) {
-    std::string text = train::json_compact(j);
+    std::string text = base::json_compact(j);
     if (text.size() > 60) text.replace(57, text.npos, "...");
     return text;
   };
@@ -57,38 +57,37 @@ fs::path study_path(const fs::path& out, const Json& identity) {
 
 StudyFolder::StudyFolder(fs::path path, Json identity)
     : path_(study_path(path, identity)), identity_(std::move(identity)) {
-  engine::require(
-      !there(path_ / kOlder), "--out ", path_.string(),
-      ": holds a comparison made by an older isodrop, which kept its runs there; choose "
-      "another folder");
+  base::require(!there(path_ / kOlder), "--out ", path_.string(),
+                ": holds a comparison made by an older isodrop, which kept its runs there; choose "
+                "another folder");
   // Looked at first: another command may write kIdentity meanwhile.
   const bool free = vacant(path_);
   if (there(path_ / kIdentity)) {
-    const Json other = train::read_json(path_ / kIdentity, train::Whose::kStore);
-    engine::require(other == identity_, "--out ", path_.string(), ": holds another comparison (",
-                    difference(other, identity_, ""), "); choose another folder");
+    const Json other = base::read_json(path_ / kIdentity, base::Whose::kStore);
+    base::require(other == identity_, "--out ", path_.string(), ": holds another comparison (",
+                  difference(other, identity_, ""), "); choose another folder");
     return;
   }
-  engine::require(free, "--out ", path_.string(),
-                  ": is there already and holds no comparison; choose a new or an empty folder");
+  base::require(free, "--out ", path_.string(),
+                ": is there already and holds no comparison; choose a new or an empty folder");
 }
 
 void StudyFolder::create() const {
-  train::make_folder(path_);
-  if (!there(path_ / kIdentity)) train::write_json(path_ / kIdentity, identity_);
+  base::make_folder(path_);
+  if (!there(path_ / kIdentity)) base::write_json(path_ / kIdentity, identity_);
 }
 
 Json StudyFolder::load(const std::string& name) const {
-  return there(path_ / name) ? train::read_json(path_ / name, train::Whose::kStore) : Json(nullptr);
+  return there(path_ / name) ? base::read_json(path_ / name, base::Whose::kStore) : Json(nullptr);
 }
 
 void StudyFolder::save(const std::string& name, const Json& json) const {
-  train::write_json(path_ / name, json);
+  base::write_json(path_ / name, json);
 }
 
 void refuse_study(const fs::path& folder) {
-  engine::require(!there(folder / kIdentity) && !there(folder / kOlder), "--out ", folder.string(),
-                  ": holds a comparison; choose another folder");
+  base::require(!there(folder / kIdentity) && !there(folder / kOlder), "--out ", folder.string(),
+                ": holds a comparison; choose another folder");
 }
 
 }  // namespace lab

@@ -4,11 +4,11 @@
 #include <filesystem>
 #include <string>
 
-#include "train/json.h"
+#include "base/json.h"
 
 namespace lab {
 
-using train::Json;
+using base::Json;
 
 /// `out`, or where it is empty out/compare-<identity>.
 std::filesystem::path study_path(const std::filesystem::path& out, const Json& identity);
@@ -16,13 +16,13 @@ std::filesystem::path study_path(const std::filesystem::path& out, const Json& i
 class StudyFolder {
  public:
   /// Looks at the folder and writes nothing; an empty `path` is out/compare-<identity>. Throws
-  /// engine::Error where it holds anything but this identity.
+  /// base::Error where it holds anything but this identity.
   StudyFolder(std::filesystem::path path, Json identity);
-  /// Creates it where it is not there yet. Throws engine::Error where that cannot be.
+  /// Creates it where it is not there yet. Throws base::Error where that cannot be.
   void create() const;
 
   const std::filesystem::path& path() const { return path_; }
-  /// A JSON file in it; null where there is none. Throws engine::Error.
+  /// A JSON file in it; null where there is none. Throws base::Error.
   Json load(const std::string& name) const;
   void save(const std::string& name, const Json& json) const;
 
@@ -31,7 +31,7 @@ class StudyFolder {
   Json identity_;
 };
 
-/// Throws engine::Error where `folder` holds a study, into which nothing else may be written.
+/// Throws base::Error where `folder` holds a study, into which nothing else may be written.
 void refuse_study(const std::filesystem::path& folder);
 
 }  // namespace lab

@@ -10,10 +10,10 @@
 #include <optional>
 #include <system_error>
 
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/stopwatch.h"
 #include "engine/buffer.h"
-#include "engine/error.h"
-#include "engine/parallel.h"
-#include "engine/stopwatch.h"
 #include "lab/runs/processes.h"
 #include "train/step_timer.h"
 
@@ -56,7 +56,7 @@ std::optional<double> rate_together(const std::vector<Pace>& paces) {
     if (!warm) return {};
     from = std::max(from, *warm);
   }
-  if (engine::monotonic_seconds() < from + kWindow) return {};
+  if (base::monotonic_seconds() < from + kWindow) return {};
   for (const Pace& pace : paces) {
     const auto own = pace.rate(from);
     if (!own) return {};
@@ -72,8 +72,8 @@ class Trials {
   Trials(const RunSpec& spec, const std::string& program, std::int64_t threads)
       : program_(program),
         fd_(memfd_create("spec.json", MFD_CLOEXEC)),
-        deadline_(engine::monotonic_seconds() + kMostSeconds) {
-    const std::string text = train::json_compact(to_json(spec));
+        deadline_(base::monotonic_seconds() + kMostSeconds) {
+    const std::string text = base::json_compact(to_json(spec));
     if (fd_ < 0 || write(fd_, text.data(), text.size()) != std::ssize(text))
       throw std::system_error(errno, std::generic_category(), "cannot hand on a run's spec");
     alone_ = steps_per_second({1, threads, 1, ""});
@@ -100,8 +100,8 @@ class Trials {
           static_cast<std::size_t>(slot),
           {program_, "run", spec, "--trial", "--threads", std::to_string(workers.share(slot))});
     std::vector<Pace> paces(static_cast<std::size_t>(jobs.count));
-    for (double time = engine::monotonic_seconds(); time < deadline_;
-         time = engine::monotonic_seconds()) {
+    for (double time = base::monotonic_seconds(); time < deadline_;
+         time = base::monotonic_seconds()) {
       const auto news = processes.wait(deadline_ - time);
       if (!news) continue;
       if (news->end) return {};
@@ -144,19 +144,18 @@ double flops_left(const StudyRuns& runs) {
 }  // namespace
 
 Jobs given_jobs(std::int64_t count, const train::Settings& settings) {
-  const std::int64_t threads = settings.threads > 0 ? settings.threads : engine::max_threads();
-  engine::require(count >= 1 && count <= threads, "--jobs ", count,
-                  ": give auto or a number in [1, ", threads,
-                  "]: every run needs a thread of its own, and there are ", threads);
-  engine::require(count == 1 || train::Budget::parse(settings.budget).fixed_steps(), "--jobs ",
-                  count, " with --budget ", settings.budget,
-                  ": a budget in seconds needs the machine to itself; give --jobs 1, or the budget "
-                  "in flops, tokens, steps or epochs");
+  const std::int64_t threads = settings.threads > 0 ? settings.threads : base::max_threads();
+  base::require(count >= 1 && count <= threads, "--jobs ", count, ": give auto or a number in [1, ",
+                threads, "]: every run needs a thread of its own, and there are ", threads);
+  base::require(count == 1 || train::Budget::parse(settings.budget).fixed_steps(), "--jobs ", count,
+                " with --budget ", settings.budget,
+                ": a budget in seconds needs the machine to itself; give --jobs 1, or the budget "
+                "in flops, tokens, steps or epochs");
   return {count, threads, 1, ""};
 }
 
 Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
-  Jobs one{1, engine::max_threads(), 1, ""};
+  Jobs one{1, base::max_threads(), 1, ""};
   const std::vector<Point> missing = runs.missing();
   if (missing.size() < 2 || one.threads < 2) return one;
   const auto single = [&](const std::string& why) {
@@ -166,7 +165,7 @@ Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
   if (!train::Budget::parse(runs.study().base.budget).fixed_steps())
     return single("a budget in seconds needs the machine to itself");
   if (flops_left(runs) < kLeastFlops) return single("too little to do to try out more");
-  const auto available = static_cast<double>(engine::available_memory());
+  const auto available = static_cast<double>(base::available_memory());
   const double bytes = static_cast<double>(runs.run_memory());
   std::int64_t most = std::min(one.threads, std::ssize(missing));
   if (available > 0) most = std::min(most, static_cast<std::int64_t>(available / bytes));

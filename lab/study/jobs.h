@@ -19,7 +19,7 @@ struct Jobs {
   std::string note;          // what was chosen and why; empty where there was nothing to choose
 };
 
-/// As many as somebody asked for. Throws engine::Error unless `count` is in [1, threads], and for
+/// As many as somebody asked for. Throws base::Error unless `count` is in [1, threads], and for
 /// more than one with a budget in seconds, which needs the machine to itself.
 Jobs given_jobs(std::int64_t count, const train::Settings& settings);
 

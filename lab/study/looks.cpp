@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/error.h"
-#include "train/files.h"
+#include "base/error.h"
+#include "base/files.h"
 
 namespace lab {
 namespace {
@@ -27,14 +27,14 @@ using Looks = std::vector<std::set<std::string>>;
 Looks read(const std::filesystem::path& file) {
   std::error_code none_yet;
   if (!std::filesystem::exists(file, none_yet)) return {};
-  const Json json = train::read_json(file, train::Whose::kStore);
-  engine::require(json.is_array() || is_sealed(json), file.string(),
-                  ": was changed after it was written; remove it, and looks are counted anew");
+  const Json json = base::read_json(file, base::Whose::kStore);
+  base::require(json.is_array() || is_sealed(json), file.string(),
+                ": was changed after it was written; remove it, and looks are counted anew");
   try {
     return (json.is_array() ? json : json.at("looks")).get<Looks>();  // older ones are the lists
   } catch (const Json::exception&) {
-    throw engine::Error(engine::concat(
-        file.string(), ": not lists of seeds; remove it, and looks are counted anew"));
+    throw base::Error(
+        base::concat(file.string(), ": not lists of seeds; remove it, and looks are counted anew"));
   }
 }
 
@@ -58,8 +58,8 @@ int count_look(const StudyRuns& runs) {
   std::erase_if(seeds, [](const auto& s) { return s.second.size() < 2; });  // too few to tell
   if (seeds.empty()) return 1;
   const std::filesystem::path folder = runs.store().root() / "looks";
-  train::refuse_link(folder);
-  train::make_folder(folder);
+  base::refuse_link(folder);
+  base::make_folder(folder);
   RunLock lock(folder);  // or two commands would each forget the other's look
   if (!lock.held()) lock.wait();
   std::size_t most = 1;
@@ -70,7 +70,7 @@ int count_look(const StudyRuns& runs) {
     for (const auto& look : looks) before.insert(look.begin(), look.end());
     if (!std::includes(before.begin(), before.end(), seen.begin(), seen.end())) {
       looks.push_back(seen);
-      train::write_json(file, sealed({{"looks", looks}}));
+      base::write_json(file, sealed({{"looks", looks}}));
     }
     most = std::max(most, looks.size());
   }

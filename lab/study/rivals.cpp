@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace lab {
 namespace {
@@ -19,8 +19,8 @@ std::string smaller(const train::Settings& base) {
     const auto width = static_cast<std::int64_t>(heads + 0.5) * base.n_head;
     if (width > 0 && width < base.n_embd) widths.insert(width);
   }
-  engine::require(!widths.empty(), "arm 'smaller': no width below n_embd=", base.n_embd,
-                  " that n_head=", base.n_head, " divides; use fewer heads");
+  base::require(!widths.empty(), "arm 'smaller': no width below n_embd=", base.n_embd,
+                " that n_head=", base.n_head, " divides; use fewer heads");
   return fmt::format("none,n_embd={}", fmt::join(widths, "|"));
 }
 
@@ -72,7 +72,7 @@ std::vector<Level> arm_levels(std::span<const std::string> texts, const train::S
   std::vector<Arm> arms;
   for (const std::string& text : texts) {
     const auto rival = std::find_if(std::begin(kRivals), std::end(kRivals),
-                                    [&](const Rival& r) { return r.name == engine::trim(text); });
+                                    [&](const Rival& r) { return r.name == base::trim(text); });
     arms.push_back(rival == std::end(kRivals) ? parse_arm(text, base)
                                               : named(rival->name, rival->arm(base), base));
   }

@@ -20,7 +20,7 @@ std::vector<std::string> rival_names();
 /// Choices of each: what `--rivals` sets --trials to.
 inline constexpr std::int64_t kRivalTrials = 5;
 
-/// Arms as --arm spells them, rivals' names among them. Throws engine::Error.
+/// Arms as --arm spells them, rivals' names among them. Throws base::Error.
 std::vector<Level> arm_levels(std::span<const std::string> texts, const train::Settings& base);
 
 /// Those of a comparison for which none are named: none with its share of the budget tuned, and

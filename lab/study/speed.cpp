@@ -3,7 +3,7 @@
 #include <array>
 #include <map>
 
-#include "engine/quantile.h"
+#include "base/quantile.h"
 #include "train/step_timer.h"
 
 namespace lab {
@@ -34,7 +34,7 @@ std::vector<ArmSpeed> measure_cell(const StudyRuns& runs, std::size_t cell, int 
     speeds.push_back(speed_of(times, arm.trainer().tokens_per_step()));
   }
   if (!first_times.empty())
-    speeds[0].tokens_per_second = first.trainer().tokens_per_step() / engine::median(first_times);
+    speeds[0].tokens_per_second = first.trainer().tokens_per_step() / base::median(first_times);
   return speeds;
 }
 
@@ -54,7 +54,7 @@ PairedTimes time_in_turns(const TimedStep& first, const TimedStep& arm,
                           std::span<const double> phases, int rounds, double seconds) {
   const auto count = static_cast<double>(phases.size());
   PairedTimes times;
-  const engine::Stopwatch watch;
+  const base::Stopwatch watch;
   for (int round = -train::StepTimer::kWarmUp; round < rounds; ++round) {
     if (round > 2 && watch.seconds() > seconds) break;
     double one = 0, other = 0;
@@ -73,8 +73,8 @@ ArmSpeed speed_of(const PairedTimes& times, double tokens_per_step) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < times.arm.size(); ++i)
     ratios.push_back(times.arm[i] / times.first[i]);
-  return {tokens_per_step / engine::median(times.arm), engine::median(ratios),
-          engine::quantile(ratios, 0.25), engine::quantile(ratios, 0.75),
+  return {tokens_per_step / base::median(times.arm), base::median(ratios),
+          base::quantile(ratios, 0.25), base::quantile(ratios, 0.75),
           static_cast<int>(ratios.size())};
 }
 
@@ -84,7 +84,7 @@ std::string cost_key(const train::Settings& s) {
     if (row.group != train::Group::kData && row.name != "budget" && row.name != "budget_share" &&
         row.name != "seed" && !row.name.starts_with("eval_"))
       key.push_back(train::value_text(s, row));
-  return train::json_compact(key);
+  return base::json_compact(key);
 }
 
 Speeds measure_speed(const StudyRuns& runs, int rounds, double seconds) {

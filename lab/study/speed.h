@@ -46,7 +46,7 @@ using Speeds = std::vector<std::vector<ArmSpeed>>;
 /// Times every arm of a cell in a pair with the first one; cells whose steps cost the same share
 /// what was measured. A round goes through every phase of their schedules (one where none has any),
 /// so that a regularizer that is off for half of the budget counts half. Rounds as in
-/// time_in_turns(), `seconds` in all. Holds two models at a time; throws engine::Error where memory
+/// time_in_turns(), `seconds` in all. Holds two models at a time; throws base::Error where memory
 /// does not.
 Speeds measure_speed(const StudyRuns& runs, int rounds = 41, double seconds = 5);
 

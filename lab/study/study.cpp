@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "isodrop_version.h"
 #include "lab/runs/spec.h"
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -59,10 +59,10 @@ Level level_of(std::string_view setting, std::string_view value, std::string_vie
 
 void require_few(double count, std::string_view what, std::size_t most) {
   if (count <= static_cast<double>(most)) return;
-  const std::string many = count < 1e15 ? engine::grouped(static_cast<std::uint64_t>(count))
+  const std::string many = count < 1e15 ? base::grouped(static_cast<std::uint64_t>(count))
                                         : fmt::format("{:.3g}", count);
-  throw engine::Error(fmt::format("{} {} are too many, a study has at most {}; give fewer values",
-                                  many, what, engine::grouped(most)));
+  throw base::Error(fmt::format("{} {} are too many, a study has at most {}; give fewer values",
+                                many, what, base::grouped(most)));
 }
 
 std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b) {
@@ -74,9 +74,9 @@ std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>
       Level both{x.name.empty() || y.name.empty() ? x.name + y.name : x.name + "," + y.name, x.set,
                  std::max(x.epochs, y.epochs)};
       for (const auto& item : y.set) {
-        engine::require(std::none_of(x.set.begin(), x.set.end(),
-                                     [&](const auto& i) { return i.first == item.first; }),
-                        "two axes set ", item.first, "; give it once");
+        base::require(std::none_of(x.set.begin(), x.set.end(),
+                                   [&](const auto& i) { return i.first == item.first; }),
+                      "two axes set ", item.first, "; give it once");
         both.set.push_back(item);
       }
       out.push_back(std::move(both));
@@ -86,14 +86,14 @@ std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>
 
 std::vector<Level> given_shares(const std::vector<double>& shares, const std::string& source) {
   for (const double share : shares) {
-    engine::require(share > 0 && share <= 1024, source, ": share ", share,
-                    " is not in (0, 1024]; give some, as in 0.25,0.5,1,2");
-    engine::require(std::count(shares.begin(), shares.end(), share) == 1, source, ": share ", share,
-                    " is given twice; give it once");
+    base::require(share > 0 && share <= 1024, source, ": share ", share,
+                  " is not in (0, 1024]; give some, as in 0.25,0.5,1,2");
+    base::require(std::count(shares.begin(), shares.end(), share) == 1, source, ": share ", share,
+                  " is given twice; give it once");
   }
   std::vector<double> others = shares;
-  engine::require(std::erase(others, 1.0) == 1 && !others.empty(), source,
-                  ": 1, the whole budget, and at least one other are needed, as in 0.25,0.5,1,2");
+  base::require(std::erase(others, 1.0) == 1 && !others.empty(), source,
+                ": 1, the whole budget, and at least one other are needed, as in 0.25,0.5,1,2");
   return share_levels(others);
 }
 
@@ -117,23 +117,23 @@ std::vector<Level> epoch_cells(const Settings& first_arm, const std::vector<Leve
   for (const Level& cell : each) {
     const Settings s = with(first_arm, cell);
     const Budget budget = train::run_budget(s);
-    engine::require(budget.kind != Budget::Kind::kSeconds && budget.kind != Budget::Kind::kEpochs,
-                    "--epochs with --budget ", budget.to_string(),
-                    ": the unique data is sized by the tokens of the budget, which ",
-                    budget.kind == Budget::Kind::kSeconds ? "seconds" : "epochs",
-                    " do not fix; give the budget in flops, tokens or steps");
+    base::require(budget.kind != Budget::Kind::kSeconds && budget.kind != Budget::Kind::kEpochs,
+                  "--epochs with --budget ", budget.to_string(),
+                  ": the unique data is sized by the tokens of the budget, which ",
+                  budget.kind == Budget::Kind::kSeconds ? "seconds" : "epochs",
+                  " do not fix; give the budget in flops, tokens or steps");
     const double step = static_cast<double>(s.batch) * static_cast<double>(s.block_size);
     const double flops = budget.kind == Budget::Kind::kFlops ? step * flops_per_token(s) : 0;
     const double tokens = static_cast<double>(budget.steps_for(step, flops, 1)) * step;
     std::vector<Level> levels;
     for (const std::int64_t n : epochs) {
-      engine::require(std::count(epochs.begin(), epochs.end(), n) == 1, "--epochs ", n,
-                      ": given twice");
+      base::require(std::count(epochs.begin(), epochs.end(), n) == 1, "--epochs ", n,
+                    ": given twice");
       const auto unique = static_cast<std::int64_t>(tokens / static_cast<double>(n));
-      engine::require(unique > s.block_size, "--epochs ", n, ": leaves ", unique,
-                      " unique tokens of a budget of ", static_cast<std::int64_t>(tokens),
-                      ", less than one window of ", s.block_size + 1,
-                      "; ask for fewer epochs or a larger budget");
+      base::require(unique > s.block_size, "--epochs ", n, ": leaves ", unique,
+                    " unique tokens of a budget of ", static_cast<std::int64_t>(tokens),
+                    ", less than one window of ", s.block_size + 1,
+                    "; ask for fewer epochs or a larger budget");
       levels.push_back(
           {fmt::format("epochs={}", n), {{"unique_tokens", std::to_string(unique)}}, n});
     }
@@ -168,8 +168,8 @@ std::vector<Point> points(const Study& study) {
   std::uint64_t count = 1;
   for (const Level& arm : study.arms) count = std::max(count, seeds_of(arm));
   const std::uint64_t first = study.base.seed;
-  engine::require(count - 1 <= std::numeric_limits<std::uint64_t>::max() - first, "--seeds ", count,
-                  " from --seed ", first, " on: beyond the largest seed; give a smaller --seed");
+  base::require(count - 1 <= std::numeric_limits<std::uint64_t>::max() - first, "--seeds ", count,
+                " from --seed ", first, " on: beyond the largest seed; give a smaller --seed");
   double runs = 0;
   for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
     const Level& level = study.arms[arm];
@@ -212,7 +212,7 @@ std::string title(const Settings& base, const Level& cell) {
     return text + (base.task == train::Settings{}.task ? "random crops of the whole training split"
                    : base.csv.empty()                  ? "rows that are all new"
                                                        : "all of the training data");
-  text += engine::grouped(static_cast<std::uint64_t>(unique)) + " unique tokens";
+  text += base::grouped(static_cast<std::uint64_t>(unique)) + " unique tokens";
   if (cell.epochs == 0) return text;
   return text + (cell.epochs == 1 ? ", seen once" : fmt::format(", seen {} times", cell.epochs));
 }
@@ -237,7 +237,7 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
     json["tuning"] = {{"tune", grid_json(study.tune)},
                       {"trials", study.trials},
                       {"seeds", study.tuning_seeds},
-                      {"from", train::exact(study.base.seed)}};
+                      {"from", base::exact(study.base.seed)}};
   return json;
 }
 
@@ -248,10 +248,10 @@ void validate(const Study& study) {
       // An arm has the last word, so that the tables would be the same.
       for (const auto& [name, value] : where.set)
         for (const auto& [own, mine] : who.set)
-          engine::require(name != own, "arm ", engine::quote(who.name), " and an axis both set ",
-                          name, "; leave it out of one");
+          base::require(name != own, "arm ", base::quote(who.name), " and an axis both set ", name,
+                        "; leave it out of one");
       train::validate(settings_at(study, {cell, arm, 0, 0}),
-                      fmt::format("arm {}{}", engine::quote(who.name),
+                      fmt::format("arm {}{}", base::quote(who.name),
                                   where.name.empty() ? "" : " in " + where.name));
     }
 }

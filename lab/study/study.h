@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "train/json.h"
-#include "train/settings.h"
+#include "base/json.h"
+#include "train/config/settings.h"
 
 namespace lab {
 
-using train::Json;
+using base::Json;
 
 /// Settings by name and value, in order; values as train::value_text() spells them.
 using Assignments = std::vector<std::pair<std::string, std::string>>;
@@ -91,11 +91,11 @@ struct Point {
   auto operator<=>(const Point&) const = default;
 };
 
-/// The level that sets one setting. Throws engine::Error where the value is none for it.
+/// The level that sets one setting. Throws base::Error where the value is none for it.
 Level level_of(std::string_view setting, std::string_view value, std::string_view source);
 /// What a study may have: more would take all memory before anything is said.
 inline constexpr std::size_t kMostRuns = 1'000'000, kMostChoices = 100'000;
-/// Throws engine::Error saying how many there would be. `what`: "runs".
+/// Throws base::Error saying how many there would be. `what`: "runs".
 void require_few(double count, std::string_view what, std::size_t most);
 
 /// Every pair of a level of `a` and one of `b`, which must not set the same.
@@ -106,7 +106,7 @@ inline const std::vector<double> kEquivalentShares = {0.125, 0.25, 0.5, 2};
 /// Levels of the whole budget and of other shares of it.
 std::vector<Level> share_levels(const std::vector<double>& others);
 
-/// Levels of shares as somebody gave them, the whole among them. Throws engine::Error naming
+/// Levels of shares as somebody gave them, the whole among them. Throws base::Error naming
 /// `source`: a share outside (0, 1024] or given twice, no whole, nothing but it.
 std::vector<Level> given_shares(const std::vector<double>& shares, const std::string& source);
 
@@ -114,7 +114,7 @@ std::vector<Level> given_shares(const std::vector<double>& shares, const std::st
 bool tunes(const Study& study);
 
 /// The cells of `each`, times one for every number of epochs: unique_tokens is what the first arm's
-/// budget reads there, divided by it. Throws engine::Error where that is not known (a budget in
+/// budget reads there, divided by it. Throws base::Error where that is not known (a budget in
 /// seconds or epochs) or less than one window. `flops_per_token`: of training, asked for a budget
 /// in FLOPs alone.
 std::vector<Level> epoch_cells(
@@ -130,7 +130,7 @@ train::Settings with(train::Settings settings, const Level& level);
 train::Settings settings_at(const Study& study, const Point& point);
 
 /// All of them in the order they are made: seed by seed, so that every arm has the same number when
-/// it is stopped early. Throws engine::Error where seeds do not fit in 64 bits, or there are more
+/// it is stopped early. Throws base::Error where seeds do not fit in 64 bits, or there are more
 /// than kMostRuns.
 std::vector<Point> points(const Study& study);
 
@@ -144,7 +144,7 @@ std::string title(const train::Settings& base, const Level& cell);
 /// and what changes no result. `data`: hashes of the data, one a cell.
 Json identity(const Study& study, const std::vector<std::string>& data);
 
-/// Throws engine::Error, naming the arm and the cell, where settings of a point do not go together.
+/// Throws base::Error, naming the arm and the cell, where settings of a point do not go together.
 void validate(const Study& study);
 
 }  // namespace lab

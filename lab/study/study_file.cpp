@@ -4,19 +4,20 @@
 
 #include <algorithm>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/numbers.h"
+#include "base/text.h"
+#include "base/toml_table.h"
 #include "lab/study/arm.h"
 #include "lab/study/cells.h"
 #include "lab/study/rivals.h"
-#include "lab/study/toml_table.h"
-#include "train/hash.h"
 
 namespace lab {
 namespace {
 
 /// `base` with a table's settings on top, the preset first.
-train::Settings settings_of(train::Settings base, TomlTable& table) {
+train::Settings settings_of(train::Settings base, base::TomlTable& table) {
   std::vector<train::Assignment> given;
   for (const auto& [name, value] : table.settings())
     given.push_back({name, value, table.where(name) + ": " + name});
@@ -27,20 +28,19 @@ Condition condition(const std::string& text, const StudyFile& file, const std::s
   for (const auto& [word, above] : {std::pair{" above ", true}, {" below ", false}}) {
     const std::size_t at = text.rfind(word);
     if (at == text.npos) continue;
-    Condition c{std::string(engine::trim(text.substr(0, at))), above, 0};
-    const std::string number(engine::trim(text.substr(at + std::string_view(word).size())));
-    engine::require(train::parse_number(number, c.bound) == std::errc{}, source, ": ",
-                    engine::quote(text), ": ", engine::quote(number), " is no number");
+    Condition c{std::string(base::trim(text.substr(0, at))), above, 0};
+    const std::string number(base::trim(text.substr(at + std::string_view(word).size())));
+    base::require(base::parse_number(number, c.bound) == std::errc{}, source, ": ",
+                  base::quote(text), ": ", base::quote(number), " is no number");
     std::vector<std::string_view> names;
     for (const FigureSpec& f : file.figures) names.push_back(f.name);
     if (std::find(names.begin(), names.end(), c.figure) == names.end())
-      throw engine::Error(fmt::format("{}: {}: no figure is called {}; {}", source,
-                                      engine::quote(text), engine::quote(c.figure),
-                                      engine::suggest(c.figure, names)));
+      throw base::Error(fmt::format("{}: {}: no figure is called {}; {}", source, base::quote(text),
+                                    base::quote(c.figure), base::suggest(c.figure, names)));
     return c;
   }
-  throw engine::Error(source + ": " + engine::quote(text) +
-                      ": give \"FIGURE above NUMBER\" or \"FIGURE below NUMBER\"");
+  throw base::Error(source + ": " + base::quote(text) +
+                    ": give \"FIGURE above NUMBER\" or \"FIGURE below NUMBER\"");
 }
 
 /// Errors of what stands there begin with the place.
@@ -48,39 +48,39 @@ template <class Work>
 void at(const std::string& place, const Work& work) {
   try {
     work();
-  } catch (const engine::Error& e) {
-    throw engine::Error(place + ": " + e.what());
+  } catch (const base::Error& e) {
+    throw base::Error(place + ": " + e.what());
   }
 }
 
-void read_study(TomlTable table, StudyFile& file) {
+void read_study(base::TomlTable table, StudyFile& file) {
   Study& study = file.study;
   std::vector<std::string> arms = table.list<std::string>("arms");
   const bool all = table.value("rivals", false);
-  engine::require(all != !arms.empty(), table.where(),
-                  ": [study] needs arms = [\"none\", …] or rivals = true");
+  base::require(all != !arms.empty(), table.where(),
+                ": [study] needs arms = [\"none\", …] or rivals = true");
   if (all) arms = rival_names();
-  engine::require(arms.size() > 1, table.where("arms"),
-                  ": one arm alone has nothing to be held against; give another");
+  base::require(arms.size() > 1, table.where("arms"),
+                ": one arm alone has nothing to be held against; give another");
   at(table.where("arms"), [&] { study.arms = arm_levels(arms, study.base); });
   study.seeds = table.count("seeds", study.seeds, 1);
   study.tuning_seeds = table.count("tuning_seeds", study.tuning_seeds, 1);
   study.trials = table.count("trials", all ? kRivalTrials : 0, 0);
   if (table.has("margin")) {
     study.margin = table.value("margin", 0.0);
-    engine::require(*study.margin >= 0 && *study.margin <= 1e3, table.where("margin"), ": margin ",
-                    *study.margin, " is not in [0, 1000]");
+    base::require(*study.margin >= 0 && *study.margin <= 1e3, table.where("margin"), ": margin ",
+                  *study.margin, " is not in [0, 1000]");
   }
   const std::vector<double> shares = table.list<double>("shares");
   const bool equivalent = table.value("equivalent", false);
-  engine::require(shares.empty() || !equivalent, table.where("equivalent"),
-                  ": shares train every arm at each of them; leave out equivalent");
+  base::require(shares.empty() || !equivalent, table.where("equivalent"),
+                ": shares train every arm at each of them; leave out equivalent");
   study.shares = !shares.empty() ? given_shares(shares, table.where("shares") + ": shares")
                  : equivalent    ? share_levels(kEquivalentShares)
                                  : share_levels({});
   study.all_at_shares = !shares.empty();
   std::vector<Axis> axes;
-  TomlTable given = table.table("axes");
+  base::TomlTable given = table.table("axes");
   for (const std::string& setting : given.keys())
     axes.push_back({setting, given.texts(setting), "axis " + setting});
   const std::vector<std::string> named = table.list<std::string>("cells");
@@ -89,15 +89,15 @@ void read_study(TomlTable table, StudyFile& file) {
     at(table.where("cells"), [&] { combinations = parse_cells(named, study.base); });
   const auto epochs = table.list<std::int64_t>("epochs");
   for (const std::int64_t n : epochs)
-    engine::require(n >= 1 && n <= 1'000'000, table.where("epochs"), ": epochs ", n,
-                    ": give whole numbers in [1, 1000000]");
+    base::require(n >= 1 && n <= 1'000'000, table.where("epochs"), ": epochs ", n,
+                  ": give whole numbers in [1, 1000000]");
   at(table.where(), [&] {
     study.cells = cells_of(study.base, study.arms.front(), std::move(combinations), axes, epochs);
   });
   table.done();
 }
 
-void read_figure(TomlTable table, StudyFile& file) {
+void read_figure(base::TomlTable table, StudyFile& file) {
   FigureSpec f;
   f.source = table.where();
   f.name = table.needed("name");
@@ -114,38 +114,35 @@ void read_figure(TomlTable table, StudyFile& file) {
   f.by = table.value<std::string>("by", "");
   table.done();
   for (const FigureSpec& other : file.figures)
-    engine::require(other.name != f.name, f.source, ": two figures are called ",
-                    engine::quote(f.name));
+    base::require(other.name != f.name, f.source, ": two figures are called ", base::quote(f.name));
   file.figures.push_back(std::move(f));
 }
 
 }  // namespace
 
 StudyFile read_study_file(const std::filesystem::path& path, bool quick, const std::string& of) {
-  const std::string text = read_toml_text(path, "study file");
-  const toml::table root = parse_toml(text, path);
+  const std::string text = base::read_toml_text(path, "study file");
+  const toml::table root = base::parse_toml(text, path);
   StudyFile file;
   file.path = path;
-  file.hash = train::Hash().add(text).hex();
+  file.hash = base::Hash().add(text).hex();
   file.study.file = file.hash;
   file.quick = quick;
-  TomlTable top(path, &root, "");
+  base::TomlTable top(path, &root, "");
   file.claim = top.value<std::int64_t>("claim", 0);
   file.title = top.needed("title");
   file.question = top.needed("question");
-  TomlTable base = top.table("base"), smaller = top.table("quick"), rule = top.table("rule");
-  TomlTable study = top.table("study");
-  engine::require(study.there(), path.string(), ": no [study]; give its arms");
+  base::TomlTable base = top.table("base"), smaller = top.table("quick"), rule = top.table("rule");
+  base::TomlTable study = top.table("study");
+  base::require(study.there(), path.string(), ": no [study]; give its arms");
   const std::int64_t seeds = smaller.count("seeds", 2, 1),
                      tuning_seeds = smaller.count("tuning_seeds", 1, 1);
   const bool of_text = top.value("of_text", false);
-  engine::require(of_text || of.empty(), path.string(), ": is not of a text; leave out --text ",
-                  of);
-  engine::require(!of_text || !of.empty(), path.string(),
-                  ": is of a text; give it with --text FILE");
+  base::require(of_text || of.empty(), path.string(), ": is not of a text; leave out --text ", of);
+  base::require(!of_text || !of.empty(), path.string(), ": is of a text; give it with --text FILE");
   const std::vector<std::string> given = base.keys();
-  engine::require(!of_text || std::find(given.begin(), given.end(), "text") == given.end(),
-                  base.where(), ": with of_text the text is given with --text; leave it out here");
+  base::require(!of_text || std::find(given.begin(), given.end(), "text") == given.end(),
+                base.where(), ": with of_text the text is given with --text; leave it out here");
   train::Settings start;
   start.text = of;
   file.study.base = settings_of(start, base);
@@ -156,15 +153,15 @@ StudyFile read_study_file(const std::filesystem::path& path, bool quick, const s
     file.study.seeds = seeds;
     file.study.tuning_seeds = tuning_seeds;
   }
-  for (const TomlTable& figure : top.tables("figures")) read_figure(figure, file);
-  engine::require(!file.figures.empty(), path.string(), ": no [[figures]]; give one");
+  for (const base::TomlTable& figure : top.tables("figures")) read_figure(figure, file);
+  base::require(!file.figures.empty(), path.string(), ": no [[figures]]; give one");
   for (const std::string& c : rule.list<std::string>("supported"))
     file.supported.push_back(condition(c, file, rule.where("supported")));
   for (const std::string& c : rule.list<std::string>("contradicted"))
     file.contradicted.push_back(condition(c, file, rule.where("contradicted")));
-  engine::require(!file.supported.empty() && !file.contradicted.empty(), path.string(),
-                  ": [rule] needs supported = […] and contradicted = […], so that it can come out "
-                  "either way");
+  base::require(!file.supported.empty() && !file.contradicted.empty(), path.string(),
+                ": [rule] needs supported = […] and contradicted = […], so that it can come out "
+                "either way");
   rule.done();
   top.done();
   return file;
@@ -179,7 +176,7 @@ std::vector<std::filesystem::path> studies_in(const std::filesystem::path& folde
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(folder, code))
     if (entry.path().extension() == ".toml") out.push_back(entry.path());
-  engine::require(!code && !out.empty(), folder.string(), ": no study files, *.toml, are there");
+  base::require(!code && !out.empty(), folder.string(), ": no study files, *.toml, are there");
   std::sort(out.begin(), out.end());
   return out;
 }

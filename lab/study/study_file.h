@@ -57,7 +57,7 @@ struct StudyFile {
   std::vector<Condition> supported, contradicted;
 };
 
-/// `text`: the path of the text that a study with of_text is of. Throws engine::Error with file,
+/// `text`: the path of the text that a study with of_text is of. Throws base::Error with file,
 /// line and column: not TOML, an unknown key, a wrong type, a value outside its domain, a rule on a
 /// figure that there is not; a text for a study that is of none, or none for one that is.
 StudyFile read_study_file(const std::filesystem::path& path, bool quick,
@@ -66,7 +66,7 @@ StudyFile read_study_file(const std::filesystem::path& path, bool quick,
 /// "cost above 1"
 std::string to_string(const Condition& condition);
 
-/// The study files of a folder, in the order of their names. Throws engine::Error.
+/// The study files of a folder, in the order of their names. Throws base::Error.
 std::vector<std::filesystem::path> studies_in(const std::filesystem::path& folder);
 
 }  // namespace lab

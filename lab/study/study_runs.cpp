@@ -8,9 +8,9 @@
 #include <optional>
 #include <set>
 
+#include "base/at_once.h"
+#include "base/error.h"
 #include "engine/buffer.h"
-#include "engine/error.h"
-#include "lab/runs/at_once.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"
 
@@ -49,13 +49,13 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
       {host(), std::filesystem::absolute(study_path(out, identity_)).lexically_normal().string()});
   std::vector<RunSpec> specs(points_.size());
   std::vector<std::string> ids(points_.size());
-  for_each_at_once(points_.size(),
-                   [&](std::size_t i) { specs[i].settings = settings_at(study_, points_[i]); });
+  base::for_each_at_once(
+      points_.size(), [&](std::size_t i) { specs[i].settings = settings_at(study_, points_[i]); });
   std::map<std::string, std::string> inits;  // weights may be large: each file is read once
   for (const RunSpec& spec : specs)
     if (const auto [at, added] = inits.try_emplace(spec.settings.init_from); added)
       at->second = init_hash(at->first);
-  for_each_at_once(points_.size(), [&](std::size_t i) {
+  base::for_each_at_once(points_.size(), [&](std::size_t i) {
     RunSpec& spec = specs[i];
     spec.data = data[points_[i].cell];
     spec.init = inits.at(spec.settings.init_from);
@@ -69,14 +69,15 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
     at_.emplace(points_[i], run);
   }
   std::vector<std::optional<RunRecord>> found(first.size());
-  for_each_at_once(first.size(), [&](std::size_t i) { found[i] = store_.find(ids[first[i]]); });
+  base::for_each_at_once(first.size(),
+                         [&](std::size_t i) { found[i] = store_.find(ids[first[i]]); });
   for (std::size_t i = 0; i < first.size(); ++i) {
     if (!found[i]) continue;
     const std::string& id = ids[first[i]];
     const std::uint64_t seed = points_[first[i]].seed;
-    engine::require(found[i]->seed == seed, store_.record_file(id).string(), ": says seed ",
-                    found[i]->seed, " of a run of seed ", seed,
-                    "; remove this file to make the run again");
+    base::require(found[i]->seed == seed, store_.record_file(id).string(), ": says seed ",
+                  found[i]->seed, " of a run of seed ", seed,
+                  "; remove this file to make the run again");
     if (usable(*found[i], other_builds_))
       runs_.at(id).record = std::make_shared<const RunRecord>(std::move(*found[i]));
     else
@@ -92,7 +93,7 @@ std::string StudyRuns::data_key(std::size_t cell) const {
     if (row.name == "block_size" ||
         (row.group == train::Group::kData && row.name != "unique_tokens"))
       key.push_back(train::value_text(s, row));
-  return train::json_compact(key);
+  return base::json_compact(key);
 }
 
 RecordPtr StudyRuns::record(const Point& point) const {
@@ -123,10 +124,10 @@ void StudyRuns::check(std::int64_t at_once) const {
           train::check_run(settings_at(study_, {cell, arm, share, 0}), task(cell));
   if (missing().empty() || at_once == 0) return;
   const auto bytes = static_cast<double>(run_memory());
-  const auto available = static_cast<double>(engine::available_memory());
+  const auto available = static_cast<double>(base::available_memory());
   if (available == 0 || static_cast<double>(at_once) * bytes <= available) return;
   engine::require_memory(bytes, "this model and batch");
-  throw engine::Error(fmt::format(
+  throw base::Error(fmt::format(
       "--jobs {}: out of memory: so many runs at once need {:.1f} GB and only {:.1f} GB are free; "
       "give --jobs {}",
       at_once, static_cast<double>(at_once) * bytes / 1e9, available / 1e9,

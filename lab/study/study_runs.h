@@ -9,14 +9,14 @@
 
 #include "lab/runs/executor.h"
 #include "lab/study/study.h"
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 namespace lab {
 
 class StudyRuns {
  public:
   /// Loads the data, completes what hangs on them (the size of the built-in corpus) and reads which
-  /// runs are done; writes nothing. Throws engine::Error where settings and data do not go
+  /// runs are done; writes nothing. Throws base::Error where settings and data do not go
   /// together.
   /// `out`: the study's folder, to which runs with a budget in seconds belong.
   StudyRuns(Study study, Store store, bool other_builds, const std::filesystem::path& out = {});
@@ -53,7 +53,7 @@ class StudyRuns {
   std::size_t outdated() const { return outdated_; }
   std::string label(const Point& point) const { return lab::label(study_, point); }
 
-  /// Throws engine::Error where the missing runs cannot be made: a budget below one step, too
+  /// Throws base::Error where the missing runs cannot be made: a budget below one step, too
   /// little data, or too little memory for the largest of them `at_once` times (0: memory is not
   /// asked).
   void check(std::int64_t at_once = 1) const;

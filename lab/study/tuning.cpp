@@ -6,11 +6,12 @@
 #include <cmath>
 #include <set>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/numbers.h"
+#include "base/text.h"
 #include "engine/rng.h"
-#include "engine/suggest.h"
 #include "lab/stats/stats.h"
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -68,7 +69,7 @@ std::vector<Assignments> choices_of(const Study& study, std::size_t arm) {
 
 std::optional<double> number(const std::string& text) {
   double value = 0;
-  return train::parse_number(text, value) == std::errc{} ? std::optional(value) : std::nullopt;
+  return base::parse_number(text, value) == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
 /// The value one step beyond the end of `values` at which `at` stands; nothing where it stands at
@@ -90,7 +91,7 @@ std::optional<std::string> beyond(const std::string& setting, std::vector<double
     std::string value = train::value_text(probe, row);
     if (number(value) == last) return {};
     return value;
-  } catch (const engine::Error&) {
+  } catch (const base::Error&) {
     return {};  // the setting's domain ends there
   }
 }
@@ -128,7 +129,7 @@ bool possible(const StudyRuns& judged, const Tuned& tuned, const Assignments& se
     train::validate(s);
     train::check_run(s, judged.task(tuned.cell));
     return true;
-  } catch (const engine::Error&) {
+  } catch (const base::Error&) {
     return false;
   }
 }
@@ -161,8 +162,8 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
   const auto best =
       std::min_element(of.trials.begin(), of.trials.end(),
                        [&](const Trial& a, const Trial& b) { return loss(a) < loss(b); });
-  engine::require(best->val_loss.has_value(), "tuning of arm ", engine::quote(study.arms[arm].name),
-                  ": every choice diverged or learned nothing; give it another grid");
+  base::require(best->val_loss.has_value(), "tuning of arm ", base::quote(study.arms[arm].name),
+                ": every choice diverged or learned nothing; give it another grid");
   of.chosen = static_cast<std::size_t>(best - of.trials.begin());
   of.extended = std::ssize(of.trials) - std::ssize(choices_of(study, arm));
   of.edge = !beyond_the_ends(study, of).empty();
@@ -177,10 +178,10 @@ std::vector<Assignments> choices_of(const Level& arm) {
 
 TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
   for (const Alternatives& common : study.tune)
-    engine::require(std::any_of(study.arms.begin(), study.arms.end(),
-                                [&](const Level& arm) { return !sets(arm, common.setting); }),
-                    "--tune ", common.setting,
-                    ": every arm sets it; leave it out of an arm, or --tune");
+    base::require(std::any_of(study.arms.begin(), study.arms.end(),
+                              [&](const Level& arm) { return !sets(arm, common.setting); }),
+                  "--tune ", common.setting,
+                  ": every arm sets it; leave it out of an arm, or --tune");
   TuningStudy out;
   out.study.base = study.base;
   out.study.base.seed += kTuningSeeds;

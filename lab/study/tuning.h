@@ -18,7 +18,7 @@ struct TuningStudy {
 /// The choices of every arm: the whole grid, or `trials` of it drawn at random (by the first seed,
 /// alike for every arm), and in their cells those that `more` has besides. An arm with fewer
 /// choices than another gets more seeds, so that all get the same number of runs, as far as that
-/// divides. Throws engine::Error where every arm sets what is tuned in all of them.
+/// divides. Throws base::Error where every arm sets what is tuned in all of them.
 TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more = {});
 
 /// Every combination of the values of an arm's own grid; none where it has no grid.
@@ -36,7 +36,7 @@ StudySize size_of(const Study& study);
 class GridSearch {
  public:
   /// REQUIRES: `judged` outlives this; something is tuned in its study, which has no choices yet.
-  /// Throws engine::Error where settings of a choice do not go together.
+  /// Throws base::Error where settings of a choice do not go together.
   explicit GridSearch(const StudyRuns& judged);
 
   bool done() const { return done_; }
@@ -51,7 +51,7 @@ class GridSearch {
   /// After the missing runs were made: chooses, and where a numeric grid's end was chosen adds the
   /// choice one step beyond (the ratio of the last two values, of the last difference where one is
   /// not positive), at most two for an arm in a cell, none that could not be trained or spends more
-  /// than the budget. Throws engine::Error where an arm has lost every choice.
+  /// than the budget. Throws base::Error where an arm has lost every choice.
   void settle();
 
  private:
@@ -66,7 +66,7 @@ class GridSearch {
 Json to_json(const Trial& trial);
 /// {choices, hash}: the hash is of the study's identity and the choices.
 Json to_json(const std::vector<Tuned>& tuned, const Study& study, const Json& identity);
-/// Throws engine::Error naming `source` where it is not what to_json() wrote for this study.
+/// Throws base::Error naming `source` where it is not what to_json() wrote for this study.
 std::vector<Tuned> tuned_from_json(const Json& json, const Study& study, const Json& identity,
                                    const std::string& source);
 

@@ -1,5 +1,5 @@
 // What was chosen, on disk.
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
@@ -8,7 +8,7 @@ Json to_json(const Trial& trial) {
   return {{"set", to_json(trial.set)},
           {"runs", trial.runs},
           {"lost", trial.lost},
-          {"val_loss", train::or_null(trial.val_loss)}};
+          {"val_loss", base::or_null(trial.val_loss)}};
 }
 
 Json to_json(const std::vector<Tuned>& tuned, const Study& study, const Json& identity) {
@@ -30,9 +30,9 @@ Json to_json(const std::vector<Tuned>& tuned, const Study& study, const Json& id
 std::vector<Tuned> tuned_from_json(const Json& json, const Study& study, const Json& identity,
                                    const std::string& source) {
   const std::string out = "; it was edited by hand: remove it, and the choice is made anew";
-  engine::require(json.is_object() && json.contains("choices") && json.contains("hash") &&
-                      json["hash"] == fingerprint({identity, json["choices"]}),
-                  source, ": is not the choice that this comparison wrote", out);
+  base::require(json.is_object() && json.contains("choices") && json.contains("hash") &&
+                    json["hash"] == fingerprint({identity, json["choices"]}),
+                source, ": is not the choice that this comparison wrote", out);
   std::vector<Tuned> tuned;
   try {
     for (const Json& c : json["choices"]) {
@@ -53,13 +53,13 @@ std::vector<Tuned> tuned_from_json(const Json& json, const Study& study, const J
         if (!t.at("val_loss").is_null()) trial.val_loss = t.at("val_loss").get<double>();
         of.trials.push_back(std::move(trial));
       }
-      engine::require(of.cell < study.cells.size() && of.arm < study.arms.size() &&
-                          of.chosen < of.trials.size(),
-                      source, ": names what is not there", out);
+      base::require(of.cell < study.cells.size() && of.arm < study.arms.size() &&
+                        of.chosen < of.trials.size(),
+                    source, ": names what is not there", out);
       tuned.push_back(std::move(of));
     }
   } catch (const Json::exception&) {
-    throw engine::Error(source + ": is not the choice that this comparison wrote" + out);
+    throw base::Error(source + ": is not the choice that this comparison wrote" + out);
   }
   return tuned;
 }

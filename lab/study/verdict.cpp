@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/crossed.h"
 #include "lab/stats/permutation.h"
 
@@ -110,7 +110,7 @@ std::string to_string(const SeedRange& range, int max_seeds) {
 }
 
 double look_factor(int looks) {
-  engine::require(looks >= 1, "[verdict] looks = ", looks, ": the first look is number 1");
+  base::require(looks >= 1, "[verdict] looks = ", looks, ": the first look is number 1");
   const double k = looks;
   return looks == 1 ? 1 : k * (k - 1);
 }

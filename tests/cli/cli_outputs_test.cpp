@@ -14,7 +14,7 @@
 #include "tests/cli/cli_harness.h"
 #include "tests/schema/output_checks.h"
 #include "tests/train/small_corpus.h"
-#include "train/safetensors.h"
+#include "train/storage/safetensors.h"
 
 namespace {
 
@@ -256,9 +256,9 @@ TEST(CliOutputs, AllIsAsDocsSchemaSays) {
     const std::string kind = name.starts_with("checkpoint-") ? "checkpoint"
                              : in == "hf"                    ? "export"
                                                              : "model";
-    train::Json metadata = train::Json::object();
+    base::Json metadata = base::Json::object();
     for (const auto& [key, value] : train::read_safetensors(path).metadata) metadata[key] = value;
-    EXPECT_EQ(checks.json(train::json_text(metadata), "weights.json#/$defs/" + kind), "") << path;
+    EXPECT_EQ(checks.json(base::json_text(metadata), "weights.json#/$defs/" + kind), "") << path;
     if (metadata.contains("budgets")) {
       EXPECT_EQ(checks.json(metadata["budgets"], "weights.json#/$defs/budgets"), "") << path;
     }

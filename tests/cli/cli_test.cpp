@@ -9,7 +9,7 @@
 
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
-#include "train/safetensors.h"
+#include "train/storage/safetensors.h"
 
 namespace tests {
 namespace {

@@ -6,11 +6,11 @@
 #include <fstream>
 #include <random>
 
+#include "base/files.h"
 #include "cli/commands.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/expect_error.h"
 #include "tests/train/small_corpus.h"
-#include "train/files.h"
 
 namespace tests {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
+#include "base/text.h"
 #include "cli/commands.h"
-#include "engine/suggest.h"
 #include "tests/golden_text.h"
 
 namespace {
@@ -98,7 +98,7 @@ TEST(Help, OfASettingHasTheWholeOfWhatItMayBe) {
       EXPECT_NE(help.find(": " + std::string(text->what)), help.npos) << row.name << ": " << help;
     }
     if (const auto* choices = std::get_if<train::Choices>(&row.domain)) {
-      EXPECT_NE(help.find(": one of " + engine::join(choices->list())), help.npos) << help;
+      EXPECT_NE(help.find(": one of " + base::join(choices->list())), help.npos) << help;
     }
   }
   EXPECT_NE(train::help_text(*train::find_setting("min_lr")).find("auto"), std::string::npos);

@@ -14,13 +14,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/error.h"
 #include "benchmarks/stored_mask-inl.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
 #include "ops/attention.h"
 #include "ops/noise.h"
-#include "train/architecture.h"
+#include "train/config/architecture.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace {
@@ -50,7 +50,7 @@ HWY_AFTER_NAMESPACE();
 
 namespace {
 
-using engine::require;
+using base::require;
 
 struct Generator {
   std::string_view name;
@@ -237,7 +237,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(argc, argv);
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     fmt::print(stderr, "mask_stream: error: {}\n", e.what());
     return 2;
   }

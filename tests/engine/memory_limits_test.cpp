@@ -1,4 +1,4 @@
-#include "engine/memory_limits.h"
+#include "base/memory_limits.h"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ class MemoryLimits : public testing::Test {
     write(at + "memory.stat", stat);
   }
   void in_groups(const std::string& lines) { write("proc/self/cgroup", lines); }
-  std::size_t available() const { return engine::available_memory(folder_.path()); }
+  std::size_t available() const { return base::available_memory(folder_.path()); }
 
  private:
   tests::TempFolder folder_;
@@ -122,6 +122,6 @@ TEST_F(MemoryLimits, WhatIsNotANumberIsNoLimit) {
   }
 }
 
-TEST(MemoryLimitsOfThisMachine, AreKnown) { EXPECT_GT(engine::available_memory(), 1u << 20); }
+TEST(MemoryLimitsOfThisMachine, AreKnown) { EXPECT_GT(base::available_memory(), 1u << 20); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "engine/parallel.h"
+#include "base/parallel.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "ops/gemm.h"
 #include "tests/expect_error.h"
 
@@ -28,7 +28,7 @@ class Threads {
 TEST(ParallelChunks, CoversEveryElementOnce) {
   const Threads threads(3);
   std::vector<int> seen(1000, 0);
-  engine::parallel_chunks(1000, 7, [&](std::int64_t c, std::int64_t begin, std::int64_t end) {
+  base::parallel_chunks(1000, 7, [&](std::int64_t c, std::int64_t begin, std::int64_t end) {
     EXPECT_EQ(begin, c * 7);
     for (std::int64_t i = begin; i < end; ++i) ++seen[static_cast<std::size_t>(i)];
   });
@@ -41,11 +41,11 @@ TEST(ParallelChunks, WhatAChunkThrowsComesOut) {
     const Threads threads(n);
     for (const std::int64_t bad : {0, 57, 99}) {
       const auto run = [&] {
-        engine::parallel_chunks(100, 1, [&](std::int64_t c, std::int64_t, std::int64_t) {
-          engine::require(c != bad, "chunk ", c, " does not do");
+        base::parallel_chunks(100, 1, [&](std::int64_t c, std::int64_t, std::int64_t) {
+          base::require(c != bad, "chunk ", c, " does not do");
         });
       };
-      EXPECT_ERROR(run(), engine::concat("chunk ", bad, " does not do"));
+      EXPECT_ERROR(run(), base::concat("chunk ", bad, " does not do"));
     }
   }
 }
@@ -54,9 +54,9 @@ TEST(ParallelChunks, OneOfSeveralThatAreThrown) {
   const Threads threads(3);
   std::atomic<int> thrown = 0;
   const auto run = [&] {
-    engine::parallel_chunks(100, 1, [&](std::int64_t c, std::int64_t, std::int64_t) {
+    base::parallel_chunks(100, 1, [&](std::int64_t c, std::int64_t, std::int64_t) {
       ++thrown;
-      throw engine::Error(engine::concat("chunk ", c));
+      throw base::Error(base::concat("chunk ", c));
     });
   };
   EXPECT_ERROR(run(), "chunk ");

@@ -292,7 +292,7 @@ TEST_F(PlanTest, TellsEachGradientWhenItIsComplete) {
       EXPECT_EQ(then[i], grad(params_[told[i]].name)) << params_[told[i]].name;
     }
   }
-  EXPECT_THROW(plan_->backward({}, false, [](int) { throw Error("enough"); }), Error);
+  EXPECT_THROW(plan_->backward({}, false, [](int) { throw base::Error("enough"); }), base::Error);
   step();
 }
 

@@ -5,10 +5,11 @@
 #include <functional>
 #include <set>
 
-#include "lab/report/advice.h"
+#include "base/numbers.h"
+#include "lab/advise/advice.h"
+#include "lab/advise/within_time.h"
 #include "lab/runs/make.h"
 #include "lab/study/rivals.h"
-#include "lab/study/within_time.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -261,13 +262,13 @@ TEST(WithinTime, BudgetsAreCountedToTheLast) {
 }
 
 TEST(WithinTime, TimesAreReadWithTheirUnits) {
-  EXPECT_EQ(parse_time("10min", "--time"), 600);
-  EXPECT_EQ(parse_time("1.5h", "--time"), 5400);
-  EXPECT_EQ(parse_time("90s", "--time"), 90);
-  EXPECT_EQ(parse_time("90", "--time"), 90);
-  EXPECT_EQ(parse_time("2m", "--time"), 120);
+  EXPECT_EQ(base::parse_time("10min", "--time"), 600);
+  EXPECT_EQ(base::parse_time("1.5h", "--time"), 5400);
+  EXPECT_EQ(base::parse_time("90s", "--time"), 90);
+  EXPECT_EQ(base::parse_time("90", "--time"), 90);
+  EXPECT_EQ(base::parse_time("2m", "--time"), 120);
   for (const char* wrong : {"", "min", "10 parsecs", "-5min", "0", "nan", "inf", "1e9h"})
-    EXPECT_ERROR(parse_time(wrong, "--time"), "--time '");
+    EXPECT_ERROR(base::parse_time(wrong, "--time"), "--time '");
 }
 
 }  // namespace

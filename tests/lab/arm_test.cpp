@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
-#include "engine/error.h"
 #include "tests/expect_error.h"
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "train/log/json_lines.h"
@@ -37,7 +37,7 @@ TEST(Curve, ABrokenLineIsNamed) {
                              R"({"step":1,"flops":1e999,"train_loss":1,"val_loss":1})",
                              R"({"step":1,"flops":2,"train_loss":1,"val_loss":"nan"})"}) {
     const auto file =
-        folder.write("metrics.jsonl", engine::concat(kLine, '\n', broken, '\n', kLine, '\n'));
+        folder.write("metrics.jsonl", base::concat(kLine, '\n', broken, '\n', kLine, '\n'));
     EXPECT_ERROR(read_curve(file), "metrics.jsonl, line 2");
     EXPECT_ERROR(read_curve(file), "to make the run again");
   }
@@ -46,7 +46,7 @@ TEST(Curve, ABrokenLineIsNamed) {
 // A run in the store is not there before it is whole, but how far it is can be seen.
 TEST(Curve, OfARunThatIsBeingMade) {
   const tests::TempFolder folder;
-  train::JsonLines<train::AtomicFile> log(folder.path() / "metrics.jsonl", {});
+  train::JsonLines<base::AtomicFile> log(folder.path() / "metrics.jsonl", {});
   train::Progress p;
   p.step = 7, p.val_loss = 1.5;
   log.progress(p);

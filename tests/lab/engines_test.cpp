@@ -1,5 +1,5 @@
 // Lists of specs and who takes which, what scripts ask engines for, and runs of other stores.
-#include "lab/study/engines.h"
+#include "lab/batch/engines.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <set>
 
-#include "lab/runs/spec_list.h"
+#include "base/files.h"
+#include "lab/batch/spec_list.h"
 #include "lab/runs/take_up.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -51,8 +51,8 @@ void keep(const Store& store, const RunRecord& record) {
 TEST(SpecList, IsReadFromItsOwnFolderEachRunOnce) {
   const TempFolder folder;
   for (const std::uint64_t seed : {1, 2})
-    train::write_json(folder.path() / ("s" + std::to_string(seed) + ".json"),
-                      to_json(spec_of(seed)));
+    base::write_json(folder.path() / ("s" + std::to_string(seed) + ".json"),
+                     to_json(spec_of(seed)));
   folder.write("list.txt", "s1.json\r\n\n  s2.json\ns1.json");
   const auto specs = read_spec_list(folder.path() / "list.txt");
   ASSERT_EQ(specs.size(), 2U);
@@ -264,12 +264,12 @@ TEST_F(TakeUp, WhatIsNotWholeOrNotItsOwnIsRefusedAlone) {
   RunRecord other_seed = record_of(2, 2);
   keep(there, other_seed);
   other_seed.seed = 7;
-  train::write_json(there.record_file(other_seed.id), to_stored_json(other_seed));
+  base::write_json(there.record_file(other_seed.id), to_stored_json(other_seed));
   keep(there, record_of(3, 2));
   const std::string cut = folder.read("there/" + run_id(spec_of(3)) + "/record.json");
   folder.write("there/" + run_id(spec_of(3)) + "/record.json", cut.substr(0, cut.size() / 2));
   keep(there, record_of(4, 2));
-  train::write_json(there.spec_file(run_id(spec_of(4))), to_json(spec_of(5)));
+  base::write_json(there.spec_file(run_id(spec_of(4))), to_json(spec_of(5)));
   keep(there, record_of(6, 2));
   fs::create_directories(here.folder(run_id(spec_of(6))));
   const RunLock held(here.folder(run_id(spec_of(6))));

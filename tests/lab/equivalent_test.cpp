@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace {
 
@@ -53,10 +53,10 @@ TEST(Equivalent, OverfittingCurve) {
 TEST(Equivalent, BadCurves) {
   EXPECT_FALSE(lab::compute_equivalent({}, 2.0).has_value());
   const std::vector<BudgetLoss> twice = {{1, 2.0}, {1, 2.1}}, nan = {{1, std::nan("")}};
-  EXPECT_THROW(lab::compute_equivalent(twice, 2.0), engine::Error);
-  EXPECT_THROW(lab::compute_equivalent(nan, 2.0), engine::Error);
+  EXPECT_THROW(lab::compute_equivalent(twice, 2.0), base::Error);
+  EXPECT_THROW(lab::compute_equivalent(nan, 2.0), base::Error);
   EXPECT_THROW(lab::compute_equivalent(std::vector<BudgetLoss>{{1, 2.0}}, std::nan("")),
-               engine::Error);
+               base::Error);
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ train::Settings small(const std::string& measure) {
 }
 
 TEST(Measures, LeaveTheRunAsItWasAndHaveRowsOrPlaces) {
-  train::Corpus corpus = tests::small_corpus(4000, 500);
+  data::Corpus corpus = tests::small_corpus(4000, 500);
   corpus.test = corpus.val;
   const train::LanguageModelling task(corpus);
   const train::Settings s = small("calibration+mode_gap+moments");
@@ -114,7 +114,7 @@ TEST(Measures, LeaveTheRunAsItWasAndHaveRowsOrPlaces) {
 
 // Rows that are padded would count in a batch's statistics: what fills no batch is left out.
 TEST(Measures, TheGapOfBatchnormIsOfWholeBatches) {
-  train::Corpus corpus = tests::small_corpus(4000, 16 * 40 + 1);
+  data::Corpus corpus = tests::small_corpus(4000, 16 * 40 + 1);
   corpus.test = corpus.val;
   const train::LanguageModelling task(corpus);
   const auto gap = [&](std::int64_t batch) {
@@ -132,7 +132,7 @@ TEST(Measures, TheGapOfBatchnormIsOfWholeBatches) {
 }
 
 TEST(Measures, AreInWhatARunTakes) {
-  train::Corpus corpus = tests::small_corpus(4000, 500);
+  data::Corpus corpus = tests::small_corpus(4000, 500);
   corpus.test = corpus.val;
   const train::LanguageModelling task(corpus);
   const train::RunPlan none(small("none"), task);
@@ -147,7 +147,7 @@ TEST(Measures, AreInWhatARunTakes) {
 }
 
 TEST(Measures, ReliabilityAndStability) {
-  train::Corpus corpus = tests::small_corpus(4000, 500);
+  data::Corpus corpus = tests::small_corpus(4000, 500);
   corpus.test = corpus.val;
   const train::LanguageModelling task(corpus);
   train::Settings s = small("reliability+stability");

@@ -11,7 +11,7 @@
 
 #include "lab/runs/record.h"
 #include "tests/expect_error.h"
-#include "train/data/language_modelling.h"
+#include "train/tasks/language_modelling.h"
 
 namespace lab {
 namespace {
@@ -34,7 +34,7 @@ train::RunResult finished() {
 }
 
 train::LanguageModelling task() {
-  train::Corpus c;
+  data::Corpus c;
   c.val.bytes_per_token = 2;
   c.test.bytes_per_token = 4;
   c.test.ids = std::vector<std::int32_t>{0};

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "tests/lab/probe_settings.h"
-#include "train/architecture.h"
+#include "train/config/architecture.h"
 
 namespace {
 

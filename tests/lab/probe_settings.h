@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "train/settings.h"
+#include "train/config/settings.h"
 
 namespace tests {
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "data/text/batches.h"
 #include "lab/inspect/probe_render.h"
 #include "lab/probe/probe_pass.h"
 #include "lab/stats/moments.h"
@@ -16,9 +17,8 @@
 #include "tests/expect_error.h"
 #include "tests/lab/probe_settings.h"
 #include "tests/train/small_corpus.h"
-#include "train/architecture.h"
-#include "train/data/batches.h"
-#include "train/safetensors.h"
+#include "train/config/architecture.h"
+#include "train/storage/safetensors.h"
 
 namespace {
 
@@ -30,7 +30,7 @@ using tests::small;
 
 Probe probe(const train::Settings& settings, double progress = 0.5, std::int64_t masks = 32,
             std::uint64_t sample = 5000) {
-  static const train::Corpus corpus = tests::small_corpus(4000, 400);
+  static const data::Corpus corpus = tests::small_corpus(4000, 400);
   lab::ProbeOptions options;
   options.masks = masks, options.tokens = 400, options.progress = progress;
   options.sample = sample;
@@ -202,7 +202,7 @@ TEST(Probe, SameBitsForAnyThreadsAndAgain) {
 // the whole, and word of every pass.
 TEST(Probe, IsOfTheFirstBatchesWithTheMasksOfTheirRows) {
   const train::Settings s = small("dropout:0.3@emb");
-  const train::Corpus corpus = tests::small_corpus(4000, 400);
+  const data::Corpus corpus = tests::small_corpus(4000, 400);
   lab::ProbeOptions options;
   options.masks = 2, options.tokens = 400, options.progress = 0.5;
   std::vector<std::pair<std::int64_t, std::int64_t>> told;
@@ -218,7 +218,7 @@ TEST(Probe, IsOfTheFirstBatchesWithTheMasksOfTheirRows) {
   engine::Params params;
   lab::ProbePass pass(params, config, models::Mode::kTrain, 6);
   params.allocate(1);  // the settings' seed
-  train::Batches data(corpus.train, 24, 6, 1);
+  data::Batches data(corpus.train, 24, 6, 1);
   std::vector<std::int32_t> tokens(6 * 24), targets(tokens.size());
   double mean = 0, variance = 0;
   for (const std::uint64_t mask : {0U, 1U}) {
@@ -248,7 +248,7 @@ TEST(Probe, ASubsampleIsNear) {
 }
 
 TEST(Probe, WeightsMustFitAndBeNumbers) {
-  const train::Corpus corpus = tests::small_corpus(4000, 400);
+  const data::Corpus corpus = tests::small_corpus(4000, 400);
   train::TensorFile file;
   file.path = "w.safetensors";
   const auto run = [&] {

@@ -10,12 +10,12 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/files.h"
 #include "lab/study/arm.h"
 #include "lab/study/looks.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -703,15 +703,15 @@ TEST_F(ReportTest, LooksAreCheckedAndThoseOfAnOlderIsodropCount) {
   std::filesystem::path path;
   for (const auto& entry : std::filesystem::directory_iterator(store.root() / "looks"))
     if (entry.path().extension() == ".json") path = entry.path();
-  Json kept = train::read_json(path);
+  Json kept = base::read_json(path);
   EXPECT_EQ(kept["looks"], (Json{{"1", "2", "3"}}));
   const Json two = Json::array({Json::array({"1", "2"})});
   kept["looks"] = two;
-  train::write_json(path, kept);
+  base::write_json(path, kept);
   EXPECT_ERROR(count_look(runs), "was changed after it was written; remove it");
-  train::write_json(path, two);  // as it was before there was a hash
+  base::write_json(path, two);  // as it was before there was a hash
   EXPECT_EQ(count_look(runs), 2);
-  EXPECT_TRUE(is_sealed(train::read_json(path)));
+  EXPECT_TRUE(is_sealed(base::read_json(path)));
 }
 
 }  // namespace

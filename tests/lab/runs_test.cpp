@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/files.h"
 #include "engine/rng.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
@@ -13,7 +14,6 @@
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -259,7 +259,7 @@ TEST(RunRecord, NoDamageCrashesOrPassesUnseen) {
       for (const char* key : {"build", "machine", "windows"})  // what nobody asks for is not kept
         for (const auto& [name, value] : again[key].items())
           EXPECT_EQ(value, json[key][name]) << bad;
-    } catch (const engine::Error&) {
+    } catch (const base::Error&) {
       ++refused;
     }
   }
@@ -369,17 +369,17 @@ TEST(Store, ASpecIsWrittenAnewWhereItsTextHasMoved) {
   store.add_spec(s);
   s.settings.text = "/after.txt";
   store.add_spec(s);
-  const auto kept = train::read_json(store.spec_file(run_id(s)));
+  const auto kept = base::read_json(store.spec_file(run_id(s)));
   EXPECT_EQ(kept["settings"]["text"], "/after.txt");
   for (const char* broken : {"{broken", "", "[1]", R"({"settings": 1})"}) {
     folder.write(run_id(s) + "/spec.json", broken);
     store.add_spec(s);
-    EXPECT_EQ(train::read_json(store.spec_file(run_id(s))), kept) << broken;
+    EXPECT_EQ(base::read_json(store.spec_file(run_id(s))), kept) << broken;
   }
   // Two commands with workers of other threads do not write in turns.
   s.settings.threads = 3;
   store.add_spec(s);
-  EXPECT_EQ(train::read_json(store.spec_file(run_id(s))), kept);
+  EXPECT_EQ(base::read_json(store.spec_file(run_id(s))), kept);
 }
 
 TEST(Store, ASpecIsLeftToWhoeverHoldsTheLockAndWhatAKilledWriterLeftGoes) {
@@ -396,7 +396,7 @@ TEST(Store, ASpecIsLeftToWhoeverHoldsTheLockAndWhatAKilledWriterLeftGoes) {
     EXPECT_EQ(folder.read(id + "/spec.json"), "another's");
   }
   store.add_spec(spec());
-  EXPECT_EQ(train::read_json(store.spec_file(id)), to_json(spec()));
+  EXPECT_EQ(base::read_json(store.spec_file(id)), to_json(spec()));
   EXPECT_FALSE(fs::exists(folder.path() / left));
 }
 
@@ -422,14 +422,14 @@ TEST(RunSpec, DefaultsAreThoseOfTheseNumerics) {
 TEST(Json, DeepTextIsRefusedBeforeItRecurses) {
   const tests::TempFolder folder;
   folder.write("deep.json", std::string(200000, '[') + std::string(200000, ']'));
-  EXPECT_ERROR(train::read_json(folder.path() / "deep.json"), "brackets deep");
-  EXPECT_ERROR(train::read_json(folder.path()), "is a folder");
+  EXPECT_ERROR(base::read_json(folder.path() / "deep.json"), "brackets deep");
+  EXPECT_ERROR(base::read_json(folder.path()), "is a folder");
 }
 
 TEST(Json, BytesThatAreNoUtf8CostACharacterAndNotTheOutput) {
-  const Json json = {{"na\xffme", {"a\xc3", train::ready("[1]")}}};
-  EXPECT_EQ(train::json_text(json), "{\n  \"na\uFFFDme\": [\n    \"a\uFFFD\",\n    [1]\n  ]\n}\n");
-  EXPECT_EQ(train::json_compact({{"a", "\xff"}}), "{\"a\":\"\uFFFD\"}");
+  const Json json = {{"na\xffme", {"a\xc3", base::ready("[1]")}}};
+  EXPECT_EQ(base::json_text(json), "{\n  \"na\uFFFDme\": [\n    \"a\uFFFD\",\n    [1]\n  ]\n}\n");
+  EXPECT_EQ(base::json_compact({{"a", "\xff"}}), "{\"a\":\"\uFFFD\"}");
 }
 
 TEST(StudyRuns, ARunInSecondsBelongsToItsFolder) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/rng.h"
 #include "lab/stats/calibration.h"
 #include "lab/stats/gaussian.h"
@@ -42,7 +42,7 @@ TEST(Calibration, ASingleClassIsCertain) {
   EXPECT_EQ(best.nll, 0);
   EXPECT_FALSE(best.at_edge);
   for (const Forecast& f : lab::top_label(rows.view())) EXPECT_TRUE(f.hit && f.p == 1);
-  EXPECT_THROW((void)lab::nll(Logits{}), engine::Error) << "none is still wrong";
+  EXPECT_THROW((void)lab::nll(Logits{}), base::Error) << "none is still wrong";
 }
 
 TEST(Calibration, MatchesScikitLearn) {
@@ -91,19 +91,19 @@ TEST(Calibration, TemperatureAtItsEdge) {
 
 TEST(Calibration, Errors) {
   const Rows good{{1, 0, 0, 1}, {0, 1}};
-  EXPECT_THROW(lab::nll(good.view(), 0), engine::Error);
-  EXPECT_THROW(lab::brier(good.view(), std::nan("")), engine::Error);
+  EXPECT_THROW(lab::nll(good.view(), 0), base::Error);
+  EXPECT_THROW(lab::brier(good.view(), std::nan("")), base::Error);
   const Rows beyond{{1, 0, 0, 1}, {0, 2}}, negative{{1, 0}, {-1}};
   for (const Rows& rows : {beyond, negative, Rows{{1, std::nanf("")}, {0}}}) {
-    EXPECT_THROW(lab::nll(rows.view()), engine::Error);
-    EXPECT_THROW(lab::brier(rows.view()), engine::Error);
-    EXPECT_THROW(lab::top_label(rows.view()), engine::Error);
-    EXPECT_THROW(lab::fit_temperature(rows.view()), engine::Error);
+    EXPECT_THROW(lab::nll(rows.view()), base::Error);
+    EXPECT_THROW(lab::brier(rows.view()), base::Error);
+    EXPECT_THROW(lab::top_label(rows.view()), base::Error);
+    EXPECT_THROW(lab::fit_temperature(rows.view()), base::Error);
   }
-  EXPECT_THROW(lab::nll({good.z, 3, good.labels}), engine::Error);
-  EXPECT_THROW(lab::nll({{}, 2, {}}), engine::Error);
-  EXPECT_THROW(lab::reliability({{0.5, true}, {1.5, false}}), engine::Error);
-  EXPECT_THROW(lab::reliability({{0.5, true}, {0.5, false}}, 0), engine::Error);
+  EXPECT_THROW(lab::nll({good.z, 3, good.labels}), base::Error);
+  EXPECT_THROW(lab::nll({{}, 2, {}}), base::Error);
+  EXPECT_THROW(lab::reliability({{0.5, true}, {1.5, false}}), base::Error);
+  EXPECT_THROW(lab::reliability({{0.5, true}, {0.5, false}}, 0), base::Error);
   EXPECT_FALSE(lab::reliability({{0.5, true}}).has_value());
 }
 
@@ -170,8 +170,8 @@ TEST(Normal, MatchesIntegrals) {
 TEST(Normal, CoverageCountsEnds) {
   const std::vector<Interval> ci = {{0, 1}, {0, 1}, {0, 1}, {0, 1}};
   EXPECT_EQ(lab::coverage(ci, Values{0, 1, 1.1, -0.1}), 0.5);
-  EXPECT_THROW(lab::coverage(ci, Values{0}), engine::Error);
-  EXPECT_THROW(lab::coverage({}, {}), engine::Error);
+  EXPECT_THROW(lab::coverage(ci, Values{0}), base::Error);
+  EXPECT_THROW(lab::coverage({}, {}), base::Error);
 }
 
 }  // namespace

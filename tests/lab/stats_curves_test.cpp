@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/crossing.h"
 #include "lab/stats/regression.h"
 #include "lab/stats/variances.h"
@@ -65,8 +65,8 @@ TEST(Crossing, BeyondTheCurve) {
   EXPECT_EQ(open.ci, (Interval{-kInfinity, kInfinity}));
   EXPECT_FALSE(lab::first_crossing(x, Values{1, 2}).has_value());
   EXPECT_FALSE(lab::first_crossing({}, {}).has_value());
-  EXPECT_THROW(lab::first_crossing(x, Values{1, 2, 3, 4, 5}), engine::Error);
-  EXPECT_THROW(lab::first_crossing(x, Values{1, 2, 3, std::nan("")}), engine::Error);
+  EXPECT_THROW(lab::first_crossing(x, Values{1, 2, 3, 4, 5}), base::Error);
+  EXPECT_THROW(lab::first_crossing(x, Values{1, 2, 3, std::nan("")}), base::Error);
 }
 
 // Seeds without spread have the point itself; so does an arm of the same bits as the first.
@@ -101,8 +101,8 @@ TEST(Equivalent, IntervalEnds) {
   EXPECT_EQ(lab::to_string(below.hi), "<0.5");
   EXPECT_FALSE(lab::equivalent_interval({shares, Values{1, 2}, Values{1}}).has_value());
   EXPECT_FALSE(lab::equivalent_bootstrap({shares, Values{1, 2}, Values{1}}, 99, random));
-  EXPECT_THROW(lab::equivalent_interval({shares, first, Values{1}}), engine::Error);
-  EXPECT_THROW(lab::equivalent_interval({Values{1, 0.5}, first, low}), engine::Error);
+  EXPECT_THROW(lab::equivalent_interval({shares, first, Values{1}}), base::Error);
+  EXPECT_THROW(lab::equivalent_interval({Values{1, 0.5}, first, low}), base::Error);
 }
 
 TEST(Ols, MatchesStatsmodels) {
@@ -138,18 +138,18 @@ TEST(Ols, LinesAndErrors) {
   EXPECT_NEAR(axes.coef[0], 0.5, 1e-12);
   EXPECT_NEAR(axes.coef[1], -1, 1e-12);
   EXPECT_NEAR(axes.sigma, 3, 1e-12);
-  EXPECT_THROW(lab::ols_line(Values{1, 1, 1}, y), engine::Error);
+  EXPECT_THROW(lab::ols_line(Values{1, 1, 1}, y), base::Error);
   Values dependent;  // but for rounding
   for (const double v : {0.1, 0.2, 0.37, 0.91, 1.7})
     dependent.insert(dependent.end(), {1, v, 0.3 * v + 0.7});
-  EXPECT_THROW(lab::ols(dependent, 3, Values{1, 2, 3, 4, 6}), engine::Error);
-  EXPECT_THROW(lab::ols(Values{0, 0, 0}, 1, y), engine::Error);
-  EXPECT_THROW(lab::ols(Values{1, 2, 3, 4}, 1, y), engine::Error);
-  EXPECT_THROW(lab::ols(Values{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, y), engine::Error);
-  EXPECT_THROW(lab::ols(Values{1, 2, std::nan("")}, 1, y), engine::Error);
-  EXPECT_THROW(lab::ols(Values{1, 2, 3}, 1, Values{1, 2, kInfinity}), engine::Error);
-  EXPECT_THROW(lab::combination(line, Values{1}), engine::Error);
-  EXPECT_THROW(lab::coefficient(line, 2), engine::Error);
+  EXPECT_THROW(lab::ols(dependent, 3, Values{1, 2, 3, 4, 6}), base::Error);
+  EXPECT_THROW(lab::ols(Values{0, 0, 0}, 1, y), base::Error);
+  EXPECT_THROW(lab::ols(Values{1, 2, 3, 4}, 1, y), base::Error);
+  EXPECT_THROW(lab::ols(Values{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, y), base::Error);
+  EXPECT_THROW(lab::ols(Values{1, 2, std::nan("")}, 1, y), base::Error);
+  EXPECT_THROW(lab::ols(Values{1, 2, 3}, 1, Values{1, 2, kInfinity}), base::Error);
+  EXPECT_THROW(lab::combination(line, Values{1}), base::Error);
+  EXPECT_THROW(lab::coefficient(line, 2), base::Error);
 }
 
 TEST(Ols, SeedBySeed) {
@@ -161,8 +161,8 @@ TEST(Ols, SeedBySeed) {
   EXPECT_NEAR(fits[0].mean, -0.5, 1e-12);
   EXPECT_NEAR(fits[1].mean, 2, 1e-12);
   EXPECT_NEAR(fits[1].sd, std::sqrt(2.0), 1e-12);
-  EXPECT_THROW(lab::ols_by_seed(x, 2, 3, Values{0, 1, 2}), engine::Error);
-  EXPECT_THROW(lab::ols_by_seed(x, 2, 3, Values{0, 1, 2, 3}), engine::Error);
+  EXPECT_THROW(lab::ols_by_seed(x, 2, 3, Values{0, 1, 2}), base::Error);
+  EXPECT_THROW(lab::ols_by_seed(x, 2, 3, Values{0, 1, 2, 3}), base::Error);
 }
 
 TEST(Ols, TrendIsPerDoubling) {
@@ -174,7 +174,7 @@ TEST(Ols, TrendIsPerDoubling) {
   EXPECT_NEAR(trend.sd, 0.1 / std::sqrt(2.0), 1e-12);
   EXPECT_FALSE(lab::share_trend(Values{1}, Values{1, 2}).has_value());
   EXPECT_FALSE(lab::share_trend(shares, std::span(d).first(4)).has_value());
-  EXPECT_THROW(lab::share_trend(Values{0, 1}, Values{1, 2, 3, 4}), engine::Error);
+  EXPECT_THROW(lab::share_trend(Values{0, 1}, Values{1, 2, 3, 4}), base::Error);
 }
 
 TEST(PitmanMorgan, MatchesCorrelationOfSumAndDifference) {
@@ -197,7 +197,7 @@ TEST(PitmanMorgan, Limits) {
   EXPECT_NEAR(lab::pitman_morgan(twice, x)->ratio, 4, 1e-12);
   EXPECT_FALSE(lab::pitman_morgan(Values{1, 2}, Values{1, 3}).has_value());
   EXPECT_FALSE(lab::pitman_morgan(x, Values{1, 1, 1}).has_value());
-  EXPECT_THROW(lab::pitman_morgan(x, Values{1, 2}), engine::Error);
+  EXPECT_THROW(lab::pitman_morgan(x, Values{1, 2}), base::Error);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "lab/stats/bootstrap.h"
 #include "lab/stats/crossed.h"
 #include "lab/stats/permutation.h"
@@ -64,9 +64,9 @@ TEST(Crossed, LimitsAndErrors) {
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3}, 1).has_value());
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3}, 3).has_value());  // one window
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3, std::nan("")}, 2).has_value());
-  EXPECT_THROW(lab::crossed(Values{1, 2, 3}, 2), engine::Error);
-  EXPECT_THROW(lab::crossed(Values{}, 0), engine::Error);
-  EXPECT_THROW(lab::crossed(Values{1, 2}, -1), engine::Error);
+  EXPECT_THROW(lab::crossed(Values{1, 2, 3}, 2), base::Error);
+  EXPECT_THROW(lab::crossed(Values{}, 0), base::Error);
+  EXPECT_THROW(lab::crossed(Values{1, 2}, -1), base::Error);
 }
 
 TEST(Crossed, BootstrapMatchesResampledIndices) {
@@ -104,7 +104,7 @@ TEST(Bootstrap, StudentizedMatchesAllResamples) {
   auto random = sequence(3);
   expect_between(lab::bootstrap_t(g.x, 60000, random), g.want);
   EXPECT_EQ(lab::bootstrap_t(Values{2, 2, 2}, 99, random), (Interval{2, 2}));
-  EXPECT_THROW(lab::bootstrap_t(Values{1, 2}, 99, random), engine::Error);
+  EXPECT_THROW(lab::bootstrap_t(Values{1, 2}, 99, random), base::Error);
 }
 
 // Three units: each of the 27 resamples is as likely as any other.
@@ -120,7 +120,7 @@ TEST(Bootstrap, DrawsEveryResample) {
     EXPECT_NEAR(static_cast<double>(std::count(values.begin(), values.end(), code)), 1000, 140);
   const auto none = lab::bootstrap(3, 10, random, [](auto) { return std::nan(""); });
   EXPECT_TRUE(none.empty());
-  EXPECT_THROW(lab::bootstrap(0, 10, random, [](auto) { return 0.0; }), engine::Error);
+  EXPECT_THROW(lab::bootstrap(0, 10, random, [](auto) { return 0.0; }), base::Error);
 }
 
 TEST(Bootstrap, PercentilesCountFromBothEnds) {
@@ -130,7 +130,7 @@ TEST(Bootstrap, PercentilesCountFromBothEnds) {
   EXPECT_EQ(lab::percentile_interval(sorted, 0.05), (Interval{2, 98}));
   sorted[0] = -std::numeric_limits<double>::infinity();
   EXPECT_EQ(lab::percentile_interval(sorted, 0.02).lo, sorted[0]);
-  EXPECT_THROW(lab::percentile_interval(sorted, 0.019), engine::Error);
+  EXPECT_THROW(lab::percentile_interval(sorted, 0.019), base::Error);
   EXPECT_EQ(lab::studentized_interval(10, 2, sorted, 0.1), (Interval{10 - 190, 10 - 10}));
 }
 
@@ -202,7 +202,7 @@ TEST(Plan, DoesNotBelieveTheObservedMean) {
             lab::pairs_for_equivalence(0, plan.sd.hi, 0.01, 0.04, 0.8, 1000));
   EXPECT_EQ(plan.nothing.power.lo, lab::equivalence_power({8, 0, plan.sd.hi}, 0.01, 0.04));
   EXPECT_EQ(plan.nothing.power.hi, lab::equivalence_power({8, 0, plan.sd.lo}, 0.01, 0.04));
-  EXPECT_THROW(lab::plan_pairs({1, 0, 0}, rules), engine::Error);
+  EXPECT_THROW(lab::plan_pairs({1, 0, 0}, rules), base::Error);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "tests/lab/expect_close.h"
 #include "tests/lab/stats_golden.h"
 
@@ -124,8 +124,8 @@ TEST(Stats, NoSpread) {
 
 TEST(Stats, PairsMustBePairs) {
   EXPECT_EQ(lab::differences(Values{1.5, 2}, Values{1, 4}), (Values{0.5, -2}));
-  EXPECT_THROW(lab::differences(Values{1}, Values{1, 2}), engine::Error);
-  EXPECT_THROW(lab::differences(Values{std::nan("")}, Values{1}), engine::Error);
+  EXPECT_THROW(lab::differences(Values{1}, Values{1, 2}), base::Error);
+  EXPECT_THROW(lab::differences(Values{std::nan("")}, Values{1}), base::Error);
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 
 #include <cmath>
 
+#include "base/toml_table.h"
 #include "lab/report/study_result.h"
 #include "lab/runs/make.h"
-#include "lab/study/toml_table.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -91,7 +91,7 @@ class StudyFileTest : public testing::Test {
     std::string message = "accepted";
     try {
       read();
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       message = e.what();
     }
     text = before;
@@ -389,7 +389,7 @@ TEST_F(StudyFileTest, NoMutationGetsThrough) {
     folder.write("m.toml", mutated);
     try {
       check_figures(read_study_file(folder.path() / "m.toml", false));
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       EXPECT_STRNE(e.what(), "");
       ++refused;
     }
@@ -400,8 +400,8 @@ TEST_F(StudyFileTest, NoMutationGetsThrough) {
 /// What parse_toml says; empty where it takes it.
 std::string said_of(const std::string& text) {
   try {
-    parse_toml(text, "f.toml");
-  } catch (const engine::Error& e) {
+    base::parse_toml(text, "f.toml");
+  } catch (const base::Error& e) {
     return e.what();
   }
   return "";

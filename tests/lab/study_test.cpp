@@ -12,7 +12,7 @@
 #include "lab/study/tuning.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/architecture.h"
+#include "train/config/architecture.h"
 
 namespace lab {
 namespace {

@@ -6,11 +6,11 @@
 
 #include <map>
 
+#include "base/files.h"
 #include "lab/report/run_curves.h"
 #include "lab/runs/make.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/files.h"
 
 namespace lab {
 namespace {
@@ -148,7 +148,7 @@ TEST_F(Survey, GarbageIsWhatKilledProcessesLeft) {
 TEST_F(Survey, CurvesOfAnyRunsOnOnePage) {
   const std::string id = add(spec(0.5));
   folder.write("out/metrics.jsonl", std::string(kLine) + "\n" + kLine + "\n{\"step\":");
-  train::write_json(folder.path() / "out/config.json", train::to_json(train::Settings{}));
+  base::write_json(folder.path() / "out/config.json", train::to_json(train::Settings{}));
   const std::string out = (folder.path() / "out").string();
   const CurveOfRun a = curve_of_run(id.substr(0, 8), store), b = curve_of_run(out, store);
   EXPECT_EQ(a.name, id.substr(0, 12));

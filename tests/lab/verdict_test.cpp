@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 namespace {
 
@@ -98,7 +98,7 @@ TEST(Verdict, LaterLooksAreCorrected) {
   for (int k = 2; k <= 2000; ++k) spent += 1 / lab::look_factor(k);
   EXPECT_LE(spent, 1);
   EXPECT_GT(spent, 0.999);
-  EXPECT_THROW(lab::look_factor(0), engine::Error);
+  EXPECT_THROW(lab::look_factor(0), base::Error);
 
   const Values d = {0.02, 0.05, 0.03, 0.06, 0.01};
   const Verdict first = judge_one(d), third = judge_one(d, {.looks = 3});

@@ -6,13 +6,13 @@
 
 #include "engine/plan.h"
 #include "models/gpt.h"
-#include "train/optimizer.h"
+#include "train/optim/optimizer.h"
 
 namespace tests {
 namespace {
 
-using engine::concat;
-using engine::require;
+using base::concat;
+using base::require;
 using Json = nlohmann::json;
 
 struct Training {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "train/safetensors.h"
+#include "train/storage/safetensors.h"
 
 namespace tests {
 
@@ -12,7 +12,7 @@ inline constexpr double kGoldenTolerance = 1e-4;
 
 /// What differs from the file by more than the tolerance, a line each; empty where all agrees.
 /// Logits and gradients are compared by the largest absolute difference over the tensor's largest
-/// value, losses absolutely, gradient norms relatively. Throws engine::Error where the file is no
+/// value, losses absolutely, gradient norms relatively. Throws base::Error where the file is no
 /// golden file, or of a configuration that the model does not have.
 std::vector<std::string> golden_mismatches(const train::TensorFile& file);
 

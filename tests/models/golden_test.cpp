@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "tests/expect_error.h"
 #include "tests/models/golden_check.h"
 

@@ -9,7 +9,7 @@
 
 #include "lab/study/arm.h"
 #include "tests/expect_error.h"
-#include "train/regularization.h"
+#include "train/config/regularization.h"
 
 namespace {
 

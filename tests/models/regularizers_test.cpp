@@ -190,7 +190,7 @@ TEST(Regularizers, EveryNodeHasANameOfItsOwn) {
       if (!one || hook != HookId::kAttnWeights)
         at.append(at.empty() ? "@" : "/").append(to_string(hook));
     if (row.hooks.empty() || !at.empty())
-      all += engine::concat(all.empty() ? "" : "+", row.name, ":0.1", at);
+      all += base::concat(all.empty() ? "" : "+", row.name, ":0.1", at);
   }
   for (const Mode mode : {Mode::kTrain, Mode::kEval}) {
     const RegularizedModel model(all, mode);

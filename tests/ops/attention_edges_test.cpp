@@ -99,8 +99,8 @@ TEST(Attention, NanIsNotHidden) {
 
 TEST(Attention, RefusesWhatDoesNotFit) {
   const Shape wrong{2, 4, 20};
-  EXPECT_THROW(ops::make_attention(4)->infer({&wrong, 1}), engine::Error);
-  EXPECT_THROW(ops::make_attention(0), engine::Error);
+  EXPECT_THROW(ops::make_attention(4)->infer({&wrong, 1}), base::Error);
+  EXPECT_THROW(ops::make_attention(0), base::Error);
 }
 
 TEST(Attention, MemoryIsLinearInT) {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "ops/noise-inl.h"
 
 namespace ops {
@@ -131,9 +131,9 @@ TEST_P(EveryKind, RateZeroIsAnExactCopy) {
 
 TEST_P(EveryKind, RefusesRatesThatMakeNoSense) {
   for (const double rate : {-0.1, 1.0, 1.5, std::nan("")})
-    EXPECT_THROW(prepare(GetParam(), {}, 0, rate), engine::Error) << rate;
+    EXPECT_THROW(prepare(GetParam(), {}, 0, rate), base::Error) << rate;
   if (GetParam().points != nullptr) {
-    EXPECT_THROW(prepare(GetParam(), {}, 0, 1 - 1e-7), engine::Error);
+    EXPECT_THROW(prepare(GetParam(), {}, 0, 1 - 1e-7), base::Error);
   }
 }
 
@@ -262,7 +262,7 @@ TEST(Noise, UnknownKindNamesTheValidOnes) {
   try {
     noise_kind("droput");
     FAIL();
-  } catch (const engine::Error& e) {
+  } catch (const base::Error& e) {
     EXPECT_NE(std::string(e.what()).find("droput"), std::string::npos);
     EXPECT_NE(std::string(e.what()).find("drop_path"), std::string::npos);
   }

@@ -37,7 +37,7 @@ void for_each_config(const F& f) {
         c.norm = &norm;
         c.norm_place = &place;
         c.activation = &act;
-        f(c, engine::concat(norm.name, ' ', place.name, ' ', act.name));
+        f(c, base::concat(norm.name, ' ', place.name, ' ', act.name));
       }
 }
 
@@ -162,7 +162,7 @@ TEST(Norms, UnknownNamesAreRefusedWithTheValidOnes) {
   const auto error = [](const auto& f) -> std::string {
     try {
       f();
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       return e.what();
     }
     return "";

@@ -85,7 +85,7 @@ OpCase act(const ops::ActivationKind& kind, std::string name, Size size, const S
 OpCase noisy(const ops::ActivationKind& kind, std::string_view noise_name, Size size,
              const Shape& x) {
   const ops::NoiseKind& noise = ops::noise_kind(noise_name);
-  OpCase row = act(kind, engine::concat("with_", noise_name, '_', x[2]), size, x);
+  OpCase row = act(kind, base::concat("with_", noise_name, '_', x[2]), size, x);
   row.rate = 0.3;
   row.build = [&](Tape& t, Refs in, const Randomness& randomness) {
     return kind.build(t, "op", in[0], {&noise, randomness, "site"});

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "engine/error.h"
-#include "engine/parallel.h"
+#include "base/error.h"
+#include "base/parallel.h"
 #include "ops/gemm.h"
 #include "ops/operands.h"
 #include "tests/temp_folder.h"
@@ -38,8 +38,8 @@ std::vector<MatmulSpec> shapes() {
 }
 
 std::string text(const MatmulSpec& s) {
-  return engine::concat(s.m, " x ", s.n, " x ", s.k, s.a_col == 1 ? "" : ", A transposed",
-                        s.b_col == 1 ? "" : ", B transposed");
+  return base::concat(s.m, " x ", s.n, " x ", s.k, s.a_col == 1 ? "" : ", A transposed",
+                      s.b_col == 1 ? "" : ", B transposed");
 }
 
 TEST(ProductWay, ThePartitionHasTheSameBitsForAnyNumberOfThreads) {
@@ -82,7 +82,7 @@ TEST(ProductWay, TheOneThatIsChosenHasThePartitionsBits) {
 TEST(ProductWay, ARecalledWayWithOtherBitsIsNotTaken) {
   std::size_t refused = 0;
   for (const MatmulSpec& s : shapes())
-    for (const Way way : ops::ways_for(s, engine::max_threads())) {
+    for (const Way way : ops::ways_for(s, base::max_threads())) {
       const tests::TempFolder folder;
       const engine::Tuning tuning(folder.path() / "tuning.tsv");
       tuning.keep(ops::tuning_key(s), ops::kWayNames[std::size_t(way)]);
@@ -103,7 +103,7 @@ TEST(ProductWay, AnOutcomeIsOfThisProcessorLibraryAndNumberOfThreads) {
   const std::string key = ops::tuning_key(s);
   for (const std::string& part :
        {ops::onednn_version() + " " + ops::onednn_isa(), std::string("cpu: "),
-        "threads " + std::to_string(engine::max_threads()), std::string("1024 192 64")})
+        "threads " + std::to_string(base::max_threads()), std::string("1024 192 64")})
     EXPECT_NE(key.find(part), std::string::npos) << key;
   EXPECT_NE(key.find(" #"), std::string::npos) << "of the instructions: " << key;
   MatmulSpec other = s;

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "lab/runs/metrics.h"
 #include "tests/schema/schemas.h"
-#include "train/files.h"
 
 namespace tests {
 
@@ -108,14 +108,14 @@ class OutputChecks {
 
  private:
   std::string document(const std::string& text, const std::string& schema) const {
-    const train::Json value = train::Json::parse(text, nullptr, false);
+    const base::Json value = base::Json::parse(text, nullptr, false);
     if (value.is_discarded()) return "is no JSON: " + text.substr(0, 200);
     // For scripts/check_schemas.py.
     if (const char* folder = std::getenv("ISODROP_CHECKED_OUTPUTS"); folder != nullptr) {
       static int number = 0;
-      train::write_json(std::filesystem::path(folder) /
-                            (std::to_string(number++) + "-" + std::to_string(getpid()) + ".json"),
-                        {{"schema", schema}, {"value", value}});
+      base::write_json(std::filesystem::path(folder) /
+                           (std::to_string(number++) + "-" + std::to_string(getpid()) + ".json"),
+                       {{"schema", schema}, {"value", value}});
     }
     std::string all;
     for (const std::string& error : schemas_.errors(schema, value)) all += error + "\n";

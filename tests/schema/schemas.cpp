@@ -4,14 +4,14 @@
 #include <cmath>
 #include <regex>
 
-#include "engine/error.h"
-#include "train/files.h"
+#include "base/error.h"
+#include "base/files.h"
 
 namespace tests {
 namespace {
 
-using Json = train::Json;
-using engine::concat;
+using Json = base::Json;
+using base::concat;
 
 bool is_of_type(const Json& value, const std::string& type) {
   if (type == "null") return value.is_null();
@@ -67,7 +67,7 @@ std::filesystem::path schema_folder() {
 
 Schemas::Schemas() {
   for (const auto& entry : std::filesystem::directory_iterator(schema_folder()))
-    files_[entry.path().filename().string()] = train::read_json(entry.path());
+    files_[entry.path().filename().string()] = base::read_json(entry.path());
 }
 
 std::pair<const Json*, std::string> Schemas::find(const std::string& ref,

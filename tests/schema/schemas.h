@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "train/json.h"
+#include "base/json.h"
 
 namespace tests {
 
 class Schemas {
  public:
-  using Json = train::Json;
+  using Json = base::Json;
   /// Reads all of them.
   Schemas();
   /// What is wrong with the value, each with its place; empty where it is as "FILE.json" or

@@ -5,20 +5,20 @@
 
 #include <filesystem>
 
+#include "base/overload.h"
 #include "lab/runs/metrics.h"
 #include "tests/golden_text.h"
-#include "train/overload.h"
-#include "train/settings.h"
+#include "train/config/settings.h"
 
 namespace {
 
+using base::Json;
 using tests::Schemas;
-using train::Json;
 
 /// A line a member: what changes is a line.
 Json a_line_each(const Json& members) {
   Json out = Json::object();
-  for (const auto& [name, schema] : members.items()) out[name] = train::ready(schema.dump());
+  for (const auto& [name, schema] : members.items()) out[name] = base::ready(schema.dump());
   return out;
 }
 
@@ -27,14 +27,14 @@ Json object_of(const Json& members, bool required, bool closed) {
   if (required) {
     Json names = Json::array();
     for (const auto& [name, schema] : members.items()) names.push_back(name);
-    out["required"] = train::ready(names.dump());
+    out["required"] = base::ready(names.dump());
   }
   if (closed) out["additionalProperties"] = false;
   return out;
 }
 
 Json schema_of(const train::Row& row) {
-  using train::Overload;
+  using base::Overload;
   Json schema = std::visit(
       Overload{[](const train::Integers& d) {
                  Json out = {{"type", "integer"}, {"minimum", d.low}};
@@ -76,16 +76,16 @@ std::string tables() {
     values[std::string(m.name)] = {{"type", {"number", "null"}}};
     spreads[std::string(m.name)] = {{"$ref", "common.json#/$defs/spread"}};
   }
-  return train::json_text({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-                           {"$id", "tables.json"},
-                           {"title", "What the tables of settings and metrics have; generated"},
-                           {"$defs",
-                            {{"config", object_of(settings, true, true)},
-                             {"some", object_of(settings, false, true)},
-                             {"texts", object_of(texts, false, true)},
-                             {"metrics", object_of(values, true, false)},
-                             {"some_metrics", object_of(values, false, false)},
-                             {"spreads", object_of(spreads, true, false)}}}});
+  return base::json_text({{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                          {"$id", "tables.json"},
+                          {"title", "What the tables of settings and metrics have; generated"},
+                          {"$defs",
+                           {{"config", object_of(settings, true, true)},
+                            {"some", object_of(settings, false, true)},
+                            {"texts", object_of(texts, false, true)},
+                            {"metrics", object_of(values, true, false)},
+                            {"some_metrics", object_of(values, false, false)},
+                            {"spreads", object_of(spreads, true, false)}}}});
 }
 
 TEST(Schema, TheTablesAreAsTheProgramHasThem) {
@@ -126,7 +126,7 @@ TEST(Schema, TheValidatorSeesWhatIsWrong) {
   EXPECT_TRUE(
       wrong("report.json#/$defs/arm/properties/runs", R"({"bytes": [1], "subtype": null})"));
   // By a reference beside other keys, and by a pattern.
-  const std::string metrics = train::json_compact([] {
+  const std::string metrics = base::json_compact([] {
     Json json = {{"id", std::string(32, 'a')}, {"seed", 1}, {"status", "ok"}};
     for (const lab::Metric& m : lab::metrics()) json[std::string(m.name)] = nullptr;
     json["build"] = {{"isodrop", ""},  {"commit", ""}, {"source", ""},

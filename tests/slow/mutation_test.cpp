@@ -4,13 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
+#include "base/json.h"
 #include "tests/slow/mutator.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/files.h"
-#include "train/json.h"
-#include "train/safetensors.h"
-#include "train/settings.h"
+#include "train/config/settings.h"
+#include "train/storage/safetensors.h"
 
 namespace train {
 namespace {
@@ -48,7 +48,7 @@ TEST(Mutation, Config) {
   s.text = "a book.txt";
   s.reg = "dropout:0.1@attn/mlp+drop_path:0.1~late:0.5";
   mutate(to_json(s).dump(2), 6000, 300, [&](const std::string& text) {
-    const nlohmann::json json = parse_json(text, "config.json", "make it again");
+    const nlohmann::json json = base::parse_json(text, "config.json", "make it again");
     const Settings read = from_json(json, "config.json");
     const nlohmann::ordered_json again = to_json(read);
     EXPECT_EQ(from_json(again, "again"), read);
@@ -73,7 +73,7 @@ TEST(Mutation, Text) {
     mutate("Grüße, 10 Bäume – 2 € für 3 😀.\n" + tests::small_text(60), 3000,
            kind == "char" ? 100 : 1, [&](const std::string& text) {
              const std::string path = folder.write("text", text).string();
-             const Corpus corpus = load_text({path}, kind, 4);
+             const data::Corpus corpus = data::load_text({path}, kind, 4);
              EXPECT_EQ(corpus.decode(corpus.train) + corpus.decode(corpus.val.ids) +
                            corpus.decode(corpus.test.ids),
                        text);

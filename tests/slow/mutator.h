@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/rng.h"
 
 namespace tests {
@@ -102,7 +102,7 @@ class Mutator {
   engine::Sequence random_;
 };
 
-/// Mutates `valid` so many times. `read` throws engine::Error, or checks what it read. At least
+/// Mutates `valid` so many times. `read` throws base::Error, or checks what it read. At least
 /// `refused` of a thousand must be errors, or the test tests nothing.
 inline void mutate(const std::string& valid, int times, int refused,
                    const std::function<void(const std::string&)>& read) {
@@ -110,10 +110,10 @@ inline void mutate(const std::string& valid, int times, int refused,
   int errors = 0;
   for (int i = 0; i < times && !testing::Test::HasFailure(); ++i) {
     const std::string text = Mutator(static_cast<std::uint64_t>(i)).mutate(valid);
-    SCOPED_TRACE(engine::concat("mutation ", i));
+    SCOPED_TRACE(base::concat("mutation ", i));
     try {
       read(text);
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       ++errors;
       EXPECT_NE(std::string(e.what()), "");
       EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << e.what();

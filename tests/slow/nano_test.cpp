@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 #include "train/trainer.h"

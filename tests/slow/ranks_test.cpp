@@ -14,7 +14,7 @@
 #include "models/regularizer_table.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
-#include "train/mpi_ranks.h"
+#include "train/distributed/mpi_ranks.h"
 
 namespace tests {
 namespace {

@@ -4,14 +4,14 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/files.h"
+#include "data/text/corpus.h"
+#include "data/text/token_file.h"
+#include "data/tokenizer/byte_bpe.h"
+#include "data/tokenizer/sentencepiece.h"
 #include "tests/slow/mutator.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/data/corpus.h"
-#include "train/data/token_file.h"
-#include "train/files.h"
-#include "train/tokenizer/byte_bpe.h"
-#include "train/tokenizer/sentencepiece.h"
 
 namespace train {
 namespace {
@@ -23,31 +23,32 @@ const std::string kGolden = ISODROP_SOURCE_DIR "/tests/golden/bpe";
 const std::string kHostile = "Dropout is 0.1,\n  and <|endoftext|> Grüße \xE2\x96\x81 of 0.2\t!\n";
 
 /// What a tokenizer that was let in must hold.
-void expect_sound(const Tokenizer& tokenizer) {
+void expect_sound(const data::Tokenizer& tokenizer) {
   ASSERT_EQ(static_cast<std::size_t>(tokenizer.vocab()), tokenizer.pieces().size());
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(kHostile)), kHostile);
 }
 
 TEST(TokenizerMutation, TokenizerJson) {
-  mutate(read_file(kGolden + "/tokenizer.json", 1 << 24), 3000, 300, [](const std::string& text) {
-    expect_sound(*byte_bpe_tokenizer(parse_bpe_json(text, "tokenizer.json")));
-  });
+  mutate(base::read_file(kGolden + "/tokenizer.json", 1 << 24), 3000, 300,
+         [](const std::string& text) {
+           expect_sound(*byte_bpe_tokenizer(data::parse_bpe_json(text, "tokenizer.json")));
+         });
 }
 
 TEST(TokenizerMutation, VocabularyAndMerges) {
   const TempFolder folder;
   for (const std::string changed : {"vocab.json", "merges.txt"}) {
     for (const char* name : {"vocab.json", "merges.txt"})
-      folder.write(name, read_file(kGolden + "/" + name, 1 << 24));
+      folder.write(name, base::read_file(kGolden + "/" + name, 1 << 24));
     mutate(folder.read(changed), 800, 300, [&](const std::string& text) {
       folder.write(changed, text);
-      expect_sound(*byte_bpe_tokenizer(read_bpe(folder.path().string())));
+      expect_sound(*byte_bpe_tokenizer(data::read_bpe(folder.path().string())));
     });
   }
 }
 
 TEST(TokenizerMutation, SentencePieceModel) {
-  const std::string model = train_sentencepiece(tests::small_text(20'000), 290, "text");
+  const std::string model = data::train_sentencepiece(tests::small_text(20'000), 290, "text");
   mutate(model, 6000, 200, [](const std::string& bytes) {
     expect_sound(*sentencepiece_tokenizer(bytes, "m.model"));
   });
@@ -62,7 +63,7 @@ TEST(TokenizerMutation, Ids) {
   const std::string path = (folder.path() / "a.bin").string();
   mutate(bytes, 1500, 300, [&](const std::string& text) {
     folder.write("a.bin", text);
-    const Corpus corpus = load_text({path}, "ids:50", 8);
+    const data::Corpus corpus = data::load_text({path}, "ids:50", 8);
     for (const std::int32_t id : corpus.train) ASSERT_TRUE(id >= 0 && id < 50);
   });
 }
@@ -88,7 +89,7 @@ TEST(TokenizerMutation, LinesAndArchives) {
                                     {"a.jsonl.gz", gz}})
     mutate(valid, 800, 200, [&, path = (folder.path() / name).string()](const std::string& text) {
       folder.write(name, text);
-      EXPECT_NE(read_text(path, 1 << 20), "");
+      EXPECT_NE(data::read_text(path, 1 << 20), "");
     });
 }
 

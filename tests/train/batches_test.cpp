@@ -1,4 +1,4 @@
-#include "train/data/batches.h"
+#include "data/text/batches.h"
 
 #include <gtest/gtest.h>
 
@@ -11,12 +11,12 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "tests/expect_error.h"
 
 namespace {
 
-using train::Batches;
+using data::Batches;
 
 using Ids = std::vector<std::int32_t>;
 
@@ -228,15 +228,15 @@ TEST(EvalWindows, PredictEveryTokenButTheFirstOnce) {
     const Ids tokens = positions(n);
     std::vector<int> predicted(static_cast<std::size_t>(n));
     std::int64_t valid = 0;
-    const std::int64_t windows = train::eval_windows(tokens, T);
+    const std::int64_t windows = data::eval_windows(tokens, T);
     EXPECT_EQ(windows, n < 2 ? 0 : (n - 1 + T - 1) / T);
     for (std::int64_t first = 0; first < windows; first += kRows) {
       Ids x(kRows * T, 99), y(kRows * T, 99);
-      const std::int64_t got = train::fill_eval(tokens, T, first, kRows, x.data(), y.data());
+      const std::int64_t got = data::fill_eval(tokens, T, first, kRows, x.data(), y.data());
       valid += got;
-      EXPECT_EQ(got, std::ranges::count_if(y, [](auto id) { return id != train::kIgnore; }));
+      EXPECT_EQ(got, std::ranges::count_if(y, [](auto id) { return id != data::kIgnore; }));
       for (std::size_t i = 0; i < y.size(); ++i) {
-        if (y[i] == train::kIgnore) {
+        if (y[i] == data::kIgnore) {
           EXPECT_EQ(x[i], 0);
           continue;
         }
@@ -253,10 +253,10 @@ TEST(EvalWindows, PredictEveryTokenButTheFirstOnce) {
 TEST(EvalWindows, RowsBehindTheEndArePadding) {
   const Ids tokens = positions(20);
   Ids x(2 * 8, 5), y(2 * 8, 5);
-  EXPECT_EQ(train::fill_eval(tokens, 8, 3, 2, x.data(), y.data()), 0);
+  EXPECT_EQ(data::fill_eval(tokens, 8, 3, 2, x.data(), y.data()), 0);
   EXPECT_EQ(x, Ids(16, 0));
-  EXPECT_EQ(y, Ids(16, train::kIgnore));
-  EXPECT_NE(tests::error_of([&] { train::eval_windows(tokens, 0); }).find("block size 0"),
+  EXPECT_EQ(y, Ids(16, data::kIgnore));
+  EXPECT_NE(tests::error_of([&] { data::eval_windows(tokens, 0); }).find("block size 0"),
             std::string::npos);
 }
 

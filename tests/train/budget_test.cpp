@@ -1,11 +1,11 @@
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "tests/expect_error.h"
 
 namespace {
@@ -118,7 +118,7 @@ TEST(Budget, LessThanOneStepNamesItsCost) {
   EXPECT_NE(error("767tok").find("costs 768tok"), std::string::npos) << error("767tok");
   EXPECT_NE(error("3.9e9flops").find("costs 4e9flops"), std::string::npos) << error("3.9e9flops");
   EXPECT_NE(error("0.001epochs").find("costs 0.01epochs"), std::string::npos);
-  EXPECT_THROW(Budget::parse("1e30flops").steps_for(1, 1, 1), engine::Error);
+  EXPECT_THROW(Budget::parse("1e30flops").steps_for(1, 1, 1), base::Error);
 }
 
 TEST(Budget, FractionSpentGoesByItsOwnKind) {
@@ -137,9 +137,9 @@ TEST(Budget, ScaledKeepsStepsWhole) {
   EXPECT_EQ(Budget::parse("10steps").scaled(0.25).amount, 3);  // 2.5 rounds away from 0
   EXPECT_EQ(Budget::parse("1e12flops").scaled(2).amount, 2e12);
   EXPECT_EQ(Budget::parse("3epochs").scaled(0.5).amount, 1.5);
-  EXPECT_THROW(Budget::parse("1step").scaled(0.25), engine::Error);
-  EXPECT_THROW(Budget::parse("1step").scaled(0), engine::Error);
-  EXPECT_THROW(Budget::parse("1step").scaled(-1), engine::Error);
+  EXPECT_THROW(Budget::parse("1step").scaled(0.25), base::Error);
+  EXPECT_THROW(Budget::parse("1step").scaled(0), base::Error);
+  EXPECT_THROW(Budget::parse("1step").scaled(-1), base::Error);
 }
 
 }  // namespace

@@ -1,17 +1,17 @@
 // A run's state goes to a file and comes back in the same bits, and a file is trusted in nothing.
-#include "train/checkpoint.h"
+#include "train/storage/checkpoint.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
+#include "base/files.h"
 #include "tests/expect_error.h"
 #include "tests/limits.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/files.h"
 #include "train/run.h"
-#include "train/safetensors.h"
+#include "train/storage/safetensors.h"
 #include "train/trainer.h"
 
 namespace train {
@@ -161,8 +161,8 @@ TEST_F(CheckpointTest, OneThatCannotBeReadIsNotCalledDamaged) {
   const auto before = folder.snapshot();
   {
     const tests::NoDescriptors none;
-    EXPECT_THROW(read_safetensors(newest), Unreadable);
-    EXPECT_THROW(checkpoints_in(folder.path()), Unreadable);
+    EXPECT_THROW(read_safetensors(newest), base::Unreadable);
+    EXPECT_THROW(checkpoints_in(folder.path()), base::Unreadable);
   }
   EXPECT_EQ(folder.snapshot(), before);
   EXPECT_TRUE(checkpoints_in(folder.path() / "none").empty());

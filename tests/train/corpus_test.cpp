@@ -1,4 +1,4 @@
-#include "train/data/corpus.h"
+#include "data/text/corpus.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,18 +12,18 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "data/text/overlap.h"
+#include "data/tokenizer/symbols.h"
 #include "engine/rng.h"
-#include "train/data/language_modelling.h"
-#include "train/data/overlap.h"
-#include "train/tokenizer/symbols.h"
+#include "train/tasks/language_modelling.h"
 
 namespace {
 
-using train::Corpus;
-using train::load_text;
-using train::Source;
-using train::TokenizerPtr;
+using data::Corpus;
+using data::load_text;
+using data::Source;
+using data::TokenizerPtr;
 namespace fs = std::filesystem;
 
 /// A folder of its own for each test, removed afterwards.
@@ -50,7 +50,7 @@ template <class F>
 void expect_error(F&& f, const std::vector<std::string>& parts) {
   try {
     f();
-  } catch (const engine::Error& error) {
+  } catch (const base::Error& error) {
     const std::string message = error.what();
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     for (const std::string& part : parts)
@@ -108,17 +108,17 @@ TEST(Utf8, RefusesWhatIsNotUtf8AndStaysThere) {
 }
 
 TEST(Utf8, WhatIsNoneIsReplacedByteByByte) {
-  EXPECT_EQ(train::replaced_utf8(""), "");
-  EXPECT_EQ(train::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
-  EXPECT_EQ(train::replaced_utf8("\xFF"
-                                 "b\xE2\x98"),
+  EXPECT_EQ(data::replaced_utf8(""), "");
+  EXPECT_EQ(data::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
+  EXPECT_EQ(data::replaced_utf8("\xFF"
+                                "b\xE2\x98"),
             "\xEF\xBF\xBD"
             "b\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
 TEST(TokenizerTest, CharactersAreSortedByCodePointAcrossSources) {
   const std::array<Source, 2> sources{Source{"zé a", "one"}, Source{"😀b", "two"}};
-  const TokenizerPtr tokenizer = train::char_tokenizer(sources);
+  const TokenizerPtr tokenizer = data::char_tokenizer(sources);
   EXPECT_EQ(tokenizer->pieces(), (std::vector<std::string>{" ", "a", "b", "z", "é", "😀"}));
   EXPECT_EQ(tokenizer->encode("b😀é"), (std::vector<std::int32_t>{2, 5, 4}));
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(sources[0].text)), sources[0].text);
@@ -130,22 +130,22 @@ TEST(TokenizerTest, CharactersAreSortedByCodePointAcrossSources) {
 TEST(TokenizerTest, BytesTakeAnything) {
   const std::string text("\xFF\x00\xC3z", 4);
   const std::array<Source, 1> sources{Source{text, "raw"}};
-  const TokenizerPtr tokenizer = train::byte_tokenizer(sources);
+  const TokenizerPtr tokenizer = data::byte_tokenizer(sources);
   EXPECT_EQ(tokenizer->encode(text), (std::vector<std::int32_t>{3, 0, 2, 1}));
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(text)), text);
 }
 
 TEST(TokenizerTest, UnknownSymbolsAreNamedWithTheirOffset) {
   const std::array<Source, 1> sources{Source{"abc é", "corpus"}};
-  const TokenizerPtr chars = train::char_tokenizer(sources);
+  const TokenizerPtr chars = data::char_tokenizer(sources);
   expect_error([&] { (void)chars->encode("aéx", "the prompt"); },
                {"the prompt", "'x' (U+78)", "offset 3"});
   expect_error([&] { (void)chars->encode("ab€"); }, {"'€' (U+20AC)", "offset 2"});
   expect_error([&] { (void)chars->encode("a\n"); }, {"U+A at"});
   expect_error([&] { (void)chars->encode("a\xC3"); }, {"not UTF-8", "offset 1"});
-  const TokenizerPtr bytes = train::byte_tokenizer(sources);
+  const TokenizerPtr bytes = data::byte_tokenizer(sources);
   expect_error([&] { (void)bytes->encode("a\xFE"); }, {"byte 0xFE", "offset 1"});
-  expect_error([&] { (void)train::byte_tokenizer({})->encode("a"); }, {"0x61"});
+  expect_error([&] { (void)data::byte_tokenizer({})->encode("a"); }, {"0x61"});
 }
 
 TEST_F(CorpusFiles, SplitsAtTheLastTenth) {
@@ -184,7 +184,7 @@ TEST_F(CorpusFiles, ValidationFileSharesTheVocabulary) {
 
 TEST_F(CorpusFiles, HashSeesContentSplitAndTokenizerButNotTheName) {
   const std::string a = write("a", "abcdefghijklmnopqrstuvwxyz"),
-                    b = write("b", train::read_text(a));
+                    b = write("b", data::read_text(a));
   const std::string c = write("c", "abcdefghijklmnopqrstuvwxzy"), d = write("d", "abcdez");
   const auto hash = [&](const std::string& path, const std::string& val = "",
                         const std::string& kind = "char", double share = 0.2, double test = 0) {
@@ -223,8 +223,8 @@ TEST_F(CorpusFiles, MistakesAreNamed) {
     expect_error(load(good), {"cannot open", "ermission"});
     fs::permissions(good, fs::perms::owner_all);
   }
-  expect_error([&] { (void)train::read_text(good, 99); }, {good, "99 bytes"});
-  EXPECT_EQ(train::read_text(good, 100).size(), 100u);
+  expect_error([&] { (void)data::read_text(good, 99); }, {good, "99 bytes"});
+  EXPECT_EQ(data::read_text(good, 100).size(), 100u);
   expect_error(load(write("bad", "abc\xE2\x82z" + std::string(100, 'a'))),
                {"not UTF-8", "offset 3", "/bad", "--tokenizer byte"});
   expect_error(load(good, write("badval", std::string(50, 'a') + "\xC3")),
@@ -303,7 +303,7 @@ TEST_F(CorpusFiles, HowMuchOfAHeldOutTextIsTrainedOn) {
   const std::string path = write("text", text);
   const auto share = [&](const std::string& val, const char* tokenizer = "char") {
     const Corpus c = load_text({path, write("val", val), "", 0.1, 0}, tokenizer, 8);
-    return train::share_in_training(c, c.val).value_or(-1);
+    return data::share_in_training(c, c.val).value_or(-1);
   };
   EXPECT_EQ(share(fresh), 0);
   EXPECT_EQ(share(text.substr(777, 6'400)), 1);

@@ -1,5 +1,5 @@
 // Files that others may have put there, and what killed processes leave.
-#include "train/files.h"
+#include "base/files.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -8,10 +8,10 @@
 
 #include <thread>
 
+#include "base/json.h"
+#include "base/run_lock.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/json.h"
-#include "train/run_lock.h"
 
 namespace train {
 namespace {
@@ -34,49 +34,50 @@ class Files : public testing::Test {
 
 TEST_F(Files, InAStoreThereAreRegularFilesAlone) {
   const fs::path file = folder.write("file", "{}");
-  EXPECT_EQ(read_whole(file, Whose::kStore, 2), "{}");
-  EXPECT_ERROR(read_whole(file, Whose::kStore, 1), "is larger than 1 bytes");
-  EXPECT_ERROR(open_file(link("link", file), Whose::kStore), "is a link");
-  EXPECT_ERROR(open_file(link("dangling", "nowhere"), Whose::kStore), "is a link");
-  EXPECT_ERROR(open_file(pipe("pipe"), Whose::kStore), "not a file");
-  EXPECT_ERROR(open_file("/dev/zero", Whose::kStore), "not a file");
-  EXPECT_ERROR(open_file(folder.path(), Whose::kStore), "is a folder");
-  EXPECT_ERROR(open_file(at("none"), Whose::kStore), "cannot read");
+  EXPECT_EQ(base::read_whole(file, base::Whose::kStore, 2), "{}");
+  EXPECT_ERROR(base::read_whole(file, base::Whose::kStore, 1), "is larger than 1 bytes");
+  EXPECT_ERROR(base::open_file(link("link", file), base::Whose::kStore), "is a link");
+  EXPECT_ERROR(base::open_file(link("dangling", "nowhere"), base::Whose::kStore), "is a link");
+  EXPECT_ERROR(base::open_file(pipe("pipe"), base::Whose::kStore), "not a file");
+  EXPECT_ERROR(base::open_file("/dev/zero", base::Whose::kStore), "not a file");
+  EXPECT_ERROR(base::open_file(folder.path(), base::Whose::kStore), "is a folder");
+  EXPECT_ERROR(base::open_file(at("none"), base::Whose::kStore), "cannot read");
   fs::create_directory_symlink(folder.path(), at("store"));
-  EXPECT_EQ(read_json(at("store") / "file", Whose::kStore), Json::object()) << "a store by a link";
+  EXPECT_EQ(base::read_json(at("store") / "file", base::Whose::kStore), base::Json::object())
+      << "a store by a link";
 }
 
 TEST_F(Files, InARunsFolderLinksAreFollowedAndPipesRefused) {
   const fs::path file = folder.write("file", "{}");
-  EXPECT_EQ(read_json(link("link", file)), Json::object());
-  EXPECT_ERROR(read_json(link("zero", "/dev/zero")), "not a file");
-  EXPECT_ERROR(read_json(pipe("pipe")), "not a file");
+  EXPECT_EQ(base::read_json(link("link", file)), base::Json::object());
+  EXPECT_ERROR(base::read_json(link("zero", "/dev/zero")), "not a file");
+  EXPECT_ERROR(base::read_json(pipe("pipe")), "not a file");
 }
 
 TEST_F(Files, APersonMayGiveAPipe) {
   const fs::path path = pipe("pipe");
   std::thread writer([&] { std::ofstream(path) << "[1]"; });
-  EXPECT_EQ(read_json(path, Whose::kPerson), Json::array({1}));
+  EXPECT_EQ(base::read_json(path, base::Whose::kPerson), base::Json::array({1}));
   writer.join();
-  EXPECT_ERROR(open_file("/dev/zero", Whose::kPerson), "not a file");
+  EXPECT_ERROR(base::open_file("/dev/zero", base::Whose::kPerson), "not a file");
 }
 
 TEST_F(Files, NothingIsWrittenThroughALink) {
   const fs::path mine = folder.write("mine", "mine");
-  EXPECT_ERROR(LineFile(link("log", mine)), "is a link");
-  EXPECT_ERROR(LineFile(at("log"), true), "is a link");
+  EXPECT_ERROR(base::LineFile(link("log", mine)), "is a link");
+  EXPECT_ERROR(base::LineFile(at("log"), true), "is a link");
   link("lock", "elsewhere");
-  EXPECT_ERROR(RunLock(folder.path()), "is a link");
+  EXPECT_ERROR(base::RunLock(folder.path()), "is a link");
   EXPECT_FALSE(fs::exists(at("elsewhere")));
   fs::remove(at("lock"));
   pipe("lock");
-  EXPECT_ERROR(RunLock(folder.path()), "no regular file");
-  write_atomically(link("whole", mine), "new");
+  EXPECT_ERROR(base::RunLock(folder.path()), "no regular file");
+  base::write_atomically(link("whole", mine), "new");
   EXPECT_EQ(folder.read("mine"), "mine");
   EXPECT_EQ(folder.read("whole"), "new");
-  EXPECT_ERROR(refuse_link(link("folder", folder.path())), "is a link");
-  EXPECT_NO_THROW(refuse_link(folder.path()));
-  EXPECT_NO_THROW(refuse_link(at("none")));
+  EXPECT_ERROR(base::refuse_link(link("folder", folder.path())), "is a link");
+  EXPECT_NO_THROW(base::refuse_link(folder.path()));
+  EXPECT_NO_THROW(base::refuse_link(at("none")));
 }
 
 // What a killed process was writing goes, what a living one writes stays.
@@ -86,9 +87,9 @@ TEST_F(Files, LeftoversAreClearedAway) {
                                            "a.1-xy.tmp", "a.1-ab",   "a-1-ab.tmp"};
   for (const std::string& name : others) folder.write(name, "another's");
   link("l.1-ab.tmp", at("a.tmp"));
-  AtomicFile living(at("living"));
+  base::AtomicFile living(at("living"));
   living.write("whole");
-  make_folder(folder.path());
+  base::make_folder(folder.path());
   living.commit();
   EXPECT_EQ(folder.read("living"), "whole");
   EXPECT_FALSE(fs::exists(at("a.1-ab.tmp")));
@@ -97,14 +98,14 @@ TEST_F(Files, LeftoversAreClearedAway) {
   EXPECT_TRUE(fs::exists(at("l.1-ab.tmp"))) << "a link is no file of ours";
   folder.write("a.1-ab.tmp", "half");
   folder.write("b.1-ab.tmp", "half");
-  remove_temporaries(folder.path(), "a.");
+  base::remove_temporaries(folder.path(), "a.");
   EXPECT_FALSE(fs::exists(at("a.1-ab.tmp")));
   EXPECT_TRUE(fs::exists(at("b.1-ab.tmp")));
 }
 
 TEST_F(Files, WhatCannotBeReplacedLeavesNoTemporary) {
   fs::create_directory(at("folder"));
-  EXPECT_ERROR(write_atomically(at("folder"), "x"), "cannot replace");
+  EXPECT_ERROR(base::write_atomically(at("folder"), "x"), "cannot replace");
   EXPECT_EQ(folder.snapshot().size(), 1U);
 }
 

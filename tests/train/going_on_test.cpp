@@ -10,8 +10,8 @@
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/checkpoint.h"
 #include "train/run.h"
+#include "train/storage/checkpoint.h"
 
 namespace train {
 namespace {
@@ -69,7 +69,7 @@ struct Outcome {
 class GoingOn : public testing::Test {
  protected:
   GoingOn() {
-    Corpus corpus = tests::small_corpus(400, 60);
+    data::Corpus corpus = tests::small_corpus(400, 60);
     std::vector<std::int32_t> backwards;
     for (std::size_t i = 0; i < 33; ++i)
       backwards.push_back(corpus.val.ids[corpus.val.ids.size() - 1 - i]);

@@ -1,6 +1,6 @@
 // Hugging Face's GPT-2 goes in with the logits that it has there, and back out bit for bit; what is
 // no such model is refused.
-#include "train/huggingface.h"
+#include "train/storage/huggingface.h"
 
 #include <gtest/gtest.h>
 
@@ -10,15 +10,15 @@
 #include <fstream>
 #include <functional>
 
+#include "base/files.h"
+#include "base/hash.h"
+#include "data/tokenizer/tokenizer.h"
 #include "engine/plan.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/architecture.h"
-#include "train/files.h"
-#include "train/hash.h"
-#include "train/initial_weights.h"
-#include "train/tokenizer/tokenizer.h"
+#include "train/config/architecture.h"
+#include "train/storage/initial_weights.h"
 
 namespace train {
 namespace {
@@ -45,9 +45,9 @@ constexpr std::string_view kSymbols = "\n !abcdefghijklmn";  // 17 of them
 LanguageModelling task_of(std::string_view symbols) {
   std::string text;
   while (text.size() < 600) text += symbols;
-  const Source source{text, "text"};
-  Corpus corpus;
-  corpus.codec = char_tokenizer({&source, 1});
+  const data::Source source{text, "text"};
+  data::Corpus corpus;
+  corpus.codec = data::char_tokenizer({&source, 1});
   corpus.tokenizer = "char";
   corpus.vocab = corpus.codec->vocab();
   corpus.train = corpus.val.ids = corpus.codec->encode(text);
@@ -104,8 +104,8 @@ TEST(HuggingFace, ComesBackOutBitForBit) {
     EXPECT_EQ(back.at(name).shape, tensor.shape) << name;
     EXPECT_EQ(back.at(name).bytes, tensor.bytes) << name;
   }
-  const Json was = read_json(golden() / "config.json"),
-             is = read_json(folder.path() / "hf/config.json");
+  const Json was = base::read_json(golden() / "config.json"),
+             is = base::read_json(folder.path() / "hf/config.json");
   for (const char* key : {"model_type", "vocab_size", "n_positions", "n_embd", "n_layer", "n_head",
                           "n_inner", "activation_function", "layer_norm_epsilon"})
     EXPECT_EQ(is[key], was[key]) << key;
@@ -122,18 +122,17 @@ TEST(HuggingFace, ComesBackOutBitForBit) {
 /// A run with a SentencePiece model, whose data.json says that its file is called `file`.
 SavedRun sp_run(const fs::path& folder, const std::string& file) {
   std::string text;
-  for (int i = 0; i < 400; ++i)
-    text += engine::concat("the quick brown fox ", i * 7919 % 997, "\n");
-  const Source source{text, "text"};
-  const TokenizerPtr codec = parse_tokenizer("sp:300").kind->make("300", {&source, 1});
-  write_atomically(folder / "tokenizer.model", codec->definition());
+  for (int i = 0; i < 400; ++i) text += base::concat("the quick brown fox ", i * 7919 % 997, "\n");
+  const data::Source source{text, "text"};
+  const data::TokenizerPtr codec = data::parse_tokenizer("sp:300").kind->make("300", {&source, 1});
+  base::write_atomically(folder / "tokenizer.model", codec->definition());
   engine::Params params;
   fill(params, golden_settings());
   write_safetensors(folder / "model.safetensors", params, {});
   const Json encoding = {{"tokenizer", "sp"},
                          {"vocab", codec->vocab()},
                          {"file", file},
-                         {"hash", Hash().add(codec->definition()).hex()}};
+                         {"hash", base::Hash().add(codec->definition()).hex()}};
   return {{folder, golden_settings(), {"lm", std::string(32, '0'), encoding}},
           read_safetensors(folder / "model.safetensors")};
 }
@@ -199,7 +198,7 @@ TEST(HuggingFace, NamesWithoutThePrefixAndBuffersAreRead) {
 }
 
 TEST(HuggingFace, WhatIsAnotherModelIsRefusedByName) {
-  const Json good = read_json(golden() / "config.json");
+  const Json good = base::read_json(golden() / "config.json");
   const auto refused = [&](const char* key, const Json& value, const char* why) {
     Json json = good;
     json[key] = value;
@@ -337,7 +336,7 @@ TEST(HuggingFace, FilesAreTrustedInNothing) {
           s.init_from = folder.path().string();
           engine::Params params;
           fill(params, s);
-        } catch (const engine::Error&) {
+        } catch (const base::Error&) {
         }
       }
   }

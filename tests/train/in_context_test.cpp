@@ -6,13 +6,13 @@
 #include <numbers>
 #include <set>
 
+#include "data/synthetic/bayes_regression.h"
+#include "data/table/row_order.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/data/bayes_regression.h"
-#include "train/data/in_context_regression.h"
-#include "train/data/row_order.h"
 #include "train/run.h"
+#include "train/tasks/in_context_regression.h"
 
 namespace train {
 namespace {
@@ -67,7 +67,7 @@ TEST(BayesRegression, IsThePosteriorOfEveryPrefix) {
     for (float& v : x) v = static_cast<float>(4 * random.uniform() - 2);
     for (float& v : y) v = static_cast<float>(4 * random.uniform() - 2);
     const auto at = [&](std::size_t t, std::size_t i) { return static_cast<double>(x[t * d + i]); };
-    const std::vector<double> got = bayes_predictions(x, y, noise);
+    const std::vector<double> got = data::bayes_predictions(x, y, noise);
     ASSERT_EQ(got.size(), 2 * T);
     for (std::size_t t = 0; t < T; ++t) {
       std::vector<double> precision(d * d, 0.0), right(d, 0.0), query(d);
@@ -96,7 +96,7 @@ TEST(BayesRegression, IsThePosteriorOfEveryPrefix) {
 TEST(BayesRegression, IsTheIntegralOverAllFunctions) {
   const std::vector<float> x = {0.5F, -1.5F, 1, 2}, y = {1, -1, 0.25F, 3};
   const double noise = 0.5;
-  const std::vector<double> got = bayes_predictions(x, y, noise);
+  const std::vector<double> got = data::bayes_predictions(x, y, noise);
   for (std::size_t t = 0; t < x.size(); ++t) {
     double mass = 0, first = 0, second = 0;
     for (double w = -8; w <= 8; w += 1e-3) {
@@ -112,12 +112,12 @@ TEST(BayesRegression, IsTheIntegralOverAllFunctions) {
     EXPECT_NEAR(got[2 * t], mean, 1e-6);
     EXPECT_NEAR(got[2 * t + 1], std::sqrt(second / mass - mean * mean + noise * noise), 1e-6);
   }
-  EXPECT_NEAR(normal_loss(std::vector<double>{0, 2}, std::vector<float>{3}),
+  EXPECT_NEAR(data::normal_loss(std::vector<double>{0, 2}, std::vector<float>{3}),
               0.5 * std::log(2 * std::numbers::pi * 4) + 9.0 / 8, 1e-12);
 }
 
-TEST(RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
-  RowOrder order(7, 3, 5);
+TEST(data::RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
+  data::RowOrder order(7, 3, 5);
   std::vector<std::vector<std::uint32_t>> epochs(3);
   for (std::uint64_t n = 0; n < 21; ++n)
     epochs[n / 7].push_back(order.at(n / 3, static_cast<std::int64_t>(n % 3)));
@@ -125,9 +125,9 @@ TEST(RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
   EXPECT_NE(epochs[0], epochs[1]);
   EXPECT_NE(epochs[1], epochs[2]);
   EXPECT_EQ(order.at(0, 2), epochs[0][2]) << "back again";
-  EXPECT_NE(RowOrder(7, 3, 6).at(0, 0) + 7 * RowOrder(7, 3, 6).at(0, 1),
+  EXPECT_NE(data::RowOrder(7, 3, 6).at(0, 0) + 7 * data::RowOrder(7, 3, 6).at(0, 1),
             order.at(0, 0) + 7 * order.at(0, 1));
-  EXPECT_ERROR(RowOrder(0, 1, 1), "no row to train on");
+  EXPECT_ERROR(data::RowOrder(0, 1, 1), "no row to train on");
 }
 
 TEST(InContext, ATokenIsThePairBeforeAndTheQuery) {
@@ -193,7 +193,7 @@ TEST(InContext, TheTruthIsThatOfItsRows) {
   for (std::size_t row = 0; row < 2048; ++row) {
     const std::vector<double> truth = test->truth(static_cast<std::int64_t>(row));
     const std::span<const float> y(all.y.data() + 16 * row, 16);
-    loss += normal_loss(truth, y);
+    loss += data::normal_loss(truth, y);
     for (std::size_t t = 0; t < 16; ++t) {
       const double target = static_cast<double>(y[t]);
       squares += std::pow((target - truth[2 * t]) / truth[2 * t + 1], 2);

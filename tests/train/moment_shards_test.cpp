@@ -1,6 +1,6 @@
 // Which part of gradients and moments each rank has, and what goes over the link for it. (That the
 // bits are those of one process: shards_test.cpp, overlap_test.cpp.)
-#include "train/moment_shards.h"
+#include "train/distributed/moment_shards.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "tests/train/ranks_in_threads.h"
 #include "tests/train/small_corpus.h"
 #include "train/norm_watch.h"
@@ -83,7 +83,7 @@ TEST(MomentShards, AreDealtCollectedAndNowhereElse) {
   alone.step(0, 0.5);
   const Moments& want = alone.state().moments;
   tests::as_ranks(4, [&](tests::ThreadRanks& ranks) {
-    engine::use_threads(1);
+    base::use_threads(1);
     RunPlan plan(s, task);
     const std::size_t all = plan.memory.optimizer;
     if (ranks.rank() != 0) plan.deal_moments(4);
@@ -166,7 +166,7 @@ class Deserted final : public Ranks {
 TEST(MomentShards, NormsByLayerAreOfWholeGradients) {
   const LanguageModelling task = tests::small_task(400, 60);
   tests::as_ranks(2, [&](tests::ThreadRanks& ranks) {
-    engine::use_threads(1);
+    base::use_threads(1);
     Trainer trainer(cut_settings("128", "2"), task);
     if (ranks.rank() != 0) return trainer.follow(ranks);
     trainer.lead(ranks, true);

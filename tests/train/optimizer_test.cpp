@@ -1,5 +1,5 @@
 // The gradients' norm is the same bits on every machine: sixteen sums, whatever its vectors are.
-#include "train/optimizer.h"
+#include "train/optim/optimizer.h"
 
 #include <gtest/gtest.h>
 

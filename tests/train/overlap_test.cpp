@@ -9,7 +9,7 @@
 #include <cstring>
 #include <mutex>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "tests/train/ranks_in_threads.h"
 #include "tests/train/small_corpus.h"
 #include "train/trainer.h"
@@ -255,7 +255,7 @@ TEST_F(Overlap, GivesTheBitsOfOneProcess) {
     for (const int size : {2, 4})
       for (const bool shard_moments : {false, true})
         tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
-          engine::use_threads(1);
+          base::use_threads(1);
           Trainer trainer(s, task);
           std::vector<float> got;
           if (ranks.rank() == 0) {

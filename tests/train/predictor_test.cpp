@@ -9,9 +9,9 @@
 
 #include "tests/expect_error.h"
 #include "tests/train/small_corpus.h"
-#include "train/data/load_corpus.h"
-#include "train/evaluation.h"
+#include "train/config/evaluation.h"
 #include "train/run.h"
+#include "train/tasks/load_corpus.h"
 
 namespace train {
 namespace {

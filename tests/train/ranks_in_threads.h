@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "train/ranks.h"
+#include "train/distributed/ranks.h"
 
 namespace tests {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "train/data/language_modelling.h"
+#include "train/tasks/language_modelling.h"
 #include "train/trainer.h"
 
 namespace {
@@ -16,7 +16,7 @@ constexpr int kVocab = 11;
 class Training : public testing::Test {
  protected:
   Training() {
-    train::Corpus corpus;
+    data::Corpus corpus;
     corpus.vocab = kVocab;
     std::vector<std::int32_t> ids;
     for (int i = 0; i < 600; ++i) ids.push_back(i * i % kVocab);

@@ -1,5 +1,5 @@
 // A run's folder: what belongs together stays together, and whoever reads it can tell.
-#include "train/run_files.h"
+#include "train/storage/run_files.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include "tests/limits.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/checkpoint.h"
-#include "train/run_folder.h"
+#include "train/storage/checkpoint.h"
+#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {
@@ -185,7 +185,8 @@ TEST_F(RunFilesTest, AFullDiskDelaysLinesAndLosesNone) {
   std::vector<std::string> notes;
   const fs::path path = folder.path() / "lines";
   {
-    LineFile file(path, /*append=*/false, [&](const std::string& note) { notes.push_back(note); });
+    base::LineFile file(path, /*append=*/false,
+                        [&](const std::string& note) { notes.push_back(note); });
     file.write("first line\n");
     {
       const tests::FullDisk full(15);
@@ -212,7 +213,7 @@ TEST_F(RunFilesTest, AFullDiskDelaysLinesAndLosesNone) {
 }
 
 TEST_F(RunFilesTest, AFullDiskDelaysTheLinesOfAFileThatIsNotThereYet) {
-  AtomicFile file(folder.path() / "lines");
+  base::AtomicFile file(folder.path() / "lines");
   {
     const tests::FullDisk full(4);
     file.write("first line\n");
@@ -224,10 +225,10 @@ TEST_F(RunFilesTest, AFullDiskDelaysTheLinesOfAFileThatIsNotThereYet) {
   file.commit();
   EXPECT_EQ(folder.read("lines"), "first line\nsecond line\n");
   const tests::FullDisk full(4);
-  AtomicFile large(folder.path() / "large");
+  base::AtomicFile large(folder.path() / "large");
   EXPECT_ERROR(large.write(std::string(2 << 20, ' ')), "File too large; raise the limit");
   EXPECT_ERROR(large.commit(), "File too large");  // what is missing is not forgotten
-  EXPECT_ERROR(write_atomically(folder.path() / "lines", "another text"), "File too large");
+  EXPECT_ERROR(base::write_atomically(folder.path() / "lines", "another text"), "File too large");
   EXPECT_EQ(folder.read("lines"), "first line\nsecond line\n");
 }
 
@@ -300,19 +301,19 @@ TEST_F(RunFilesTest, FilesOfTwoRunsAreNoRun) {
 TEST_F(RunFilesTest, ChangedDataAreNoticed) {
   make("run", settings, task);
   const SavedRun run = read_run(folder.path() / "run");
-  Corpus corpus = small_corpus(300, 50);
+  data::Corpus corpus = small_corpus(300, 50);
   std::vector<std::int32_t> ids(corpus.train.begin(), corpus.train.end());
   std::swap(ids[0],
             *std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id != ids[0]; }));
   corpus.train = ids;
-  corpus.hash = hash_corpus(corpus);
+  corpus.hash = data::hash_corpus(corpus);
   const LanguageModelling edited(corpus);
   EXPECT_NO_THROW(require_same_encoding(run, edited));
   EXPECT_ERROR(require_same_data(run, edited), "the data are not those it was trained on");
   const std::string text = tests::small_text(400) + "Q";  // one symbol more
-  const Source source{text, "text"};
-  corpus.codec = char_tokenizer({&source, 1});
-  corpus.hash = hash_corpus(corpus);
+  const data::Source source{text, "text"};
+  corpus.codec = data::char_tokenizer({&source, 1});
+  corpus.hash = data::hash_corpus(corpus);
   const LanguageModelling wider(corpus);
   EXPECT_ERROR(require_same_encoding(run, wider), "another vocabulary");
   EXPECT_ERROR(require_same_data(run, wider), "another vocabulary");
@@ -324,13 +325,13 @@ TEST_F(RunFilesTest, ChangedDataAreNoticed) {
 // Bytes that are no text by themselves are kept as numbers.
 TEST_F(RunFilesTest, PiecesThatAreNoTextAreKept) {
   const std::string text = "a\xff\x80z a\xff\x80z";
-  const Source source{text, "text"};
-  Corpus corpus;
+  const data::Source source{text, "text"};
+  data::Corpus corpus;
   corpus.tokenizer = "byte";
-  corpus.codec = byte_tokenizer({&source, 1});
+  corpus.codec = data::byte_tokenizer({&source, 1});
   corpus.vocab = corpus.codec->vocab();
   corpus.train = corpus.val.ids = corpus.codec->encode(text);
-  corpus.hash = hash_corpus(corpus);
+  corpus.hash = data::hash_corpus(corpus);
   const LanguageModelling bytes(corpus);
   make("run", settings, bytes);
   const SavedRun run = read_run(folder.path() / "run");

@@ -8,9 +8,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "data/text/batches.h"
 #include "tests/train/small_corpus.h"
-#include "train/data/batches.h"
-#include "train/learning_rate.h"
+#include "train/optim/learning_rate.h"
 
 namespace train {
 namespace {
@@ -103,7 +103,7 @@ TEST(Run, BestIsTheLowestOnTheWay) {
 
 // The weights of the lowest evaluation are the result, and what is told is of them.
 TEST(Run, StopsAtTheBestWhereAsked) {
-  Corpus corpus = small_corpus(4000, 600);
+  data::Corpus corpus = small_corpus(4000, 600);
   std::vector<std::int32_t> other(corpus.val.ids.begin(), corpus.val.ids.end());
   std::reverse(other.begin(), other.end());
   other.resize(333);
@@ -144,10 +144,10 @@ TEST(Run, TellsWhatTheTrainingLossWasAtBothEnds) {
 }
 
 TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
-  Corpus corpus = small_corpus(40000, 300);
+  data::Corpus corpus = small_corpus(40000, 300);
   Settings s = small_settings("5steps");
   s.eval_interval = 5;
-  const auto result = [&](const Corpus& c) {
+  const auto result = [&](const data::Corpus& c) {
     const LanguageModelling task(c);
     Trainer trainer(s, task);
     return run(trainer);
@@ -158,7 +158,7 @@ TEST(Run, TheTrainLossIsThatOfTheTrainingTokens) {
   EXPECT_EQ(result(corpus).val_loss, r.train_loss);
   // Of the stretch that is shown, where there is one.
   s.unique_tokens = 500;
-  const Batches stretch(corpus.train, s.block_size, s.batch, s.seed, s.unique_tokens);
+  const data::Batches stretch(corpus.train, s.block_size, s.batch, s.seed, s.unique_tokens);
   corpus.val.ids =
       std::vector<std::int32_t>(stretch.reachable().begin(), stretch.reachable().end());
   const RunResult repeated = result(corpus);

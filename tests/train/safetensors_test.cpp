@@ -1,5 +1,5 @@
 // Weights go to a file and come back, and a file is trusted in nothing.
-#include "train/safetensors.h"
+#include "train/storage/safetensors.h"
 
 #include <gtest/gtest.h>
 
@@ -85,8 +85,8 @@ TEST(Safetensors, RefusesWhatIsNoSafetensorsFile) {
     EXPECT_ERROR(read_safetensors(written(folder, header, data, claimed)), why);
   };
   const auto entry = [](const char* dtype, const char* shape, const char* range) {
-    return engine::concat(R"({"t":{"dtype":")", dtype, R"(","shape":)", shape,
-                          R"(,"data_offsets":)", range, "}}");
+    return base::concat(R"({"t":{"dtype":")", dtype, R"(","shape":)", shape, R"(,"data_offsets":)",
+                        range, "}}");
   };
   EXPECT_EQ(read_safetensors(written(folder, entry("F32", "[2,2]", "[0,16]"), data)).at("t").f32(),
             std::vector<float>(4));
@@ -110,10 +110,10 @@ TEST(Safetensors, RefusesWhatIsNoSafetensorsFile) {
   refuse(entry("F32", "[0,18446744073709551615]", "[0,0]"), "larger than the file");
   const auto two = [&](const char* first, const char* second, const char* shape) {
     const auto one = [&](const char* name, const char* range) {
-      return engine::concat('"', name, R"(":{"dtype":"F32","shape":)", shape, R"(,"data_offsets":)",
-                            range, "}");
+      return base::concat('"', name, R"(":{"dtype":"F32","shape":)", shape, R"(,"data_offsets":)",
+                          range, "}");
     };
-    return engine::concat('{', one("a", first), ',', one("b", second), '}');
+    return base::concat('{', one("a", first), ',', one("b", second), '}');
   };
   EXPECT_EQ(read_safetensors(written(folder, two("[8,16]", "[0,8]", "[2]"), data)).tensors.size(),
             2U);

@@ -1,14 +1,14 @@
 // SentencePiece models from elsewhere: the ids of the library itself, whatever their pieces have in
 // them, and a blank in every model that is trained here.
-#include "train/tokenizer/sentencepiece.h"
+#include "data/tokenizer/sentencepiece.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/files.h"
+#include "data/tokenizer/text_cuts.h"
 #include "tests/expect_error.h"
-#include "train/files.h"
-#include "train/tokenizer/text_cuts.h"
 
 namespace train {
 namespace {
@@ -18,8 +18,8 @@ using Ids = std::vector<std::int32_t>;
 
 const std::string kGolden = ISODROP_SOURCE_DIR "/tests/golden/sp/";
 
-TokenizerPtr golden(const std::string& name) {
-  return sentencepiece_tokenizer(read_file(kGolden + name + ".model", 1 << 24), name);
+data::TokenizerPtr golden(const std::string& name) {
+  return data::sentencepiece_tokenizer(base::read_file(kGolden + name + ".model", 1 << 24), name);
 }
 
 std::string repeated(const std::string& text, std::size_t times) {
@@ -29,10 +29,10 @@ std::string repeated(const std::string& text, std::size_t times) {
 }
 
 TEST(SentencePieceGolden, SaysWhatTheLibrarySays) {
-  const Json models = Json::parse(read_file(kGolden + "cases.json", 1 << 24))["models"];
+  const Json models = Json::parse(base::read_file(kGolden + "cases.json", 1 << 24))["models"];
   EXPECT_EQ(models.size(), 5U);
   for (const auto& [name, said] : models.items()) {
-    const TokenizerPtr tokenizer = golden(name);
+    const data::TokenizerPtr tokenizer = golden(name);
     for (const Json& c : said["cases"])
       EXPECT_EQ(tokenizer->encode(c["text"].get<std::string>()), c["ids"].get<Ids>())
           << name << ": " << c["text"];
@@ -51,7 +51,7 @@ TEST(SentencePieceGolden, SaysWhatTheLibrarySays) {
 }
 
 TEST(SentencePieceGolden, AModelWithoutABlankGivesBlanksBackAsBytes) {
-  const TokenizerPtr tokenizer = golden("no_blank");
+  const data::TokenizerPtr tokenizer = golden("no_blank");
   const std::string text = "道 可  道\n \xE2\x96\x81 ";
   const Ids ids = tokenizer->encode(text);
   EXPECT_EQ(tokenizer->decode(ids), text);
@@ -63,9 +63,9 @@ TEST(SentencePiece, ABlankIsAlwaysAPiece) {
   const std::string lines = repeated("道可道非常道名可名非常名\n", 400),
                     dna = repeated("ACGTTGCAACGT\nGATTACA\n", 200);
   for (const std::string& text : {lines, dna, lines + "道 可\n"}) {
-    const std::string model = train_sentencepiece(text, 275, "text");
-    const TokenizerPtr tokenizer = sentencepiece_tokenizer(model, "text");
-    EXPECT_EQ(train_sentencepiece(text, 275, "text"), model);
+    const std::string model = data::train_sentencepiece(text, 275, "text");
+    const data::TokenizerPtr tokenizer = data::sentencepiece_tokenizer(model, "text");
+    EXPECT_EQ(data::train_sentencepiece(text, 275, "text"), model);
     EXPECT_EQ(tokenizer->vocab(), 275);
     EXPECT_EQ(tokenizer->encode(" ").size(), 1U);
     EXPECT_GT(tokenizer->encode(" ").at(0), 256) << "not its byte";
@@ -75,7 +75,7 @@ TEST(SentencePiece, ABlankIsAlwaysAPiece) {
 }
 
 TEST(SentencePieceGolden, TheFirstPlaceThatDoesNotComeBackIsNamed) {
-  const TokenizerPtr tokenizer = golden("changes");
+  const data::TokenizerPtr tokenizer = golden("changes");
   const std::string lines = repeated("again and again, line by line\n", 2600), wrong = "\uFB01ve\n";
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(lines)), lines);
   // Threads take parts of this text; what they say does not depend on which is first.
@@ -84,7 +84,7 @@ TEST(SentencePieceGolden, TheFirstPlaceThatDoesNotComeBackIsNamed) {
 }
 
 TEST(TextCuts, NoPieceGoesOverThem) {
-  PieceCharacters pieces;
+  data::PieceCharacters pieces;
   for (const char* piece : {"ab", "b c", "d", "\n\n", "\u00E9\u20AC", "\xE2"}) pieces.add(piece);
   pieces.done();
   EXPECT_TRUE(pieces.contain('d'));
@@ -97,10 +97,10 @@ TEST(TextCuts, NoPieceGoesOverThem) {
   EXPECT_EQ(apart, "1000111011011") << "before every character, and at the end";
   const auto all = [](std::size_t) { return true; };
   const auto none = [](std::size_t) { return false; };
-  EXPECT_EQ(part_end("aaaa bbbb", 6, false, all), 4U);
-  EXPECT_EQ(part_end("aaaa bbbb", 6, false, none), 9U);
-  EXPECT_EQ(part_end("aaaa bbbb", 6, true, none), 6U);
-  EXPECT_EQ(part_end("aaaaaaaa bbbb", 6, false, all), 8U);
+  EXPECT_EQ(data::part_end("aaaa bbbb", 6, false, all), 4U);
+  EXPECT_EQ(data::part_end("aaaa bbbb", 6, false, none), 9U);
+  EXPECT_EQ(data::part_end("aaaa bbbb", 6, true, none), 6U);
+  EXPECT_EQ(data::part_end("aaaaaaaa bbbb", 6, false, all), 8U);
 }
 
 }  // namespace

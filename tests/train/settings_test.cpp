@@ -1,4 +1,4 @@
-#include "train/settings.h"
+#include "train/config/settings.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "engine/error.h"
-#include "engine/suggest.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "tests/expect_error.h"
 
 namespace {
@@ -24,24 +24,24 @@ std::string set_error(std::string_view name, std::string_view value,
 }
 
 TEST(Suggest, Distance) {
-  EXPECT_EQ(engine::edit_distance("", "abc"), 3u);
-  EXPECT_EQ(engine::edit_distance("kitten", "sitting"), 3u);
-  EXPECT_EQ(engine::edit_distance("lr", "rl"), 1u);  // neighbours swapped
-  EXPECT_EQ(engine::edit_distance("N-Layer", "n_layer"), 0u);
+  EXPECT_EQ(base::edit_distance("", "abc"), 3u);
+  EXPECT_EQ(base::edit_distance("kitten", "sitting"), 3u);
+  EXPECT_EQ(base::edit_distance("lr", "rl"), 1u);  // neighbours swapped
+  EXPECT_EQ(base::edit_distance("N-Layer", "n_layer"), 0u);
 }
 
 TEST(Suggest, NearestOrChoices) {
   const std::string_view names[] = {"dropout", "lr", "n_embd", "nano"};
-  EXPECT_EQ(engine::nearest("drpout", names), "dropout");
-  EXPECT_EQ(engine::nearest("embd", names), "n_embd");
-  EXPECT_EQ(engine::nearest("lt", names), "lr");
-  EXPECT_EQ(engine::nearest("zzz", names), "");
-  EXPECT_EQ(engine::nearest("x", names), "");
-  EXPECT_EQ(engine::nearest(std::string(1 << 20, 'd'), names), "");
-  EXPECT_EQ(engine::suggest("nan", names), "did you mean 'nano'?");
-  EXPECT_EQ(engine::suggest("zzz", names), "choose from dropout, lr, n_embd, nano");
-  EXPECT_EQ(engine::quote("a\nb\x1b"), "'a\\x0ab\\x1b'");
-  EXPECT_LT(engine::quote(std::string(1000, 'x')).size(), 130u);
+  EXPECT_EQ(base::nearest("drpout", names), "dropout");
+  EXPECT_EQ(base::nearest("embd", names), "n_embd");
+  EXPECT_EQ(base::nearest("lt", names), "lr");
+  EXPECT_EQ(base::nearest("zzz", names), "");
+  EXPECT_EQ(base::nearest("x", names), "");
+  EXPECT_EQ(base::nearest(std::string(1 << 20, 'd'), names), "");
+  EXPECT_EQ(base::suggest("nan", names), "did you mean 'nano'?");
+  EXPECT_EQ(base::suggest("zzz", names), "choose from dropout, lr, n_embd, nano");
+  EXPECT_EQ(base::quote("a\nb\x1b"), "'a\\x0ab\\x1b'");
+  EXPECT_LT(base::quote(std::string(1000, 'x')).size(), 130u);
 }
 
 // Every row's default must be a value that the row itself allows, and read back from its text.

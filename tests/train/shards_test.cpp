@@ -5,7 +5,7 @@
 #include <cstring>
 #include <random>
 
-#include "engine/parallel.h"
+#include "base/parallel.h"
 #include "models/norm_table.h"
 #include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
@@ -109,7 +109,7 @@ class Shards : public testing::Test {
     std::vector<std::vector<float>> ends(static_cast<std::size_t>(size));
     std::vector<float> first;
     tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
-      engine::use_threads(1);
+      base::use_threads(1);
       RunPlan plan(s, task);
       if (shard_moments && ranks.rank() != 0) plan.deal_moments(static_cast<std::size_t>(size));
       Trainer trainer(std::move(plan));

@@ -3,9 +3,9 @@
 #pragma once
 #include <string>
 
+#include "data/tokenizer/symbols.h"
 #include "engine/rng.h"
-#include "train/data/language_modelling.h"
-#include "train/tokenizer/symbols.h"
+#include "train/tasks/language_modelling.h"
 
 namespace tests {
 
@@ -31,18 +31,18 @@ inline std::string small_text(std::size_t characters, std::uint64_t seed = 1) {
   return text;
 }
 
-inline train::Corpus small_corpus(std::size_t train_tokens, std::size_t val_tokens) {
-  train::Corpus corpus;
+inline data::Corpus small_corpus(std::size_t train_tokens, std::size_t val_tokens) {
+  data::Corpus corpus;
   corpus.name = "small";
   corpus.tokenizer = "char";
   const std::string text = small_text(train_tokens + val_tokens);
-  const train::Source source{text, "small"};
-  corpus.codec = train::char_tokenizer({&source, 1});
-  const train::Tokens ids = corpus.codec->encode(text);
+  const data::Source source{text, "small"};
+  corpus.codec = data::char_tokenizer({&source, 1});
+  const data::Tokens ids = corpus.codec->encode(text);
   corpus.train = ids.part(0, train_tokens);
   corpus.val.ids = ids.part(train_tokens, ids.size() - train_tokens);
   corpus.vocab = corpus.codec->vocab();
-  corpus.hash = train::hash_corpus(corpus);
+  corpus.hash = data::hash_corpus(corpus);
   return corpus;
 }
 

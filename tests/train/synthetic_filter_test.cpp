@@ -1,4 +1,4 @@
-#include "train/data/synthetic_filter.h"
+#include "data/synthetic/synthetic_filter.h"
 
 #include <gtest/gtest.h>
 
@@ -10,14 +10,14 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "data/synthetic/synthetic.h"
 #include "tests/train/small_corpus.h"
-#include "train/data/synthetic.h"
 
 namespace {
 
-using train::BayesFilter;
-using train::WordHmm;
+using data::BayesFilter;
+using data::WordHmm;
 
 /// Two states, words that start alike, uneven weights: small enough to enumerate.
 WordHmm tiny() {
@@ -128,7 +128,7 @@ TEST(BayesFilter, StationaryDistributionIsExact) {
 TEST(BayesFilter, WindowPriorIsARandomPlaceInALongText) {
   const WordHmm hmm = tiny();
   constexpr std::size_t kLength = 2'000'000, kWindow = 3;
-  const std::string text = train::generate_text(hmm, 5, "train", kLength);
+  const std::string text = data::generate_text(hmm, 5, "train", kLength);
   std::map<std::string, int> counts;
   for (std::size_t at = 0; at + kWindow <= kLength; ++at) ++counts[text.substr(at, kWindow)];
   for (const auto& [window, count] : counts) {
@@ -143,8 +143,8 @@ TEST(BayesFilter, RefusesWhatTheLanguageCannotSay) {
   BayesFilter filter(tiny());
   EXPECT_EQ(filter.probability('x'), 0);
   EXPECT_EQ(filter.probability(' '), 0);
-  EXPECT_THROW(filter.observe('x'), engine::Error);
-  EXPECT_THROW(filter.observe(' '), engine::Error);
+  EXPECT_THROW(filter.observe('x'), base::Error);
+  EXPECT_THROW(filter.observe(' '), base::Error);
   EXPECT_GT(filter.observe('a'), 0);  // and is unharmed
 }
 

@@ -1,4 +1,4 @@
-#include "train/data/synthetic.h"
+#include "data/synthetic/synthetic.h"
 
 #include <gtest/gtest.h>
 
@@ -12,22 +12,22 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "data/synthetic/synthetic_filter.h"
 #include "engine/rng.h"
 #include "tests/train/small_corpus.h"
-#include "train/data/synthetic_filter.h"
 
 namespace {
 
-using train::BayesFilter;
-using train::WordHmm;
+using data::BayesFilter;
+using data::WordHmm;
 
 class Language : public testing::TestWithParam<std::uint64_t> {
  protected:
   static constexpr std::size_t kLength = 100'000;
   void SetUp() override {
-    hmm_ = train::make_language(GetParam());
-    text_ = train::generate_text(hmm_, GetParam(), "val", kLength);
+    hmm_ = data::make_language(GetParam());
+    text_ = data::generate_text(hmm_, GetParam(), "val", kLength);
   }
   WordHmm hmm_;
   std::string text_;
@@ -105,8 +105,8 @@ TEST_P(Language, BayesLossIsTheWordLevelLikelihood) {
   const std::string text = text_.substr(0, text_.find_last_of(" \n") + 1);  // whole words
   const double log_p = forward_log_likelihood(hmm_, split_words(text));
   const double first = std::log(BayesFilter(hmm_).probability(text[0]));
-  EXPECT_NEAR(train::bayes_loss(hmm_, text),
-              -(log_p - first) / static_cast<double>(text.size() - 1), 1e-10);
+  EXPECT_NEAR(data::bayes_loss(hmm_, text), -(log_p - first) / static_cast<double>(text.size() - 1),
+              1e-10);
 }
 
 TEST_P(Language, HiddenStateMatters) {
@@ -130,13 +130,13 @@ TEST_P(Language, HiddenStateMatters) {
   }
   const double unigram = entropy / length, measured = loss / characters;
   EXPECT_NEAR(measured, unigram, 0.01);
-  const double bayes = train::bayes_loss(hmm_, text_);
-  const double window = train::bayes_loss_window(hmm_, text_, 64);
+  const double bayes = data::bayes_loss(hmm_, text_);
+  const double window = data::bayes_loss_window(hmm_, text_, 64);
   EXPECT_LT(bayes, std::min(unigram, measured) - 0.2);
   EXPECT_LT(window, std::min(unigram, measured) - 0.15);  // and within reach of a small model
   EXPECT_GT(window, bayes + 0.01);
-  EXPECT_GT(train::bayes_loss_window(hmm_, text_, 16), window);
-  EXPECT_LT(train::bayes_loss_window(hmm_, text_, 256), window);
+  EXPECT_GT(data::bayes_loss_window(hmm_, text_, 16), window);
+  EXPECT_LT(data::bayes_loss_window(hmm_, text_, 256), window);
   RecordProperty("bayes", std::to_string(bayes));
   RecordProperty("bayes_window_64", std::to_string(window));
   RecordProperty("word_unigram", std::to_string(unigram));
@@ -158,7 +158,7 @@ TEST_P(Language, WindowLossScoresWhatEvaluationScores) {
     ++scored;
   }
   EXPECT_EQ(scored, 149);
-  EXPECT_NEAR(train::bayes_loss_window(hmm_, text, 64), sum / scored, 1e-12);
+  EXPECT_NEAR(data::bayes_loss_window(hmm_, text, 64), sum / scored, 1e-12);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Language, testing::Values(0u, 1u, 2u, 1337u));
@@ -170,43 +170,43 @@ std::uint64_t hash_text(std::string_view text) {
 }
 
 TEST(Synthetic, SameBytesOnEveryMachine) {
-  const WordHmm language = train::make_language(1337);
-  const std::string text = train::generate_text(language, 1337, "train", 100'000);
+  const WordHmm language = data::make_language(1337);
+  const std::string text = data::generate_text(language, 1337, "train", 100'000);
   EXPECT_EQ(text.substr(0, 60), "ne vusi jir. ne dulu wanuse. ya ke tucu. ne cuta po wo ko. n");
   EXPECT_EQ(hash_text(text), 18360532640988725963ULL);
-  EXPECT_EQ(hash_text(train::generate_text(language, 1337, "val", 100'000)),
+  EXPECT_EQ(hash_text(data::generate_text(language, 1337, "val", 100'000)),
             17835994950202956806ULL);
-  EXPECT_EQ(train::language_hash(1337), "29c24658f13dbb946279443abb5eb8e5");
-  EXPECT_EQ(train::make_synthetic({1337, 5, 20'000, 5'000, 5'000}, 64).hash,
-            train::language_hash(1337));
+  EXPECT_EQ(data::language_hash(1337), "29c24658f13dbb946279443abb5eb8e5");
+  EXPECT_EQ(data::make_synthetic({1337, 5, 20'000, 5'000, 5'000}, 64).hash,
+            data::language_hash(1337));
 }
 
 TEST(Synthetic, CorpusIsComplete) {
-  const train::Corpus corpus = train::make_synthetic({3, 9, 20'000, 5'000, 6'000}, 64);
+  const data::Corpus corpus = data::make_synthetic({3, 9, 20'000, 5'000, 6'000}, 64);
   EXPECT_EQ(corpus.name, "synthetic");
   EXPECT_EQ(corpus.tokenizer, "char");
   EXPECT_EQ(corpus.vocab, 28);
-  EXPECT_EQ(corpus.vocab, train::synthetic_vocabulary());
+  EXPECT_EQ(corpus.vocab, data::synthetic_vocabulary());
   EXPECT_EQ(corpus.train.size(), 20'000u);
-  const WordHmm language = train::make_language(3);
+  const WordHmm language = data::make_language(3);
   std::set<std::string> texts = {corpus.decode(corpus.train).substr(0, 5'000)};
   for (const auto& [split, name] :
        {std::pair{&corpus.val, "val.9"}, std::pair{&corpus.test, "test.9"}}) {
     const std::size_t length = split == &corpus.val ? 5'000 : 6'000;
-    const std::string text = train::generate_text(language, 3, name, length);
+    const std::string text = data::generate_text(language, 3, name, length);
     EXPECT_EQ(corpus.decode(split->ids), text);
     EXPECT_EQ(split->bytes_per_token, 1.0);
     texts.insert(text.substr(0, 5'000));
   }
   EXPECT_EQ(texts.size(), 3u) << "no split is another one's";
   const std::string test = corpus.decode(corpus.test.ids);
-  EXPECT_EQ(corpus.bayes_loss, train::bayes_loss(language, test));
-  EXPECT_EQ(corpus.bayes_loss_window, train::bayes_loss_window(language, test, 64));
+  EXPECT_EQ(corpus.bayes_loss, data::bayes_loss(language, test));
+  EXPECT_EQ(corpus.bayes_loss_window, data::bayes_loss_window(language, test, 64));
 }
 
 TEST(Synthetic, MoreDataChangesNothingElse) {
-  const train::Corpus small = train::make_synthetic({3, 1, 1'000, 500, 600}, 8);
-  const train::Corpus large = train::make_synthetic({3, 1, 50'000, 500, 600}, 8);
+  const data::Corpus small = data::make_synthetic({3, 1, 1'000, 500, 600}, 8);
+  const data::Corpus large = data::make_synthetic({3, 1, 50'000, 500, 600}, 8);
   EXPECT_TRUE(small.train == large.train.part(0, 1'000));
   EXPECT_EQ(small.val.ids, large.val.ids);
   EXPECT_EQ(small.test.ids, large.test.ids);
@@ -214,14 +214,14 @@ TEST(Synthetic, MoreDataChangesNothingElse) {
 }
 
 TEST(Synthetic, EverySeedHasTextsOfItsOwnInOneLanguage) {
-  const train::Corpus a = train::make_synthetic({3, 1, 1'000, 500, 600}, 8);
-  const train::Corpus b = train::make_synthetic({3, 2, 1'000, 500, 600}, 8);
+  const data::Corpus a = data::make_synthetic({3, 1, 1'000, 500, 600}, 8);
+  const data::Corpus b = data::make_synthetic({3, 2, 1'000, 500, 600}, 8);
   EXPECT_NE(a.train, b.train);
   EXPECT_NE(a.val.ids, b.val.ids);
   EXPECT_NE(a.test.ids, b.test.ids);
   EXPECT_EQ(a.hash, b.hash);
   EXPECT_TRUE(a.own_texts);
-  const train::Corpus other = train::make_synthetic({4, 1, 1'000, 500, 600}, 8);
+  const data::Corpus other = data::make_synthetic({4, 1, 1'000, 500, 600}, 8);
   EXPECT_NE(other.train, a.train);
   EXPECT_NE(other.hash, a.hash);
 }
@@ -229,8 +229,8 @@ TEST(Synthetic, EverySeedHasTextsOfItsOwnInOneLanguage) {
 TEST(Synthetic, ErrorsNameTheValues) {
   const auto message = [](std::int64_t train, std::int64_t val, std::int64_t T) -> std::string {
     try {
-      (void)train::make_synthetic({1, 1, train, val, 100}, T);
-    } catch (const engine::Error& error) {
+      (void)data::make_synthetic({1, 1, train, val, 100}, T);
+    } catch (const base::Error& error) {
       return error.what();
     }
     return "";

@@ -1,6 +1,6 @@
 // A user's table: how a CSV file is read and refused, how its rows are split and put in units of
 // the training rows, and that both tasks train.
-#include "train/data/table.h"
+#include "train/tasks/table.h"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "data/table/csv_file.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/data/csv_file.h"
 #include "train/run.h"
 
 namespace train {
@@ -22,7 +22,7 @@ using CsvRecords = std::vector<std::vector<std::string>>;
 
 CsvRecords records_of(std::string_view text) {
   CsvRecords out;
-  read_csv(text, "x.csv", [&](std::int64_t, std::span<const std::string> cells) {
+  data::read_csv(text, "x.csv", [&](std::int64_t, std::span<const std::string> cells) {
     out.emplace_back(cells.begin(), cells.end());
   });
   return out;
@@ -38,8 +38,8 @@ TEST(Csv, ReadsWhatSpreadsheetsWrite) {
   EXPECT_EQ(records_of("a,\"x, \"\"y\"\"\nz\"\n,\n"), (CsvRecords{{"a", "x, \"y\"\nz"}, {"", ""}}));
   EXPECT_TRUE(records_of("").empty());
   std::vector<std::int64_t> lines;
-  read_csv("a\n\n\"b\nc\"\r\nd\n", "x.csv",
-           [&](std::int64_t line, std::span<const std::string>) { lines.push_back(line); });
+  data::read_csv("a\n\n\"b\nc\"\r\nd\n", "x.csv",
+                 [&](std::int64_t line, std::span<const std::string>) { lines.push_back(line); });
   EXPECT_EQ(lines, (std::vector<std::int64_t>{1, 3, 5})) << "where each begins";
 }
 
@@ -47,10 +47,10 @@ TEST(Csv, RefusesWhatItCannotRead) {
   EXPECT_ERROR(records_of("a,b\n1,2\"3\n"), "x.csv:2: a quote within a cell, or one that is not");
   EXPECT_ERROR(records_of("a,b\n\"1,2\n3,4\n"), "x.csv:3: a quote within a cell, or one");
   EXPECT_ERROR(records_of("a,b\n1,caf\xe9\n"), "x.csv:2: not UTF-8; save the table as UTF-8");
-  EXPECT_THROW(read_csv("a\nb\n", "x",
-                        [](std::int64_t line, auto) {
-                          if (line == 2) throw std::runtime_error("stop");
-                        }),
+  EXPECT_THROW(data::read_csv("a\nb\n", "x",
+                              [](std::int64_t line, auto) {
+                                if (line == 2) throw std::runtime_error("stop");
+                              }),
                std::runtime_error)
       << "what a caller throws crosses the parser";
 }
@@ -67,20 +67,20 @@ std::string linear_table(int rows) {
   return text;
 }
 
-TEST(TableFile, OneThatDoesNotFitInMemoryIsRefusedOnTheWay) {
+TEST(data::TableFile, OneThatDoesNotFitInMemoryIsRefusedOnTheWay) {
   const tests::TempFolder folder;
   std::string text = "y,a,b,c\n";
   for (int i = 0; i < 200'000; ++i) text += "1,2,3,4\n";
   const std::string path = folder.write("t.csv", text).string();
-  EXPECT_EQ(read_table(path, "y", false, [] { return std::size_t{9 << 20}; }).rows, 200'000);
-  EXPECT_ERROR(read_table(path, "y", false, [] { return std::size_t{4 << 20}; }),
+  EXPECT_EQ(data::read_table(path, "y", false, [] { return std::size_t{9 << 20}; }).rows, 200'000);
+  EXPECT_ERROR(data::read_table(path, "y", false, [] { return std::size_t{4 << 20}; }),
                "t.csv' does not fit in memory");
 }
 
 class TableTest : public testing::Test {
  protected:
-  TableFile file(const std::string& text, bool classes = false) {
-    return read_table(folder.write("t.csv", text), "y", classes);
+  data::TableFile file(const std::string& text, bool classes = false) {
+    return data::read_table(folder.write("t.csv", text), "y", classes);
   }
   /// What reading says, from the file's name on.
   std::string refused(const std::string& text, bool classes = false) {
@@ -113,34 +113,34 @@ class TableTest : public testing::Test {
 };
 
 TEST_F(TableTest, ReadsNumbersAndClasses) {
-  const TableFile f = file("a,y,b\n1,0.5,-2e3\n+3,4,5\n");
+  const data::TableFile f = file("a,y,b\n1,0.5,-2e3\n+3,4,5\n");
   EXPECT_EQ(f.columns, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(f.features, (std::vector<double>{1, -2000, 3, 5}));
   EXPECT_EQ(f.numbers, (std::vector<double>{0.5, 4}));
   EXPECT_EQ(f.hash, file("\"a\",y,b\r\n1,0.5, -2e3\r\n+3,4,5").hash) << "of what is in the cells";
   EXPECT_NE(f.hash, file("a,y,b\n1,0.5,-2e3\n+3,4,6\n").hash);
-  const TableFile g = file("y,a\nzebra,1\nant,2\nzebra,3\n", true);
+  const data::TableFile g = file("y,a\nzebra,1\nant,2\nzebra,3\n", true);
   EXPECT_EQ(g.classes, (std::vector<std::string>{"ant", "zebra"})) << "sorted";
   EXPECT_EQ(g.labels, (std::vector<std::int32_t>{1, 0, 1}));
 }
 
 TEST_F(TableTest, SeveralFilesAreOneTable) {
   const std::string head = "a,y\n", one = "1,u\n2,v\n", two = "3,u\n4,w\n";
-  const TableFile whole = file(head + one + two, true);
+  const data::TableFile whole = file(head + one + two, true);
   const auto joined = [&](const std::string& first, const std::string& second) {
     folder.write("d/1.csv", first);
     folder.write("d/2.CSV", second);
-    return read_table(folder.path() / "d", "y", true);
+    return data::read_table(folder.path() / "d", "y", true);
   };
-  for (const TableFile& f : {joined(head + one, head + two), joined(head + one, two),
-                             joined(head + one, "\xef\xbb\xbf\"a\", y\r\n" + two),
-                             joined(head + "1,u\n2,v", two), joined(head, one + two)}) {
+  for (const data::TableFile& f : {joined(head + one, head + two), joined(head + one, two),
+                                   joined(head + one, "\xef\xbb\xbf\"a\", y\r\n" + two),
+                                   joined(head + "1,u\n2,v", two), joined(head, one + two)}) {
     EXPECT_EQ(f.rows, 4);
     EXPECT_EQ(f.classes, (std::vector<std::string>{"u", "v", "w"}));
     EXPECT_EQ(f.features, (std::vector<double>{1, 2, 3, 4}));
     EXPECT_EQ(f.hash, whole.hash);
   }
-  EXPECT_EQ(read_table(folder.path() / "d/*.[cC]*", "y", true).rows, 4);
+  EXPECT_EQ(data::read_table(folder.path() / "d/*.[cC]*", "y", true).rows, 4);
   EXPECT_ERROR(joined(head + one, "y,a\n" + two), "d/2.CSV:1: neither the header of");
   EXPECT_ERROR(joined(head + one, head + head), "d/2.CSV:2: column 'a': 'a' is not a number");
   EXPECT_ERROR(joined(head + one, "3,u\nx,u\n"), "d/2.CSV:2: column 'a': 'x' is not a number");
@@ -223,7 +223,7 @@ TEST_F(TableTest, SaysWhatIsWrongWhere) {
   };
   for (const auto& c : cases) EXPECT_EQ(refused(c.text, c.classes), c.says) << c.text;
   EXPECT_ERROR(file(""), "is empty");
-  EXPECT_ERROR(read_table(folder.path() / "none.csv", "y", false), "no such file");
+  EXPECT_ERROR(data::read_table(folder.path() / "none.csv", "y", false), "no such file");
 }
 
 // Whatever the bytes are: a table, or an error of one line.
@@ -251,9 +251,9 @@ TEST_F(TableTest, NoBytesCrashTheReader) {
     }
     try {
       std::int64_t rows = -1;
-      read_csv(text, "x.csv", [&](std::int64_t line, auto) { rows += line > 0; });
+      data::read_csv(text, "x.csv", [&](std::int64_t line, auto) { rows += line > 0; });
       if (trial % 10 == 0) read += file(text, trial % 20 == 0).rows > 0;
-    } catch (const engine::Error& e) {
+    } catch (const base::Error& e) {
       EXPECT_EQ(std::string_view(e.what()).find('\n'), std::string_view::npos) << e.what();
     }
   }
@@ -261,7 +261,7 @@ TEST_F(TableTest, NoBytesCrashTheReader) {
 }
 
 TEST_F(TableTest, SplitsAndUnitsAreThoseOfTheTrainingRows) {
-  const TableFile f = file(without(linear_table(200), 3));
+  const data::TableFile f = file(without(linear_table(200), 3));
   const TableData d = split_table(f, 0.2, 0.1);
   EXPECT_EQ(d.train, 140);
   EXPECT_EQ(d.val, 40);

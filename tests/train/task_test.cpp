@@ -1,6 +1,6 @@
 // A task is one file and one row: counting in threes, which no other file knows of, trains through
 // the trainer as it is.
-#include "train/task.h"
+#include "train/tasks/task.h"
 
 #include <gtest/gtest.h>
 
@@ -9,15 +9,15 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
+#include "data/text/batches.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/architecture.h"
-#include "train/data/batches.h"
-#include "train/hash.h"
+#include "train/config/architecture.h"
 #include "train/run.h"
-#include "train/run_files.h"
+#include "train/storage/run_files.h"
 
 namespace train {
 namespace {
@@ -35,7 +35,7 @@ void count(std::int64_t row, std::int64_t start, std::int64_t time, std::span<vo
 class Counting final : public Task {
  public:
   std::string_view name() const override { return "counting"; }
-  std::string data_hash() const override { return Hash().add("counting in threes").hex(); }
+  std::string data_hash() const override { return base::Hash().add("counting in threes").hex(); }
   nlohmann::ordered_json encoding() const override { return {{"modulus", kModulus}}; }
   std::size_t bytes() const override { return 0; }
   models::GptConfig model(const Settings& s) const override { return gpt_config(s, kModulus); }
@@ -145,11 +145,12 @@ TEST(Task, TheTableLoadsByName) {
 }
 
 // XXH3-128 has known answers; ours are of what add() says it hashes.
-TEST(Hash, IsXxh3) {
-  EXPECT_EQ(Hash().hex(), "99aa06d3014798d86001c324468d497f");
-  EXPECT_NE(Hash().add("ab").add("c").hex(), Hash().add("a").add("bc").hex());
+TEST(base::Hash, IsXxh3) {
+  EXPECT_EQ(base::Hash().hex(), "99aa06d3014798d86001c324468d497f");
+  EXPECT_NE(base::Hash().add("ab").add("c").hex(), base::Hash().add("a").add("bc").hex());
   const std::int32_t numbers[] = {0x6261, 0x63};
-  EXPECT_EQ(Hash().add(numbers).hex(), Hash().add(std::string_view("ab\0\0c\0\0\0", 8)).hex());
+  EXPECT_EQ(base::Hash().add(numbers).hex(),
+            base::Hash().add(std::string_view("ab\0\0c\0\0\0", 8)).hex());
 }
 
 // Targets that are taught wrong are the same ones whenever their place is seen, about as many as
@@ -166,7 +167,7 @@ TEST(TargetNoise, HangsOnThePlaceOfTheDataAlone) {
   const auto right = task.feed(clean);
   std::vector<std::int32_t> x(64 * 16), y(x.size()), x0(x.size()), y0(x.size());
   const std::array<void*, 2> noisy = {x.data(), y.data()}, plain = {x0.data(), y0.data()};
-  Batches places(task.corpus().train, 16, 64, s.seed, 400);
+  data::Batches places(task.corpus().train, 16, 64, s.seed, 400);
   std::map<std::int64_t, std::int32_t> taught;  // by the target's place
   int wrong = 0, repeated = 0;
   for (std::uint64_t step = 0; step < 40; ++step) {

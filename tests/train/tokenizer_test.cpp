@@ -1,19 +1,19 @@
 // Subword tokenizers: what goes in comes out, the same ids as the libraries of the field, and files
 // that are wrong are refused.
-#include "train/tokenizer/tokenizer.h"
+#include "data/tokenizer/tokenizer.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/files.h"
+#include "data/tokenizer/byte_bpe.h"
+#include "data/tokenizer/numbers.h"
+#include "data/tokenizer/sentencepiece.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/files.h"
-#include "train/tokenizer/byte_bpe.h"
-#include "train/tokenizer/numbers.h"
-#include "train/tokenizer/sentencepiece.h"
 
 namespace train {
 namespace {
@@ -23,7 +23,9 @@ using tests::TempFolder;
 
 const std::string kGolden = ISODROP_SOURCE_DIR "/tests/golden/bpe";
 
-Json golden_cases() { return Json::parse(read_file(kGolden + "/cases.json", 1 << 24))["cases"]; }
+Json golden_cases() {
+  return Json::parse(base::read_file(kGolden + "/cases.json", 1 << 24))["cases"];
+}
 
 /// Lines, tabs, runs of blanks, other scripts, and signs that SentencePiece has a use for.
 std::string prose() {
@@ -35,14 +37,14 @@ std::string prose() {
   return text;
 }
 
-const TokenizerPtr& small_sentencepiece() {
-  static const TokenizerPtr made =
-      sentencepiece_tokenizer(train_sentencepiece(prose(), 320, "prose"), "prose");
+const data::TokenizerPtr& small_sentencepiece() {
+  static const data::TokenizerPtr made =
+      data::sentencepiece_tokenizer(data::train_sentencepiece(prose(), 320, "prose"), "prose");
   return made;
 }
 
 TEST(Tokenizers, GiveBackHostileText) {
-  const TokenizerPtr bpe = byte_bpe_tokenizer(read_bpe(kGolden));
+  const data::TokenizerPtr bpe = data::byte_bpe_tokenizer(data::read_bpe(kGolden));
   std::vector<std::string> texts = {prose(),
                                     std::string("\0\0a\0", 4),
                                     std::string(5000, ' '),
@@ -53,9 +55,9 @@ TEST(Tokenizers, GiveBackHostileText) {
   for (const Json& c : golden_cases()) texts.push_back(c["text"]);
   std::string many;  // longer than what is encoded at once, with blanks and without
   engine::Sequence random(engine::stream_key(3, engine::Stream::kSample), 1);
-  while (many.size() < 200'000) many += utf8(static_cast<char32_t>(32 + random.below(0x500)));
+  while (many.size() < 200'000) many += data::utf8(static_cast<char32_t>(32 + random.below(0x500)));
   texts.push_back(many);
-  for (const TokenizerPtr& tokenizer : {bpe, small_sentencepiece()})
+  for (const data::TokenizerPtr& tokenizer : {bpe, small_sentencepiece()})
     for (const std::string& text : texts) {
       const auto ids = tokenizer->encode(text);
       EXPECT_EQ(tokenizer->decode(ids), text) << tokenizer->name();
@@ -67,19 +69,19 @@ TEST(Tokenizers, GiveBackHostileText) {
 }
 
 TEST(Tokenizers, RefuseWhatIsNotUtf8) {
-  for (const TokenizerPtr& tokenizer :
-       {byte_bpe_tokenizer(read_bpe(kGolden)), small_sentencepiece()}) {
+  for (const data::TokenizerPtr& tokenizer :
+       {data::byte_bpe_tokenizer(data::read_bpe(kGolden)), small_sentencepiece()}) {
     EXPECT_ERROR(tokenizer->encode("ab\xC3", "book.txt"), "book.txt: not UTF-8 at byte offset 2");
     EXPECT_ERROR(tokenizer->decode(std::vector{-1}), "token -1 is outside");
     EXPECT_ERROR(tokenizer->decode(std::vector{100000}), "token 100000 is outside");
   }
-  EXPECT_ERROR(number_tokenizer(5)->encode("a", "x"), "x: the model knows token ids alone");
-  EXPECT_ERROR(number_tokenizer(5)->decode(std::vector{1}), "they are no text");
+  EXPECT_ERROR(data::number_tokenizer(5)->encode("a", "x"), "x: the model knows token ids alone");
+  EXPECT_ERROR(data::number_tokenizer(5)->decode(std::vector{1}), "they are no text");
 }
 
 TEST(ByteBpe, SaysWhatHuggingFaceSays) {
   for (const std::string& path : {kGolden, kGolden + "/tokenizer.json"}) {
-    const TokenizerPtr tokenizer = byte_bpe_tokenizer(read_bpe(path));
+    const data::TokenizerPtr tokenizer = data::byte_bpe_tokenizer(data::read_bpe(path));
     EXPECT_EQ(tokenizer->vocab(), 600);
     for (const Json& c : golden_cases())
       EXPECT_EQ(tokenizer->encode(c["text"].get<std::string>()),
@@ -96,7 +98,7 @@ TEST(ByteBpe, MergesByRankAndKnowsSpecialTokensWhereDeclared) {
       "merges":["a b",["a","a"],"a ab"]}})";
   };
   const auto ids = [&](const std::string& text, const std::string& added = "[]") {
-    return byte_bpe_tokenizer(parse_bpe_json(json(added), "t"))->encode(text);
+    return data::byte_bpe_tokenizer(data::parse_bpe_json(json(added), "t"))->encode(text);
   };
   using Ids = std::vector<std::int32_t>;
   EXPECT_EQ(ids("aab"), (Ids{7}));
@@ -112,11 +114,12 @@ TEST(ByteBpe, MergesByRankAndKnowsSpecialTokensWhereDeclared) {
 }
 
 TEST(ByteBpe, IsKeptAsWhatItWas) {
-  const BpeFiles files = read_bpe(kGolden);
-  const std::string json = bpe_json(files);
-  EXPECT_EQ(bpe_json(parse_bpe_json(json, "again")), json);
-  EXPECT_EQ(bpe_json(read_bpe(kGolden + "/tokenizer.json")), json) << "one identity, however read";
-  EXPECT_EQ(byte_bpe_tokenizer(files)->definition(), json);
+  const data::BpeFiles files = data::read_bpe(kGolden);
+  const std::string json = data::bpe_json(files);
+  EXPECT_EQ(data::bpe_json(data::parse_bpe_json(json, "again")), json);
+  EXPECT_EQ(data::bpe_json(data::read_bpe(kGolden + "/tokenizer.json")), json)
+      << "one identity, however read";
+  EXPECT_EQ(data::byte_bpe_tokenizer(files)->definition(), json);
 }
 
 TEST(ByteBpe, WrongFilesAreNamed) {
@@ -124,7 +127,7 @@ TEST(ByteBpe, WrongFilesAreNamed) {
   const auto said = [&](const std::string& vocab, const std::string& merges) {
     folder.write("t/vocab.json", vocab);
     folder.write("t/merges.txt", merges);
-    return tests::error_of([&] { (void)read_bpe((folder.path() / "t").string()); });
+    return tests::error_of([&] { (void)data::read_bpe((folder.path() / "t").string()); });
   };
   const auto expect = [&](const std::string& vocab, const std::string& merges, const char* part) {
     const std::string text = said(vocab, merges);
@@ -146,9 +149,9 @@ TEST(ByteBpe, WrongFilesAreNamed) {
   expect(R"({"a":0})", "\na", "merge 2 ('a') is not two symbols");
   expect(R"({"a":0})", "a  a", "is not two symbols");
   std::filesystem::remove(folder.path() / "t/merges.txt");
-  EXPECT_ERROR(read_bpe((folder.path() / "t").string()), "no such file");
-  EXPECT_ERROR(read_bpe(folder.path().string()), "holds neither vocab.json");
-  EXPECT_ERROR(read_bpe("none.json"), "no such file: 'none.json'");
+  EXPECT_ERROR(data::read_bpe((folder.path() / "t").string()), "no such file");
+  EXPECT_ERROR(data::read_bpe(folder.path().string()), "holds neither vocab.json");
+  EXPECT_ERROR(data::read_bpe("none.json"), "no such file: 'none.json'");
   for (
       const auto& [json, part] : std::map<std::string, std::string>{
           {"1", "no object 'model'"},
@@ -167,14 +170,14 @@ TEST(ByteBpe, WrongFilesAreNamed) {
           {R"({"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"ByteLevel"},
                "added_tokens":[{"id":1,"content":"x","lstrip":true}]})",
            "lstrip"}})
-    EXPECT_ERROR(parse_bpe_json(json, "t.json"), part);
+    EXPECT_ERROR(data::parse_bpe_json(json, "t.json"), part);
 }
 
 TEST(SentencePiece, TheSameTextGivesTheSameBytes) {
-  const std::string model = train_sentencepiece(prose(), 300, "prose");
-  EXPECT_EQ(train_sentencepiece(prose(), 300, "other name"), model);
-  EXPECT_NE(train_sentencepiece(prose() + "zebra zebra zebra", 300, "prose"), model);
-  const TokenizerPtr tokenizer = sentencepiece_tokenizer(model, "prose");
+  const std::string model = data::train_sentencepiece(prose(), 300, "prose");
+  EXPECT_EQ(data::train_sentencepiece(prose(), 300, "other name"), model);
+  EXPECT_NE(data::train_sentencepiece(prose() + "zebra zebra zebra", 300, "prose"), model);
+  const data::TokenizerPtr tokenizer = data::sentencepiece_tokenizer(model, "prose");
   EXPECT_EQ(tokenizer->vocab(), 300);
   EXPECT_EQ(tokenizer->definition(), model);
   EXPECT_LT(tokenizer->encode(prose()).size(), prose().size() * 3 / 4) << "it compresses";
@@ -187,33 +190,36 @@ TEST(SentencePiece, NoPieceGoesOverALine) {
 }
 
 TEST(SentencePiece, WhatCannotBeTrainedOrReadIsSaid) {
-  EXPECT_ERROR(train_sentencepiece("ab", 400, "t.txt"), "t.txt: no vocabulary of 400 can be made");
-  EXPECT_ERROR(train_sentencepiece("\n\n", 300, "t.txt"), "t.txt: holds nothing but line ends");
-  EXPECT_ERROR(train_sentencepiece("a\xFF", 300, "t.txt"), "not UTF-8 at byte offset 1");
-  EXPECT_ERROR(sentencepiece_tokenizer("", "m"), "m: not a SentencePiece model");
-  EXPECT_ERROR(sentencepiece_tokenizer("no model at all", "m"), "m: not a SentencePiece model");
+  EXPECT_ERROR(data::train_sentencepiece("ab", 400, "t.txt"),
+               "t.txt: no vocabulary of 400 can be made");
+  EXPECT_ERROR(data::train_sentencepiece("\n\n", 300, "t.txt"),
+               "t.txt: holds nothing but line ends");
+  EXPECT_ERROR(data::train_sentencepiece("a\xFF", 300, "t.txt"), "not UTF-8 at byte offset 1");
+  EXPECT_ERROR(data::sentencepiece_tokenizer("", "m"), "m: not a SentencePiece model");
+  EXPECT_ERROR(data::sentencepiece_tokenizer("no model at all", "m"),
+               "m: not a SentencePiece model");
   const std::string model = small_sentencepiece()->definition();
-  EXPECT_ERROR(sentencepiece_tokenizer(model.substr(0, model.size() / 2), "m"), "m: ");
+  EXPECT_ERROR(data::sentencepiece_tokenizer(model.substr(0, model.size() / 2), "m"), "m: ");
 }
 
 TEST(Tokenizers, TheSettingHasAGrammar) {
   for (const std::string text :
        {"char", "byte", "sp:1024", "sp:a.model", "gpt2:x/y", "ids", "ids:5"})
-    EXPECT_EQ(canonical_tokenizer(text), text);
-  EXPECT_EQ(canonical_tokenizer("sp:01024"), "sp:1024");
-  EXPECT_EQ(canonical_tokenizer("gpt2:a:b"), "gpt2:a:b");
-  EXPECT_EQ(tokenizer_path("sp:1024"), "");
-  EXPECT_EQ(tokenizer_path("sp:m.model"), "m.model");
-  EXPECT_EQ(absolute_tokenizer("char"), "char");
-  EXPECT_EQ(absolute_tokenizer("sp:/a/../m.model"), "sp:/m.model");
-  EXPECT_ERROR(canonical_tokenizer("sp"), "sp:VOCAB");
-  EXPECT_ERROR(canonical_tokenizer("gpt2"), "gpt2:FOLDER");
-  EXPECT_ERROR(canonical_tokenizer("char:3"), "not '3'");
-  EXPECT_ERROR(canonical_tokenizer("sp:259"), "[260, 1000000]");
-  EXPECT_ERROR(canonical_tokenizer("sp:99999999999999999999"), "[260, 1000000]");
-  EXPECT_ERROR(canonical_tokenizer("ids:0"), "'0' is no vocabulary");
-  EXPECT_ERROR(canonical_tokenizer("bpe"), "'bpe' is unknown");
-  EXPECT_ERROR(canonical_tokenizer("chra"), "did you mean 'char'?");
+    EXPECT_EQ(data::canonical_tokenizer(text), text);
+  EXPECT_EQ(data::canonical_tokenizer("sp:01024"), "sp:1024");
+  EXPECT_EQ(data::canonical_tokenizer("gpt2:a:b"), "gpt2:a:b");
+  EXPECT_EQ(data::tokenizer_path("sp:1024"), "");
+  EXPECT_EQ(data::tokenizer_path("sp:m.model"), "m.model");
+  EXPECT_EQ(data::absolute_tokenizer("char"), "char");
+  EXPECT_EQ(data::absolute_tokenizer("sp:/a/../m.model"), "sp:/m.model");
+  EXPECT_ERROR(data::canonical_tokenizer("sp"), "sp:VOCAB");
+  EXPECT_ERROR(data::canonical_tokenizer("gpt2"), "gpt2:FOLDER");
+  EXPECT_ERROR(data::canonical_tokenizer("char:3"), "not '3'");
+  EXPECT_ERROR(data::canonical_tokenizer("sp:259"), "[260, 1000000]");
+  EXPECT_ERROR(data::canonical_tokenizer("sp:99999999999999999999"), "[260, 1000000]");
+  EXPECT_ERROR(data::canonical_tokenizer("ids:0"), "'0' is no vocabulary");
+  EXPECT_ERROR(data::canonical_tokenizer("bpe"), "'bpe' is unknown");
+  EXPECT_ERROR(data::canonical_tokenizer("chra"), "did you mean 'char'?");
 }
 
 }  // namespace

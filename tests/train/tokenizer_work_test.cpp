@@ -6,8 +6,8 @@
 #include <atomic>
 #include <map>
 
-#include "train/tokenizer/occurrences.h"
-#include "train/tokenizer/tokenizer.h"
+#include "data/tokenizer/occurrences.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace {
 std::atomic<std::uint64_t> searched{0};
@@ -34,7 +34,7 @@ std::string lines(int n) {
   return out;
 }
 
-std::uint64_t work(const Tokenizer& tokenizer, const std::string& text) {
+std::uint64_t work(const data::Tokenizer& tokenizer, const std::string& text) {
   searched = 0;
   (void)tokenizer.encode(text);
   return searched;
@@ -43,7 +43,7 @@ std::uint64_t work(const Tokenizer& tokenizer, const std::string& text) {
 TEST(TokenizerWork, GrowsAsTheLinesDo) {
   // Within what one thread takes at a time, where cutting the text into such parts is no help.
   const std::string n = lines(1000), twice = lines(2000);
-  const Source source{twice, "text"};
+  const data::Source source{twice, "text"};
   const std::multimap<std::string_view, std::string> arguments = {
       {"char", ""},
       {"byte", ""},
@@ -52,12 +52,12 @@ TEST(TokenizerWork, GrowsAsTheLinesDo) {
       {"sp", kGolden + "sp/lines_prefix.model"},
       {"sp", kGolden + "sp/no_blank.model"},
       {"gpt2", kGolden + "bpe"}};
-  for (const TokenizerKind& kind : tokenizer_kinds()) {
+  for (const data::TokenizerKind& kind : data::tokenizer_kinds()) {
     if (kind.numbers) continue;
     const auto [first, last] = arguments.equal_range(kind.name);
     EXPECT_NE(first, last) << kind.name << " is not asked";
     for (auto it = first; it != last; ++it) {
-      const TokenizerPtr tokenizer = kind.make(it->second, {&source, 1});
+      const data::TokenizerPtr tokenizer = kind.make(it->second, {&source, 1});
       const std::uint64_t once = work(*tokenizer, n), all = work(*tokenizer, twice);
       EXPECT_LE(2 * all, 5 * once) << kind.name << " " << it->second << ": " << once << ", " << all;
       EXPECT_LE(once, 20 * n.size()) << kind.name << " " << it->second;
@@ -67,9 +67,9 @@ TEST(TokenizerWork, GrowsAsTheLinesDo) {
   }
 }
 
-TEST(Occurrences, AreFoundInOrderAndSearchedForOnce) {
+TEST(data::Occurrences, AreFoundInOrderAndSearchedForOnce) {
   const std::string text = lines(1000) + "<e>" + lines(10) + "<e>x";
-  Occurrences marks(text, {"\n", "<e>", "<e>x", "none"});
+  data::Occurrences marks(text, {"\n", "<e>", "<e>x", "none"});
   std::vector<std::size_t> found(5);
   for (std::size_t at = 0;;) {
     const auto [begin, which] = marks.next(at);

@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "engine/error.h"
-#include "engine/parallel.h"
+#include "base/error.h"
+#include "base/parallel.h"
 #include "tests/expect_error.h"
 #include "tests/train/small_corpus.h"
 #include "train/run.h"
@@ -116,7 +116,7 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
   engine::Plan plan(std::move(tape), gpt.logits, {.training = false});
   plan.bind(gpt.tokens, tokens.data());
   plan.bind(gpt.targets, targets.data());
-  const Corpus& corpus = task.corpus();
+  const data::Corpus& corpus = task.corpus();
   const auto V = static_cast<std::size_t>(corpus.vocab);
   const auto mean_loss = [&](std::size_t count) {
     double sum = 0;
@@ -206,7 +206,7 @@ TEST(Trainer, RepeatsBitByBitForAnyNumberOfThreads) {
     out.push_back(trainer.evaluate().loss);
     return out;
   };
-  const int before = engine::max_threads();
+  const int before = base::max_threads();
   const auto one = losses(1);
   EXPECT_LT(one[49], one[0] - 0.2);
   EXPECT_EQ(losses(2), one);

@@ -2,23 +2,23 @@
 
 #include <numbers>
 
-#include "train/json.h"
+#include "base/json.h"
 
 namespace train {
 
 std::string json_line(const Progress& p, const std::optional<double>& bytes_per_token) {
-  Json out = {{"step", p.step},
-              {"tokens", p.spent.tokens},
-              {"flops", p.spent.flops},
-              {"seconds", p.spent.seconds},
-              {"train_loss", or_null(p.train_loss)},
-              {"val_loss", or_null(p.val_loss)},
-              {"val_bpb", nullptr},
-              {"lr", p.lr},
-              {"grad_norm", or_null(p.grad_norm)}};
+  base::Json out = {{"step", p.step},
+                    {"tokens", p.spent.tokens},
+                    {"flops", p.spent.flops},
+                    {"seconds", p.spent.seconds},
+                    {"train_loss", base::or_null(p.train_loss)},
+                    {"val_loss", base::or_null(p.val_loss)},
+                    {"val_bpb", nullptr},
+                    {"lr", p.lr},
+                    {"grad_norm", base::or_null(p.grad_norm)}};
   if (p.val_loss && bytes_per_token)
-    out["val_bpb"] = or_null(bits_per_byte(*p.val_loss, *bytes_per_token));
-  return json_compact(out) + "\n";
+    out["val_bpb"] = base::or_null(bits_per_byte(*p.val_loss, *bytes_per_token));
+  return base::json_compact(out) + "\n";
 }
 
 double bits_per_byte(double nats, double bytes_per_token) {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "train/files.h"
+#include "base/files.h"
 #include "train/log/sink.h"
 
 namespace train {
@@ -18,7 +18,7 @@ double bits_per_byte(double nats, double bytes_per_token);
 std::string json_line(const Progress& progress, const std::optional<double>& bytes_per_token);
 
 /// The lines in a LineFile, which grows with the run, or an AtomicFile, which is there from
-/// commit() on. Throws engine::Error where the file cannot be written.
+/// commit() on. Throws base::Error where the file cannot be written.
 template <class File>
 class JsonLines final : public Sink {
  public:

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/budget.h"
+#include "train/config/budget.h"
 
 namespace train {
 

@@ -9,7 +9,8 @@
 #include <protozero/pbf_writer.hpp>
 #include <utility>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/numbers.h"
 #include "train/log/json_lines.h"
 
 namespace train {
@@ -57,14 +58,14 @@ bool is_ours(std::string_view name) {
 /// first, later than those of any file that is there.
 std::filesystem::path file_in(const std::filesystem::path& folder) {
   auto seconds = static_cast<std::int64_t>(wall_time());
-  for (const std::filesystem::path& path : entries_of(folder)) {
+  for (const std::filesystem::path& path : base::entries_of(folder)) {
     const std::string name = path.filename().string();
     std::int64_t there = 0;
-    if (is_ours(name) &&
-        parse_number(std::string_view(name).substr(kEventsPrefix.size(), 10), there) == std::errc{})
+    if (is_ours(name) && base::parse_number(std::string_view(name).substr(kEventsPrefix.size(), 10),
+                                            there) == std::errc{})
       seconds = std::max(seconds, there + 1);
   }
-  return folder / engine::concat(kEventsPrefix, seconds, '.', getpid(), kOurSuffix);
+  return folder / base::concat(kEventsPrefix, seconds, '.', getpid(), kOurSuffix);
 }
 
 /// Hands the records of a file to `keep`, each with its step, up to the first that is not whole.
@@ -138,14 +139,14 @@ std::string event_record(std::string_view event) {
 }
 
 void cut_events(const std::filesystem::path& folder, std::int64_t last) {
-  for (const std::filesystem::path& path : entries_of(folder)) {
+  for (const std::filesystem::path& path : base::entries_of(folder)) {
     if (!is_ours(path.filename().string())) continue;
-    const std::string file = read_file(path.string(), kMostEventBytes);
+    const std::string file = base::read_file(path.string(), kMostEventBytes);
     std::string kept;
     each_record(file, [&](std::string_view record, std::int64_t step) {
       if (step <= last) kept += record;
     });
-    if (kept != file) write_atomically(path, kept);
+    if (kept != file) base::write_atomically(path, kept);
   }
 }
 

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "train/files.h"
+#include "base/files.h"
 #include "train/log/sink.h"
 
 namespace train {
@@ -25,7 +25,7 @@ inline constexpr std::string_view kEventsPrefix = "events.out.tfevents.";
 std::uint32_t masked_crc(std::string_view bytes);
 
 /// Drops from the files that isodrop has written in a folder what they say of steps after `step`,
-/// and a record that was not written to its end. Throws engine::Error.
+/// and a record that was not written to its end. Throws base::Error.
 void cut_events(const std::filesystem::path& folder, std::int64_t step);
 
 /// One record of the file.
@@ -33,7 +33,7 @@ std::string event_record(std::string_view event);
 
 /// Writes a file of its own in the folder; every event is there at once. Tags: loss/train,
 /// loss/val, bpb/val, learning_rate, gradient_norm, and of norms weight_norm/, layer_gradient_norm/
-/// and update_norm/ with the layer's name; texts are "sample". Throws engine::Error where the file
+/// and update_norm/ with the layer's name; texts are "sample". Throws base::Error where the file
 /// cannot be written.
 class TensorBoard final : public Sink {
  public:
@@ -51,7 +51,7 @@ class TensorBoard final : public Sink {
   void write(std::int64_t step, const Values& values);
 
   std::filesystem::path path_;
-  LineFile file_;
+  base::LineFile file_;
   std::optional<double> bytes_per_token_;
 };
 

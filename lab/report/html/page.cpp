@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "engine/error.h"
-#include "train/json.h"
+#include "base/error.h"
+#include "base/json.h"
 
 namespace lab {
 namespace html_parts {  // made of the files beside this one by cmake/embed.cmake
@@ -11,9 +11,9 @@ extern const std::string_view kHtml, kCss, kChart, kPictures, kPage;
 }  // namespace html_parts
 namespace {
 
-using train::append;
-using train::Json;
-using train::or_null;
+using base::append;
+using base::Json;
+using base::or_null;
 
 constexpr std::string_view name_of(Drawn drawn) {
   return drawn == Drawn::kLine ? "line" : drawn == Drawn::kBars ? "bars" : "points";
@@ -76,7 +76,7 @@ Json page_json(const Page& page) {
 /// as the same characters.
 std::string in_a_script(const Json& json) {
   std::string out;
-  for (const char c : train::json_compact(json)) {
+  for (const char c : base::json_compact(json)) {
     if (c == '<')
       out += "\\u003c";
     else if (c == '>')
@@ -104,8 +104,7 @@ std::string to_html(const Page& page) {
   std::string_view rest = html_parts::kHtml;
   for (const auto& [name, text] : parts) {
     const std::size_t at = rest.find(name);
-    engine::require(at != std::string_view::npos, "report.html: ", name,
-                    " is not where it belongs");
+    base::require(at != std::string_view::npos, "report.html: ", name, " is not where it belongs");
     out.append(rest.substr(0, at)).append(text);
     rest.remove_prefix(at + name.size());
   }

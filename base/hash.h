@@ -1,0 +1,34 @@
+// XXH3-128, by which data and runs are told apart: the same digits on every machine.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+struct XXH3_state_s;
+
+namespace base {
+
+class Hash {
+ public:
+  Hash();
+  /// The length, then what is there: ("ab", "c") and ("a", "bc") differ.
+  Hash& add(std::string_view text);
+  Hash& add(std::span<const std::int32_t> numbers);
+  Hash& add(std::span<const std::byte> bytes);
+  /// What add() of all parts in one would make of them: begin() with the bytes in all, then each.
+  Hash& begin(std::uint64_t bytes);
+  Hash& part(std::span<const std::byte> bytes);
+  /// 32 hex digits.
+  std::string hex() const;
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
+};
+
+}  // namespace base

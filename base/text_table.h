@@ -1,0 +1,33 @@
+// Tables of text: aligned for a terminal, in Markdown, and fields for CSV.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace base {
+
+/// The heading, then the rows; all of one length. The first and the last column are words, the
+/// others numbers.
+using Lines = std::vector<std::vector<std::string>>;
+
+inline constexpr std::string_view kBold = "\033[1m";
+
+/// The escape sequence that a terminal shows a line in; empty: none.
+using LineStyle = std::string_view (*)(const std::vector<std::string>& line, bool heading);
+
+/// Characters (code points) of UTF-8 text.
+std::size_t text_width(std::string_view utf8);
+
+/// Columns padded to their widths, fields printable. `style` null: plain text.
+std::string text_table(const Lines& lines, LineStyle style);
+
+/// Text that Markdown and the HTML in it read as text, on one line.
+std::string markdown_text(std::string_view text);
+std::string markdown_table(const Lines& lines);
+
+/// A string, number or null (empty), quoted where RFC 4180 asks for it. Text that begins as a
+/// formula does (=, +, -, @) and is no number gets an apostrophe before it.
+std::string csv_field(const nlohmann::ordered_json& value);
+
+}  // namespace base

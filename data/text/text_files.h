@@ -1,0 +1,94 @@
+// Text as it lies around: files, folders, wildcards, JSON lines, gzip and Zstandard.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/memory_limits.h"
+#include "data/tokenizer/tokenizer.h"
+
+namespace data {
+
+/// Of one text after everything is unpacked: beyond it an archive is a mistake, or a bomb.
+inline constexpr std::int64_t kMostTextBytes = std::int64_t{1} << 34;
+
+/// Bytes of memory that there are to be had; 0: not known. A parameter, so that a test can have
+/// less.
+using Memory = std::size_t (*)();
+inline std::size_t memory_left() { return base::available_memory(); }
+
+/// Throws base::Error where so many bytes more for what is in `path` do not fit in memory.
+void require_room(const std::string& path, double bytes, Memory memory = memory_left);
+
+/// Reserves room for `more` elements: twice what there is, or less where that does not fit. Throws
+/// as require_room() does, before the system ends the process.
+template <class Container>
+void make_room(Container& of, std::size_t more, const std::string& path, Memory memory) {
+  constexpr std::size_t kSmall = std::size_t{1} << 20, kElement = sizeof(*of.data());
+  const std::size_t needed = of.size() + more, had = of.capacity();
+  if (needed <= had || needed * kElement < kSmall) return;
+  const std::size_t have = memory() / kElement;
+  const std::size_t wanted = std::max(needed, 2 * had > have ? had + had / 8 : 2 * had);
+  require_room(path, static_cast<double>(wanted * kElement), memory);
+  Container roomy;  // a string that reserves takes at least twice what it had
+  roomy.reserve(wanted);
+  roomy.insert(roomy.end(), of.begin(), of.end());
+  of = std::move(roomy);
+}
+
+/// The files that a path means: itself; of a folder all in it and its folders, hidden ones left
+/// out, sorted by path; of a pattern with * ? or [ that is no file the sorted ones that match.
+/// Throws base::Error where there is none.
+std::vector<std::filesystem::path> text_files(const std::string& path);
+
+/// A text, and where each document of it comes from.
+class Documents {
+ public:
+  std::string text;
+  /// Runs `use`, which reads text from offset `begin` of this on and calls it `name`. Where a
+  /// BadText says that it cannot, the error thrown names the file, and the offset in it instead.
+  template <class F>
+  auto naming_files(std::size_t begin, const F& use) const {
+    try {
+      return use();
+    } catch (const BadText& bad) {
+      throw located(bad, begin);
+    }
+  }
+
+ private:
+  friend Documents read_documents(const std::string&, std::string_view, std::int64_t, Memory);
+  struct Begin {
+    std::size_t at;            // in text
+    std::uint32_t file, line;  // the line of a .jsonl that holds the document; 0 of other files
+  };
+  base::Error located(const BadText& bad, std::size_t begin) const;
+
+  std::vector<std::string> files_;
+  std::vector<Begin> begins_;
+};
+
+/// The text of all files that `path` means. NAME.gz and NAME.zst are unpacked; of NAME.jsonl and
+/// NAME.ndjson every line is a JSON object, and its string "text" a document. Endings may be in
+/// capitals. Between two documents (such lines, files where there are several) stands `separator`,
+/// once. Throws base::Error naming the file: what cannot be read or unpacked, is empty, is a
+/// .bin, larger than `max_bytes` in all, or more than fits in memory.
+Documents read_documents(const std::string& path, std::string_view separator = kEndOfText,
+                         std::int64_t max_bytes = kMostTextBytes, Memory memory = memory_left);
+/// The same as text alone.
+std::string read_text(const std::string& path, std::int64_t max_bytes = kMostTextBytes,
+                      Memory memory = memory_left);
+
+/// Whether the path names a file of token ids: NAME.bin.
+bool is_token_file(const std::string& path);
+
+/// A file that both paths mean, or one of each with the same bytes: "'A'" or "'B', a copy of 'A'".
+/// Empty where there is none.
+std::string shared_file(const std::string& a, const std::string& b);
+
+}  // namespace data

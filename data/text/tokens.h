@@ -1,0 +1,108 @@
+// Token ids wherever they lie: in memory, or in a file that is mapped and read as it is needed.
+#pragma once
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace data {
+
+/// A view of ids, stored as 32 or as 16 bits; owns nothing. Elements are read by value.
+class TokenSpan {
+ public:
+  /// Random access, by index.
+  class Iterator {
+   public:
+    using iterator_category = std::random_access_iterator_tag;
+    using value_type = std::int32_t;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = std::int32_t;
+    Iterator() = default;
+    Iterator(const TokenSpan* of, std::ptrdiff_t at) : of_(of->at_), wide_(of->wide_), at_(at) {}
+    std::int32_t operator*() const { return TokenSpan(of_, wide_)[static_cast<std::size_t>(at_)]; }
+    std::int32_t operator[](std::ptrdiff_t n) const { return *(*this + n); }
+    Iterator& operator+=(std::ptrdiff_t n) { return at_ += n, *this; }
+    Iterator& operator-=(std::ptrdiff_t n) { return at_ -= n, *this; }
+    Iterator& operator++() { return *this += 1; }
+    Iterator& operator--() { return *this -= 1; }
+    Iterator operator++(int) { return std::exchange(*this, *this + 1); }
+    Iterator operator--(int) { return std::exchange(*this, *this - 1); }
+    friend Iterator operator+(Iterator i, std::ptrdiff_t n) { return i += n; }
+    friend Iterator operator+(std::ptrdiff_t n, Iterator i) { return i += n; }
+    friend Iterator operator-(Iterator i, std::ptrdiff_t n) { return i -= n; }
+    friend std::ptrdiff_t operator-(const Iterator& a, const Iterator& b) { return a.at_ - b.at_; }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
+    friend auto operator<=>(const Iterator& a, const Iterator& b) { return a.at_ <=> b.at_; }
+
+   private:
+    const void* of_ = nullptr;
+    bool wide_ = true;
+    std::ptrdiff_t at_ = 0;
+  };
+
+  TokenSpan() = default;
+  TokenSpan(std::span<const std::int32_t> ids) : at_(ids.data()), size_(ids.size()) {}
+  TokenSpan(const std::vector<std::int32_t>& ids) : TokenSpan(std::span(ids)) {}
+  TokenSpan(std::span<const std::uint16_t> ids)
+      : at_(ids.data()), size_(ids.size()), wide_(false) {}
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  /// Bytes that an id takes.
+  std::size_t width() const { return wide_ ? sizeof(std::int32_t) : sizeof(std::uint16_t); }
+  std::int32_t operator[](std::size_t i) const {
+    return wide_ ? static_cast<const std::int32_t*>(at_)[i]
+                 : std::int32_t{static_cast<const std::uint16_t*>(at_)[i]};
+  }
+  std::int32_t front() const { return (*this)[0]; }
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, static_cast<std::ptrdiff_t>(size_)}; }
+  /// REQUIRES: at + count <= size().
+  TokenSpan subspan(std::size_t at, std::size_t count) const;
+  TokenSpan first(std::size_t count) const { return subspan(0, count); }
+  /// Writes `count` ids from `at` on. REQUIRES: at + count <= size().
+  void copy(std::size_t at, std::size_t count, std::int32_t* to) const;
+  friend bool operator==(const TokenSpan& a, const TokenSpan& b);
+
+ private:
+  TokenSpan(const void* at, bool wide) : at_(at), wide_(wide) {}
+
+  const void* at_ = nullptr;
+  std::size_t size_ = 0;
+  bool wide_ = true;
+};
+
+/// Ids with what holds them: never changed, so that copies and parts share it.
+class Tokens {
+ public:
+  Tokens() = default;
+  Tokens(std::vector<std::int32_t> ids);
+  /// Part of what `owner` keeps, which is mapped: it takes no memory that cannot be had back.
+  Tokens(std::shared_ptr<const void> owner, TokenSpan ids)
+      : owner_(std::move(owner)), ids_(ids), mapped_(true) {}
+
+  operator TokenSpan() const { return ids_; }
+  std::size_t size() const { return ids_.size(); }
+  bool empty() const { return ids_.empty(); }
+  std::int32_t operator[](std::size_t i) const { return ids_[i]; }
+  TokenSpan::Iterator begin() const { return ids_.begin(); }
+  TokenSpan::Iterator end() const { return ids_.end(); }
+  /// REQUIRES: at + count <= size().
+  Tokens part(std::size_t at, std::size_t count) const;
+  /// Memory that they take; 0 where they are mapped.
+  std::size_t bytes() const { return mapped_ ? 0 : size() * ids_.width(); }
+  bool mapped() const { return mapped_; }
+  friend bool operator==(const Tokens& a, const Tokens& b) { return a.ids_ == b.ids_; }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  TokenSpan ids_;
+  bool mapped_ = false;
+};
+
+}  // namespace data

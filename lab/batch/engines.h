@@ -1,0 +1,50 @@
+// Scripts that hand the missing runs of a plan to the engines that people have: a row an engine.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lab/study/dry_run.h"
+
+namespace lab {
+
+/// What a script is made of. Paths are absolute.
+struct EngineWork {
+  std::string program;           // isodrop
+  std::filesystem::path folder;  // of the plan, which the list is in
+  std::string list;              // its name there
+  std::filesystem::path store;
+  std::string flags;         // of `isodrop run` besides, each with a blank before it
+  std::int64_t runs = 0;     // of the list
+  std::int64_t threads = 1;  // of a run
+  std::int64_t at_once = 1;  // of one machine
+  double seconds = 0;        // that the longest run is thought to take on so many threads
+  double bytes = 0;          // that the largest one takes
+};
+
+/// The time, memory and threads of a dry run's longest and largest run.
+void add_needs(EngineWork& work, const DryRun& plan);
+
+/// Asked for: so much of what the dry run says, since other machines are slower, and so much more.
+inline constexpr double kTimeMargin = 2, kMoreSeconds = 300;
+inline constexpr double kMemoryMargin = 1.25, kMoreBytes = 256 << 20;
+/// Tasks of a Slurm array: as many as Slurm takes unless its MaxArraySize was raised.
+inline constexpr std::int64_t kMostTasks = 1000;
+
+struct Engine {
+  std::string_view name, help;
+  std::string_view file;   // of the script
+  std::string_view start;  // what is typed before its path
+  std::string (*script)(const EngineWork& work);
+};
+
+std::span<const Engine> engines();
+/// Throws base::Error naming --engine.
+const Engine& engine_of(std::string_view name);
+
+/// "1-02:30:00": days, hours, minutes and seconds as Slurm reads them, in whole minutes.
+std::string slurm_time(double seconds);
+
+}  // namespace lab

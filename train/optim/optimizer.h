@@ -1,0 +1,79 @@
+// AdamW (Loshchilov & Hutter 2019) with clipping at a global norm, one pass over the parameters.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/op.h"
+#include "engine/params.h"
+#include "train/optim/parts.h"
+
+namespace train {
+
+struct AdamWConfig {
+  double beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8;
+  double weight_decay = 0.1;  // decoupled, on matrices only
+  double clip = 1.0;          // of the gradients' global L2 norm; 0: no clipping
+};
+
+/// What AdamW remembers: running means of the gradients and of their squares, and of how many
+/// updates.
+struct Moments {
+  Moments() = default;
+  /// Zeros, of so many floats.
+  explicit Moments(std::size_t count);
+  /// Of all parameters. They need not be allocated.
+  explicit Moments(const engine::Params& params)
+      : Moments(params.trainable_bytes() / sizeof(float)) {}
+  float* first() const { return values.as<float>(); }
+  float* second() const { return values.as<float>() + floats; }
+
+  engine::Buffer values;   // first moments, then second ones
+  std::size_t floats = 0;  // of each
+  std::int64_t updates = 0;
+};
+
+class AdamW {
+ public:
+  /// REQUIRES: `params` are allocated and outlive the optimizer.
+  AdamW(engine::Params& params, const AdamWConfig& config);
+
+  /// One update with learning rate `lr`. Returns the gradients' global norm before clipping; where
+  /// that is not finite nothing is updated. The same bits for any number of threads.
+  /// REQUIRES: `moments` are those of these parameters.
+  double step(Moments& moments, double lr);
+
+  /// The update is made of chunks, each of one parameter. Where they begin, in floats of
+  /// Params::gradients(), ascending.
+  std::vector<std::size_t> chunk_places() const;
+  /// From now on only chunks that begin in these parts are updated, of which `moments` are then,
+  /// packed in their order. REQUIRES: parts are cut at chunk_places().
+  void take(std::span<const Part> parts);
+  /// The two halves of step(), for whoever has but a part: each chunk's Σ g², 0 of those that are
+  /// not taken; …
+  std::span<double> squares();
+  /// … and the update, when those are the sums of all chunks.
+  double update(Moments& moments, double lr);
+
+  /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
+  static engine::Cost cost(const engine::Params& params);
+
+  /// Bytes of the moments. The parameters need not be allocated.
+  static std::size_t bytes(const engine::Params& params);
+
+ private:
+  struct Chunk {
+    std::size_t offset, n;
+    bool decay;
+    std::size_t moment;  // offset in the moments
+    bool taken = true;
+  };
+
+  AdamWConfig config_;
+  float *weights_, *grads_;
+  std::vector<Chunk> chunks_;
+  std::vector<double> squares_;
+};
+
+}  // namespace train
