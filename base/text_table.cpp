@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/numbers.h"
 #include "base/text.h"
-#include "train/config/budget.h"
 
 namespace base {
 std::size_t text_width(std::string_view utf8) {

@@ -15,7 +15,6 @@
 #include "data/table/csv_file.h"
 #include "data/text/corpus.h"
 #include "data/text/unpack.h"
-#include "train/config/budget.h"
 
 namespace data {
 namespace {
