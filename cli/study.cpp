@@ -11,7 +11,6 @@
 #include "cli/scratch.h"
 #include "cli/studies.h"
 #include "cli/study_command.h"
-#include "cli/study_plan.h"
 #include "cli/terminal.h"
 #include "lab/advise/within_time.h"
 #include "lab/report/claims.h"
@@ -120,6 +119,27 @@ int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
   return 0;
 }
 
+/// Writes the page, the result and, if asked, what is published; prints it, or adds it to
+/// `results`.
+int conclude(const lab::StudyFile& file, const lab::StudyResult& result, lab::Json report,
+             const std::filesystem::path& page, const StudyOptions& options, const Parsed& args,
+             lab::Json& results) {
+  const bool json = options.format == "json";
+  base::write_atomically(page, lab::study_html(result));
+  lab::Json told = lab::to_json(result, std::move(report));
+  base::write_json(options.session.out / "study-result.json", told);
+  if (json) results.push_back(std::move(told));
+  if (args.has("publish"))
+    lab::publish(result,
+                 lab::records_of(file, lab::Store(options.session.store),
+                                 options.session.other_builds, !result.report.own_exams),
+                 args.text("publish"));
+  if (json) return 0;
+  print(result, options.format);
+  if (options.format == "text") fmt::print("Pictures: {}\n", page.string());
+  return 0;
+}
+
 int study(const Parsed& args) {
   // All are read before anything is trained.
   std::vector<lab::StudyFile> files;
@@ -137,8 +157,8 @@ int study(const Parsed& args) {
     given.time_limit = base::parse_time(args.text("time-limit"), "--time-limit");
   for (const std::string& store : args.arguments)
     if (is_store(args, store)) given.collect_from.emplace_back(store);
-  base::require(given.plan.empty() || files.size() == 1, "--plan ", given.plan.string(),
-                ": here are ", files.size(),
+  base::require(given.plan.folder.empty() || files.size() == 1, "--plan ",
+                given.plan.folder.string(), ": here are ", files.size(),
                 " studies; plan one at a time, each in a folder of its own");
   if (args.has("publish")) check_publish(args.text("publish"), files);
   const bool json = given.format == "json";
@@ -147,26 +167,16 @@ int study(const Parsed& args) {
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
     StudyOptions options = given;
-    options.out = folder_of(given.out, file);
+    options.session.out = folder_of(given.session.out, file);
     if (files.size() > 1) fmt::print(stderr, "isodrop: {}\n", file.path.string());
     if (options.dry && !json) fmt::print("{}: {}\n", file.path.filename().string(), file.title);
     base::use_threads(file.study.base.threads);
-    StudyMade made = make_study(file.study, options);
-    if (options.dry && made.code == 0) continue;
-    if (!made.report) return made.code;
-    const lab::StudyResult result = lab::make_result(file, std::move(*made.report));
-    base::write_atomically(made.page, lab::study_html(result));
-    lab::Json told = lab::to_json(result, std::move(made.json));
-    base::write_json(options.out / "study-result.json", told);
-    if (json) results.push_back(std::move(told));
-    if (args.has("publish"))
-      lab::publish(result,
-                   lab::records_of(file, lab::Store(options.store), options.other_builds,
-                                   !result.report.own_exams),
-                   args.text("publish"));
-    if (json) continue;
-    print(result, options.format);
-    if (options.format == "text") fmt::print("Pictures: {}\n", made.page.string());
+    const int code =
+        run_study(file.study, options, [&](lab::Report report, lab::Json text, const auto& page) {
+          return conclude(file, lab::make_result(file, std::move(report)), std::move(text), page,
+                          options, args, results);
+        });
+    if (code != 0) return code;
   }
   if (args.has("publish") && !given.dry) write_index(args.text("publish"));
   if (json && !given.dry) print_all(std::move(results));

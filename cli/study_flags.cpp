@@ -96,15 +96,15 @@ StudyOptions study_options(const Parsed& args) {
   StudyOptions options;
   options.format = args.text("format");
   options.dry = args.has("dry-run");
-  options.store = store_path(args);
-  options.out = args.text("out");
-  if (args.knows("plan")) options.plan = args.text("plan");
+  options.session.store = store_path(args);
+  options.session.out = args.text("out");
+  if (args.knows("plan")) options.plan.folder = args.text("plan");
   if (args.knows("engine")) {
-    if (args.has("engine")) options.engine = args.text("engine");
+    if (args.has("engine")) options.plan.system = args.text("engine");
     options.submit = args.has("submit");
     options.collect = args.has("collect");
-    base::require(!options.submit || options.engine == "slurm", "--submit with --engine ",
-                  options.engine, ": it is for slurm alone; start the script yourself");
+    base::require(!options.submit || options.plan.system == "slurm", "--submit with --engine ",
+                  options.plan.system, ": it is for slurm alone; start the script yourself");
     base::require(!options.dry || !options.collect,
                   "--collect with --dry-run: one looks at what is there, the other at what it "
                   "would take; give one of them");
@@ -117,16 +117,17 @@ StudyOptions study_options(const Parsed& args) {
     options.html = args.text("html");
     open_output(args, "html", kPageMark);  // refuses now what could not be written in the end
   }
-  options.other_builds = args.has("other-builds");
-  options.keep_weights = args.has("keep-weights");
-  base::require(!options.dry || options.plan.empty(), "--plan ", options.plan.string(),
+  options.session.other_builds = args.has("other-builds");
+  options.session.keep_weights = args.has("keep-weights");
+  base::require(!options.dry || options.plan.folder.empty(), "--plan ",
+                options.plan.folder.string(),
                 " with --dry-run: one writes specs, the other nothing; give one of them");
   const std::string& jobs = args.text("jobs");
   if (jobs == "auto") return options;
   std::int64_t count = 0;
   base::require(base::parse_number(jobs, count) == std::errc{}, "--jobs ", base::quote(jobs),
                 ": give auto or a whole number");
-  options.jobs = lab::given_jobs(count, args.settings).count;
+  options.session.jobs = lab::given_jobs(count, args.settings).count;
   return options;
 }
 

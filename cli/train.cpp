@@ -33,7 +33,7 @@ int with_and_without(const Parsed& args) {
   study.shares = lab::share_levels({});
   study.seeds = args.integer("seeds", 1, 10'000);
   StudyOptions options = study_options(args);
-  if (!args.has("out")) options.out.clear();
+  if (!args.has("out")) options.session.out.clear();
   return run_study(std::move(study), options);
 }
 

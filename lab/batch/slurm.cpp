@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/study_plan.h"
-#include "lab/batch/engines.h"
+#include "lab/batch/batch_system.h"
+#include "lab/batch/plan.h"
 #include "lab/runs/processes.h"
 
-namespace cli {
+namespace lab {
 namespace {
 
 constexpr double kFirstLook = 1, kMostBetween = 30;  // seconds between two looks at the queue
@@ -19,11 +19,11 @@ constexpr int kMostFailures = 20;                    // of squeue in a row, ten 
 
 struct Said {
   std::string out;
-  lab::Ending end;
+  Ending end;
 };
 
 /// Runs a command to its end. Throws Interrupted.
-Said ask(lab::Processes& processes, const std::vector<std::string>& words) {
+Said ask(Processes& processes, const std::vector<std::string>& words) {
   std::vector<std::string> command = {"/usr/bin/env"};
   command.insert(command.end(), words.begin(), words.end());
   processes.start(0, command);
@@ -36,7 +36,7 @@ Said ask(lab::Processes& processes, const std::vector<std::string>& words) {
   }
 }
 
-std::string submit(lab::Processes& processes, const std::string& script) {
+std::string submit(Processes& processes, const std::string& script) {
   const Said said = ask(processes, {"sbatch", "--parsable", script});
   base::require(said.end.code == 0 && said.end.signal == 0, "sbatch ", script, ": ",
                 said.end.reason(), "; nothing was submitted");
@@ -48,8 +48,7 @@ std::string submit(lab::Processes& processes, const std::string& script) {
 
 /// "3 PENDING, 2 RUNNING"; empty: the job is no longer in the queue; nothing where Slurm does not
 /// answer.
-std::optional<std::string> queue(lab::Processes& processes, const std::string& job,
-                                 std::string& why) {
+std::optional<std::string> queue(Processes& processes, const std::string& job, std::string& why) {
   const Said said =
       ask(processes, {"squeue", "--noheader", "--array", "--jobs", job, "--format", "%T"});
   if (said.end.code != 0 || said.end.signal != 0) {
@@ -72,15 +71,12 @@ std::optional<std::string> queue(lab::Processes& processes, const std::string& j
 
 }  // namespace
 
-void submit_and_wait(const lab::StudyRuns& runs, const StudyOptions& options,
-                     const lab::GridSearch* tuning, ProgressLine& line) {
-  const std::size_t before = (tuning != nullptr ? tuning->runs() : runs).missing().size();
-  write_plan(runs, options, tuning);
-  const std::string script = (options.plan / lab::engine_of(options.engine).file).string();
-  lab::Processes processes;
-  const std::string job = submit(processes, script);
-  line.note(fmt::format("submitted {}{} as Slurm job {}", base::counted(before, "run"),
-                        tuning != nullptr ? " of the tuning" : "", job));
+void submit_and_wait(const Session& session, const PlanOptions& options, Observer& observer) {
+  const PlanWritten plan = write_plan(session, options);
+  Processes processes;
+  const std::string job = submit(processes, plan.script.string());
+  observer.note(fmt::format("submitted {} as Slurm job {}",
+                            base::counted(plan.specs, plan.tuning ? "tuning run" : "run"), job));
   double pause = kFirstLook;
   int failures = 0;
   std::string why;
@@ -93,16 +89,16 @@ void submit_and_wait(const lab::StudyRuns& runs, const StudyOptions& options,
       failures = states ? 0 : failures + 1;
       base::require(failures < kMostFailures, "squeue: ", why, "; Slurm job ", job,
                     " may go on; --collect takes up what it makes");
-      line.update(fmt::format("Slurm job {}: {}", job, states ? *states : "squeue: " + why));
+      observer.started(fmt::format("Slurm job {}: {}", job, states ? *states : "squeue: " + why));
       pause = std::min(pause * 1.5, kMostBetween);
     }
-  } catch (const lab::Interrupted&) {
-    line.note(
-        fmt::format("Slurm job {} goes on ('scancel {}' ends it); the same command with "
-                    "--collect instead of --plan, --engine and --submit takes up what it makes",
+  } catch (const Interrupted&) {
+    observer.note(
+        fmt::format("Slurm job {} goes on ('scancel {}' ends it); run the same command with "
+                    "--collect instead of --plan, --engine and --submit to use its runs",
                     job, job));
     throw;
   }
 }
 
-}  // namespace cli
+}  // namespace lab

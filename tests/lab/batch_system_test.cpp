@@ -1,5 +1,5 @@
 // Lists of specs and who takes which, what scripts ask engines for, and runs of other stores.
-#include "lab/batch/engines.h"
+#include "lab/batch/batch_system.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -113,7 +113,7 @@ TEST(SpecList, PartsCoverEveryPlaceOnceAndHelpersEndWithWhatOwnersBegin) {
 }
 
 TEST(Engines, SlurmIsAskedForWhatADryRunSaysAndMore) {
-  EngineWork work;
+  BatchWork work;
   work.program = "/opt/it's/isodrop";
   work.folder = "/plan";
   work.list = "specs-ab.txt";
@@ -123,7 +123,7 @@ TEST(Engines, SlurmIsAskedForWhatADryRunSaysAndMore) {
   work.threads = 4;
   work.seconds = 600;
   work.bytes = 1 << 30;
-  const std::string script = engine_of("slurm").script(work);
+  const std::string script = batch_system("slurm").script(work);
   const auto has = [&](const std::string& line) {
     EXPECT_NE(("\n" + script).find("\n" + line + "\n"), std::string::npos) << line << "\n"
                                                                            << script;
@@ -139,14 +139,14 @@ TEST(Engines, SlurmIsAskedForWhatADryRunSaysAndMore) {
   has("exec \"$isodrop\" run --list 'specs-ab.txt' --store '/the store' --threads \"$threads\" "
       "--keep-weights --part \"$SLURM_ARRAY_TASK_ID/1000\"");
   work.runs = 1;
-  EXPECT_NE(engine_of("slurm").script(work).find("--array=0-0\n"), std::string::npos);
+  EXPECT_NE(batch_system("slurm").script(work).find("--array=0-0\n"), std::string::npos);
   work.folder = "/50%";
-  EXPECT_ERROR(engine_of("slurm").script(work), "--plan");
+  EXPECT_ERROR(batch_system("slurm").script(work), "--plan");
   work.folder = "/a\nb";
-  for (const Engine& engine : engines()) EXPECT_ERROR(engine.script(work), "choose another");
+  for (const BatchSystem& system : batch_systems()) EXPECT_ERROR(system.script(work), "choose another");
   work.folder = "/a{}";
-  EXPECT_ERROR(engine_of("parallel").script(work), "bracket");
-  EXPECT_ERROR(engine_of("slrum"), "--engine 'slrum': did you mean 'slurm'?");
+  EXPECT_ERROR(batch_system("parallel").script(work), "bracket");
+  EXPECT_ERROR(batch_system("slrum"), "--engine 'slrum': did you mean 'slurm'?");
 }
 
 TEST(Engines, TimesAreWholeMinutesAsSlurmReadsThem) {
@@ -166,7 +166,7 @@ TEST(Engines, NeedsAreThoseOfTheLongestRunThatIsMissing) {
     arm.memory.parameters = static_cast<std::size_t>(seconds) << 20;
   }
   plan.missing = {{0, 1}, {1, 0.5}};  // nothing of the third
-  EngineWork work;
+  BatchWork work;
   add_needs(work, plan);
   EXPECT_EQ(work.threads, 2);
   EXPECT_EQ(work.at_once, 4);

@@ -1,4 +1,4 @@
-// Scripts that hand the missing runs of a plan to the engines that people have: a row an engine.
+// Scripts that hand the missing runs of a plan to a batch system: a row for each system.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +11,7 @@
 namespace lab {
 
 /// What a script is made of. Paths are absolute.
-struct EngineWork {
+struct BatchWork {
   std::string program;           // isodrop
   std::filesystem::path folder;  // of the plan, which the list is in
   std::string list;              // its name there
@@ -25,7 +25,7 @@ struct EngineWork {
 };
 
 /// The time, memory and threads of a dry run's longest and largest run.
-void add_needs(EngineWork& work, const DryRun& plan);
+void add_needs(BatchWork& work, const DryRun& plan);
 
 /// Asked for: so much of what the dry run says, since other machines are slower, and so much more.
 inline constexpr double kTimeMargin = 2, kMoreSeconds = 300;
@@ -33,16 +33,16 @@ inline constexpr double kMemoryMargin = 1.25, kMoreBytes = 256 << 20;
 /// Tasks of a Slurm array: as many as Slurm takes unless its MaxArraySize was raised.
 inline constexpr std::int64_t kMostTasks = 1000;
 
-struct Engine {
+struct BatchSystem {
   std::string_view name, help;
   std::string_view file;   // of the script
   std::string_view start;  // what is typed before its path
-  std::string (*script)(const EngineWork& work);
+  std::string (*script)(const BatchWork& work);
 };
 
-std::span<const Engine> engines();
+std::span<const BatchSystem> batch_systems();
 /// Throws base::Error naming --engine.
-const Engine& engine_of(std::string_view name);
+const BatchSystem& batch_system(std::string_view name);
 
 /// "1-02:30:00": days, hours, minutes and seconds as Slurm reads them, in whole minutes.
 std::string slurm_time(double seconds);

@@ -1,4 +1,4 @@
-#include "lab/batch/engines.h"
+#include "lab/batch/batch_system.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +21,7 @@ std::string quoted(const std::string& text) {
 }
 
 /// How every script begins, with `text` as what it says of itself.
-std::string head(const EngineWork& work, const std::string& text) {
+std::string head(const BatchWork& work, const std::string& text) {
   return fmt::format(
       "#!/bin/bash\n"
       "# Makes the {} runs that {} names, written by isodrop. {}\n"
@@ -30,7 +30,7 @@ std::string head(const EngineWork& work, const std::string& text) {
       work.runs, work.list, text, work.seconds, work.threads, work.bytes / 1e6);
 }
 
-std::string variables(const EngineWork& work, const std::string& threads) {
+std::string variables(const BatchWork& work, const std::string& threads) {
   return fmt::format(
       "cd -- {} || exit\n"
       "isodrop=${{ISODROP:-{}}}\n"
@@ -38,12 +38,12 @@ std::string variables(const EngineWork& work, const std::string& threads) {
       quoted(work.folder.string()), quoted(work.program), threads);
 }
 
-std::string run_list(const EngineWork& work, const std::string& more) {
+std::string run_list(const BatchWork& work, const std::string& more) {
   return fmt::format("\"$isodrop\" run --list {} --store {} --threads \"$threads\"{}{}",
                      quoted(work.list), quoted(work.store.string()), work.flags, more);
 }
 
-std::string slurm(const EngineWork& work) {
+std::string slurm(const BatchWork& work) {
   const std::int64_t tasks = std::min(work.runs, kMostTasks),
                      each = (work.runs + tasks - 1) / tasks;
   const double seconds = kTimeMargin * static_cast<double>(each) * work.seconds + kMoreSeconds,
@@ -72,7 +72,7 @@ std::string slurm(const EngineWork& work) {
          run_list(work, fmt::format(" --part \"$SLURM_ARRAY_TASK_ID/{}\"", tasks)) + "\n";
 }
 
-std::string gnu_parallel(const EngineWork& work) {
+std::string gnu_parallel(const BatchWork& work) {
   // It replaces {} and its like in a command wherever they stand.
   for (const std::string& path : {work.folder.string(), work.store.string(), work.program})
     base::require(path.find('{') == std::string::npos, base::quote(path),
@@ -96,7 +96,7 @@ std::string gnu_parallel(const EngineWork& work) {
              quoted(work.list));
 }
 
-std::string mpi(const EngineWork& work) {
+std::string mpi(const BatchWork& work) {
   return head(work,
               fmt::format(
                   "bash mpi.sh FLAGS OF MPIRUN, as\n"
@@ -116,7 +116,7 @@ std::string mpi(const EngineWork& work) {
 
 }  // namespace
 
-void add_needs(EngineWork& work, const DryRun& plan) {
+void add_needs(BatchWork& work, const DryRun& plan) {
   const auto at_once = static_cast<double>(plan.jobs.count);
   for (const auto& [arm, share] : plan.missing) {
     const RunEstimate& e = plan.arms[arm];
@@ -127,17 +127,17 @@ void add_needs(EngineWork& work, const DryRun& plan) {
   work.threads = std::max<std::int64_t>(1, plan.jobs.threads / plan.jobs.count);
 }
 
-std::span<const Engine> engines() {
-  static constexpr Engine kEngines[] = {
+std::span<const BatchSystem> batch_systems() {
+  static constexpr BatchSystem kSystems[] = {
       {"slurm", "an array job for sbatch", "submit.sh", "sbatch ", slurm},
       {"parallel", "GNU parallel, here or over ssh", "parallel.sh", "bash ", gnu_parallel},
       {"mpi", "ranks of mpirun that share a list", "mpi.sh", "bash ", mpi}};
-  return kEngines;
+  return kSystems;
 }
 
-const Engine& engine_of(std::string_view name) {
+const BatchSystem& batch_system(std::string_view name) {
   std::vector<std::string_view> names;
-  for (const Engine& e : engines()) {
+  for (const BatchSystem& e : batch_systems()) {
     if (e.name == name) return e;
     names.push_back(e.name);
   }

@@ -1,0 +1,20 @@
+#include "lab/session/page.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "lab/report/html.h"
+
+namespace lab {
+
+void PageWriter::table_changed(const Report& so_far) {
+  // Choices of the tuning are no answer, and the final page is written with the answer.
+  if (so_far.tuning || so_far.final) return;
+  try {
+    base::write_atomically(path_, render_html(so_far));
+  } catch (const base::Error& e) {  // no reason to stop making runs
+    if (!failed_) notes_.note(std::string("the page cannot be written for now: ") + e.what());
+    failed_ = true;
+  }
+}
+
+}  // namespace lab
