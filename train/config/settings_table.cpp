@@ -13,7 +13,7 @@
 #include "train/config/budget.h"
 #include "train/config/evaluation.h"
 #include "train/config/settings.h"
-#include "train/tasks/task.h"
+#include "train/config/task_kinds.h"
 
 namespace train {
 namespace {

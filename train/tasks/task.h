@@ -15,6 +15,7 @@
 #include "engine/tape.h"
 #include "models/gpt.h"
 #include "train/config/settings.h"
+#include "train/config/task_kinds.h"
 
 namespace data {
 class Tokenizer;
@@ -32,11 +33,6 @@ struct Recorded {
   engine::Ref reported, loss;
   engine::Ref outputs = {}, targets = {};
 };
-
-/// What a model says of a target. kClasses: logits of V classes, the target an i32, below 0 where
-/// it does not count. kNormal: a mean and what softplus makes a standard deviation of (see
-/// ops::gaussian_nll), the target an f32, NaN where it does not count.
-enum class Forecast : std::uint8_t { kClasses, kNormal };
 
 /// Training batches: a pure function of (seed, step, row), so that a run can be resumed anywhere
 /// and micro-steps see what one large batch sees.
@@ -123,18 +119,6 @@ class Task {
   /// Remarks on data that can be used and still are not what they seem.
   virtual std::vector<std::string> notes() const { return {}; }
 };
-
-/// Where a task's data come from, which says what settings it has: a text or the built-in corpus,
-/// a generator of its own, a table.
-enum class From : std::uint8_t { kText, kGenerator, kTable };
-
-struct TaskKind {
-  std::string_view name, help;
-  std::unique_ptr<Task> (*load)(const Settings&);
-  From from = From::kText;
-  Forecast forecast = Forecast::kClasses;
-};
-std::span<const TaskKind> task_kinds();
 
 /// The task of settings.task with its data read or made. Throws base::Error.
 std::unique_ptr<Task> load_task(const Settings& settings);
