@@ -57,7 +57,7 @@ void expect_error(F&& f, const std::vector<std::string>& parts) {
       EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message;
     return;
   }
-  FAIL() << "no engine::Error; expected " << parts.front();
+  FAIL() << "no base::Error; expected " << parts.front();
 }
 
 std::vector<char32_t> code_points(std::string_view text) {

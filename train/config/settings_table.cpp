@@ -123,7 +123,7 @@ const std::vector<Row>& rows() {
       {"columns_per_token", &S::columns_per_token, Integers{1, 1 << 20}, kData,
        "of the table: consecutive columns that make one token; block_size is how many there are",
        kSameData},
-      {"bin_type", &S::bin_type, Choices{bin_types}, kData,
+      {"bin_type", &S::bin_type, Choices{data::bin_types}, kData,
        "how wide the ids of a .bin without a header are; auto is uint16, and refuses what looks "
        "wider",
        kSameData},

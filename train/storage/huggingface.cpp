@@ -15,7 +15,7 @@ using base::quote;
 using base::require;
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kPrefix = "transformer.";
+constexpr std::string_view kTransformer = "transformer.";
 constexpr double kEpsilon = 1e-5;  // of the norms
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kExported = "isodrop";  // in the metadata of the weights, for whose they are
@@ -124,9 +124,9 @@ TensorFile to_huggingface(const SavedRun& run) {
   TensorFile out;
   out.metadata = {{"format", "pt"}, {kExported, "export"}};
   for (const auto& [name, tensor] : run.weights.tensors) {
-    out.tensors[std::string(kPrefix) + name] = tensor;
+    out.tensors[std::string(kTransformer) + name] = tensor;
     if (run.settings.bias || name.starts_with("wte.") || name.starts_with("wpe.")) continue;
-    std::string bias = std::string(kPrefix) + name;
+    std::string bias = std::string(kTransformer) + name;
     bias.replace(bias.rfind('.') + 1, std::string::npos, "bias");
     const std::int64_t n = tensor.shape.back();
     out.tensors[bias] = {"F32", {n}, std::vector<std::byte>(static_cast<std::size_t>(n) * 4)};
@@ -202,7 +202,7 @@ TensorFile from_huggingface(TensorFile file) {
   out.path = file.path;
   std::optional<Tensor> head;
   for (auto& [name, tensor] : file.tensors) {
-    const std::string bare = name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
+    const std::string bare = name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
     if (ends_with_any(bare, {".attn.bias", ".attn.masked_bias"})) continue;
     require(tensor.dtype == "F32", file.path.string(), ": tensor ", quote(name), " is ",
             tensor.dtype, ", not F32; model.float().save_pretrained(DIR) converts it");

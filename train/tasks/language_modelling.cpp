@@ -113,7 +113,7 @@ class TokenExam final : public Exam {
 
 nlohmann::ordered_json piece_json(const std::string& piece) {
   std::size_t at = 0;
-  while (at < piece.size() && next_code_point(piece, at) != kInvalidUtf8) continue;
+  while (at < piece.size() && base::next_code_point(piece, at) != base::kInvalidUtf8) continue;
   if (at == piece.size()) return piece;
   nlohmann::ordered_json bytes = nlohmann::ordered_json::array();
   for (const char byte : piece) bytes.push_back(static_cast<unsigned char>(byte));
