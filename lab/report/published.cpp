@@ -15,6 +15,9 @@
 namespace lab {
 namespace {
 
+/// Of publications that do not say theirs.
+constexpr int kFirstPublished = 2;
+
 std::filesystem::path data_file(const StudyFile& file, const std::filesystem::path& folder) {
   return folder / (file.path.stem().string() + ".json");
 }
@@ -110,6 +113,7 @@ void publish(const StudyResult& result, const std::vector<Json>& records,
   // Of the report the rules alone: the rest is made of the records.
   json["looks"] = result.report.rules.looks;
   json["speeds"] = to_json(speeds_of(result.report));
+  json["numerics"] = result.file.study.numerics;
   json["records"] = records;
   json["fingerprint"] = fingerprint({records, json["looks"], json["speeds"]});
   const std::string name = result.file.path.stem().string();
@@ -127,8 +131,9 @@ void publish_index(const std::vector<StudyResult>& results, const std::filesyste
   base::write_atomically(folder / "index.html", claims_html(told));
 }
 
-Published read_published(const StudyFile& file, const std::filesystem::path& folder,
+Published read_published(const StudyFile& given, const std::filesystem::path& folder,
                          const Store& scratch) {
+  StudyFile file = given;
   const std::filesystem::path path = data_file(file, folder);
   const Json json = base::read_json(path);
   const auto need = [&](bool ok, const auto&... why) {
@@ -145,6 +150,10 @@ Published read_published(const StudyFile& file, const std::filesystem::path& fol
   // Those of the records alone were published before the others were covered.
   need(known == fingerprint({records, json["looks"], timed}) || known == fingerprint(records),
        "its records, looks or step times were changed since they were published");
+  // Runs are found by the numerics that they were made with.
+  const Json numerics = json.value("numerics", Json(kFirstPublished));
+  need(numerics.is_number_integer(), "its numerics are no whole number");
+  file.study.numerics = numerics.get<int>();
   for (const Json& item : json["records"]) {
     const RunRecord record = record_from_json(item, path.string());
     need(record.id.size() == 32 &&

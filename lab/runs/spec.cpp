@@ -43,7 +43,7 @@ Json identity(const RunSpec& spec) {
     if (!equal_in(row, spec.settings, defaults) && decides_results(row) &&
         (row.name != "tokenizer" || names_itself(spec.settings.tokenizer)))
       settings[std::string(row.name)] = json_value(spec.settings, row);
-  Json json = {{"numerics", kNumerics}, {"data", spec.data}, {"settings", settings}};
+  Json json = {{"numerics", spec.numerics}, {"data", spec.data}, {"settings", settings}};
   if (!spec.init.empty()) json["init"] = spec.init;
   if (!spec.owner.empty()) json["owner"] = spec.owner;
   return json;
@@ -78,7 +78,7 @@ std::string run_id(const RunSpec& spec) { return fingerprint(identity(spec)); }
 
 Json to_json(const RunSpec& spec) {
   const Json settings = train::to_json(train::with_absolute_paths(spec.settings));
-  Json json = {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", kNumerics},
+  Json json = {{"schema", kSpecSchema}, {"id", run_id(spec)},  {"numerics", spec.numerics},
                {"data", spec.data},     {"owner", spec.owner}, {"settings", settings}};
   if (!spec.init.empty()) json["init"] = spec.init;
   return json;

@@ -22,6 +22,7 @@ struct RunSpec {
   // Whom a run that must not be shared belongs to: that of a budget in seconds, which depends on
   // the moment. Empty: shared by everybody.
   std::string owner = {};
+  int numerics = kNumerics;  // another one's runs are read where they were published, never made
 };
 
 /// What the result depends on and nothing else: settings that are not their default, the data's

@@ -227,7 +227,7 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
     if ((decides_results(row) || timed) && name != "seed") settings[name] = base[name];
   }
   Json json = {{"isodrop", ISODROP_VERSION},
-               {"numerics", kNumerics},
+               {"numerics", study.numerics},
                {"data", data},
                {"settings", settings},
                {"arms", levels_json(study.arms)},

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "lab/runs/spec.h"
 #include "train/config/settings.h"
 
 namespace lab {
@@ -79,6 +80,7 @@ struct Study {
   std::int64_t tuning_seeds = 2;
   std::vector<Tuned> tuned = {};  // what was chosen; empty before
   std::string file = {};          // hash of the study file, rule included; empty: made of flags
+  int numerics = kNumerics;       // of its runs
 };
 
 /// The first tuning seed is so much above the first judging seed, which there are never as many of.

@@ -59,6 +59,7 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
     RunSpec& spec = specs[i];
     spec.data = data[points_[i].cell];
     spec.init = inits.at(spec.settings.init_from);
+    spec.numerics = study_.numerics;
     if (!train::run_budget(spec.settings).fixed_steps()) spec.owner = owner;
     ids[i] = run_id(spec);
   });

@@ -184,6 +184,7 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
                   ": every arm sets it; leave it out of an arm, or --tune");
   TuningStudy out;
   out.study.base = study.base;
+  out.study.numerics = study.numerics;
   out.study.base.seed += kTuningSeeds;
   out.study.cells = study.cells;
   out.study.shares = share_levels({});

@@ -191,7 +191,7 @@ std::string schema_of(const fs::path& path) {
   if (folder == "claims") return "published.json";
   const std::string stem = name.substr(0, name.size() - 5);
   if (folder == "hf") return "export.json#/$defs/" + stem;
-  for (const char* part : {"study", "tuning", "speed", "budget", "seeds", "spent"})
+  for (const char* part : {"study", "tuning", "speed", "budget", "seeds", "spent", "flags"})
     if (stem == part) return "folder.json#/$defs/" + stem;
   if (stem == "config") return "tables.json#/$defs/config";
   if (stem == "environment") return "common.json#/$defs/environment";

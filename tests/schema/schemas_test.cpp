@@ -104,7 +104,8 @@ TEST(Schema, TheValidatorSeesWhatIsWrong) {
   const auto wrong = [&](const std::string& schema, const char* json) {
     return !schemas.errors(schema, Json::parse(json)).empty();
   };
-  const std::string spent = "folder.json#/$defs/spent", common = "common.json#/$defs/";
+  const std::string spent = "folder.json#/$defs/spent/properties/what",
+                    common = "common.json#/$defs/";
   EXPECT_FALSE(wrong(spent, R"({"seconds": 1.5, "budgets": 2})"));
   EXPECT_TRUE(wrong(spent, R"({"seconds": 1.5})")) << "required";
   EXPECT_TRUE(wrong(spent, R"({"seconds": 1.5, "budgets": 2, "more": 1})")) << "additional";
