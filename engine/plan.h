@@ -20,7 +20,7 @@ struct PlanOptions {
   // Elements from which on the output of a cheap op is computed again rather than kept: below,
   // keeping it costs little memory and no time.
   std::int64_t replay_from = std::int64_t{1} << 21;
-  std::vector<Ref> keep;  // values that must survive the whole step
+  std::vector<Ref> keep = {};  // values that must survive the whole step
   bool poison = false;    // debugging: dead memory is NaN, overruns are found
   Tuning tuning = {};     // measurements that ops may make when they are built
 };

@@ -29,7 +29,7 @@ struct GptConfig {
   const ops::ActivationKind* activation = &ops::activation_kind("gelu");
   const InitKind* init = &init_kind("gpt2");
   bool qk_norm = false;
-  std::vector<RegularizerSetting> regularizers;
+  std::vector<RegularizerSetting> regularizers = {};
 
   std::int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
 };
