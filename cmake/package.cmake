@@ -17,14 +17,18 @@ install(TARGETS ${libraries} EXPORT isodrop
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isodrop)
 install(EXPORT isodrop FILE isodropTargets.cmake NAMESPACE isodrop:: DESTINATION ${package} COMPONENT isodrop_library)
 
-# What only the .cpp files beside them read is not installed.
-foreach(room base engine ops models train/optim)
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.h)
-  if(room STREQUAL "base")
-    list(FILTER headers INCLUDE REGEX "/(error|memory_limits|parallel|quantile|table|text)\\.h$")
-  endif()
-  list(FILTER headers EXCLUDE REGEX "(-inl|_internal|/event_order)\\.h$")
-  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isodrop/${room} COMPONENT isodrop_library)
+# The public headers. What only the .cpp files of a room read is not among them.
+set(headers
+  base/error.h base/memory_limits.h base/parallel.h base/table.h base/text.h
+  engine/buffer.h engine/memory_plan.h engine/op.h engine/params.h engine/plan.h engine/rng.h engine/shape.h
+  engine/tape.h engine/tuning.h
+  ops/activation.h ops/attention.h ops/mask.h ops/noise.h ops/noise_op.h ops/ops.h
+  models/gpt.h models/init_table.h models/norm_table.h models/rate_schedule.h models/regularizer_grammar.h
+  models/regularizer_table.h models/regularizers.h
+  train/optim/learning_rate.h train/optim/optimizer.h train/optim/parts.h)
+foreach(header IN LISTS headers)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isodrop/${folder} COMPONENT isodrop_library)
 endforeach()
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/isodropConfig.cmake.in
