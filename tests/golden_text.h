@@ -3,6 +3,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -19,10 +20,19 @@ inline void expect_golden(const std::filesystem::path& path, const std::string& 
   }
   std::ostringstream kept;
   kept << std::ifstream(path, std::ios::binary).rdbuf();
-  EXPECT_EQ(kept.str(), text) << path.filename()
-                              << ": where the new text is right, write it again: "
-                                 "ISODROP_UPDATE_GOLDEN=1 isodrop_quick_tests "
-                                 "--gtest_filter='Help.*:Schema.*'";
+  const std::string old = kept.str();
+  if (old == text) return;
+  // The first line that differs is enough to see what has changed.
+  const auto at = std::mismatch(old.begin(), old.end(), text.begin(), text.end());
+  const auto line = [](const std::string& of, std::string::const_iterator it) {
+    const std::size_t before = of.rfind('\n', static_cast<std::size_t>(it - of.begin()));
+    const std::size_t begin = before == of.npos || before + 1 >= of.size() ? 0 : before + 1;
+    return of.substr(begin, of.find('\n', begin + 1) - begin);
+  };
+  ADD_FAILURE() << path.filename() << " has\n  " << line(old, at.first) << "\nand now it is\n  "
+                << line(text, at.second)
+                << "\nIf the new text is right, write it: ISODROP_UPDATE_GOLDEN=1 "
+                   "isodrop_quick_tests --gtest_filter='Help.*:Schema.*'";
 }
 
 }  // namespace tests
