@@ -37,4 +37,6 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/check_package.cmake)
 set(CPACK_ISODROP_ARCH "${ISODROP_ARCH}")
 set(CPACK_ISODROP_NATIVE "${ISODROP_NATIVE}")
+# The package is the program; the libraries of package.cmake are not in it.
+set(CPACK_INSTALL_CMAKE_PROJECTS "${PROJECT_BINARY_DIR};isodrop;Unspecified;/")
 include(CPack)

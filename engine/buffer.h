@@ -1,4 +1,9 @@
 // Aligned memory that owns itself.
+//
+// Example:
+//     engine::Buffer buffer(64 * sizeof(float));
+//     std::fill_n(buffer.as<float>(), 64, 0.0F);
+//     assert(reinterpret_cast<std::uintptr_t>(buffer.data()) % engine::kAlign == 0);
 #pragma once
 #include <cstddef>
 #include <cstdlib>

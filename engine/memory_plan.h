@@ -1,4 +1,10 @@
 // Lays buffers out in one arena from their lifetimes.
+//
+// Example:
+//     // The first two buffers live together; the third one takes the place of the first.
+//     const std::vector<engine::Lifetime> buffers = {{100, 0, 1}, {100, 1, 2}, {100, 2, 3}};
+//     const engine::Layout layout = engine::plan_memory(buffers);
+//     assert(layout.total == 256 && layout.offsets[2] == layout.offsets[0]);
 #pragma once
 #include <cstddef>
 #include <span>

@@ -1,4 +1,20 @@
 // What an op is: shapes, memory needs, forward, backward and cost. The engine knows no op by name.
+//
+// Example:
+//     class Negate final : public engine::Op {
+//      public:
+//       std::string_view name() const override { return "negate"; }
+//       engine::Shape infer(std::span<const engine::Shape> in) override { return in[0]; }
+//       void forward(const engine::Frame& f) const override {
+//         for (int i = 0; i < f.out.shape->numel(); ++i) f.out.f32()[i] = -f.in[0].f32()[i];
+//       }
+//       void backward(const engine::Frame& f) const override {
+//         for (int i = 0; i < f.dout.shape->numel(); ++i)
+//           f.din[0].f32()[i] = (f.din[0].add ? f.din[0].f32()[i] : 0) - f.dout.f32()[i];
+//       }
+//       engine::Cost cost(engine::Pass) const override { return {}; }
+//     };
+//     assert(Negate().infer(std::vector<engine::Shape>{{2, 3}}).str() == "(2,3)");
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,11 @@
 // Parameters by name: weights and their gradients, and persistent state without gradient.
+//
+// Example:
+//     engine::Params params;
+//     const int w = params.declare("w", {3, 4}, {engine::Init::Kind::kNormal, 0.02});
+//     params.allocate(1);  // seed
+//     params.value(w)[0] = 0.5F;
+//     assert(params.count() == 12 && params.grad(w)[0] == 0);
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,5 +1,22 @@
 // Freezes a tape: schedule, memory, primitives. Then replays it, step after step, without
 // allocating.
+//
+// Example:
+//     engine::Params params;
+//     engine::Tape tape(params);
+//     const engine::Ref x = tape.input("x", {2, 3}, engine::DType::kF32);
+//     const engine::Ref y = tape.input("y", {2}, engine::DType::kI32);
+//     const engine::Ref w = tape.param("w", {3, 4}, {engine::Init::Kind::kNormal, 0.02});
+//     const engine::Ref loss = ops::cross_entropy(tape, "loss", ops::matmul(tape, "fc", x, w), y);
+//     engine::Plan plan(std::move(tape), loss, {});
+//     params.allocate(1);  // seed
+//     std::vector<float> points(6, 1.0F);
+//     std::vector<std::int32_t> classes = {0, 3};
+//     plan.bind(x, points.data());
+//     plan.bind(y, classes.data());
+//     plan.forward({.seed = 1});
+//     plan.backward({.seed = 1});  // now plan.loss() and params.gradients() are known
+//     assert(plan.loss() > 1 && plan.loss() < 2);  // near log 4
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -20,7 +37,7 @@ struct PlanOptions {
   // Elements from which on the output of a cheap op is computed again rather than kept: below,
   // keeping it costs little memory and no time.
   std::int64_t replay_from = std::int64_t{1} << 21;
-  std::vector<Ref> keep;  // values that must survive the whole step
+  std::vector<Ref> keep = {};  // values that must survive the whole step
   bool poison = false;    // debugging: dead memory is NaN, overruns are found
   Tuning tuning = {};     // measurements that ops may make when they are built
 };

@@ -1,5 +1,14 @@
 // Randomness as a pure function: Philox4x32 (Salmon et al., "Parallel random numbers: as easy as
 // 1, 2, 3", SC 2011), keyed by seed and stream, counted by element, site and step.
+//
+// Example:
+//     const engine::Key key = engine::stream_key(1, engine::Stream::kMask);  // seed 1
+//     const std::uint32_t site = engine::site_id("h.3.mlp");
+//     // Whether dropout 0.1 drops element 7 at step 100. The answer is always the same.
+//     const bool dropped = engine::mask_bits(key, site, 100, 7) >= std::lround(0.9 * 65536);
+//     engine::Sequence order(engine::stream_key(1, engine::Stream::kData), 0);
+//     const std::uint64_t place = order.below(1000);
+//     assert(place < 1000 && !dropped);
 #pragma once
 #include <array>
 #include <cstddef>

@@ -1,4 +1,9 @@
 // Shapes of up to four dimensions, row-major.
+//
+// Example:
+//     const engine::Shape x{12, 64, 128};
+//     assert(x.rank() == 3 && x.back() == 128 && x[-2] == 64);
+//     assert(x.rows() == 12 * 64 && x.str() == "(12,64,128)");
 #pragma once
 #include <array>
 #include <cstddef>

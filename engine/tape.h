@@ -1,4 +1,12 @@
 // Records a model once: values, parameters and the ops between them.
+//
+// Example:
+//     engine::Params params;
+//     engine::Tape tape(params);
+//     const engine::Ref x = tape.input("x", {12, 64}, engine::DType::kF32);
+//     const engine::Ref w = tape.param("fc.weight", {64, 8}, {engine::Init::Kind::kNormal, 0.02});
+//     const engine::Ref y = ops::matmul(tape, "fc", x, w);
+//     assert(tape.shape(y).str() == "(12,8)" && tape.nodes().back().name == "fc");
 #pragma once
 #include <functional>
 #include <memory>

@@ -1,5 +1,11 @@
 // What ops may find out about the machine when they are built: which of several ways to the same
 // bits is the fastest here. No result hangs on it.
+//
+// Example:
+//     // Times the bit-identical variants of each matmul and caches the fastest.
+//     engine::PlanOptions options{.tuning = engine::Tuning::of_environment()};
+//     options.tuning = {};  // the default: measures nothing
+//     assert(!options.tuning.may_measure());
 #pragma once
 #include <filesystem>
 #include <optional>

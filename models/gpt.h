@@ -1,5 +1,17 @@
 // GPT-2 in its own terms (Radford et al. 2019): pre-LN blocks, learned positions, tied wte. Norms,
 // their placement, the activation and the initial weights are rows of tables.
+//
+// Example:
+//     models::GptConfig config{.n_layer = 2, .n_embd = 64, .block_size = 32, .vocab = 65};
+//     config.regularizers = models::gpt2_dropout(0.1);
+//     engine::Params params;
+//     engine::Tape tape(params), evaluation(params);  // the second one has no dropout
+//     const models::Gpt gpt = models::record_gpt(tape, config, 12, 32, models::Mode::kTrain);
+//     const models::Gpt eval = models::record_gpt(evaluation, config, 12, 32, models::Mode::kEval);
+//     engine::Plan plan(std::move(tape), gpt.loss, {});
+//     engine::Plan eval_plan(std::move(evaluation), eval.cross_entropy, {.training = false});
+//     params.allocate(1);  // seed
+//     assert(params.count() > 100'000 && eval_plan.arena_bytes() < plan.arena_bytes());
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -29,7 +41,7 @@ struct GptConfig {
   const ops::ActivationKind* activation = &ops::activation_kind("gelu");
   const InitKind* init = &init_kind("gpt2");
   bool qk_norm = false;
-  std::vector<RegularizerSetting> regularizers;
+  std::vector<RegularizerSetting> regularizers = {};
 
   std::int64_t hidden() const { return mlp_hidden > 0 ? mlp_hidden : 4 * n_embd; }
 };

@@ -1,4 +1,17 @@
 // Every op there is: each function checks shapes, pushes one node and returns its output.
+//
+// Example:
+//     engine::Params params;
+//     engine::Tape tape(params);
+//     const engine::Init normal{engine::Init::Kind::kNormal, 0.02};
+//     const engine::Ref x = tape.input("x", {12, 64, 128}, engine::DType::kF32);  // (B,T,C)
+//     const engine::Ref gamma = tape.param("ln.weight", {128}, {engine::Init::Kind::kConstant, 1});
+//     const engine::Ref w1 = tape.param("fc.weight", {128, 512}, normal);
+//     const engine::Ref w2 = tape.param("proj.weight", {512, 128}, normal);
+//     engine::Ref h = ops::layernorm(tape, "ln", x, gamma);
+//     h = ops::gelu(tape, "gelu", ops::matmul(tape, "fc", h, w1));
+//     const engine::Ref y = ops::residual(tape, "residual", x, ops::matmul(tape, "proj", h, w2));
+//     assert(tape.shape(y) == tape.shape(x));
 #pragma once
 #include <string_view>
 #include <vector>

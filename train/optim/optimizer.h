@@ -1,4 +1,14 @@
 // AdamW (Loshchilov & Hutter 2019) with clipping at a global norm, one pass over the parameters.
+//
+// Example:
+//     engine::Params params;
+//     const int w = params.declare("w", {2, 2}, {engine::Init::Kind::kConstant, 1});
+//     params.allocate(1);  // seed
+//     train::AdamW adamw(params, {.beta2 = 0.95, .weight_decay = 0.1});
+//     train::Moments moments(params);
+//     params.grad(w)[0] = 0.5F;   // what Plan::backward() does
+//     adamw.step(moments, 1e-3);  // learning rate
+//     assert(params.value(w)[0] < params.value(w)[1] && moments.updates == 1);
 #pragma once
 #include <cstdint>
 #include <span>
