@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "cli/output_file.h"
 #include "cli/study_command.h"
-#include "lab/batch/engines.h"
+#include "lab/batch/batch_system.h"
 #include "lab/study/jobs.h"
 
 namespace cli {
@@ -109,8 +109,8 @@ StudyOptions study_options(const Parsed& args) {
                   "--collect with --dry-run: one looks at what is there, the other at what it "
                   "would take; give one of them");
   }
-  if (!options.engine.empty() && !options.plan.empty()) {
-    const auto script = options.plan / lab::engine_of(options.engine).file;
+  if (!options.plan.system.empty() && !options.plan.folder.empty()) {
+    const auto script = options.plan.folder / lab::batch_system(options.plan.system).file;
     refuse_others(script, "written by isodrop", "--plan: " + script.string());
   }
   if (args.knows("html")) {

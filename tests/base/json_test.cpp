@@ -5,7 +5,7 @@
 namespace train {
 namespace {
 
-TEST(base::Json, TextIsThatOfDump) {
+TEST(Json, TextIsThatOfDump) {
   const base::Json json = {{"a \"b\"\n", {1, 2.5, nullptr, "x\u00e9"}},
                            {"none", base::Json::object()},
                            {"nothing", base::Json::array()},
@@ -15,9 +15,9 @@ TEST(base::Json, TextIsThatOfDump) {
   EXPECT_EQ(base::json_text(3), "3\n");
 }
 
-TEST(base::Json, WhatIsReadyIsWrittenAsItIs) {
+TEST(Json, WhatIsReadyIsWrittenAsItIs) {
   const base::Json json = {
-      {"before", 1}, {"large", ready("[\n{\"x\":[1,2]}]")}, {"list", {ready("7")}}};
+      {"before", 1}, {"large", base::ready("[\n{\"x\":[1,2]}]")}, {"list", {base::ready("7")}}};
   EXPECT_EQ(base::json_text(json),
             "{\n  \"before\": 1,\n  \"large\": [\n{\"x\":[1,2]}],\n  \"list\": [\n    7\n  ]\n}\n");
   EXPECT_EQ(base::Json::parse(base::json_text(json))["large"][0]["x"][1], 2);

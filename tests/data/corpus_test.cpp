@@ -63,8 +63,8 @@ void expect_error(F&& f, const std::vector<std::string>& parts) {
 std::vector<char32_t> code_points(std::string_view text) {
   std::vector<char32_t> out;
   for (std::size_t at = 0; at < text.size();) {
-    out.push_back(train::next_code_point(text, at));
-    if (out.back() == train::kInvalidUtf8) break;
+    out.push_back(base::next_code_point(text, at));
+    if (out.back() == base::kInvalidUtf8) break;
   }
   return out;
 }
@@ -102,7 +102,7 @@ TEST(Utf8, RefusesWhatIsNotUtf8AndStaysThere) {
                                   "\xE2\x82\x41",
                                   "\xF0\x9F\x98\x41"}) {
     std::size_t at = 2;
-    EXPECT_EQ(train::next_code_point("ab" + bytes, at), train::kInvalidUtf8);
+    EXPECT_EQ(base::next_code_point("ab" + bytes, at), base::kInvalidUtf8);
     EXPECT_EQ(at, 2u);
   }
 }

@@ -16,10 +16,10 @@ namespace {
 using Json = nlohmann::json;
 using Ids = std::vector<std::int32_t>;
 
-const std::string kGolden = ISODROP_SOURCE_DIR "/tests/golden/sp/";
+const std::string kGoldenSp = ISODROP_SOURCE_DIR "/tests/golden/sp/";
 
 data::TokenizerPtr golden(const std::string& name) {
-  return data::sentencepiece_tokenizer(base::read_file(kGolden + name + ".model", 1 << 24), name);
+  return data::sentencepiece_tokenizer(base::read_file(kGoldenSp + name + ".model", 1 << 24), name);
 }
 
 std::string repeated(const std::string& text, std::size_t times) {
@@ -29,7 +29,7 @@ std::string repeated(const std::string& text, std::size_t times) {
 }
 
 TEST(SentencePieceGolden, SaysWhatTheLibrarySays) {
-  const Json models = Json::parse(base::read_file(kGolden + "cases.json", 1 << 24))["models"];
+  const Json models = Json::parse(base::read_file(kGoldenSp + "cases.json", 1 << 24))["models"];
   EXPECT_EQ(models.size(), 5U);
   for (const auto& [name, said] : models.items()) {
     const data::TokenizerPtr tokenizer = golden(name);

@@ -67,7 +67,7 @@ std::string linear_table(int rows) {
   return text;
 }
 
-TEST(data::TableFile, OneThatDoesNotFitInMemoryIsRefusedOnTheWay) {
+TEST(TableFile, OneThatDoesNotFitInMemoryIsRefusedOnTheWay) {
   const tests::TempFolder folder;
   std::string text = "y,a,b,c\n";
   for (int i = 0; i < 200'000; ++i) text += "1,2,3,4\n";

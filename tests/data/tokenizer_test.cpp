@@ -21,10 +21,10 @@ namespace {
 using Json = nlohmann::json;
 using tests::TempFolder;
 
-const std::string kGolden = ISODROP_SOURCE_DIR "/tests/golden/bpe";
+const std::string kGoldenBpe = ISODROP_SOURCE_DIR "/tests/golden/bpe";
 
 Json golden_cases() {
-  return Json::parse(base::read_file(kGolden + "/cases.json", 1 << 24))["cases"];
+  return Json::parse(base::read_file(kGoldenBpe + "/cases.json", 1 << 24))["cases"];
 }
 
 /// Lines, tabs, runs of blanks, other scripts, and signs that SentencePiece has a use for.
@@ -44,7 +44,7 @@ const data::TokenizerPtr& small_sentencepiece() {
 }
 
 TEST(Tokenizers, GiveBackHostileText) {
-  const data::TokenizerPtr bpe = data::byte_bpe_tokenizer(data::read_bpe(kGolden));
+  const data::TokenizerPtr bpe = data::byte_bpe_tokenizer(data::read_bpe(kGoldenBpe));
   std::vector<std::string> texts = {prose(),
                                     std::string("\0\0a\0", 4),
                                     std::string(5000, ' '),
@@ -70,7 +70,7 @@ TEST(Tokenizers, GiveBackHostileText) {
 
 TEST(Tokenizers, RefuseWhatIsNotUtf8) {
   for (const data::TokenizerPtr& tokenizer :
-       {data::byte_bpe_tokenizer(data::read_bpe(kGolden)), small_sentencepiece()}) {
+       {data::byte_bpe_tokenizer(data::read_bpe(kGoldenBpe)), small_sentencepiece()}) {
     EXPECT_ERROR(tokenizer->encode("ab\xC3", "book.txt"), "book.txt: not UTF-8 at byte offset 2");
     EXPECT_ERROR(tokenizer->decode(std::vector{-1}), "token -1 is outside");
     EXPECT_ERROR(tokenizer->decode(std::vector{100000}), "token 100000 is outside");
@@ -80,7 +80,7 @@ TEST(Tokenizers, RefuseWhatIsNotUtf8) {
 }
 
 TEST(ByteBpe, SaysWhatHuggingFaceSays) {
-  for (const std::string& path : {kGolden, kGolden + "/tokenizer.json"}) {
+  for (const std::string& path : {kGoldenBpe, kGoldenBpe + "/tokenizer.json"}) {
     const data::TokenizerPtr tokenizer = data::byte_bpe_tokenizer(data::read_bpe(path));
     EXPECT_EQ(tokenizer->vocab(), 600);
     for (const Json& c : golden_cases())
@@ -114,10 +114,10 @@ TEST(ByteBpe, MergesByRankAndKnowsSpecialTokensWhereDeclared) {
 }
 
 TEST(ByteBpe, IsKeptAsWhatItWas) {
-  const data::BpeFiles files = data::read_bpe(kGolden);
+  const data::BpeFiles files = data::read_bpe(kGoldenBpe);
   const std::string json = data::bpe_json(files);
   EXPECT_EQ(data::bpe_json(data::parse_bpe_json(json, "again")), json);
-  EXPECT_EQ(data::bpe_json(data::read_bpe(kGolden + "/tokenizer.json")), json)
+  EXPECT_EQ(data::bpe_json(data::read_bpe(kGoldenBpe + "/tokenizer.json")), json)
       << "one identity, however read";
   EXPECT_EQ(data::byte_bpe_tokenizer(files)->definition(), json);
 }

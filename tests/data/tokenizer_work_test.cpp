@@ -67,7 +67,7 @@ TEST(TokenizerWork, GrowsAsTheLinesDo) {
   }
 }
 
-TEST(data::Occurrences, AreFoundInOrderAndSearchedForOnce) {
+TEST(Occurrences, AreFoundInOrderAndSearchedForOnce) {
   const std::string text = lines(1000) + "<e>" + lines(10) + "<e>x";
   data::Occurrences marks(text, {"\n", "<e>", "<e>x", "none"});
   std::vector<std::size_t> found(5);

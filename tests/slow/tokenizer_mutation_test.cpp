@@ -50,7 +50,7 @@ TEST(TokenizerMutation, VocabularyAndMerges) {
 TEST(TokenizerMutation, SentencePieceModel) {
   const std::string model = data::train_sentencepiece(tests::small_text(20'000), 290, "text");
   mutate(model, 6000, 200, [](const std::string& bytes) {
-    expect_sound(*sentencepiece_tokenizer(bytes, "m.model"));
+    expect_sound(*data::sentencepiece_tokenizer(bytes, "m.model"));
   });
 }
 

@@ -116,7 +116,7 @@ TEST(BayesRegression, IsTheIntegralOverAllFunctions) {
               0.5 * std::log(2 * std::numbers::pi * 4) + 9.0 / 8, 1e-12);
 }
 
-TEST(data::RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
+TEST(RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
   data::RowOrder order(7, 3, 5);
   std::vector<std::vector<std::uint32_t>> epochs(3);
   for (std::uint64_t n = 0; n < 21; ++n)

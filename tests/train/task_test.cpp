@@ -145,7 +145,7 @@ TEST(Task, TheTableLoadsByName) {
 }
 
 // XXH3-128 has known answers; ours are of what add() says it hashes.
-TEST(base::Hash, IsXxh3) {
+TEST(Hash, IsXxh3) {
   EXPECT_EQ(base::Hash().hex(), "99aa06d3014798d86001c324468d497f");
   EXPECT_NE(base::Hash().add("ab").add("c").hex(), base::Hash().add("a").add("bc").hex());
   const std::int32_t numbers[] = {0x6261, 0x63};
