@@ -24,8 +24,7 @@ bool is_own_folder(const fs::path& path) {
 void remove_left(const fs::path& temporary) {
   std::error_code none;  // best effort: they are in nobody's way
   for (const auto& entry : fs::directory_iterator(temporary, none)) {
-    if (!entry.path().filename().string().starts_with(kPrefix) || !is_own_folder(entry.path()) ||
-        !fs::exists(entry.path() / "lock", none))
+    if (!entry.path().filename().string().starts_with(kPrefix) || !is_own_folder(entry.path()))
       continue;
     try {
       const base::RunLock lock(entry.path(), "TMPDIR");
@@ -44,13 +43,18 @@ Scratch::Scratch() {
   base::require(!error, "no folder for temporary files: ", error.message(),
                 "; set TMPDIR to one that is there");
   remove_left(temporary);
-  // Till nobody has taken it for one that was left, between its lock's file and the lock.
+  // Again if another process took it for one that was left before its lock was held.
   for (bool ours = false; !ours;) {
     std::string name = (temporary / kPrefix).string() + "XXXXXX";
     base::require(mkdtemp(name.data()) != nullptr, "cannot create a folder in ", temporary.string(),
                   ": ", std::strerror(errno), "; set TMPDIR to one that can be written to");
     path_ = name;
-    lock_ = std::make_unique<base::RunLock>(path_, "TMPDIR");
+    try {
+      lock_ = std::make_unique<base::RunLock>(path_, "TMPDIR");
+    } catch (const base::Error&) {
+      if (fs::exists(path_, error)) throw;
+      continue;
+    }
     ours = lock_->held() && fs::exists(path_ / "lock", error);
   }
 }

@@ -78,7 +78,7 @@ TEST_F(CliAdvise, AnswersAndGoesOnWhereItWasKilled) {
   seeds.replace(seeds.find("\"what\": 2"), 9, "\"what\": 3");
   folder.write("killed/seeds.json", seeds);
   const Words again = advise({"--budget", "16steps", "--out", "killed", "--store", "runs"});
-  EXPECT_NE(only_error(again, isodrop(again, folder.path())).find("edited by hand"),
+  EXPECT_NE(only_error(again, isodrop(again, folder.path())).find("was changed by hand"),
             std::string::npos);
 }
 
@@ -95,7 +95,7 @@ TEST_F(CliAdvise, SaysWhatItWouldTake) {
 }
 
 TEST_F(CliAdvise, RefusesWhatIsNotOneQuestion) {
-  EXPECT_NE(error({}).find("advise on what? Give --time T"), std::string::npos);
+  EXPECT_NE(error({}).find("advise needs --time T"), std::string::npos);
   EXPECT_NE(error({"--time", "1min", "--budget", "9steps"}).find("--time with --budget"),
             std::string::npos);
   EXPECT_NE(error({"--time", "soon"}).find("--time 'soon': give a time"), std::string::npos);

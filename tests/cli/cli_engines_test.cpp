@@ -87,9 +87,9 @@ TEST_F(CliEngines, APlanThatAListMakesIsCollected) {
   std::filesystem::rename(folder.path() / "runs", folder.path() / "copied");
   r = run({"study", "two.toml", "--collect", "copied"});
   EXPECT_EQ(r.code, 0);
-  EXPECT_NE(r.err.find("copied: 4 runs taken up, 0 were here"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("copied: 4 runs taken, 0 were here already"), std::string::npos) << r.err;
   r = run({"study", "two.toml", "--collect", "copied"});
-  EXPECT_NE(r.err.find("copied: 0 runs taken up, 4 were here"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("copied: 0 runs taken, 4 were here already"), std::string::npos) << r.err;
   EXPECT_TRUE(says({"study", "two.toml", "--collect", "runs"}, "is this store itself"));
 }
 

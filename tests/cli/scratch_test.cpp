@@ -40,12 +40,12 @@ TEST_F(ScratchFolder, IsNewAndThisUsersAlone) {
 TEST_F(ScratchFolder, ThatOfAKilledProcessGoes) {
   folder.write("isodrop-scratch-killed/lock", "");
   folder.write("isodrop-scratch-killed/id/record.json", "{}");
-  folder.write("isodrop-scratch-begun/file", "no lock yet");
+  folder.write("isodrop-scratch-begun/file", "killed before it had a lock");
   folder.write("elsewhere/lock", "");
   fs::create_directory_symlink(folder.path() / "elsewhere", folder.path() / "isodrop-scratch-link");
   { const cli::Scratch scratch; }
   EXPECT_FALSE(fs::exists(folder.path() / "isodrop-scratch-killed"));
-  EXPECT_TRUE(fs::exists(folder.path() / "isodrop-scratch-begun/file"));
+  EXPECT_FALSE(fs::exists(folder.path() / "isodrop-scratch-begun"));
   EXPECT_TRUE(fs::exists(folder.path() / "isodrop-scratch-link/lock")) << "a link is not followed";
 }
 
