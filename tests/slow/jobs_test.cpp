@@ -103,7 +103,7 @@ TEST_P(JobsStopped, LeavesNoProcessAndNothingHalfWritten) {
     EXPECT_EQ(r.code, 128 + GetParam()) << describe(args, r);
     EXPECT_EQ(r.out, "");
     if (GetParam() != SIGKILL) {
-      EXPECT_NE(r.err.find("the same command goes on"), std::string::npos) << r.err;
+      EXPECT_NE(r.err.find("run the same command again to go on"), std::string::npos) << r.err;
       EXPECT_EQ(r.err.find("failed"), std::string::npos) << r.err;
     }
   }
