@@ -42,12 +42,14 @@ one_worker() {
 
 # The rounds of the tuning, made by a list here.
 tuning_first() {
-  local said
-  while said=$("$isodrop" study tiny.toml --store runs --collect 2>/dev/null || true); [[ $said == *"of the tuning"* ]]; do
+  local said rounds=0
+  while said=$("$isodrop" study tiny.toml --store runs --collect 2>/dev/null || true); [[ $said == *"tuning runs are done"* ]]; do
+    rounds=$((rounds + 1))
     rm -f specs/specs-*.txt
     "$isodrop" study tiny.toml --store runs --plan specs --engine mpi >/dev/null
     "$isodrop" run --list specs/specs-*.txt --store runs --threads 1 >/dev/null 2>&1 || fail "run --list: $?"
   done
+  (( rounds > 0 )) || fail "--collect does not say that tuning comes first: $said"
   rm -rf specs
 }
 
@@ -63,7 +65,7 @@ def runs(store):
     out = {}
     for file in pathlib.Path(store).glob("*/record.json"):
         record = json.loads(file.read_text())
-        del record["build"]["commit"]  # decides no bit
+        del record["build"]["commit"], record["hash"]  # decide no bit; the hash is over the times, too
         out[record["id"]] = {k: v for k, v in record.items() if k not in TIMES}
     return out
 def table(file):
