@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""One run over the processes of mpirun against the same run in one process with as many threads,
-in turns, with sums over ranks during backward and after it and with moments in shards, and against the
-model of docs/scale.md.
+"""Times one run under mpirun, in turns with the same run in one process with as many threads: with and
+without overlap of communication and backward, and with sharded moments. Also prints what the model of
+docs/scale.md predicts.
 
     scripts/bench ranks --preset char --batch 8 --ranks 2 --rounds 5
-    scripts/bench ranks --slow-link 200,500      # as if over 200 us and 500 MB/s
+    scripts/bench ranks --slow-link 200,500      # also over a simulated link of 200 us and 500 MB/s
 """
 
 import argparse
@@ -65,11 +65,11 @@ def main():
     p.add_argument("--describe", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--preset", default="char")
     p.add_argument("--batch", type=int, default=8)
-    p.add_argument("--ranks", type=int, default=2, help="processes, and threads of the one beside them")
+    p.add_argument("--ranks", type=int, default=2, help="number of processes, and of threads of the single process")
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--steps", type=int, default=8, help="steps a turn")
+    p.add_argument("--steps", type=int, default=8, help="steps per turn")
     p.add_argument("--slow-link", action="append", default=[], metavar="US,MB/S",
-                   help="also with a link that takes so much longer (ISODROP_SLOW_LINK); repeatable")
+                   help="also time a simulated link with this latency and bandwidth (ISODROP_SLOW_LINK); repeatable")
     p.add_argument("--isodrop", default=os.path.join(ROOT, "build/release/isodrop"))
     a = p.parse_args()
     if a.describe:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How long a store with many runs takes: list, collect from a copy, report.
-#   benchmarks/store.sh BUILD [RUNS]      BUILD: folder of the build; RUNS: 100000 (a multiple of 100)
+# Times the commands that read a store with many runs: list, collect from a copy, report.
+#   benchmarks/store.sh BUILD [RUNS]      BUILD: folder of the build; RUNS: a multiple of 100 (default 100000)
 set -euo pipefail
 build=$(readlink -f -- "$1")
 runs=${2:-100000}

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Holds what isodrop prints and writes against docs/schema with the package jsonschema (4.18 or later, PyPI),
-as a second opinion on the validator of the tests: runs the test of all commands and checks every document that
-it has looked at.
+"""Checks what isodrop prints and writes against docs/schema with the package jsonschema (4.18 or later, PyPI), as a
+second opinion on the tests' validator: runs the test of all commands and checks every document that this test checks.
 
   python3 scripts/check_schemas.py build/release/tests/isodrop_quick_tests
 """

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Sourced by run, test and bench: installs what is missing, configures, builds.
-# Everything said here goes to standard error; standard output belongs to the program.
+# Other scripts source this. It installs missing packages, configures and builds.
+# Its messages go to standard error; standard output belongs to the program.
 
-# The Debian packages that building and testing need: this list is the only one.
-# (oneDNN 2.6's CMake files ask for OpenCL; nothing here uses it.)
+# The Debian packages that the build and the tests need. This is the only list; scripts/packages prints it.
+# (oneDNN 2.6's CMake files ask for OpenCL; isodrop does not use it.)
 packages=(
   g++ cmake ninja-build
   libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcxxopts-dev libboost-math-dev libxxhash-dev libcsv-dev
@@ -38,7 +38,7 @@ setup() {
 install_missing() {
   if ! command -v dpkg-query >/dev/null; then
     [[ -e $build/build.ninja ]] ||
-      say "not a Debian system: install the libraries yourself where CMake says one is missing"
+      say "not a Debian system: if CMake says that a library is missing, install it yourself (docs/install.md lists all)"
     return
   fi
   local installed missing=() package
@@ -56,7 +56,7 @@ install_missing() {
       become=(sudo -n)
     elif [[ -t 0 && -t 2 ]]; then
       say "installing packages needs root: ${missing[*]}"
-      sudo -v || need_root "as a user who may" "sudo " "${missing[@]}"
+      sudo -v || need_root "as a user who may use sudo" "sudo " "${missing[@]}"
       become=(sudo)
     else
       need_root "in a terminal, or as root" "sudo " "${missing[@]}"
@@ -68,7 +68,7 @@ install_missing() {
   local install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
   say "installing ${missing[*]}…"
   : >"$log"
-  # The package lists are fetched only where what is there does not do.
+  # Fetches the package lists only if the present ones do not suffice.
   if ! logged "$log" "${install[@]}"; then
     { logged "$log" "${apt[@]}" update && logged "$log" "${install[@]}"; } ||
       failed "apt-get could not install: ${missing[*]}" "$log"
@@ -86,8 +86,8 @@ need_root() {
 
 # --- build ------------------------------------------------------------------------------------
 
-# Configures once; again when the presets, the folder or the CPU have changed, because a tree built
-# with -march=native elsewhere would crash here. Edited CMake files are ninja's business.
+# Configures once, and again if the presets, the folder or the CPU have changed: a tree built with
+# -march=native elsewhere would crash here. Ninja handles edited CMake files.
 configure() {
   local cpu stamp=$build/.isodrop-setup now
   cpu=$({ uname -m; grep -m1 '^model name' /proc/cpuinfo; grep -m1 -E '^(flags|Features)' /proc/cpuinfo; } \
@@ -100,7 +100,7 @@ configure() {
   command -v cmake >/dev/null || die 1 "cmake is not installed"
   local log=$root/build/configure.log fresh=()
   if [[ -e $build/CMakeCache.txt ]]; then
-    [[ ! -e $build/build.ninja ]] || say "the build folder is from another machine, folder or preset: building anew"
+    [[ ! -e $build/build.ninja ]] || say "the build folder is from another machine, folder or preset: building again from the start"
     fresh=(--fresh)
   fi
   : >"$log"
@@ -119,8 +119,7 @@ build_targets() {
     tee -- "$log" 9>&- | progress "$first" || failed "the build failed" "$log"
 }
 
-# progress SAID: from ninja's output, says that there is something to build, if anything is, and on
-# a terminal how far it has come.
+# progress SAID: reads ninja's output, says once that it builds, and on a terminal shows how far it is.
 progress() {
   local line said=$1 step='^(\[[0-9]+/[0-9]+\]) (Building|Linking|Generating)'
   while IFS= read -r line; do
@@ -132,7 +131,7 @@ progress() {
   if [[ -t 2 && -n $said ]]; then printf '\r\e[K' >&2; fi
 }
 
-# All cores, but no more compilers than memory has room for (1 GB each).
+# All cores, but no more compilers than fit into memory (1 GB each).
 jobs_that_fit() {
   local cores memory
   cores=$(cores)
@@ -158,5 +157,5 @@ logged() {
 # failed MESSAGE LOG
 failed() {
   tail -n 40 -- "$2" >&2
-  die 1 "$1; all of its output: $2"
+  die 1 "$1; full output: $2"
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes two tables of scikit-learn as CSV, to try the tasks regression and classification on, and
-prints what simple models reach on splits of the same size.
+"""Writes two of scikit-learn's tables as CSV, for trying the tasks regression and classification, and
+prints the losses that simple models reach on splits of the same size.
 
   python3 -m venv venv && venv/bin/pip install scikit-learn
   venv/bin/python scripts/example_tables.py FOLDER
 
 diabetes.csv (442 rows, 10 columns; Efron et al. 2004): --task regression --block-size 10
-digits.csv (1797 rows, 64 columns: 8x8 images, whose consecutive 4 columns are a patch of 2x2):
+digits.csv (1797 rows, 64 columns: 8x8 images; 4 consecutive columns are a patch of 2x2):
   --task classification --columns-per-token 4 --block-size 16
 Both with --target target.
 """

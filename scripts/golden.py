@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes golden values: what PyTorch computes for a GPT of any configuration.
 
-The model is GPT-2's in plain tensor arithmetic, with GPT-2's parameter names and layout (weights are
-(in, out)). Everything is computed in float64 from float32 parameters, so that the reference is exact
-to the last float32 digit, and stored as float32. tests/golden/format.md describes the file.
+The model is GPT-2 in plain tensor arithmetic, with GPT-2's parameter names and layout (weights are
+(in, out)). It computes in float64 from float32 parameters, so that the reference is exact to the last
+float32 digit, and stores float32. tests/golden/format.md describes the file.
 
     python3 scripts/golden.py --n-layer 4 --n-head 4 --n-embd 128 --block-size 64 --out nano.safetensors
     ISODROP_GOLDEN=nano.safetensors scripts/test -R golden

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/bpe: a small byte-level BPE of GPT-2's kind and what Hugging Face's tokenizers
-say of hostile text with it. Needs the package `tokenizers` (PyPI), anywhere outside of this
-repository; the tests need neither it nor this.
+"""Writes tests/golden/bpe: a small byte-level BPE of GPT-2's kind, and the tokens that Hugging Face's
+tokenizers make of hostile text with it. Needs the package `tokenizers` (PyPI). The tests need
+neither that package nor this script.
 
-usage: scripts/golden_bpe.py [TEXT]     TEXT: what the vocabulary is made of (default: README.md)
+usage: scripts/golden_bpe.py [TEXT]     TEXT: the text to train the vocabulary on (default: README.md)
 """
 import json
 import pathlib

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/bpe/added.json: what transformers' GPT2Tokenizer (the one in Python) says with
-tests/golden/bpe's vocab.json and merges.txt and with files of added tokens beside them. Needs the
-package `transformers` below version 5 (PyPI), anywhere outside of this repository; the tests need
-neither it nor this.
+"""Writes tests/golden/bpe/added.json: the tokens that transformers' GPT2Tokenizer (the one in Python) makes
+with tests/golden/bpe's vocab.json and merges.txt and with files of added tokens beside them. Needs the
+package `transformers` below version 5 (PyPI). The tests need neither that package nor this script.
 
 usage: scripts/golden_bpe_added.py
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/hf_gpt2: a small GPT2LMHeadModel of transformers with random weights, as it saves
-itself, and its logits for a row of tokens. Needs torch, transformers and safetensors (PyPI).
+"""Writes tests/golden/hf_gpt2: a small GPT2LMHeadModel of transformers with random weights, as
+transformers saves it, and its logits for a row of tokens. Needs torch, transformers and safetensors (PyPI).
 
   python3 scripts/golden_hf.py
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/sp: small SentencePiece models of the kinds that readers get wrong, and the ids
-that the library itself gives. Needs the package `sentencepiece` (PyPI), anywhere outside of this
-repository; the tests need neither it nor this.
+"""Writes tests/golden/sp: small SentencePiece models of the kinds that readers get wrong, and the ids
+that the library itself gives. Needs the package `sentencepiece` (PyPI). The tests need neither that
+package nor this script.
 
 usage: scripts/golden_sp.py
 """

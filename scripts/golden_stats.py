@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Remakes tests/lab/stats_golden.h, the reference values of tests/lab/stats_test.cpp.
+"""Writes tests/lab/stats_golden.h, the reference values of tests/lab/stats_test.cpp.
 
     python3 -m venv venv && venv/bin/pip install scipy && venv/bin/python scripts/golden_stats.py
 
-Tests and quantiles are scipy's. Powers are not scipy's noncentral t but integrals over the
-distribution of the standard deviation, a second way to the same numbers. Needed only to remake the
-values.
+Tests and quantiles are scipy's. Powers are integrals over the distribution of the standard deviation
+instead of scipy's noncentral t, a second way to the same numbers. Needed only to remake the values.
 """
 import pathlib
 import subprocess

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Remakes tests/lab/stats_studies_golden.h: reference values of the statistics behind studies.
+"""Writes tests/lab/stats_studies_golden.h: reference values of the statistics behind studies.
 
     python3 -m venv venv && venv/bin/pip install scipy statsmodels scikit-learn
     venv/bin/python scripts/golden_studies.py
 
-Variance components come from statsmodels' table of a two-way analysis of variance, tests from
-scipy, intervals from roots of those tests, scores from scikit-learn and numerical integrals,
-distributions of resamples from all resamples where they can be counted. Needed only to remake the
-values.
+Variance components come from statsmodels' two-way analysis of variance, tests from scipy, intervals
+from roots of those tests, scores from scikit-learn and numerical integrals, and distributions of
+resamples from all resamples if they can be counted. Needed only to remake the values.
 """
 import itertools
 import pathlib

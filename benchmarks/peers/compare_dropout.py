@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds isodrop's dropout forward against torch.nn.functional.dropout, interleaved in one run.
+"""Times isodrop's dropout forward in turns with torch.nn.functional.dropout.
 
     scripts/bench                                   # builds isodrop's side
     python3 benchmarks/peers/compare_dropout.py --size 262144 16777216 --threads 1 2
@@ -43,12 +43,12 @@ def compare(a, size, threads):
 
 
 def main():
-    p = argparse.ArgumentParser(description="isodrop's dropout (rate 0.1, Philox 10 rounds, 16 bits an element) against PyTorch's.")
+    p = argparse.ArgumentParser(description="isodrop's dropout (rate 0.1, Philox with 10 rounds, 16 bits per element) against PyTorch's.")
     p.add_argument("--size", type=int, nargs="+", default=[262144], help="elements (default 262144: 1 MB)")
     p.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     p.add_argument("--rounds", type=int, default=15)
-    p.add_argument("--calls", type=int, default=20, help="a turn; its figure is their median")
-    p.add_argument("--isodrop", default=BENCH, help="isodrop's side (default: build/release/benchmarks/bench_dropout)")
+    p.add_argument("--calls", type=int, default=20, help="calls per turn; the result of a turn is their median")
+    p.add_argument("--isodrop", default=BENCH, help="isodrop's benchmark (default: build/release/benchmarks/bench_dropout)")
     a = p.parse_args()
     for name, values in (("size", a.size), ("threads", a.threads), ("rounds", [a.rounds]), ("calls", [a.calls])):
         if min(values) < 1:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Holds `isodrop sample` against nanoGPT's sampling loop in PyTorch, in turns, one text at a time.
+"""Times `isodrop sample` in turns with nanoGPT's sampling loop in PyTorch, one text at a time.
 
-PyTorch's side is the loop as nanoGPT has it: no cache, a whole forward pass over the last T tokens for every
-token, the head on the last position alone, temperature 0.8, top_k 200. Its time is that of the loop, warmed
-up; isodrop's is that of the whole command, start and reading of the weights included. A ratio is formed within
-each round, so that a busy machine disturbs both alike.
+nanoGPT's loop has no cache: it makes a whole forward pass over the last T tokens for every token, with the head
+on the last position only, temperature 0.8 and top_k 200. PyTorch's time is that of the loop after warm-up;
+isodrop's is that of the whole command, including start and loading the weights. Ratios are taken within a
+round, so that a busy machine disturbs both alike.
 
     scripts/run train --preset char --text tinyshakespeare.txt --budget 2steps --out out/char
     python3 benchmarks/peers/compare_sample.py --run out/char --preset char --threads 2
@@ -44,10 +44,10 @@ def sample(model, context, tokens, temperature=0.8, top_k=200):
 
 def main():
     p = argparse.ArgumentParser(description="isodrop sample against nanoGPT's loop in PyTorch, in turns.")
-    p.add_argument("--run", required=True, help="a run of the preset's sizes, of isodrop train")
+    p.add_argument("--run", required=True, help="folder of a run of isodrop train with the preset's sizes")
     p.add_argument("--preset", choices=PRESETS, default="char")
     p.add_argument("--tokens", type=int, nargs="+", default=[250, 500])
-    p.add_argument("--keep", help="of isodrop sample; the preset's T is nanoGPT's own cropping")
+    p.add_argument("--keep", help="--keep of isodrop sample; the preset's T does what nanoGPT does")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=7)
     a = p.parse_args()

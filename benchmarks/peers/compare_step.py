@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Holds isodrop's training step against PyTorch's, JAX's and llm.c's, interleaved in one run.
+"""Times isodrop's training step in turns with PyTorch's, JAX's and llm.c's.
 
-All sides live for the whole run and take turns, a few steps each, in an order that rotates, so that
-a busy machine disturbs all alike; a ratio is formed within each round (see sides.py).
+All programs run all the time and take turns of a few steps in rotating order, and ratios are taken
+within a round, so that a busy machine disturbs all alike (see sides.py).
 
-    scripts/bench                                   # builds isodrop's side
+    scripts/bench                                   # builds isodrop's benchmark
     python3 benchmarks/peers/compare_step.py --preset nano --dropout 0 0.1 --threads 2 --compile
     python3 benchmarks/peers/compare_step.py --preset gpt2 --dropout 0 --llmc ../llm.c/train_gpt2
 
-llm.c's CPU trainer is built by its Makefile, with OpenMP, and started in the folder it was built in,
-where it expects its weights and tokens. B and T are constants in its main(): the other sides train at
-the same. It does not clip gradients, has no dropout, and pads the vocabulary to 50304 rows.
+Build llm.c's CPU trainer with its Makefile and OpenMP; it starts in the folder it was built in, where it
+expects its weights and tokens. B and T are constants in its main(), so the other programs use the same.
+It does not clip gradients, has no dropout, and pads the vocabulary to 50304 rows.
 """
 
 import argparse
@@ -98,25 +98,25 @@ def show(result):
 
 
 def main():
-    p = argparse.ArgumentParser(description="isodrop's training step against PyTorch's and llm.c's, interleaved.")
+    p = argparse.ArgumentParser(description="Times isodrop's training step in turns with PyTorch's, JAX's and llm.c's.")
     p.add_argument("--preset", choices=BATCH, nargs="+", default=["nano"])
     p.add_argument("--dropout", type=float, nargs="+", default=[0.0, 0.1])
     p.add_argument("--batch", type=int, help="default: tiny 16, nano 12, char 8, gpt2 1")
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--compile", action="store_true", help="torch.compile as a third side")
-    p.add_argument("--jax", action="store_true", help="JAX on the CPU as a side (pip install jax)")
-    p.add_argument("--llmc", metavar="PATH", type=pathlib.Path, help="llm.c's built train_gpt2 as a side (preset gpt2, dropout 0)")
+    p.add_argument("--compile", action="store_true", help="also time torch.compile")
+    p.add_argument("--jax", action="store_true", help="also time JAX on the CPU (pip install jax)")
+    p.add_argument("--llmc", metavar="PATH", type=pathlib.Path, help="also time llm.c: its built train_gpt2 (preset gpt2, dropout 0)")
     p.add_argument("--llmc-shape", metavar=("B", "T"), type=int, nargs=2, default=[4, 64],
-                   help="what main() of its train_gpt2.c sets; all sides train at it (default: 4 64)")
+                   help="the values in main() of llm.c's train_gpt2.c; all programs use them (default: 4 64)")
     p.add_argument("--no-torch", dest="torch", action="store_false", help="without PyTorch")
     p.add_argument("--rounds", type=int, default=15)
-    p.add_argument("--warmup", type=int, default=2, help="rounds that do not count")
-    p.add_argument("--steps", type=int, default=5, help="steps a turn; a turn's figure is their median")
+    p.add_argument("--warmup", type=int, default=2, help="rounds for warm-up, not counted")
+    p.add_argument("--steps", type=int, default=5, help="steps per turn; the result of a turn is their median")
     p.add_argument("--isa", choices=ISA, default="native",
                    help="avx2: every side held to AVX2, as a stand-in for a machine without more; isodrop's side is a build "
                         "with -DISODROP_ARCH=x86-64-v3 in build/avx2")
     p.add_argument("--isodrop", help="isodrop's side (default: bench_step of build/release, or of build/avx2 with --isa avx2)")
-    p.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line, raw rounds included")
+    p.add_argument("--format", choices=("text", "json"), default="text", help="json: one object per line, with raw rounds")
     a = p.parse_args()
     for name in ("rounds", "steps", "threads"):
         if getattr(a, name) < 1:

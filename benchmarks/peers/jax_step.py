@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times a training step of a GPT-2 shaped model in JAX on the CPU, for holding isodrop's against it.
+"""Times a training step of a GPT-2 shaped model in JAX on the CPU; compare_step.py runs this.
 
 The model and the step are torch_step.py's (batch, forward, backward, clipping, AdamW), compiled as one
 function; JAX chooses its kernels and its threads, as many as the process may use.
@@ -102,7 +102,7 @@ def main():
     p.add_argument("--batch", type=int, help="default: the preset's")
     p.add_argument("--block-size", type=int, help="T; default: the preset's")
     p.add_argument("--dropout", type=float, default=0.0)
-    p.add_argument("--threads", type=int, help="keeps the process to so many cores, which is all that JAX heeds")
+    p.add_argument("--threads", type=int, help="restricts the process to this many cores, because JAX has no other setting")
     p.add_argument("--steps", type=int, default=30, help="timed steps")
     p.add_argument("--serve", action="store_true", help='print "ready", then for each input line N the median ms of N steps')
     a = p.parse_args()

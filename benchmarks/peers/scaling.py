@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Holds isodrop's training step against itself, interleaved in one run: on one thread, and with a
-neighbour that keeps one core busy.
+"""Times isodrop's training step with more threads against one thread, and with a neighbor that keeps one
+core busy, in turns.
 
     scripts/bench                                   # builds bench_step
     python3 benchmarks/peers/scaling.py --preset char --batch 8 --threads 2
@@ -18,13 +18,13 @@ SPIN = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhil
 
 
 def main():
-    p = argparse.ArgumentParser(description="How isodrop's step takes more threads and a busy neighbour.")
+    p = argparse.ArgumentParser(description="Times isodrop's step with more threads, and with a busy neighbor.")
     p.add_argument("--preset", choices=BATCH, default="char")
     p.add_argument("--batch", type=int, help="default: tiny 16, nano 12, char 8, gpt2 1")
     p.add_argument("--dropout", type=float, default=0.0)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--rounds", type=int, default=9)
-    p.add_argument("--steps", type=int, default=5, help="steps a turn; a turn's figure is their median")
+    p.add_argument("--steps", type=int, default=5, help="steps per turn; the result of a turn is their median")
     p.add_argument("--isodrop", default=BENCH, help="default: build/release/benchmarks/bench_step")
     a = p.parse_args()
     for name in ("rounds", "steps", "threads"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Times a training step of a GPT-2 shaped model in PyTorch, for holding isodrop's against it.
+"""Times a training step of a GPT-2 shaped model in PyTorch; compare_step.py runs this.
 
-A step is all of it: drawing a batch, forward, backward, clipping, AdamW. The model is written the way
+A step has everything: drawing a batch, forward, backward, clipping, AdamW. The model is written the way
 PyTorch is fastest at it: scaled_dot_product_attention and the better of its AdamW implementations.
 
     python3 benchmarks/peers/torch_step.py --preset nano --dropout 0.1
@@ -118,7 +118,7 @@ def main():
     p.add_argument("--compile", action="store_true", help="torch.compile the model")
     p.add_argument("--adamw", choices=("best", "fused", "foreach"), default="best")
     p.add_argument("--steps", type=int, default=30, help="timed steps")
-    p.add_argument("--warmup", type=int, default=3, help="steps before them")
+    p.add_argument("--warmup", type=int, default=3, help="steps for warm-up")
     p.add_argument("--format", choices=("text", "json"), default="text")
     p.add_argument("--serve", action="store_true", help='print "ready", then for each input line N the median ms of N steps')
     a = p.parse_args()

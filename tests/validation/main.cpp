@@ -15,16 +15,15 @@ int validate(int trials, std::uint64_t seed, const std::string& only) {
   auto checks = validation::all_checks();
   std::erase_if(checks,
                 [&](const auto& c) { return (c.group + c.name).find(only) == c.name.npos; });
-  if (checks.empty()) throw std::runtime_error("--only \"" + only + "\" is in no row's name");
+  if (checks.empty()) throw std::runtime_error("--only \"" + only + "\" matches no row");
   std::vector<validation::Outcome> outcomes(checks.size());
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t i = 0; i < checks.size(); ++i)
     outcomes[i] = validation::run(checks[i], trials, seed);
   fmt::print(
-      "# The statistics against simulated comparisons\n\nMade by `scripts/validate_statistics "
-      "--trials {} --seed {}`: {} trials a row, ± is two standard errors. A row holds within {:g} "
-      "standard "
-      "errors of what is wanted.\n{}",
+      "Made by `scripts/validate_statistics --trials {} --seed {}`: {} trials per row, ± is two "
+      "standard errors. A row holds if the result is within {:g} standard errors of what is "
+      "wanted.\n{}",
       trials, seed, trials, kErrors, validation::markdown(checks, outcomes, kErrors));
   bool all = true;
   for (std::size_t i = 0; i < checks.size(); ++i)
@@ -35,12 +34,13 @@ int validate(int trials, std::uint64_t seed, const std::string& only) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  cxxopts::Options options("scripts/validate_statistics",
-                           "Holds the statistics against simulated comparisons.");
-  options.add_options()("trials", "a row", cxxopts::value<int>()->default_value("10000"))(
-      "seed", "of the simulation", cxxopts::value<std::uint64_t>()->default_value("1"))(
-      "only", "rows whose group or name holds this",
-      cxxopts::value<std::string>()->default_value(""))("help", "print this");
+  cxxopts::Options options(
+      "scripts/validate_statistics",
+      "Checks the statistics on simulated comparisons whose true effect is known.");
+  options.add_options()("trials", "trials per row", cxxopts::value<int>()->default_value("10000"))(
+      "seed", "seed of the simulation", cxxopts::value<std::uint64_t>()->default_value("1"))(
+      "only", "rows whose group or name contains this",
+      cxxopts::value<std::string>()->default_value(""))("help", "show this help");
   const auto args = options.parse(argc, argv);
   if (args.count("help")) {
     fmt::print("{}", options.help());
