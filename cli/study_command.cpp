@@ -12,7 +12,6 @@
 #include "lab/report/dry_run_render.h"
 #include "lab/report/html.h"
 #include "lab/runs/take_up.h"
-#include "lab/session/page.h"
 
 namespace cli {
 namespace {

@@ -1,4 +1,4 @@
-// What to do, in a sentence, from a judged comparison of `none` with the regimes that did best.
+// The answer, in a sentence, from a judged comparison of `none` with the regimes that did best.
 #pragma once
 #include <optional>
 #include <string>
@@ -15,18 +15,18 @@ std::vector<Level> judged_arms(const Halving& halving);
 
 struct Advice {
   std::string name;                    // of the regime
-  Assignments set;                     // that it is, on top of the settings that were given
+  Assignments set;                     // its settings, on top of the given ones
   bool plain = true;                   // no regularizer: nothing is shown to do better
   std::string sentence;                // the whole answer
-  std::vector<std::string> too_close;  // regimes of which no difference was told
+  std::vector<std::string> too_close;  // regimes with an inconclusive difference or none
 };
 
-/// The first judged arm that helps, in the order of validation; `none` where none of them does.
+/// The first judged arm that helps, in the order of validation; `none` if no arm does.
 /// REQUIRES: report.final; its first arm is `none`.
 const ArmReport& advised(const Report& report);
 
-/// `direct`: of two judged arms that both help, as a comparison of its own: the first against the
-/// second, its own first arm; null where there are no two. Where it hurts, the other is advised.
+/// `direct`: a comparison of two judged arms that both help, the second one its first arm; null if
+/// there are no two. If the arm hurts there, the other is advised.
 Advice make_advice(const Report& report, const Report* direct);
 
 /// {advice: {name, assignments, diff, ci, p_holm, direct, too_close, sentence, command}, tried,

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "lab/stats/stats.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
@@ -56,7 +56,7 @@ void Halving::start(int round, std::vector<std::size_t> in) {
   study.shares = share_levels({});
   study.seeds = seeds_in(round);
   for (const std::size_t i : in_) study.arms.push_back({regimes_[i].name, regimes_[i].set});
-  runs_ = study_.anew(std::move(study));
+  runs_ = study_.with_study(std::move(study));
 }
 
 std::vector<Standing> Halving::rank() const {

@@ -22,7 +22,7 @@ bool plain(char c) {
          c == '.' || c == '-';
 }
 
-/// The setting that an arm may set; `refusal` of {fmt} says of its name that it may not.
+/// The setting that an arm may set; `refusal`, a {fmt} text with its name, begins the error.
 const train::Row& arm_setting(std::string_view name, const std::string& source,
                               std::string_view refusal) {
   std::vector<std::string_view> allowed;
@@ -133,7 +133,8 @@ class Parser {
       refuse(fmt::format("{} is set twice; set it once", row.name));
     given_.push_back(row.name);
     if (value.find('|') == value.npos) return override_with(row, value);
-    if (cell_) refuse(fmt::format("{}: alternatives are of an arm; give each a cell", row.name));
+    if (cell_)
+      refuse(fmt::format("{}: only arms have alternatives; give each value a cell", row.name));
     arm_.grid.push_back(alternatives(row, value, '|', source_));
     train::set(arm_.settings, row.name, arm_.grid.back().values.front(), source_);
     std::erase_if(arm_.overrides,  // what `none` switched off

@@ -134,7 +134,7 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning
   plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = base::available_memory();
-  std::map<std::string, std::size_t> known;  // estimates, by what they hang on
+  std::map<std::string, std::size_t> known;  // estimates, by what they depend on
   const auto estimate_of = [&](std::size_t cell, std::size_t arm) {
     const train::Settings s = settings_at(study, {cell, arm, 0, 0});
     const std::string key = cost_key(s) + train::run_budget(s).to_string() + study.arms[arm].name;
@@ -190,20 +190,20 @@ void require_in_time(const DryRun& plan, const Study& study, double limit) {
   const auto seeds = static_cast<std::int64_t>(
       static_cast<double>(study.seeds) * (there + missing * limit / needed) / (there + missing));
   throw base::Error(fmt::format(
-      "this would take about {} here, and the limit is {}: {} of {} seeds would fit; {} alone "
-      "takes "
-      "{:.0f} % of it; leave out seeds, arms or cells in a file of your own, or look with --quick",
-      time(needed), time(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds), study.seeds,
+      "this takes about {} here, and the limit is {}: {} of {} seeds would fit; {} alone takes "
+      "{:.0f} % of the time; leave out seeds, arms or cells in a copy of the file, or use --quick",
+      time(needed), time(limit), seeds < 1 ? "none" : fmt::format("{}", seeds), study.seeds,
       plan.arms[most].name, 100 * spent[most] / all));
 }
 
 void require_fits(const DryRun& plan) {
   if (plan.fits()) return;
   const train::MemoryNeed& m = plan.arms.front().memory;
-  engine::require_memory(
-      plan.memory() - static_cast<double>(m.corpus + m.program),
-      plan.study ? plan.jobs.count > 1 ? "this comparison with so many --jobs" : "this comparison"
-                 : "this model and batch");
+  const std::string what = !plan.study ? "this model and batch"
+                           : plan.jobs.count == 1
+                               ? "this comparison"
+                               : fmt::format("this comparison with --jobs {}", plan.jobs.count);
+  engine::require_memory(plan.memory() - static_cast<double>(m.corpus + m.program), what.c_str());
 }
 
 }  // namespace lab

@@ -9,9 +9,7 @@
 #include "base/numbers.h"
 #include "base/text.h"
 #include "base/toml_table.h"
-#include "lab/study/arm.h"
-#include "lab/study/cells.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 
 namespace lab {
 namespace {
@@ -43,7 +41,7 @@ Condition condition(const std::string& text, const StudyFile& file, const std::s
                     ": give \"FIGURE above NUMBER\" or \"FIGURE below NUMBER\"");
 }
 
-/// Errors of what stands there begin with the place.
+/// Puts the place before the errors of `work`.
 template <class Work>
 void at(const std::string& place, const Work& work) {
   try {
@@ -60,8 +58,7 @@ void read_study(base::TomlTable table, StudyFile& file) {
   base::require(all != !arms.empty(), table.where(),
                 ": [study] needs arms = [\"none\", …] or rivals = true");
   if (all) arms = rival_names();
-  base::require(arms.size() > 1, table.where("arms"),
-                ": one arm alone has nothing to be held against; give another");
+  base::require(arms.size() > 1, table.where("arms"), ": one arm cannot be compared; give another");
   at(table.where("arms"), [&] { study.arms = arm_levels(arms, study.base); });
   study.seeds = table.count("seeds", study.seeds, 1);
   study.tuning_seeds = table.count("tuning_seeds", study.tuning_seeds, 1);

@@ -60,7 +60,7 @@ std::vector<Assignments> draw(std::vector<Assignments> choices, std::int64_t tri
   return choices;
 }
 
-/// Those of the arm's grid that are tried in every cell; none where it has no grid.
+/// The choices of the arm's grid that are tried in every cell; none without a grid.
 std::vector<Assignments> choices_of(const Study& study, std::size_t arm) {
   const Grid grid = grid_of(study, arm);
   return grid.empty() ? std::vector<Assignments>{}
@@ -72,8 +72,8 @@ std::optional<double> number(const std::string& text) {
   return base::parse_number(text, value) == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
-/// The value one step beyond the end of `values` at which `at` stands; nothing where it stands at
-/// none, they are no numbers, or the setting ends there.
+/// The value one step beyond the end of `values` that `at` is; nothing if it is no end, or the
+/// setting ends there.
 std::optional<std::string> beyond(const std::string& setting, std::vector<double> values,
                                   double at) {
   std::sort(values.begin(), values.end());
@@ -96,7 +96,7 @@ std::optional<std::string> beyond(const std::string& setting, std::vector<double
   }
 }
 
-/// The choices one step beyond the ends of numeric grids that `tuned` stands at, possible or not.
+/// The choices one step beyond the ends of numeric grids that won, possible or not.
 std::vector<Assignments> beyond_the_ends(const Study& study, const Tuned& tuned) {
   std::vector<Assignments> out;
   for (const Alternatives& of : grid_of(study, tuned.arm)) {
@@ -163,7 +163,7 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
       std::min_element(of.trials.begin(), of.trials.end(),
                        [&](const Trial& a, const Trial& b) { return loss(a) < loss(b); });
   base::require(best->val_loss.has_value(), "tuning of arm ", base::quote(study.arms[arm].name),
-                ": every choice diverged or learned nothing; give it another grid");
+                ": every choice diverged or learned nothing; give another grid");
   of.chosen = static_cast<std::size_t>(best - of.trials.begin());
   of.extended = std::ssize(of.trials) - std::ssize(choices_of(study, arm));
   of.edge = !beyond_the_ends(study, of).empty();
@@ -233,7 +233,9 @@ StudySize size_of(const Study& study) {
 }
 
 GridSearch::GridSearch(const StudyRuns& judged)
-    : judged_(judged), tuning_(tuning_study(judged.study())), runs_(judged.anew(tuning_.study)) {
+    : judged_(judged),
+      tuning_(tuning_study(judged.study())),
+      runs_(judged.with_study(tuning_.study)) {
   settle();
 }
 
@@ -256,7 +258,7 @@ void GridSearch::settle() {
     done_ = more == tuned_;
     if (done_) break;
     tuning_ = tuning_study(study, more);
-    runs_ = judged_.anew(tuning_.study);
+    runs_ = judged_.with_study(tuning_.study);
   }
 }
 

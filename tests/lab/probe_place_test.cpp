@@ -1,5 +1,5 @@
 // What the probe makes of values given by hand.
-#include "lab/probe/probe_place.h"
+#include "lab/probe/probe.h"
 
 #include <gtest/gtest.h>
 

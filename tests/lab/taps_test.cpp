@@ -1,5 +1,5 @@
 // Where hooks act, from tapes made by hand and from those of the model in all its forms.
-#include "lab/probe/taps.h"
+#include "lab/probe/probe_pass.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"

@@ -35,7 +35,7 @@ class Controls : public testing::Test {
     study.shares = share_levels({});
     StudyRuns runs(study, store, true);
     for (const Point& p : runs.missing()) make_run(runs.spec(runs.id(p)), store, {}, {});
-    const Report report = make_report(runs.anew(study), {}, 1, "", false);
+    const Report report = make_report(runs.with_study(study), {}, 1, "", false);
     EXPECT_TRUE(report.final);
     return report.cells[0].arms[1].versus.value();
   }
