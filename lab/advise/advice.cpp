@@ -1,11 +1,11 @@
-#include "lab/advise/advice.h"
-
+// The answer as a sentence, a table and JSON.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "base/text_table.h"
+#include "lab/advise/advising.h"
 
 namespace lab {
 namespace {

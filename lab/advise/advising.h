@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/stopwatch.h"
-#include "lab/advise/advice.h"
+#include "lab/advise/halving.h"
 #include "lab/session/session.h"
 
 namespace lab {
@@ -35,6 +35,34 @@ std::string shortest_time(double budgets, const RunCost& cost, double speedup);
 /// Seeds of the judged regimes that fit into `seconds`, from what a run took: 2 to kPlannedSeeds.
 /// `least`, with fewer of which nothing can be told, is taken if three quarters of it fit.
 std::int64_t seeds_within(double seconds, double run_seconds, std::int64_t least);
+
+/// The regimes that are judged: `none`, then the best with dropout and the best without it, the
+/// better by validation first. REQUIRES: halving.done().
+std::vector<Level> judged_arms(const Halving& halving);
+
+struct Advice {
+  std::string name;                    // of the regime
+  Assignments set;                     // its settings, on top of the given ones
+  bool plain = true;                   // no regularizer: nothing is shown to do better
+  std::string sentence;                // the whole answer
+  std::vector<std::string> too_close;  // regimes with an inconclusive difference or none
+};
+
+/// The first judged arm that helps, in the order of validation; `none` if no arm does.
+/// REQUIRES: report.final; its first arm is `none`.
+const ArmReport& advised(const Report& report);
+
+/// `direct`: a comparison of two judged arms that both help, the second one its first arm; null if
+/// there are no two. If the arm hurts there, the other is advised.
+Advice make_advice(const Report& report, const Report* direct);
+
+/// {advice: {name, assignments, diff, ci, p_holm, direct, too_close, sentence, command}, tried,
+/// report}
+Json to_json(const Advice& advice, const Report& report, const Report* direct,
+             const Halving& halving, const std::string& command);
+/// The sentence, the command, what was tried, the judged table.
+std::string render_text(const Advice& advice, const Report& report, const Halving& halving,
+                        const std::string& command, bool color, std::size_t width);
 
 struct AdviseOptions {
   SessionOptions session;

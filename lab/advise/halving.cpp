@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "lab/stats/stats.h"
 #include "lab/study/levels.h"
 #include "lab/study/tuning.h"
 
@@ -62,15 +61,8 @@ void Halving::start(int round, std::vector<std::size_t> in) {
 std::vector<Standing> Halving::rank() const {
   std::vector<Standing> out;
   for (std::size_t arm = 0; arm < in_.size(); ++arm) {
-    Standing& s = out.emplace_back(Standing{in_[arm], 0, {}, {}});
-    std::vector<double> losses;
-    for (const Point& p : runs_->points()) {
-      if (p.arm != arm) continue;
-      const RunRecord& record = *runs_->record(p);
-      ++s.seeds;
-      if (record.ok()) losses.push_back(record.value("val_loss").value());
-    }
-    if (std::ssize(losses) == s.seeds) s.val_loss = mean(losses);
+    const Trial trial = trial_of(*runs_, 0, arm);
+    out.push_back({in_[arm], trial.runs, trial.val_loss, {}});
   }
   // `none` is in every round, as the first.
   if (const auto none = out.front().val_loss)

@@ -188,14 +188,11 @@ void require_of_cells(std::string_view setting, const std::string& source) {
 }
 
 std::vector<Level> parse_cells(std::span<const std::string> texts, const train::Settings& base) {
+  std::vector<Arm> cells;
+  for (const std::string& text : texts) cells.push_back(Parser(text, base, true).parse());
+  require_own_names(cells, "cells");
   std::vector<Level> out;
-  for (const std::string& text : texts) {
-    const Arm cell = Parser(text, base, true).parse();
-    out.push_back({cell.name, cell.overrides});
-    for (std::size_t i = 0; i + 1 < out.size(); ++i)
-      base::require(out[i].name != out.back().name, "two cells are called ", quote(out.back().name),
-                    "; give one of them a name, NAME: SETTING=VALUE");
-  }
+  for (const Arm& cell : cells) out.push_back({cell.name, cell.overrides});
   return out;
 }
 
@@ -215,13 +212,12 @@ std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Set
   return out;
 }
 
-void require_own_names(std::span<const Arm> arms) {
+void require_own_names(std::span<const Arm> arms, std::string_view what) {
   for (std::size_t i = 0; i < arms.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (arms[i].name == arms[j].name)
-        throw Error(
-            fmt::format("two arms are called {}; give one of them a name, NAME: SETTING=VALUE",
-                        quote(arms[i].name)));
+        throw Error(fmt::format("two {} are called {}; give one a name, NAME: SETTING=VALUE", what,
+                                quote(arms[i].name)));
 }
 
 }  // namespace lab

@@ -44,7 +44,7 @@ Alternatives parse_tune(std::string_view text);
 
 /// The same for several, whose names must differ.
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base);
-/// Throws base::Error if two have the same name.
-void require_own_names(std::span<const Arm> arms);
+/// Throws base::Error if two have the same name. `what`: "arms" or "cells".
+void require_own_names(std::span<const Arm> arms, std::string_view what = "arms");
 
 }  // namespace lab

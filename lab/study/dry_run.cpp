@@ -71,14 +71,11 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
 }  // namespace
 
 double DryRun::runs(std::size_t arm) const {
-  if (!study) return 1;
   double shares = 0;
   for (const auto& [of, share] : missing)
     if (of == arm) shares += share;
   return shares;
 }
-
-std::int64_t DryRun::run_count() const { return study ? std::ssize(missing) : 1; }
 
 double DryRun::flops() const {
   double sum = 0;
@@ -87,7 +84,6 @@ double DryRun::flops() const {
 }
 
 double DryRun::seconds() const {
-  if (!study) return arms.front().seconds();
   const auto count = static_cast<std::size_t>(jobs.count);
   std::vector<double> busy_until(count, 0.0);
   for (const auto& [arm, share] : missing) {
@@ -106,8 +102,7 @@ double DryRun::memory() const {
     if (&e != &arms.front()) pair = std::max(pair, allocated(first) + allocated(e.memory));
   }
   const auto program = static_cast<double>(first.program);
-  const double runs =
-      missing.empty() && study ? 0 : static_cast<double>(jobs.count) * (most + program);
+  const double runs = missing.empty() ? 0 : static_cast<double>(jobs.count) * (most + program);
   const double timing = fits_in(pair, available) ? pair + program : 0;
   return std::max(runs, timing) + static_cast<double>(first.corpus);
 }
@@ -122,6 +117,7 @@ DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = base::available_memory();
   plan.arms.push_back(estimate("run", settings, task, plan.peak_gflops, plan.available));
+  plan.missing = {{0, 1.0}};
   return plan;
 }
 

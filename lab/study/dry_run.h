@@ -50,9 +50,9 @@ struct RunEstimate {
 
 struct DryRun {
   std::vector<RunEstimate> arms;  // one run of each, per cell whose runs take another time
-  bool study = false;
-  std::vector<std::pair<std::size_t, double>>
-      missing;           // of a study: estimate and share of each run
+  bool study = false;             // false: of a single run
+  // Runs to make: estimate, and share of its budget.
+  std::vector<std::pair<std::size_t, double>> missing;
   std::size_t done = 0;  // runs that are done already
   Jobs jobs;
   double peak_gflops = 0;     // measured
@@ -60,7 +60,7 @@ struct DryRun {
 
   /// The missing runs of an arm, in whole budgets.
   double runs(std::size_t arm) const;
-  std::int64_t run_count() const;
+  std::int64_t run_count() const { return std::ssize(missing); }
   double flops() const;
   /// Until the last one is done, with `jobs` at once.
   double seconds() const;

@@ -29,26 +29,18 @@ std::string smaller(const train::Settings& base) {
   return fmt::format("none,n_embd={}", fmt::join(widths, "|"));
 }
 
-template <const char* kText>
-std::string same(const train::Settings&) {
-  return kText;
-}
-
-constexpr char kNone[] = "none";
-constexpr char kEarlyStop[] = "none,budget_share=0.0625|0.125|0.25|0.5|1";
-// The usual decay is 0.1; on repeated data the best is about 30 times that (Kim et al. 2025,
-// arXiv:2509.14786).
-constexpr char kWeightDecay[] = "none,weight_decay=0.1|0.3|1|3|10";
-constexpr char kDropout[] = "dropout=0.05|0.1|0.2|0.3|0.4";
-constexpr char kBoth[] = "dropout=0.1|0.2|0.4,weight_decay=0.3|1|3";
-
 constexpr Rival kRivals[] = {
-    {"none", "no regularizer, the whole budget", same<kNone>},
-    {"early_stop", "no regularizer, the best share of the budget", same<kEarlyStop>},
-    {"weight_decay", "the best decay, from the usual 0.1 to 100 times that", same<kWeightDecay>},
-    {"smaller", "a narrower model on the same budget", smaller},
-    {"dropout", "the best rate", same<kDropout>},
-    {"dropout+weight_decay", "the best of both together", same<kBoth>},
+    {"none", "no regularizer, the whole budget", "none"},
+    {"early_stop", "no regularizer, the best share of the budget",
+     "none,budget_share=0.0625|0.125|0.25|0.5|1"},
+    // The usual decay is 0.1; on repeated data the best is about 30 times that (Kim et al. 2025,
+    // arXiv:2509.14786).
+    {"weight_decay", "the best decay, from the usual 0.1 to 100 times that",
+     "none,weight_decay=0.1|0.3|1|3|10"},
+    {"smaller", "a narrower model on the same budget", ""},
+    {"dropout", "the best rate", "dropout=0.05|0.1|0.2|0.3|0.4"},
+    {"dropout+weight_decay", "the best of both together",
+     "dropout=0.1|0.2|0.4,weight_decay=0.3|1|3"},
 };
 
 Arm named(std::string_view name, const std::string& text, const train::Settings& base) {
@@ -84,6 +76,10 @@ std::vector<Level> levels_of(const Axis& axis, train::Budget::Kind kind) {
 }  // namespace
 
 std::span<const Rival> rivals() { return kRivals; }
+
+std::string Rival::arm(const Settings& base) const {
+  return text.empty() ? smaller(base) : std::string(text);
+}
 
 std::vector<std::string> rival_names() {
   std::vector<std::string> names;

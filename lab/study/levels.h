@@ -16,7 +16,8 @@ namespace lab {
 
 struct Rival {
   std::string_view name, help;
-  std::string (*arm)(const train::Settings& base);  // as --arm spells it
+  std::string_view text;  // as --arm spells it; empty: it depends on the settings
+  std::string arm(const train::Settings& base) const;
 };
 std::span<const Rival> rivals();
 std::vector<std::string> rival_names();

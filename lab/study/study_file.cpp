@@ -99,16 +99,17 @@ void read_figure(base::TomlTable table, StudyFile& file) {
   f.source = table.where();
   f.name = table.needed("name");
   f.of = table.needed("of");
-  f.arm = table.value<std::string>("arm", "");
-  f.cell = table.value<std::string>("cell", "");
+  for (const auto& [key, member] : {std::pair{"arm", &FigureSpec::arm},
+                                    {"cell", &FigureSpec::cell},
+                                    {"coefficient", &FigureSpec::coefficient},
+                                    {"metric", &FigureSpec::metric},
+                                    {"against", &FigureSpec::against},
+                                    {"against_metric", &FigureSpec::against_metric},
+                                    {"against_cell", &FigureSpec::against_cell},
+                                    {"by", &FigureSpec::by}})
+    f.*member = table.value<std::string>(key, "");
   f.cells = table.list<std::string>("cells");
   f.on = table.list<std::string>("on");
-  f.coefficient = table.value<std::string>("coefficient", "");
-  f.metric = table.value<std::string>("metric", "");
-  f.against = table.value<std::string>("against", "");
-  f.against_metric = table.value<std::string>("against_metric", "");
-  f.against_cell = table.value<std::string>("against_cell", "");
-  f.by = table.value<std::string>("by", "");
   table.done();
   for (const FigureSpec& other : file.figures)
     base::require(other.name != f.name, f.source, ": two figures are called ", base::quote(f.name));

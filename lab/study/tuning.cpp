@@ -143,20 +143,11 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
   for (std::size_t i = 0; i < tuning.choices.size(); ++i) {
     if (tuning.choices[i].first != arm) continue;
     if (tuning.study.arms[i].only_cell.value_or(cell) != cell) continue;
-    Trial trial{tuning.choices[i].second, 0, 0, {}};
-    std::vector<double> losses;
-    for (const Point& p : runs.points()) {
-      if (p.cell != cell || p.arm != i) continue;
-      const RecordPtr record = runs.record(p);
-      ++trial.runs;
-      of.flops += record->value("flops").value_or(0);
-      if (record->ok())
-        losses.push_back(record->value("val_loss").value());
-      else
-        ++trial.lost;
-    }
-    if (trial.lost == 0) trial.val_loss = mean(losses);
+    Trial trial = trial_of(runs, cell, i);
+    trial.set = tuning.choices[i].second;
     of.trials.push_back(std::move(trial));
+    for (const Point& p : runs.points())
+      if (p.cell == cell && p.arm == i) of.flops += runs.record(p)->value("flops").value_or(0);
   }
   const auto loss = [](const Trial& t) { return t.val_loss.value_or(INFINITY); };
   const auto best =
@@ -171,6 +162,22 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
 }
 
 }  // namespace
+
+Trial trial_of(const StudyRuns& runs, std::size_t cell, std::size_t arm) {
+  Trial trial;
+  std::vector<double> losses;
+  for (const Point& p : runs.points()) {
+    if (p.cell != cell || p.arm != arm) continue;
+    const RecordPtr record = runs.record(p);
+    ++trial.runs;
+    if (record->ok())
+      losses.push_back(record->value("val_loss").value());
+    else
+      ++trial.lost;
+  }
+  if (trial.lost == 0) trial.val_loss = mean(losses);
+  return trial;
+}
 
 std::vector<Assignments> choices_of(const Level& arm) {
   return arm.grid.empty() ? std::vector<Assignments>{} : all_choices(arm.grid);

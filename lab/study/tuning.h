@@ -24,6 +24,9 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more = {}
 /// Every combination of the values of an arm's own grid; none without a grid.
 std::vector<Assignments> choices_of(const Level& arm);
 
+/// What the runs of an arm in a cell say, without its settings. REQUIRES: none is missing.
+Trial trial_of(const StudyRuns& runs, std::size_t cell, std::size_t arm);
+
 /// Runs of a study and their budgets, in whole budgets, without the choices that an edge adds.
 struct StudySize {
   std::size_t judged = 0, tuning = 0;
