@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kStart = 0.15;       // seconds until a process trains
 constexpr double kReserve = 0.9;      // of the time is planned with
-constexpr std::int64_t kFewest = 20;  // steps, of which anything can be said
+constexpr std::int64_t kFewest = 20;  // steps of a run; fewer say nothing
 constexpr const char* kSpent = "spent.json";
 constexpr const char* kBudget = "budget.json";
 

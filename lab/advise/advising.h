@@ -33,7 +33,7 @@ std::int64_t steps_within(double seconds, double budgets, const RunCost& cost, d
 std::string shortest_time(double budgets, const RunCost& cost, double speedup);
 
 /// Seeds of the judged regimes that fit into `seconds`, from what a run took: 2 to kPlannedSeeds.
-/// `least`, with fewer of which nothing can be told, is taken if three quarters of it fit.
+/// `least` seeds, the fewest that can tell, are taken if three quarters of them fit.
 std::int64_t seeds_within(double seconds, double run_seconds, std::int64_t least);
 
 /// The regimes that are judged: `none`, then the best with dropout and the best without it, the
@@ -96,7 +96,7 @@ class Advising {
   AdvicePlan plan();
   /// Makes the runs that are missing. Throws RunsMissing, Interrupted and base::Error.
   Advised answer();
-  /// Of the rounds. REQUIRES: answer() has returned.
+  /// The rounds. REQUIRES: answer() has returned.
   const Halving& halving() const { return *halving_; }
 
  private:

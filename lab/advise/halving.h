@@ -36,7 +36,7 @@ struct Standing {
 class Halving {
  public:
   static constexpr int kRounds = 3;
-  /// Of round 0, 1 and 2.
+  /// Seeds of round 0, 1 and 2.
   static std::int64_t seeds_in(int round) { return std::int64_t{1} << round; }
   /// Regimes that go on into `round` of `count`: a third of those before, with `none` and the best
   /// of either kind besides.

@@ -87,7 +87,7 @@ Probe measure_probe(const train::Settings& settings, const data::Corpus& corpus,
 /// the few that W1 and the histogram take, in ascending order after sort().
 class ValueStream {
  public:
-  /// `values`: of which it holds `most` at most.
+  /// `values`: in total; at most `most` of them are held.
   ValueStream(std::uint64_t values, std::uint64_t most);
   void add(std::span<const float> values);
   void sort();
@@ -120,7 +120,7 @@ class ProbePlace {
   ProbePoint& point() { return point_; }
 
  private:
-  using Known = std::vector<double>;  // a statistic under the masks drawn so far, where it is known
+  using Known = std::vector<double>;  // a statistic under each mask with which it is known
   std::int64_t masks_;
   ValueStream evaluation_, training_;
   std::array<Known, 4> training_statistics_;

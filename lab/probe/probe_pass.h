@@ -19,9 +19,9 @@ struct Tap {
   models::HookId hook = models::HookId::kEmb;
   int layer = -1;  // -1: in none
   // What the hook is handed, before anything acts on it; at attn_weights the packed q, k, v
-  // (B,T,3C) that the weights come from. None where an op makes at once what the hook returns.
+  // (B,T,3C) that the weights come from. None if an op returns at once what the hook does.
   engine::Ref handed;
-  engine::Ref returned;  // what it returns, where it is handed nothing
+  engine::Ref returned;  // what it returns, if it is handed nothing
   // The next product that what it returns goes into, before any activation: of the linear layer
   // that reads it, at attn_weights of the weights and the values. None behind the last hook where
   // the head is one with the loss.
@@ -29,7 +29,7 @@ struct Tap {
 };
 
 /// Every hook of a tape of models::record_gpt(), in the order of the tape. Throws base::Error
-/// naming the node where one of its names is missing.
+/// naming the missing node.
 std::vector<Tap> find_taps(const engine::Tape& tape);
 
 /// The attention weights of one layer. The fused op never holds them: softmax(QKᵀ)·V is asked for

@@ -1,4 +1,4 @@
-// What happens in a session, told to everyone who shows or keeps it: the terminal, the page, a log.
+// The events of a session, for everything that shows or keeps them: the terminal, the page, a log.
 #pragma once
 #include <filesystem>
 #include <span>

@@ -17,7 +17,7 @@
 namespace lab {
 namespace {
 
-constexpr double kEfficiency = 0.5;     // of the FMA peak, where no step is timed
+constexpr double kEfficiency = 0.5;     // of the FMA peak, if no step is timed
 constexpr double kForwardShare = 3;     // a step takes three times the FLOPs of its forward pass
 constexpr double kMostTiming = 5;       // that timing one arm may take, by the same efficiency
 constexpr double kLeastSeconds = 0.3;   // for steps that are short and so noisy

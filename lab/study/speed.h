@@ -37,10 +37,10 @@ struct PairedTimes {
 PairedTimes time_in_turns(const TimedStep& first, const TimedStep& arm,
                           std::span<const double> phases, int rounds, double seconds);
 
-/// Of the arm.
+/// The speed of the arm.
 ArmSpeed speed_of(const PairedTimes& times, double tokens_per_step);
 
-/// Of the arms, cell by cell.
+/// The speeds of all arms, cell by cell.
 using Speeds = std::vector<std::vector<ArmSpeed>>;
 
 /// Times every arm of a cell in a pair with the first one; cells whose steps cost the same are

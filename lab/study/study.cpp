@@ -157,7 +157,7 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
   Json settings = Json::object();
   for (const train::Row& row : train::settings_table()) {
     const std::string name(row.name);
-    // Threads decide nothing but where the budget is time.
+    // Threads matter only if the budget is time.
     const bool timed = !train::run_budget(study.base).fixed_steps() && name == "threads";
     if ((decides_results(row) || timed) && name != "seed") settings[name] = base[name];
   }

@@ -48,7 +48,7 @@ struct Level {
 struct Trial {
   Assignments set;
   std::int64_t runs = 0, lost = 0;  // lost: diverged, untrained or failed
-  std::optional<double> val_loss;   // mean over the runs; not known where one was lost
+  std::optional<double> val_loss;   // mean over the runs; not known if one was lost
   bool operator==(const Trial&) const = default;
 };
 

@@ -34,7 +34,7 @@ struct FigureSpec {
   std::string metric;          // empty: what is judged
   std::string against;         // an arm; empty: the first
   std::string against_metric;  // of that arm; empty: the same
-  std::string against_cell;    // where that arm is; empty: in the same cell
+  std::string against_cell;    // the cell of that arm; empty: the same
   std::string by;              // an arm, of won_back
   std::string source;          // "FILE:LINE:COLUMN", for messages
 };

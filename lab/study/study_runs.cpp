@@ -194,15 +194,15 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
     orders.push_back({id(point), ++number, label(point)});
     store_.add_spec(spec(id(point)));
   }
-  RunEvents told = events;
-  told.done = [&](const RunRecord& record) {
+  RunEvents forwarded = events;
+  forwarded.done = [&](const RunRecord& record) {
     Run& run = runs_.at(record.id);
     auto kept = std::make_shared<RunRecord>(record);
     kept->seed = run.spec.settings.seed;
     run.record = kept;
     if (events.done) events.done(*kept);
   };
-  execute(orders, store_, workers, told);
+  execute(orders, store_, workers, forwarded);
 }
 
 int count_look(const StudyRuns& runs) {

@@ -34,14 +34,14 @@ class StudyRuns {
   bool other_builds() const { return other_builds_; }
   /// What the runs of a cell learn.
   const train::Task& task(std::size_t cell) const { return *tasks_.at(data_key(cell)); }
-  /// Of identity(), which names the study's own folder.
+  /// The study's identity(), which names its folder.
   const Json& identity() const { return identity_; }
 
   /// All points, and the id of the run at each. Two points may share a run.
   const std::vector<Point>& points() const { return points_; }
   const std::string& id(const Point& point) const { return at_.at(point)->first; }
   const RunSpec& spec(const std::string& id) const { return runs_.at(id).spec; }
-  /// The record at a point; null where the run is not done.
+  /// The record at a point; null if the run is not done.
   RecordPtr record(const Point& point) const;
   /// Runs in all, each once.
   std::size_t count() const { return runs_.size(); }
@@ -92,7 +92,7 @@ class StudyRuns {
 /// Notes that the verdicts on these runs are shown, and returns which look that is: the most that
 /// any of the questions it answers has had. A question is one arm against the baseline in one cell,
 /// by the settings of both without the seed; a look is a verdict on seeds that the looks before did
-/// not have. Kept in the store. Throws base::Error where it cannot be read or written.
+/// not have. Kept in the store. Throws base::Error if it cannot be read or written.
 int count_look(const StudyRuns& runs);
 
 }  // namespace lab

@@ -25,7 +25,7 @@ SeedRange more_seeds(const SeedPlan& plan, int n, int min_seeds) {
           more(plan.half.pairs.hi, plan.nothing.pairs.hi)};
 }
 
-/// Of the mean difference, for other seeds and, where they share a text, other text.
+/// The mean difference, for other seeds and, if they share a text, other text.
 std::optional<Estimate> estimate_of(const PairedCell& row, const Sample& seeds, Verdict& v) {
   Estimate over_seeds = estimate(seeds);
   v.se_seeds = over_seeds.se;

@@ -41,7 +41,7 @@ struct PairedCell {
   bool first = false;  // this is the first arm's own row: no test
   int failed = 0;      // pairs lost because one of them could not be made
   int untrained = 0;   // pairs lost because one of them learned nothing
-  // Differences by window where all seeds share a test text, row-major (pairs, windows); their mean
+  // Differences by window if all seeds share a test text, row-major (pairs, windows); their mean
   // is that of the losses. Empty: every seed has its own text.
   std::vector<double> windows = {};
   std::optional<double> margin = {};  // not set: that of the rules
@@ -85,9 +85,8 @@ struct Verdict {
   std::optional<double> se_seeds, se_windows;
   int windows = 0;  // of the shared test text
   Outcome verdict = Outcome::kCannotTell;
-  std::optional<SeedPlan> plan;  // of kCannotTell with 2 ≤ n < max_seeds
-  std::optional<SeedRange>
-      more_seeds;  // of it: until half of `diff`, or that there is none, is told
+  std::optional<SeedPlan> plan;         // of kCannotTell with 2 ≤ n < max_seeds
+  std::optional<SeedRange> more_seeds;  // of it: that detect half of `diff` or show there is none
   int looks = 1;
 };
 
