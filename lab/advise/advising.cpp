@@ -23,8 +23,6 @@ Study plain_study(const train::Settings& base, std::int64_t seeds) {
   study.base = base;
   const std::string none = "none";
   study.arms = arm_levels({&none, 1}, base);
-  study.cells = {{}};
-  study.shares = share_levels({});
   study.seeds = seeds;
   return study;
 }

@@ -52,7 +52,6 @@ void Halving::start(int round, std::vector<std::size_t> in) {
   study.base = study_.study().base;
   study.base.seed += kTuningSeeds;
   study.cells = study_.study().cells;
-  study.shares = share_levels({});
   study.seeds = seeds_in(round);
   for (const std::size_t i : in_) study.arms.push_back({regimes_[i].name, regimes_[i].set});
   runs_ = study_.with_study(std::move(study));

@@ -66,9 +66,9 @@ struct Tuned {
 
 struct Study {
   train::Settings base;
-  std::vector<Level> arms;     // the first is the baseline
-  std::vector<Level> cells;    // a table each; every arm is in every one
-  std::vector<Level> shares;   // of the budget; the whole first
+  std::vector<Level> arms;           // the first is the baseline
+  std::vector<Level> cells = {{}};   // a table each; every arm is in every one
+  std::vector<Level> shares = {{}};  // of the budget; the whole first
   bool all_at_shares = false;  // whether all arms are trained at the others, or the first alone
   std::int64_t seeds = 8;
   std::optional<double> margin = {};  // nats: smaller differences count as none; not set: as much

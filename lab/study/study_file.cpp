@@ -72,10 +72,9 @@ void read_study(base::TomlTable table, StudyFile& file) {
   const bool equivalent = table.value("equivalent", false);
   base::require(shares.empty() || !equivalent, table.where("equivalent"),
                 ": shares train every arm at each of them; leave out equivalent");
-  study.shares = !shares.empty() ? given_shares(shares, table.where("shares") + ": shares")
-                 : equivalent    ? share_levels(kEquivalentShares)
-                                 : share_levels({});
   study.all_at_shares = !shares.empty();
+  if (equivalent) study.shares = share_levels(kEquivalentShares);
+  if (!shares.empty()) study.shares = given_shares(shares, table.where("shares") + ": shares");
   std::vector<Axis> axes;
   base::TomlTable given = table.table("axes");
   for (const std::string& setting : given.keys())

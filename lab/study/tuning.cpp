@@ -194,7 +194,6 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
   out.study.numerics = study.numerics;
   out.study.base.seed += kTuningSeeds;
   out.study.cells = study.cells;
-  out.study.shares = share_levels({});
   out.study.seeds = study.tuning_seeds;
   std::vector<std::vector<Assignments>> choices;
   std::size_t most = 0;

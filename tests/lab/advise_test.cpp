@@ -26,8 +26,6 @@ class AdviseTest : public testing::Test {
     study.base.budget = "20steps";
     const std::string none = "none";
     study.arms = arm_levels({&none, 1}, study.base);
-    study.cells = {{}};
-    study.shares = share_levels({});
     study.seeds = 8;
   }
 

@@ -46,8 +46,6 @@ class ReportTest : public testing::Test {
     study.base.n_layer = 1, study.base.n_head = 2, study.base.n_embd = 16;
     study.base.block_size = 8, study.base.batch = 4;
     study.base.budget = "20steps";
-    study.cells = {{}};
-    study.shares = share_levels({});
     study.base.test_fraction = 0;  // the losses below are what is judged on
     study.seeds = 3;
     study.min_seeds = 2;

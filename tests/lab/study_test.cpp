@@ -28,8 +28,6 @@ Study small(const std::vector<std::string>& arms, std::int64_t seeds = 2) {
   s.base.batch = 4;
   s.base.budget = "6steps";
   for (const Arm& arm : parse_arms(arms, s.base)) s.arms.push_back({arm.name, arm.overrides});
-  s.cells = {{}};
-  s.shares = share_levels({});
   s.seeds = seeds;
   return s;
 }
