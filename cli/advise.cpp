@@ -8,7 +8,6 @@
 #include "cli/study_command.h"
 #include "lab/advise/advising.h"
 #include "lab/report/html.h"
-#include "lab/session/page.h"
 
 namespace cli {
 namespace {

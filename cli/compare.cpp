@@ -7,8 +7,7 @@
 #include "base/text.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
-#include "lab/study/cells.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 
 namespace cli {
 namespace {

@@ -14,7 +14,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "lab/report/figure_kinds.h"
 #include "lab/runs/metrics.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 #include "lab/study/study_file.h"
 #include "lab/study/tuning.h"
 #include "models/init_table.h"

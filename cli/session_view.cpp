@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "cli/show.h"
 #include "cli/study_command.h"
-#include "lab/session/make_runs.h"
+#include "lab/session/session.h"
 
 namespace cli {
 namespace {

@@ -12,7 +12,6 @@
 #include "cli/studies.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
-#include "lab/advise/within_time.h"
 #include "lab/report/claims.h"
 #include "lab/report/published.h"
 #include "lab/report/study_result.h"

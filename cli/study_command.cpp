@@ -12,7 +12,6 @@
 #include "lab/report/dry_run_render.h"
 #include "lab/report/html.h"
 #include "lab/runs/take_up.h"
-#include "lab/session/page.h"
 
 namespace cli {
 namespace {
@@ -41,10 +40,7 @@ int say_missing(const lab::MissingRuns& missing, const StudyOptions& options) {
 std::optional<int> make_all(lab::Session& session, const StudyOptions& options, SessionView& view) {
   session.choose();
   if (options.submit) {
-    while (session.tuning() || !session.judged().missing().empty()) {
-      lab::submit_and_wait(session, options.plan, view);
-      session.look_again();
-    }
+    lab::submit_all(session, options.plan, view);
   } else if (!options.plan.folder.empty()) {
     return say_planned(lab::write_plan(session, options.plan), options);
   } else if (options.collect) {

@@ -6,7 +6,7 @@
 #include "cli/output_file.h"
 #include "cli/study_command.h"
 #include "lab/batch/batch_system.h"
-#include "lab/study/jobs.h"
+#include "lab/study/dry_run.h"
 
 namespace cli {
 

@@ -11,7 +11,6 @@
 #include "cli/show.h"
 #include "cli/terminal.h"
 #include "cli/train_logs.h"
-#include "lab/advise/within_time.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"

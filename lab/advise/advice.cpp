@@ -1,11 +1,11 @@
-#include "lab/advise/advice.h"
-
+// The answer as a sentence, a table and JSON.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/text.h"
 #include "base/text_table.h"
+#include "lab/advise/advising.h"
 
 namespace lab {
 namespace {
@@ -34,7 +34,7 @@ const ArmReport& arm_of(const Report& report, const std::string& name) {
                        [&](const ArmReport& arm) { return arm.name == name; });
 }
 
-/// Why nothing can be said; empty where something can.
+/// Why nothing can be said; empty if something can.
 std::string unsaid(const Report& report) {
   const std::vector<ArmReport>& arms = report.cells.front().arms;
   if (report.seeds < report.rules.min_seeds)
@@ -44,7 +44,7 @@ std::string unsaid(const Report& report) {
   const bool lost = std::all_of(arms.begin() + 1, arms.end(), [](const ArmReport& arm) {
     return arm.versus && arm.versus->verdict == Outcome::kWithheld;
   });
-  return lost && arms.size() > 1 ? "of every pair of arms runs diverged or learned nothing: lower "
+  return lost && arms.size() > 1 ? "in every pair of arms runs diverged or learned nothing: lower "
                                    "--lr, or see the table below"
                                  : "";
 }
@@ -180,8 +180,8 @@ std::string render_text(const Advice& advice, const Report& report, const Halvin
   const std::size_t count = halving.all().size();
   std::string out = advice.sentence + "\n\n  " + command + "\n\n";
   out += fmt::format(
-      "{} regimes tried at this budget on tuning seeds from {} on, the best third going on with "
-      "twice the seeds{}:\n",
+      "{} regimes tried at this budget on tuning seeds from {} on; each round keeps the best third "
+      "and doubles the seeds{}:\n",
       count, halving.runs().study().base.seed,
       count > kShown ? fmt::format("; the best {}", kShown) : "");
   out += base::text_table(tried_table(halving), nullptr) + "\nJudged on fresh seeds:\n";

@@ -5,8 +5,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "lab/stats/stats.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
@@ -53,24 +52,16 @@ void Halving::start(int round, std::vector<std::size_t> in) {
   study.base = study_.study().base;
   study.base.seed += kTuningSeeds;
   study.cells = study_.study().cells;
-  study.shares = share_levels({});
   study.seeds = seeds_in(round);
   for (const std::size_t i : in_) study.arms.push_back({regimes_[i].name, regimes_[i].set});
-  runs_ = study_.anew(std::move(study));
+  runs_ = study_.with_study(std::move(study));
 }
 
 std::vector<Standing> Halving::rank() const {
   std::vector<Standing> out;
   for (std::size_t arm = 0; arm < in_.size(); ++arm) {
-    Standing& s = out.emplace_back(Standing{in_[arm], 0, {}, {}});
-    std::vector<double> losses;
-    for (const Point& p : runs_->points()) {
-      if (p.arm != arm) continue;
-      const RunRecord& record = *runs_->record(p);
-      ++s.seeds;
-      if (record.ok()) losses.push_back(record.value("val_loss").value());
-    }
-    if (std::ssize(losses) == s.seeds) s.val_loss = mean(losses);
+    const Trial trial = trial_of(*runs_, 0, arm);
+    out.push_back({in_[arm], trial.runs, trial.val_loss, {}});
   }
   // `none` is in every round, as the first.
   if (const auto none = out.front().val_loss)

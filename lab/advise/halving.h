@@ -1,8 +1,8 @@
-// Which regime does best, found with few runs: successive halving (Jamieson & Talwalkar 2016,
+// Finds the regime that does best with few runs: successive halving (Jamieson & Talwalkar 2016,
 // arXiv:1502.07943) by the validation loss on tuning seeds.
 //
-// What grows from round to round is the number of seeds, not the share of the budget: a regularizer
-// pays, or does not, at the end of the whole budget, and a part of it favours whoever learns fast.
+// The number of seeds grows from round to round, not the share of the budget: a regularizer pays at
+// the end of the whole budget, and a part of it favours a regime that learns fast.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -13,30 +13,30 @@
 
 namespace lab {
 
-/// A choice of a rival, to be held against all others.
+/// A choice of a rival.
 struct Regime {
   std::string name;  // "none", "weight_decay=3"
   Assignments set;
   bool drops = false;  // whether dropout is in it
 };
 
-/// Every choice of every rival, each that trains the same once; the first is `none`. Throws
-/// base::Error where one of them cannot be trained, as where a share of the budget is no step.
+/// Every choice of every rival, once if several train the same; the first is `none`. Throws
+/// base::Error if one of them cannot be trained, as when a share of the budget is less than a step.
 std::vector<Regime> regimes(const train::Settings& base);
 
 /// A regime after a round.
 struct Standing {
   std::size_t regime = 0;
   std::int64_t seeds = 0;
-  std::optional<double> val_loss;  // mean over them; not known where one was lost
-  // Less that of `none` on the same seeds: what regimes with other seeds are told apart by.
+  std::optional<double> val_loss;  // mean over them; not known if one was lost
+  // Minus that of `none` on the same seeds, which compares regimes with other seeds.
   std::optional<double> against_none;
 };
 
 class Halving {
  public:
   static constexpr int kRounds = 3;
-  /// Of round 0, 1 and 2.
+  /// Seeds of round 0, 1 and 2.
   static std::int64_t seeds_in(int round) { return std::int64_t{1} << round; }
   /// Regimes that go on into `round` of `count`: a third of those before, with `none` and the best
   /// of either kind besides.
@@ -47,13 +47,13 @@ class Halving {
 
   const std::vector<Regime>& all() const { return regimes_; }
   bool done() const { return done_; }
-  /// The one at hand, from 0.
+  /// The current one, from 0.
   int round() const { return round_; }
-  /// The runs of the round at hand. Some are missing unless done().
+  /// The runs of the current round. Some are missing unless done().
   StudyRuns& runs() { return *runs_; }
   const StudyRuns& runs() const { return *runs_; }
-  /// After the missing runs were made: drops who is behind. Throws base::Error where every regime
-  /// was lost.
+  /// Call it after the missing runs were made. Drops the regimes that are behind. Throws
+  /// base::Error if every regime was lost.
   void settle();
   /// All regimes, the best first: those of later rounds before those of earlier ones. REQUIRES:
   /// done().

@@ -37,8 +37,8 @@ MissingRuns missing_runs(const Session& session);
 Json to_json(const MissingRuns& missing);
 std::string render_text(const MissingRuns& missing);
 
-/// Submits the missing runs of session.next() to Slurm and waits until the job has ended. Throws
-/// Interrupted, in which case the job goes on, and base::Error.
-void submit_and_wait(const Session& session, const PlanOptions& options, Observer& observer);
+/// Has Slurm make the missing runs, the tuning's first and then the judged ones, and waits for each
+/// job to end. Throws Interrupted, in which case the job goes on, and base::Error.
+void submit_all(Session& session, const PlanOptions& options, Observer& observer);
 
 }  // namespace lab

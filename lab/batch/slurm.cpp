@@ -69,8 +69,7 @@ std::optional<std::string> queue(Processes& processes, const std::string& job, s
   return text;
 }
 
-}  // namespace
-
+/// Submits the missing runs of session.next() and waits until the job has ended.
 void submit_and_wait(const Session& session, const PlanOptions& options, Observer& observer) {
   const PlanWritten plan = write_plan(session, options);
   Processes processes;
@@ -98,6 +97,16 @@ void submit_and_wait(const Session& session, const PlanOptions& options, Observe
                     "--collect instead of --plan, --engine and --submit to use its runs",
                     job, job));
     throw;
+  }
+}
+
+}  // namespace
+
+void submit_all(Session& session, const PlanOptions& options, Observer& observer) {
+  session.choose();
+  while (!session.next().missing().empty()) {
+    submit_and_wait(session, options, observer);
+    session.look_again();
   }
 }
 

@@ -1,28 +1,30 @@
 // What regularizers do to the values of a model: the same batches in training and in evaluation
 // mode, hook by hook.
 //
-// lab/probe: taps finds the hooks on a tape, probe_pass runs a mode, probe_place keeps a hook's
-// figures, probe measures. Used by `isodrop probe` and, where the setting `measure` asks, by runs.
+// A ProbePass (probe_pass.h) runs a mode, a ProbePlace keeps the numbers of a place. Used by
+// `isodrop probe` and, if the setting `measure` asks, by runs.
 #pragma once
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "data/text/corpus.h"
 #include "engine/params.h"
+#include "lab/stats/moments.h"
 #include "train/config/settings.h"
 
 namespace lab {
 
 struct ProbeOptions {
   std::int64_t masks = 32;     // repeats of the same batches with other masks, at least 2
-  std::int64_t tokens = 4096;  // at least so many, in whole batches
-  double progress = 0;         // share of the budget spent, of which rates are a function
-  std::uint64_t sample = std::uint64_t{1} << 16;  // values at most that W1 sorts, of one place
+  std::int64_t tokens = 4096;  // at least, in whole batches
+  double progress = 0;         // share of the budget spent, which scheduled rates depend on
+  std::uint64_t sample = std::uint64_t{1} << 16;  // most values of a place that W1 sorts
 };
 
 /// A mean over masks with its standard error, sd/√masks.
@@ -34,8 +36,8 @@ enum class Statistic : std::uint8_t { kMean, kVariance, kSkewness, kKurtosis };
 inline constexpr std::array<std::string_view, 4> kStatisticNames = {"mean", "variance", "skewness",
                                                                     "kurtosis"};
 
-/// Shares of the values in bins of equal width over [lo, hi), which leaves out the farthest few in
-/// a thousand. Training: over all masks.
+/// Shares of the values in bins of equal width over [lo, hi), without the farthest few in a
+/// thousand. Training: over all masks.
 struct ProbeHistogram {
   double lo = 0, hi = 0;
   std::vector<double> evaluation, training;
@@ -73,12 +75,57 @@ struct Probe {
 /// optimizer don't show in activations.
 bool probe_has_subject(const train::Settings& settings);
 
-/// Runs the model of the settings with the weights that `load` writes, or where it is empty as they
-/// start. `report` is told after every pass how many of how many are done. Throws base::Error
-/// where the weights don't fit the settings, give values that are not finite, or it does not fit in
-/// memory. The same bits for any number of threads.
+/// Runs the model of the settings with the weights that `load` writes, or with initial weights if
+/// it is empty. `report` is called after every pass. Throws base::Error if the weights don't fit
+/// the settings, values are not finite, or memory is short. The same bits for any number of
+/// threads.
 Probe measure_probe(const train::Settings& settings, const data::Corpus& corpus,
                     const std::function<void(engine::Params&)>& load, const ProbeOptions& options,
                     const std::function<void(std::int64_t done, std::int64_t of)>& report);
+
+/// Half of a ProbePlace: the values of one place in one mode under one mask: moments of all, and
+/// the few that W1 and the histogram take, in ascending order after sort().
+class ValueStream {
+ public:
+  /// `values`: in total; at most `most` of them are held.
+  ValueStream(std::uint64_t values, std::uint64_t most);
+  void add(std::span<const float> values);
+  void sort();
+  void clear();
+
+  const Moments& moments() const { return moments_; }
+  std::span<const float> sample() const { return sample_; }
+  std::uint64_t sample_size() const { return subsample_.size(); }
+
+ private:
+  Subsample subsample_;
+  Moments moments_;
+  std::vector<float> sample_;
+  std::uint64_t seen_ = 0, next_ = 0;
+};
+
+/// One place in both modes: evaluation().add() all of it, end_evaluation(), then for every mask
+/// training().add() and end_mask(), then take().
+class ProbePlace {
+ public:
+  /// `values`: in one mode under one mask.
+  ProbePlace(std::uint64_t values, const ProbeOptions& options);
+
+  ValueStream& evaluation() { return evaluation_; }
+  ValueStream& training() { return training_; }
+  void end_evaluation() { evaluation_.sort(); }
+  void end_mask();
+  ProbePoint take();
+
+  ProbePoint& point() { return point_; }
+
+ private:
+  using Known = std::vector<double>;  // a statistic under each mask with which it is known
+  std::int64_t masks_;
+  ValueStream evaluation_, training_;
+  std::array<Known, 4> training_statistics_;
+  Known ratio_, w1_;
+  ProbePoint point_;
+};
 
 }  // namespace lab

@@ -1,4 +1,6 @@
 // One mode of a model that is being probed: a forward pass that shows what every hook returns.
+// Where hooks are is read off the tape alone: from names and ops of its nodes and what flows into
+// what.
 #pragma once
 #include <memory>
 #include <optional>
@@ -6,14 +8,33 @@
 #include <vector>
 
 #include "engine/plan.h"
-#include "lab/probe/taps.h"
+#include "engine/tape.h"
 #include "models/gpt.h"
+#include "models/regularizer_table.h"
 
 namespace lab {
 
+/// One hook of one layer.
+struct Tap {
+  models::HookId hook = models::HookId::kEmb;
+  int layer = -1;  // -1: in none
+  // What the hook is handed, before anything acts on it; at attn_weights the packed q, k, v
+  // (B,T,3C) that the weights come from. None if an op returns at once what the hook does.
+  engine::Ref handed;
+  engine::Ref returned;  // what it returns, if it is handed nothing
+  // The next product that what it returns goes into, before any activation: of the linear layer
+  // that reads it, at attn_weights of the weights and the values. None behind the last hook where
+  // the head is one with the loss.
+  engine::Ref behind;
+};
+
+/// Every hook of a tape of models::record_gpt(), in the order of the tape. Throws base::Error
+/// naming the missing node.
+std::vector<Tap> find_taps(const engine::Tape& tape);
+
 /// The attention weights of one layer. The fused op never holds them: softmax(QKᵀ)·V is asked for
 /// with columns of the identity in the place of V, so that the op itself says what its weights are,
-/// with the very noise it puts on them, hs keys a call.
+/// with the noise it puts on them, hs keys a call.
 class AttentionWeights {
  public:
   /// `qkv`: (B,T,3C).

@@ -73,7 +73,7 @@ StudyRuns chosen(const StudyFile& file, const Store& store, bool other_builds,
   of_tuning(search.runs());
   Study study = file.study;
   study.tuned = search.tuned();
-  return runs.anew(std::move(study));
+  return runs.with_study(std::move(study));
 }
 
 }  // namespace

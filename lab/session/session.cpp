@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "lab/report/report.h"
-#include "lab/study/looks.h"
+#include "lab/runs/processes.h"
 #include "lab/study/speed.h"
 
 namespace lab {
@@ -15,6 +15,16 @@ namespace {
 
 constexpr const char* kChoices = "tuning.json";
 constexpr const char* kSpeed = "speed.json";
+
+double budget_of(const StudyRuns& runs, const std::string& id) {
+  return runs.spec(id).settings.budget_share;
+}
+
+double budgets(const StudyRuns& runs, const std::vector<Point>& points) {
+  double sum = 0;
+  for (const Point& p : points) sum += budget_of(runs, runs.id(p));
+  return sum;
+}
 
 /// The table of the tuning: by validation loss, without arms that have nothing to choose.
 Report tuning_table(const StudyRuns& runs) {
@@ -36,6 +46,52 @@ std::string why_none(const StudyRuns& runs) {
 
 }  // namespace
 
+void require_made(const StudyRuns& runs, std::string_view what) {
+  if (const std::string failed = runs.first_failure(); !failed.empty())
+    throw RunsMissing(fmt::format(
+        "{} could not be made; run the same command again to try again; the first failure: {}",
+        what, failed));
+}
+
+double budgets_missing(const StudyRuns& runs) { return budgets(runs, runs.missing()); }
+
+Jobs planned_jobs(const StudyRuns& runs, const SessionOptions& options, bool speedup) {
+  const std::string program = this_program();
+  if (!options.jobs) return measured_jobs(runs, program);
+  Jobs jobs = given_jobs(*options.jobs, runs.study().base);
+  if (speedup) jobs.speedup = measured_speedup(runs, jobs, program);
+  return jobs;
+}
+
+void make_runs(StudyRuns& runs, const SessionOptions& options, std::string_view phase,
+               Workload& work, Observer& observer, const std::function<void()>& changed) {
+  const Jobs jobs = planned_jobs(runs, options);
+  if (!jobs.note.empty()) observer.note(jobs.note);
+  RunEvents events;
+  events.note = [&](const std::string& text) { observer.note(text); };
+  events.done = [&](const RunRecord& record) {
+    work.done += budget_of(runs, record.id);
+    observer.run_done(record);
+    changed();
+  };
+  events.progress = [&](std::span<const LiveRun> running) {
+    if (!observer.wants_progress()) return;
+    double done = work.done;
+    for (const LiveRun& run : running)
+      done += run.progress.fraction * budget_of(runs, run.order.id);
+    observer.progress({.phase = phase,
+                       .done = runs.count() - runs.missing().size(),
+                       .count = runs.count(),
+                       .running = running,
+                       .share = work.total > 0 ? std::clamp(done / work.total, 0.0, 1.0) : 1});
+  };
+  Workers workers{.program = this_program(), .count = jobs.count, .threads = jobs.threads};
+  workers.other_builds = options.other_builds;
+  workers.keep_weights = runs.needs_weights();
+  runs.make(workers, events);
+  observer.phase_ended();
+}
+
 Session::Session(Study study, SessionOptions options, Observer& observer)
     : options_(std::move(options)),
       observer_(observer),
@@ -47,11 +103,13 @@ Session::Session(Study study, SessionOptions options, Observer& observer)
     else {
       study.tuned = tuned_from_json(json, runs_.study(), runs_.identity(),
                                     (folder_.path() / kChoices).string());
-      use(runs_.anew(study));
+      use(runs_.with_study(study));
     }
   }
   if (options_.keep_weights) runs_.need_weights();
-  work_.total = budgets_of(runs_, !tuning_) + (tuning_ ? budgets_of(tuning_->runs()) : 0);
+  // Before the choice, arms may share runs that will differ after it.
+  work_.total = tuning_ ? budgets(runs_, runs_.points()) + budgets_missing(tuning_->runs())
+                        : budgets_missing(runs_);
 }
 
 void Session::use(StudyRuns runs) {
@@ -75,9 +133,8 @@ DryRun Session::plan() const {
 void Session::prepare() {
   if (std::exchange(prepared_, true)) return;
   if (runs_.outdated() > 0)
-    observer_.note(
-        fmt::format("{} in {} by another build: made again; --other-builds takes what is there",
-                    base::counted(runs_.outdated(), "run"), options_.store.string()));
+    observer_.note(fmt::format("{} in {} by another build: made again; --other-builds uses them",
+                               base::counted(runs_.outdated(), "run"), options_.store.string()));
   runs_.check(options_.jobs.value_or(1));
   folder_.create();
 }
@@ -106,24 +163,24 @@ void Session::freeze() {
   folder_.save(kChoices, to_json(tuning_->tuned(), study, runs_.identity()));
   for (const Tuned& of : tuning_->tuned()) {
     const std::string& cell = study.cells[of.cell].name;
-    observer_.note(fmt::format("chosen for {}{}: {}{}", study.arms[of.arm].name,
-                               cell.empty() ? "" : " in " + cell, to_text(of.set()),
-                               of.edge ? " (at an edge of what was tried)" : ""));
+    observer_.note(
+        fmt::format("chosen for {}{}: {}{}", study.arms[of.arm].name,
+                    cell.empty() ? "" : " in " + cell, to_text(of.set()),
+                    of.edge ? "; the edge of the grid won, so a wider grid may do better" : ""));
   }
   study.tuned = tuning_->tuned();
   tuning_.reset();
-  use(runs_.anew(study));
+  use(runs_.with_study(study));
 }
 
 void Session::look_again() {
   StudyRuns& runs = tuning() ? tuning_->runs() : runs_;
   const std::size_t before = runs.missing().size();
   const bool weights = runs.needs_weights();
-  runs = runs.anew(runs.study());
+  runs = runs.with_study(runs.study());
   if (weights) runs.need_weights();
   base::require(runs.missing().size() < before, before,
-                " runs were submitted and none of them is there; the logs in the folder of --plan "
-                "say why");
+                " runs were submitted and none has finished; see the logs in the folder of --plan");
   if (!tuning() || !runs.missing().empty()) return;
   tuning_->settle();
   choose();

@@ -5,19 +5,57 @@
 //   session.run();                      // makes the judged runs
 //   Judged judged = session.report();   // step times, verdicts, report.json
 //
-// Each step does nothing if its result is already there, so a session that was stopped goes on
-// where it was.
+// Each step does nothing if its result is already there, so a stopped session continues where it
+// was.
 #pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "lab/session/make_runs.h"
+#include "lab/session/observer.h"
 #include "lab/study/dry_run.h"
 #include "lab/study/folder.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
+
+struct SessionOptions {
+  std::filesystem::path store;
+  std::filesystem::path out;         // the session's folder; empty: named after the study
+  std::optional<std::int64_t> jobs;  // runs at once; not set: what a measurement finds fastest
+  bool other_builds = false;         // runs from other builds count
+  bool keep_weights = false;         // of the judged runs
+};
+
+/// Work of a whole session in budgets: a run counts with its share of the budget.
+struct Workload {
+  double total = 0, done = 0;
+};
+
+/// A run could not be made, and the next step needs it. The message has the first failure.
+class RunsMissing : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+/// Throws RunsMissing if a run of `runs` has failed: "WHAT could not be made; …".
+void require_made(const StudyRuns& runs, std::string_view what);
+
+/// Budgets of the missing runs of a study.
+double budgets_missing(const StudyRuns& runs);
+
+/// The jobs that were asked for, or the fastest number. `speedup`: measure what given jobs gain,
+/// which an estimate of the time needs. Throws Interrupted.
+Jobs planned_jobs(const StudyRuns& runs, const SessionOptions& options, bool speedup = false);
+
+/// Makes the missing runs. `changed` is called after each. Throws Interrupted.
+/// REQUIRES: runs.check() has passed.
+void make_runs(StudyRuns& runs, const SessionOptions& options, std::string_view phase,
+               Workload& work, Observer& observer, const std::function<void()>& changed);
 
 /// The report, and the same as report.json has it.
 struct Judged {

@@ -22,7 +22,7 @@ bool plain(char c) {
          c == '.' || c == '-';
 }
 
-/// The setting that an arm may set; `refusal` of {fmt} says of its name that it may not.
+/// The setting that an arm may set; `refusal`, a {fmt} text with its name, begins the error.
 const train::Row& arm_setting(std::string_view name, const std::string& source,
                               std::string_view refusal) {
   std::vector<std::string_view> allowed;
@@ -133,7 +133,8 @@ class Parser {
       refuse(fmt::format("{} is set twice; set it once", row.name));
     given_.push_back(row.name);
     if (value.find('|') == value.npos) return override_with(row, value);
-    if (cell_) refuse(fmt::format("{}: alternatives are of an arm; give each a cell", row.name));
+    if (cell_)
+      refuse(fmt::format("{}: only arms have alternatives; give each value a cell", row.name));
     arm_.grid.push_back(alternatives(row, value, '|', source_));
     train::set(arm_.settings, row.name, arm_.grid.back().values.front(), source_);
     std::erase_if(arm_.overrides,  // what `none` switched off
@@ -187,14 +188,11 @@ void require_of_cells(std::string_view setting, const std::string& source) {
 }
 
 std::vector<Level> parse_cells(std::span<const std::string> texts, const train::Settings& base) {
+  std::vector<Arm> cells;
+  for (const std::string& text : texts) cells.push_back(Parser(text, base, true).parse());
+  require_own_names(cells, "cells");
   std::vector<Level> out;
-  for (const std::string& text : texts) {
-    const Arm cell = Parser(text, base, true).parse();
-    out.push_back({cell.name, cell.overrides});
-    for (std::size_t i = 0; i + 1 < out.size(); ++i)
-      base::require(out[i].name != out.back().name, "two cells are called ", quote(out.back().name),
-                    "; give one of them a name, NAME: SETTING=VALUE");
-  }
+  for (const Arm& cell : cells) out.push_back({cell.name, cell.overrides});
   return out;
 }
 
@@ -214,13 +212,12 @@ std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Set
   return out;
 }
 
-void require_own_names(std::span<const Arm> arms) {
+void require_own_names(std::span<const Arm> arms, std::string_view what) {
   for (std::size_t i = 0; i < arms.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (arms[i].name == arms[j].name)
-        throw Error(
-            fmt::format("two arms are called {}; give one of them a name, NAME: SETTING=VALUE",
-                        quote(arms[i].name)));
+        throw Error(fmt::format("two {} are called {}; give one a name, NAME: SETTING=VALUE", what,
+                                quote(arms[i].name)));
 }
 
 }  // namespace lab

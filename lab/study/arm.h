@@ -1,4 +1,4 @@
-// The arms of a comparison: a name, and what each sets differently.
+// The arms of a comparison: each a name and the settings that differ.
 //
 //   ARM    = [NAME ':'] ITEM {',' ITEM}
 //   ITEM   = SETTING '=' VALUE       any setting whose row in the table allows it
@@ -7,8 +7,8 @@
 //                                    the optimizer, stays
 //   NAME   = letters, digits, '_', '.', '-'
 //
-// A ':' ends a name only where no '=' comes before it, so values may hold colons:
-// "reg=dropout:0.1@attn" has no name. An arm without a name is called by its own text.
+// A ':' ends a name only if no '=' comes before it, so values may hold colons:
+// "reg=dropout:0.1@attn" has no name. The name of an arm without one is its text.
 #pragma once
 #include <span>
 #include <string>
@@ -31,11 +31,11 @@ struct Arm {
 /// or settings that do not go together.
 Arm parse_arm(std::string_view text, const train::Settings& base);
 
-/// Throws base::Error naming `source` where a setting is the same for a whole study.
+/// Throws base::Error naming `source` if a setting is the same for a whole study.
 void require_of_cells(std::string_view setting, const std::string& source);
 
-/// Cells of a study, each [NAME:] SETTING=VALUE{,SETTING=VALUE}. Throws Error as for arms, and
-/// where a setting is the same for a whole study.
+/// Cells of a study, each [NAME:] SETTING=VALUE{,SETTING=VALUE}. Throws Error as for arms, and if a
+/// setting is the same for a whole study.
 std::vector<Level> parse_cells(std::span<const std::string> texts, const train::Settings& base);
 
 /// "SETTING=V1,V2[,...]" of --tune. Throws Error: what an arm may not set, a value outside the
@@ -44,7 +44,7 @@ Alternatives parse_tune(std::string_view text);
 
 /// The same for several, whose names must differ.
 std::vector<Arm> parse_arms(std::span<const std::string> texts, const train::Settings& base);
-/// Throws base::Error where two have the same name.
-void require_own_names(std::span<const Arm> arms);
+/// Throws base::Error if two have the same name. `what`: "arms" or "cells".
+void require_own_names(std::span<const Arm> arms, std::string_view what = "arms");
 
 }  // namespace lab

@@ -17,7 +17,7 @@
 namespace lab {
 namespace {
 
-constexpr double kEfficiency = 0.5;     // of the FMA peak, where no step is timed
+constexpr double kEfficiency = 0.5;     // of the FMA peak, if no step is timed
 constexpr double kForwardShare = 3;     // a step takes three times the FLOPs of its forward pass
 constexpr double kMostTiming = 5;       // that timing one arm may take, by the same efficiency
 constexpr double kLeastSeconds = 0.3;   // for steps that are short and so noisy
@@ -71,14 +71,11 @@ RunEstimate estimate(const std::string& name, const train::Settings& settings,
 }  // namespace
 
 double DryRun::runs(std::size_t arm) const {
-  if (!study) return 1;
   double shares = 0;
   for (const auto& [of, share] : missing)
     if (of == arm) shares += share;
   return shares;
 }
-
-std::int64_t DryRun::run_count() const { return study ? std::ssize(missing) : 1; }
 
 double DryRun::flops() const {
   double sum = 0;
@@ -87,7 +84,6 @@ double DryRun::flops() const {
 }
 
 double DryRun::seconds() const {
-  if (!study) return arms.front().seconds();
   const auto count = static_cast<std::size_t>(jobs.count);
   std::vector<double> busy_until(count, 0.0);
   for (const auto& [arm, share] : missing) {
@@ -106,8 +102,7 @@ double DryRun::memory() const {
     if (&e != &arms.front()) pair = std::max(pair, allocated(first) + allocated(e.memory));
   }
   const auto program = static_cast<double>(first.program);
-  const double runs =
-      missing.empty() && study ? 0 : static_cast<double>(jobs.count) * (most + program);
+  const double runs = missing.empty() ? 0 : static_cast<double>(jobs.count) * (most + program);
   const double timing = fits_in(pair, available) ? pair + program : 0;
   return std::max(runs, timing) + static_cast<double>(first.corpus);
 }
@@ -122,6 +117,7 @@ DryRun dry_run(const train::Settings& settings, const train::Task& task) {
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = base::available_memory();
   plan.arms.push_back(estimate("run", settings, task, plan.peak_gflops, plan.available));
+  plan.missing = {{0, 1.0}};
   return plan;
 }
 
@@ -134,7 +130,7 @@ DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning
   plan.jobs = jobs;
   plan.peak_gflops = ops::fma_peak_gflops();
   plan.available = base::available_memory();
-  std::map<std::string, std::size_t> known;  // estimates, by what they hang on
+  std::map<std::string, std::size_t> known;  // estimates, by what they depend on
   const auto estimate_of = [&](std::size_t cell, std::size_t arm) {
     const train::Settings s = settings_at(study, {cell, arm, 0, 0});
     const std::string key = cost_key(s) + train::run_budget(s).to_string() + study.arms[arm].name;
@@ -190,20 +186,20 @@ void require_in_time(const DryRun& plan, const Study& study, double limit) {
   const auto seeds = static_cast<std::int64_t>(
       static_cast<double>(study.seeds) * (there + missing * limit / needed) / (there + missing));
   throw base::Error(fmt::format(
-      "this would take about {} here, and the limit is {}: {} of {} seeds would fit; {} alone "
-      "takes "
-      "{:.0f} % of it; leave out seeds, arms or cells in a file of your own, or look with --quick",
-      time(needed), time(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds), study.seeds,
+      "this takes about {} here, and the limit is {}: {} of {} seeds would fit; {} alone takes "
+      "{:.0f} % of the time; leave out seeds, arms or cells in a copy of the file, or use --quick",
+      time(needed), time(limit), seeds < 1 ? "none" : fmt::format("{}", seeds), study.seeds,
       plan.arms[most].name, 100 * spent[most] / all));
 }
 
 void require_fits(const DryRun& plan) {
   if (plan.fits()) return;
   const train::MemoryNeed& m = plan.arms.front().memory;
-  engine::require_memory(
-      plan.memory() - static_cast<double>(m.corpus + m.program),
-      plan.study ? plan.jobs.count > 1 ? "this comparison with so many --jobs" : "this comparison"
-                 : "this model and batch");
+  const std::string what = !plan.study ? "this model and batch"
+                           : plan.jobs.count == 1
+                               ? "this comparison"
+                               : fmt::format("this comparison with --jobs {}", plan.jobs.count);
+  engine::require_memory(plan.memory() - static_cast<double>(m.corpus + m.program), what.c_str());
 }
 
 }  // namespace lab

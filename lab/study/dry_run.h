@@ -1,14 +1,40 @@
-// What a run or a comparison is going to take, before it is started: memory, FLOPs, time. Writes
-// nothing, and trains at most a few steps on throw-away models, where they fit and are short.
+// What a run or a comparison will take: runs at once, memory, FLOPs, time. Writes nothing, and
+// trains at most a few steps on throw-away models, if they fit and are short.
+//
+// Small models do not fill many cores: their loops are short and the threads mostly wait for each
+// other, so several runs at once, each on its share of the threads, finish sooner. How much sooner
+// depends on the model, the batch and the machine, so the command that makes runs measures it.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "lab/study/jobs.h"
 #include "lab/study/study_runs.h"
 #include "lab/study/tuning.h"
 
 namespace lab {
+
+struct Jobs {
+  std::int64_t count = 1;    // runs at once
+  std::int64_t threads = 1;  // of all of them together
+  double speedup = 1;        // steps per second over those of one on all threads, if measured
+  std::string note;          // what was chosen and why; empty: nothing to choose
+};
+
+/// The number asked for. Throws base::Error unless `count` is in [1, threads], and for
+/// more than one with a budget in seconds, which needs the machine to itself.
+Jobs given_jobs(std::int64_t count, const train::Settings& settings);
+
+/// The number that finishes the missing runs first. Tries a few steps of the first of them in one
+/// process with all threads, then in two with half of them, and so on, within about two seconds and
+/// the available memory. Measures nothing if that cannot pay. `program`: isodrop. Throws
+/// Interrupted.
+Jobs measured_jobs(const StudyRuns& runs, const std::string& program);
+
+/// The speedup of `jobs`, measured in the same way; 1 if that takes too long or no two runs are
+/// missing.
+double measured_speedup(const StudyRuns& runs, const Jobs& jobs, const std::string& program);
 
 struct RunEstimate {
   std::string name;
@@ -23,39 +49,38 @@ struct RunEstimate {
 };
 
 struct DryRun {
-  std::vector<RunEstimate> arms;  // one run of each, in every cell where it takes something else
-  bool study = false;
-  std::vector<std::pair<std::size_t, double>>
-      missing;           // of a study: estimate and share of each run
-  std::size_t done = 0;  // those that are done already
+  std::vector<RunEstimate> arms;  // one run of each, per cell whose runs take another time
+  bool study = false;             // false: of a single run
+  // Runs to make: estimate, and share of its budget.
+  std::vector<std::pair<std::size_t, double>> missing;
+  std::size_t done = 0;  // runs that are done already
   Jobs jobs;
   double peak_gflops = 0;     // measured
   std::size_t available = 0;  // bytes of memory; 0: unknown
 
-  /// The missing runs of an arm, in runs of the whole budget: those of other budgets count by their
-  /// share.
+  /// The missing runs of an arm, in whole budgets.
   double runs(std::size_t arm) const;
-  std::int64_t run_count() const;
+  std::int64_t run_count() const { return std::ssize(missing); }
   double flops() const;
-  /// Until the last one is done, so many at once.
+  /// Until the last one is done, with `jobs` at once.
   double seconds() const;
-  /// Peak of all processes: that of the runs made at once, or of the first arm and another one when
-  /// they are timed (which is left out where two do not fit).
+  /// Peak of all processes: of the runs made at once, or of the first arm and another one while
+  /// they are timed (which is left out if two do not fit).
   double memory() const;
   bool fits() const;
 };
 
-/// Throws base::Error where the runs cannot be made for another reason than memory.
+/// Throws base::Error if the runs cannot be made for another reason than memory.
 DryRun dry_run(const train::Settings& settings, const train::Task& task);
-/// `tuning`: whose runs come first, their time taken from the arm's by the share of the budget;
-/// null: nothing is tuned, or it is already.
+/// `tuning`: its runs come first; their time is the arm's by the share of the budget. Null: nothing
+/// is tuned, or the choice is made.
 DryRun dry_run(const StudyRuns& runs, const Jobs& jobs, const GridSearch* tuning = nullptr);
 
-/// Throws base::Error that says what could be left out where a study would take longer than so
-/// many seconds.
+/// Throws base::Error, which says what could be left out, if a study would take longer than
+/// `seconds`.
 void require_in_time(const DryRun& plan, const Study& study, double seconds);
 
-/// Throws the error that the real run would end with where memory is short.
+/// Throws the error that the real run would end with if memory is short.
 void require_fits(const DryRun& plan);
 
 }  // namespace lab

@@ -33,12 +33,11 @@ std::string difference(const Json& a, const Json& b, const std::string& path) {
 }
 
 bool there(const fs::path& path) {
-  std::error_code code;  // what cannot even be looked at is refused by create(), with the reason
+  std::error_code code;  // create() refuses what cannot be read, with the reason
   return fs::exists(path, code);
 }
 
-/// Whether anybody has put anything there. What a command that is writing kIdentity at this moment,
-/// or was killed while it did, has there is nothing yet.
+/// Whether the folder is free: missing, empty, or with a kIdentity that is still being written.
 bool vacant(const fs::path& path) {
   if (!there(path)) return true;
   std::error_code code;
@@ -60,7 +59,7 @@ StudyFolder::StudyFolder(fs::path path, Json identity)
   base::require(!there(path_ / kOlder), "--out ", path_.string(),
                 ": holds a comparison made by an older isodrop, which kept its runs there; choose "
                 "another folder");
-  // Looked at first: another command may write kIdentity meanwhile.
+  // Before the test for kIdentity, which another command may write meanwhile.
   const bool free = vacant(path_);
   if (there(path_ / kIdentity)) {
     const Json other = base::read_json(path_ / kIdentity, base::Whose::kStore);
@@ -69,7 +68,7 @@ StudyFolder::StudyFolder(fs::path path, Json identity)
     return;
   }
   base::require(free, "--out ", path_.string(),
-                ": is there already and holds no comparison; choose a new or an empty folder");
+                ": exists and holds no comparison; choose a new or an empty folder");
 }
 
 void StudyFolder::create() const {

@@ -1,5 +1,3 @@
-#include "lab/study/jobs.h"
-
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include "base/stopwatch.h"
 #include "engine/buffer.h"
 #include "lab/runs/processes.h"
+#include "lab/study/dry_run.h"
 #include "train/step_timer.h"
 
 namespace lab {
@@ -22,13 +21,13 @@ namespace {
 
 constexpr double kMostSeconds = 1.8;   // that all trials together may take
 constexpr double kWindow = 0.2;        // of steps that are timed in one trial
-constexpr double kLeastFlops = 5e11;   // below it the runs are over before much is tried
+constexpr double kLeastFlops = 5e11;   // with less the runs are over before a trial pays
 constexpr double kWorthwhile = 1.03;   // times as fast: less is noise
 constexpr double kPastTheBest = 0.95;  // of the best rate: more processes bring no more
 constexpr std::size_t kLeastSteps = 3;
 
-/// Steps of one worker: how many were done when.
-struct Pace {
+/// Steps of one worker: how many were done at which time.
+struct StepLog {
   std::vector<double> at;
   std::vector<std::size_t> steps;
 
@@ -49,16 +48,16 @@ struct Pace {
 };
 
 /// Steps per second of all of them for kWindow or longer since the last was warm.
-std::optional<double> rate_together(const std::vector<Pace>& paces) {
+std::optional<double> rate_together(const std::vector<StepLog>& logs) {
   double from = 0, rate = 0;
-  for (const Pace& pace : paces) {
-    const auto warm = pace.warm();
+  for (const StepLog& log : logs) {
+    const auto warm = log.warm();
     if (!warm) return {};
     from = std::max(from, *warm);
   }
   if (base::monotonic_seconds() < from + kWindow) return {};
-  for (const Pace& pace : paces) {
-    const auto own = pace.rate(from);
+  for (const StepLog& log : logs) {
+    const auto own = log.rate(from);
     if (!own) return {};
     rate += *own;
   }
@@ -75,22 +74,23 @@ class Trials {
         deadline_(base::monotonic_seconds() + kMostSeconds) {
     const std::string text = base::json_compact(to_json(spec));
     if (fd_ < 0 || write(fd_, text.data(), text.size()) != std::ssize(text))
-      throw std::system_error(errno, std::generic_category(), "cannot hand on a run's spec");
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot write a run's spec to memory");
     alone_ = steps_per_second({1, threads, 1, ""});
   }
   ~Trials() { close(fd_); }
   Trials(const Trials&) = delete;
   Trials& operator=(const Trials&) = delete;
 
-  /// How many times as fast; nullopt where kMostSeconds for all trials are too few to know.
+  /// How many times as fast; nullopt if kMostSeconds for all trials are too few to know.
   std::optional<double> speedup(const Jobs& jobs) const {
     const auto together = alone_ ? steps_per_second(jobs) : std::nullopt;
     return together ? std::optional(*together / *alone_) : std::nullopt;
   }
 
  private:
-  /// Of all jobs together, while all of them are at it; nullopt where that is not known by the
-  /// deadline or one of them ended.
+  /// Of all jobs together, while all of them train; nullopt if it is not known by the deadline or
+  /// one of them ended.
   std::optional<double> steps_per_second(const Jobs& jobs) const {
     Processes processes;
     const Workers workers{program_, jobs.count, jobs.threads};
@@ -99,7 +99,7 @@ class Trials {
       processes.start(
           static_cast<std::size_t>(slot),
           {program_, "run", spec, "--trial", "--threads", std::to_string(workers.share(slot))});
-    std::vector<Pace> paces(static_cast<std::size_t>(jobs.count));
+    std::vector<StepLog> logs(static_cast<std::size_t>(jobs.count));
     for (double time = base::monotonic_seconds(); time < deadline_;
          time = base::monotonic_seconds()) {
       const auto news = processes.wait(deadline_ - time);
@@ -107,9 +107,9 @@ class Trials {
       if (news->end) return {};
       const Json json = Json::parse(news->line, nullptr, false);
       if (!json.is_object() || json.value("event", "") != event::kTrial) continue;
-      paces[news->number].at.push_back(json.value("at", 0.0));
-      paces[news->number].steps.push_back(json.value("steps", std::size_t{0}));
-      if (const auto rate = rate_together(paces)) return rate;
+      logs[news->number].at.push_back(json.value("at", 0.0));
+      logs[news->number].steps.push_back(json.value("steps", std::size_t{0}));
+      if (const auto rate = rate_together(logs)) return rate;
     }
     return {};
   }
@@ -126,7 +126,7 @@ std::string at_once(const Jobs& jobs) {
                      least == 1 ? "thread" : "threads");
 }
 
-/// FLOPs of the missing runs, each taken for one of the first.
+/// FLOPs of the missing runs, as if all had the size of the first.
 double flops_left(const StudyRuns& runs) {
   double flops = 0;
   std::optional<double> whole;
@@ -159,19 +159,19 @@ Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
   const std::vector<Point> missing = runs.missing();
   if (missing.size() < 2 || one.threads < 2) return one;
   const auto single = [&](const std::string& why) {
-    one.note = "one run at a time: " + why;
+    one.note = "running one at a time (" + why + ")";
     return one;
   };
   if (!train::Budget::parse(runs.study().base.budget).fixed_steps())
     return single("a budget in seconds needs the machine to itself");
-  if (flops_left(runs) < kLeastFlops) return single("too little to do to try out more");
+  if (flops_left(runs) < kLeastFlops) return single("too little work to test parallel runs");
   const auto available = static_cast<double>(base::available_memory());
   const double bytes = static_cast<double>(runs.run_memory());
   std::int64_t most = std::min(one.threads, std::ssize(missing));
   if (available > 0) most = std::min(most, static_cast<std::int64_t>(available / bytes));
   if (most < 2)
-    return single(fmt::format("memory has no room for more ({:.1f} GB a run, {:.1f} GB free)",
-                              bytes / 1e9, available / 1e9));
+    return single(fmt::format("no memory for more: {:.1f} GB a run, {:.1f} GB free", bytes / 1e9,
+                              available / 1e9));
 
   const Trials trials(runs.spec(runs.id(missing.front())), program, one.threads);
   // How much sooner the missing runs are done: the last round may have fewer of them than jobs.
@@ -191,11 +191,10 @@ Jobs measured_jobs(const StudyRuns& runs, const std::string& program) {
     if (jobs.speedup < top * kPastTheBest) break;
     top = std::max(top, jobs.speedup);
   }
-  if (best.count == 1) return single("its steps are too long to try out more; --jobs N takes N");
+  if (best.count == 1) return single("parallel runs not tested; --jobs N sets the number");
   const std::string measured =
-      fmt::format("{:.2f} × as fast as one at a time (measured)", gain(best));
-  if (gain(best) < kWorthwhile)
-    return single(fmt::format("{} would be {}", at_once(best), measured));
+      fmt::format("measured {:.2f} × as fast as one at a time", gain(best));
+  if (gain(best) < kWorthwhile) return single(fmt::format("{}: {}", at_once(best), measured));
   best.note = fmt::format("{}: {}", at_once(best), measured);
   return best;
 }

@@ -1,5 +1,5 @@
 // How fast the arms are: steps of each and of the first one in turns, on throw-away models, so that
-// a machine that changes its pace changes it for both.
+// a machine that slows down slows both.
 #pragma once
 #include <functional>
 #include <optional>
@@ -17,7 +17,7 @@ struct ArmSpeed {
   int rounds = 0;
 };
 
-/// Equal where a step takes the same work.
+/// Equal for settings whose step takes the same work.
 std::string cost_key(const train::Settings& settings);
 
 /// Shares of the budget at which a pair is timed: the middles of equal parts of it where a schedule
@@ -37,26 +37,25 @@ struct PairedTimes {
 PairedTimes time_in_turns(const TimedStep& first, const TimedStep& arm,
                           std::span<const double> phases, int rounds, double seconds);
 
-/// Of the arm.
+/// The speed of the arm.
 ArmSpeed speed_of(const PairedTimes& times, double tokens_per_step);
 
-/// Of the arms, cell by cell.
+/// The speeds of all arms, cell by cell.
 using Speeds = std::vector<std::vector<ArmSpeed>>;
 
-/// Times every arm of a cell in a pair with the first one; cells whose steps cost the same share
-/// what was measured. A round goes through every phase of their schedules (one where none has any),
-/// so that a regularizer that is off for half of the budget counts half. Rounds as in
-/// time_in_turns(), `seconds` in all. Holds two models at a time; throws base::Error where memory
-/// does not.
+/// Times every arm of a cell in a pair with the first one; cells whose steps cost the same are
+/// timed once. A round goes through every phase of the schedules (one if there is none), so that a
+/// regularizer that is off for half of the budget counts half. Rounds as in time_in_turns(),
+/// `seconds` in total. Holds two models at a time; throws base::Error if memory is short.
 Speeds measure_speed(const StudyRuns& runs, int rounds = 41, double seconds = 5);
 
 /// A list of cells, each a list of arms.
 Json to_json(const Speeds& speeds);
-/// nullopt where `json` is not what to_json() writes of this study.
+/// nullopt if `json` is not what to_json() writes of this study.
 std::optional<Speeds> speeds_from_json(const Json& json, const Study& study);
-/// With the machine and the program that they are of.
+/// With the machine and the program.
 Json to_json(const Speeds& speeds, const StudyRuns& runs);
-/// nullopt where `json` is not what to_json() writes here and now for this study.
+/// nullopt if `json` is not what to_json() writes for this study with this machine and program.
 std::optional<Speeds> speeds_from_json(const Json& json, const StudyRuns& runs);
 
 }  // namespace lab

@@ -65,38 +65,6 @@ void require_few(double count, std::string_view what, std::size_t most) {
                                 many, what, base::grouped(most)));
 }
 
-std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b) {
-  require_few(static_cast<double>(a.size()) * static_cast<double>(b.size()),
-              "cells of all axes together", kMostRuns);
-  std::vector<Level> out;
-  for (const Level& x : a)
-    for (const Level& y : b) {
-      Level both{x.name.empty() || y.name.empty() ? x.name + y.name : x.name + "," + y.name, x.set,
-                 std::max(x.epochs, y.epochs)};
-      for (const auto& item : y.set) {
-        base::require(std::none_of(x.set.begin(), x.set.end(),
-                                   [&](const auto& i) { return i.first == item.first; }),
-                      "two axes set ", item.first, "; give it once");
-        both.set.push_back(item);
-      }
-      out.push_back(std::move(both));
-    }
-  return out;
-}
-
-std::vector<Level> given_shares(const std::vector<double>& shares, const std::string& source) {
-  for (const double share : shares) {
-    base::require(share > 0 && share <= 1024, source, ": share ", share,
-                  " is not in (0, 1024]; give some, as in 0.25,0.5,1,2");
-    base::require(std::count(shares.begin(), shares.end(), share) == 1, source, ": share ", share,
-                  " is given twice; give it once");
-  }
-  std::vector<double> others = shares;
-  base::require(std::erase(others, 1.0) == 1 && !others.empty(), source,
-                ": 1, the whole budget, and at least one other are needed, as in 0.25,0.5,1,2");
-  return share_levels(others);
-}
-
 bool tunes(const Study& study) {
   return !study.tune.empty() || std::any_of(study.arms.begin(), study.arms.end(),
                                             [](const Level& arm) { return !arm.grid.empty(); });
@@ -107,39 +75,6 @@ std::vector<Level> share_levels(const std::vector<double>& others) {
   for (const double share : others)
     levels.push_back(level_of(kShare, fmt::format("{}", share), ""));
   return levels;
-}
-
-std::vector<Level> epoch_cells(const Settings& first_arm, const std::vector<Level>& each,
-                               const std::vector<std::int64_t>& epochs,
-                               const std::function<double(const Settings&)>& flops_per_token) {
-  if (epochs.empty()) return each;
-  std::vector<Level> cells;
-  for (const Level& cell : each) {
-    const Settings s = with(first_arm, cell);
-    const Budget budget = train::run_budget(s);
-    base::require(budget.kind != Budget::Kind::kSeconds && budget.kind != Budget::Kind::kEpochs,
-                  "--epochs with --budget ", budget.to_string(),
-                  ": the unique data is sized by the tokens of the budget, which ",
-                  budget.kind == Budget::Kind::kSeconds ? "seconds" : "epochs",
-                  " do not fix; give the budget in flops, tokens or steps");
-    const double step = static_cast<double>(s.batch) * static_cast<double>(s.block_size);
-    const double flops = budget.kind == Budget::Kind::kFlops ? step * flops_per_token(s) : 0;
-    const double tokens = static_cast<double>(budget.steps_for(step, flops, 1)) * step;
-    std::vector<Level> levels;
-    for (const std::int64_t n : epochs) {
-      base::require(std::count(epochs.begin(), epochs.end(), n) == 1, "--epochs ", n,
-                    ": given twice");
-      const auto unique = static_cast<std::int64_t>(tokens / static_cast<double>(n));
-      base::require(unique > s.block_size, "--epochs ", n, ": leaves ", unique,
-                    " unique tokens of a budget of ", static_cast<std::int64_t>(tokens),
-                    ", less than one window of ", s.block_size + 1,
-                    "; ask for fewer epochs or a larger budget");
-      levels.push_back(
-          {fmt::format("epochs={}", n), {{"unique_tokens", std::to_string(unique)}}, n});
-    }
-    for (Level& level : product({cell}, levels)) cells.push_back(std::move(level));
-  }
-  return cells;
 }
 
 Settings with(Settings settings, const Level& level) {
@@ -169,7 +104,7 @@ std::vector<Point> points(const Study& study) {
   for (const Level& arm : study.arms) count = std::max(count, seeds_of(arm));
   const std::uint64_t first = study.base.seed;
   base::require(count - 1 <= std::numeric_limits<std::uint64_t>::max() - first, "--seeds ", count,
-                " from --seed ", first, " on: beyond the largest seed; give a smaller --seed");
+                " from --seed ", first, " on: goes beyond the largest seed; give a smaller --seed");
   double runs = 0;
   for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
     const Level& level = study.arms[arm];
@@ -209,9 +144,9 @@ std::string title(const Settings& base, const Level& cell) {
   if (!text.empty()) text += ": ";
   const std::int64_t unique = with(base, cell).unique_tokens;
   if (unique == 0)
-    return text + (base.task == train::Settings{}.task ? "random crops of the whole training split"
-                   : base.csv.empty()                  ? "rows that are all new"
-                                                       : "all of the training data");
+    return text + (base.task == train::Settings{}.task ? "all training text, randomly sampled"
+                   : base.csv.empty()                  ? "new rows at every step"
+                                                       : "all training data");
   text += base::grouped(static_cast<std::uint64_t>(unique)) + " unique tokens";
   if (cell.epochs == 0) return text;
   return text + (cell.epochs == 1 ? ", seen once" : fmt::format(", seen {} times", cell.epochs));
@@ -222,7 +157,7 @@ Json identity(const Study& study, const std::vector<std::string>& data) {
   Json settings = Json::object();
   for (const train::Row& row : train::settings_table()) {
     const std::string name(row.name);
-    // Threads decide nothing but where the budget is time.
+    // Threads matter only if the budget is time.
     const bool timed = !train::run_budget(study.base).fixed_steps() && name == "threads";
     if ((decides_results(row) || timed) && name != "seed") settings[name] = base[name];
   }
@@ -245,7 +180,7 @@ void validate(const Study& study) {
   for (std::size_t cell = 0; cell < study.cells.size(); ++cell)
     for (std::size_t arm = 0; arm < study.arms.size(); ++arm) {
       const Level &where = study.cells[cell], &who = study.arms[arm];
-      // An arm has the last word, so that the tables would be the same.
+      // The arm would win, and the tables would be the same.
       for (const auto& [name, value] : where.set)
         for (const auto& [own, mine] : who.set)
           base::require(name != own, "arm ", base::quote(who.name), " and an axis both set ", name,
@@ -254,6 +189,66 @@ void validate(const Study& study) {
                       fmt::format("arm {}{}", base::quote(who.name),
                                   where.name.empty() ? "" : " in " + where.name));
     }
+}
+
+Json to_json(const Trial& trial) {
+  return {{"set", to_json(trial.set)},
+          {"runs", trial.runs},
+          {"lost", trial.lost},
+          {"val_loss", base::or_null(trial.val_loss)}};
+}
+
+Json to_json(const std::vector<Tuned>& tuned, const Study& study, const Json& identity) {
+  Json choices = Json::array();
+  for (const Tuned& of : tuned) {
+    Json trials = Json::array();
+    for (const Trial& trial : of.trials) trials.push_back(to_json(trial));
+    choices.push_back({{"cell", of.cell},
+                       {"arm", study.arms[of.arm].name},
+                       {"chosen", of.chosen},
+                       {"extended", of.extended},
+                       {"edge", of.edge},
+                       {"flops", of.flops},
+                       {"trials", trials}});
+  }
+  return {{"choices", choices}, {"hash", fingerprint({identity, choices})}};
+}
+
+std::vector<Tuned> tuned_from_json(const Json& json, const Study& study, const Json& identity,
+                                   const std::string& source) {
+  const std::string out = "; it was edited by hand: remove it to choose again";
+  base::require(json.is_object() && json.contains("choices") && json.contains("hash") &&
+                    json["hash"] == fingerprint({identity, json["choices"]}),
+                source, ": is not the choice that this comparison wrote", out);
+  std::vector<Tuned> tuned;
+  try {
+    for (const Json& c : json["choices"]) {
+      Tuned of;
+      of.cell = c.at("cell");
+      const std::string name = c.at("arm");
+      while (of.arm < study.arms.size() && study.arms[of.arm].name != name) ++of.arm;
+      of.chosen = c.at("chosen");
+      of.extended = c.at("extended");
+      of.edge = c.at("edge");
+      of.flops = c.at("flops");
+      for (const Json& t : c.at("trials")) {
+        Trial trial;
+        for (const auto& [setting, value] : t.at("set").items())
+          trial.set.emplace_back(setting, value.get<std::string>());
+        trial.runs = t.at("runs");
+        trial.lost = t.at("lost");
+        if (!t.at("val_loss").is_null()) trial.val_loss = t.at("val_loss").get<double>();
+        of.trials.push_back(std::move(trial));
+      }
+      base::require(of.cell < study.cells.size() && of.arm < study.arms.size() &&
+                        of.chosen < of.trials.size(),
+                    source, ": names a cell, arm or choice that does not exist", out);
+      tuned.push_back(std::move(of));
+    }
+  } catch (const Json::exception&) {
+    throw base::Error(source + ": is not the choice that this comparison wrote" + out);
+  }
+  return tuned;
 }
 
 }  // namespace lab

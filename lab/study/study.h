@@ -1,5 +1,5 @@
 // A study as a value: arms × cells × shares of the budget × seeds, all of them points in the space
-// of settings. `compare` is one.
+// of settings.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -25,7 +25,7 @@ std::string to_text(const Assignments& set);
 /// {"lr": "0.01", "dropout": "0.1"}
 Json to_json(const Assignments& set);
 
-/// Values of one setting, of which tuning chooses one.
+/// Values of one setting; tuning chooses one.
 struct Alternatives {
   std::string setting;
   std::vector<std::string> values;  // canonical, each once
@@ -33,13 +33,13 @@ struct Alternatives {
 };
 using Grid = std::vector<Alternatives>;
 
-/// A place on an axis: a name, and the settings that it is.
+/// A place on an axis: a name and settings.
 struct Level {
   std::string name;
   Assignments set;
   std::int64_t epochs = 0;  // of a cell: how often its unique data goes into the budget; 0: crops
   Grid grid = {};           // of an arm: what is tuned in it
-  // Of an arm of a tuning study: seeds, where not the study's, and its only cell.
+  // Of an arm of a tuning study: its seeds, if not the study's, and its only cell.
   std::int64_t seeds = 0;
   std::optional<std::size_t> only_cell = {};
 };
@@ -48,7 +48,7 @@ struct Level {
 struct Trial {
   Assignments set;
   std::int64_t runs = 0, lost = 0;  // lost: diverged, untrained or failed
-  std::optional<double> val_loss;   // mean over the runs; not known where one was lost
+  std::optional<double> val_loss;   // mean over the runs; not known if one was lost
   bool operator==(const Trial&) const = default;
 };
 
@@ -66,14 +66,14 @@ struct Tuned {
 
 struct Study {
   train::Settings base;
-  std::vector<Level> arms;     // the first is the baseline
-  std::vector<Level> cells;    // a table each; every arm is in every one
-  std::vector<Level> shares;   // of the budget; the whole first
+  std::vector<Level> arms;           // the first is the baseline
+  std::vector<Level> cells = {{}};   // a table each; every arm is in every one
+  std::vector<Level> shares = {{}};  // of the budget; the whole first
   bool all_at_shares = false;  // whether all arms are trained at the others, or the first alone
   std::int64_t seeds = 8;
   std::optional<double> margin = {};  // nats: smaller differences count as none; not set: as much
                                       // as another seed changes the baseline (its sd over seeds)
-  int min_seeds = 8;                  // with fewer nothing is told
+  int min_seeds = 8;                  // with fewer the verdict is inconclusive
   // Tuning: on seeds of its own, by the validation loss, before anything is judged.
   Grid tune = {};           // of every arm that does not set it
   std::int64_t trials = 0;  // an arm's choices, drawn from a larger grid; 0: all
@@ -83,7 +83,7 @@ struct Study {
   int numerics = kNumerics;       // of its runs
 };
 
-/// The first tuning seed is so much above the first judging seed, which there are never as many of.
+/// The first tuning seed is this much above the first judging seed; there are never as many seeds.
 inline constexpr std::uint64_t kTuningSeeds = 10'000;
 
 /// One run of a study.
@@ -93,36 +93,18 @@ struct Point {
   auto operator<=>(const Point&) const = default;
 };
 
-/// The level that sets one setting. Throws base::Error where the value is none for it.
+/// The level that sets one setting. Throws base::Error if the value is not in its domain.
 Level level_of(std::string_view setting, std::string_view value, std::string_view source);
-/// What a study may have: more would take all memory before anything is said.
+/// Limits of a study: more would take all memory before any message.
 inline constexpr std::size_t kMostRuns = 1'000'000, kMostChoices = 100'000;
 /// Throws base::Error saying how many there would be. `what`: "runs".
 void require_few(double count, std::string_view what, std::size_t most);
 
-/// Every pair of a level of `a` and one of `b`, which must not set the same.
-std::vector<Level> product(const std::vector<Level>& a, const std::vector<Level>& b);
-/// Shares beside the whole at which a first arm is trained to say what the others are worth: five
-/// points with it, so that a bend of the curve shows.
-inline const std::vector<double> kEquivalentShares = {0.125, 0.25, 0.5, 2};
 /// Levels of the whole budget and of other shares of it.
 std::vector<Level> share_levels(const std::vector<double>& others);
 
-/// Levels of shares as somebody gave them, the whole among them. Throws base::Error naming
-/// `source`: a share outside (0, 1024] or given twice, no whole, nothing but it.
-std::vector<Level> given_shares(const std::vector<double>& shares, const std::string& source);
-
 /// Whether anything is tuned.
 bool tunes(const Study& study);
-
-/// The cells of `each`, times one for every number of epochs: unique_tokens is what the first arm's
-/// budget reads there, divided by it. Throws base::Error where that is not known (a budget in
-/// seconds or epochs) or less than one window. `flops_per_token`: of training, asked for a budget
-/// in FLOPs alone.
-std::vector<Level> epoch_cells(
-    const train::Settings& first_arm, const std::vector<Level>& each,
-    const std::vector<std::int64_t>& epochs,
-    const std::function<double(const train::Settings&)>& flops_per_token);
 
 /// Settings with those of a level on top.
 train::Settings with(train::Settings settings, const Level& level);
@@ -131,9 +113,9 @@ train::Settings with(train::Settings settings, const Level& level);
 /// validated.
 train::Settings settings_at(const Study& study, const Point& point);
 
-/// All of them in the order they are made: seed by seed, so that every arm has the same number when
-/// it is stopped early. Throws base::Error where seeds do not fit in 64 bits, or there are more
-/// than kMostRuns.
+/// All points in the order they are made: seed by seed, so that a study stopped early has the same
+/// seeds for every arm. Throws base::Error if seeds do not fit in 64 bits, or there are more than
+/// kMostRuns.
 std::vector<Point> points(const Study& study);
 
 /// "epochs 32 · dropout=0.1 · seed 3 · 0.5 × budget"
@@ -142,11 +124,19 @@ std::string label(const Study& study, const Point& point);
 /// "4 000 unique tokens, seen 256 times"; what sets a cell apart.
 std::string title(const train::Settings& base, const Level& cell);
 
-/// What two studies must have in common to be one that was extended: all but seeds, shares, margin
-/// and what changes no result. `data`: hashes of the data, one a cell.
+/// What two studies have in common if one extends the other: all but seeds, shares, margin and what
+/// changes no result. `data`: hashes of the data, one a cell.
 Json identity(const Study& study, const std::vector<std::string>& data);
 
-/// Throws base::Error, naming the arm and the cell, where settings of a point do not go together.
+/// Throws base::Error, naming the arm and the cell, if settings of a point do not go together.
 void validate(const Study& study);
+
+/// {set, runs, lost, val_loss}
+Json to_json(const Trial& trial);
+/// {choices, hash}: the hash is of the study's identity and the choices.
+Json to_json(const std::vector<Tuned>& tuned, const Study& study, const Json& identity);
+/// Throws base::Error naming `source` if it is not what to_json() wrote for this study.
+std::vector<Tuned> tuned_from_json(const Json& json, const Study& study, const Json& identity,
+                                   const std::string& source);
 
 }  // namespace lab

@@ -9,9 +9,7 @@
 #include "base/numbers.h"
 #include "base/text.h"
 #include "base/toml_table.h"
-#include "lab/study/arm.h"
-#include "lab/study/cells.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 
 namespace lab {
 namespace {
@@ -43,7 +41,7 @@ Condition condition(const std::string& text, const StudyFile& file, const std::s
                     ": give \"FIGURE above NUMBER\" or \"FIGURE below NUMBER\"");
 }
 
-/// Errors of what stands there begin with the place.
+/// Puts the place before the errors of `work`.
 template <class Work>
 void at(const std::string& place, const Work& work) {
   try {
@@ -60,8 +58,7 @@ void read_study(base::TomlTable table, StudyFile& file) {
   base::require(all != !arms.empty(), table.where(),
                 ": [study] needs arms = [\"none\", …] or rivals = true");
   if (all) arms = rival_names();
-  base::require(arms.size() > 1, table.where("arms"),
-                ": one arm alone has nothing to be held against; give another");
+  base::require(arms.size() > 1, table.where("arms"), ": one arm cannot be compared; give another");
   at(table.where("arms"), [&] { study.arms = arm_levels(arms, study.base); });
   study.seeds = table.count("seeds", study.seeds, 1);
   study.tuning_seeds = table.count("tuning_seeds", study.tuning_seeds, 1);
@@ -75,10 +72,9 @@ void read_study(base::TomlTable table, StudyFile& file) {
   const bool equivalent = table.value("equivalent", false);
   base::require(shares.empty() || !equivalent, table.where("equivalent"),
                 ": shares train every arm at each of them; leave out equivalent");
-  study.shares = !shares.empty() ? given_shares(shares, table.where("shares") + ": shares")
-                 : equivalent    ? share_levels(kEquivalentShares)
-                                 : share_levels({});
   study.all_at_shares = !shares.empty();
+  if (equivalent) study.shares = share_levels(kEquivalentShares);
+  if (!shares.empty()) study.shares = given_shares(shares, table.where("shares") + ": shares");
   std::vector<Axis> axes;
   base::TomlTable given = table.table("axes");
   for (const std::string& setting : given.keys())
@@ -102,16 +98,17 @@ void read_figure(base::TomlTable table, StudyFile& file) {
   f.source = table.where();
   f.name = table.needed("name");
   f.of = table.needed("of");
-  f.arm = table.value<std::string>("arm", "");
-  f.cell = table.value<std::string>("cell", "");
+  for (const auto& [key, member] : {std::pair{"arm", &FigureSpec::arm},
+                                    {"cell", &FigureSpec::cell},
+                                    {"coefficient", &FigureSpec::coefficient},
+                                    {"metric", &FigureSpec::metric},
+                                    {"against", &FigureSpec::against},
+                                    {"against_metric", &FigureSpec::against_metric},
+                                    {"against_cell", &FigureSpec::against_cell},
+                                    {"by", &FigureSpec::by}})
+    f.*member = table.value<std::string>(key, "");
   f.cells = table.list<std::string>("cells");
   f.on = table.list<std::string>("on");
-  f.coefficient = table.value<std::string>("coefficient", "");
-  f.metric = table.value<std::string>("metric", "");
-  f.against = table.value<std::string>("against", "");
-  f.against_metric = table.value<std::string>("against_metric", "");
-  f.against_cell = table.value<std::string>("against_cell", "");
-  f.by = table.value<std::string>("by", "");
   table.done();
   for (const FigureSpec& other : file.figures)
     base::require(other.name != f.name, f.source, ": two figures are called ", base::quote(f.name));

@@ -1,9 +1,9 @@
-// A study as a file: a claim, how it is put to the test, and the rule that decides, in TOML.
+// A study as a TOML file: a claim, how it is tested, and the rule that decides.
 //
 //   claim = 4                                  number, title and question
 //   title = "…"
 //   question = "…"
-//   of_text = true                             of a text that is given beside the file
+//   of_text = true                             needs a text, given with --text
 //   [base]       settings, by name             budget = "1000steps"
 //   [study]      arms = ["none", "p10: dropout=0.1|0.2"]     as --arm of `isodrop compare`
 //                cells = ["post: norm_place=post"]           tables, each with its settings
@@ -12,8 +12,8 @@
 //                seeds = 8   tuning_seeds = 2   trials = 5   margin = 0.01
 //   [quick]      settings, seeds and tuning_seeds of a first look, which gives no verdict
 //   [[figures]]  name = "…"   of = a row of `isodrop list figures`, with what that asks for
-//   [rule]       supported = ["… above 0"]     where all hold
-//                contradicted = ["… below 0"]  where any does
+//   [rule]       supported = ["… above 0"]     if all hold
+//                contradicted = ["… below 0"]  if any holds
 #pragma once
 #include <filesystem>
 #include <map>
@@ -24,17 +24,17 @@
 
 namespace lab {
 
-/// A figure that is asked for; lab/report/figures.h makes it.
+/// An estimate to make; lab/report/figures.h makes it.
 struct FigureSpec {
   std::string name, of;
-  std::string arm, cell;  // by their names; empty: the only one there is beside the baseline
-  std::vector<std::string> cells;  // of what is over several: settings or names that they have
+  std::string arm, cell;           // by name; empty: the only one beside the baseline
+  std::vector<std::string> cells;  // for an estimate over several: their settings or names
   std::vector<std::string> on;     // settings, of a slope
   std::string coefficient;
   std::string metric;          // empty: what is judged
   std::string against;         // an arm; empty: the first
   std::string against_metric;  // of that arm; empty: the same
-  std::string against_cell;    // where that arm is; empty: in the same cell
+  std::string against_cell;    // the cell of that arm; empty: the same
   std::string by;              // an arm, of won_back
   std::string source;          // "FILE:LINE:COLUMN", for messages
 };
@@ -57,9 +57,9 @@ struct StudyFile {
   std::vector<Condition> supported, contradicted;
 };
 
-/// `text`: the path of the text that a study with of_text is of. Throws base::Error with file,
-/// line and column: not TOML, an unknown key, a wrong type, a value outside its domain, a rule on a
-/// figure that there is not; a text for a study that is of none, or none for one that is.
+/// `text`: the path of the text of a study with of_text. Throws base::Error with file, line and
+/// column: not TOML, an unknown key, a wrong type, a value outside its domain, a rule on a figure
+/// that does not exist; a text that the study does not take, or none if it needs one.
 StudyFile read_study_file(const std::filesystem::path& path, bool quick,
                           const std::string& text = "");
 

@@ -10,6 +10,7 @@
 
 #include "base/at_once.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "engine/buffer.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"
@@ -21,6 +22,35 @@ std::string host() {
   char name[256] = {};
   gethostname(name, sizeof name - 1);
   return name;
+}
+
+/// What is asked of a pair of arms, whichever of them is the baseline.
+std::string question(const StudyRuns& runs, const Point& arm, const Point& baseline) {
+  std::vector<std::string> sides;
+  for (const Point& point : {arm, baseline}) {
+    RunSpec spec = runs.spec(runs.id(point));
+    spec.settings.seed = train::Settings{}.seed;
+    sides.push_back(run_id(spec));
+  }
+  std::sort(sides.begin(), sides.end());
+  return fingerprint(Json(sides));
+}
+
+/// The seeds of each look, as they are kept: [["1", "2"], ["1", "2", "3"]].
+using Looks = std::vector<std::set<std::string>>;
+
+Looks read(const std::filesystem::path& file) {
+  std::error_code none_yet;
+  if (!std::filesystem::exists(file, none_yet)) return {};
+  const Json json = base::read_json(file, base::Whose::kStore);
+  base::require(json.is_array() || is_sealed(json), file.string(),
+                ": was changed after it was written; remove it to count looks from the start");
+  try {
+    return (json.is_array() ? json : json.at("looks")).get<Looks>();  // older ones are the lists
+  } catch (const Json::exception&) {
+    throw base::Error(base::concat(
+        file.string(), ": not lists of seeds; remove it to count looks from the start"));
+  }
 }
 
 }  // namespace
@@ -44,7 +74,7 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
   }
   identity_ = lab::identity(study_, data);
   points_ = lab::points(study_);
-  // A run of so many seconds is this study's own, here and in its folder.
+  // A run with a budget in seconds belongs to this study, on this machine and in this folder.
   const std::string owner = fingerprint(
       {host(), std::filesystem::absolute(study_path(out, identity_)).lexically_normal().string()});
   std::vector<RunSpec> specs(points_.size());
@@ -76,7 +106,7 @@ StudyRuns::StudyRuns(Study study, Store store, bool other_builds, const std::fil
     if (!found[i]) continue;
     const std::string& id = ids[first[i]];
     const std::uint64_t seed = points_[first[i]].seed;
-    base::require(found[i]->seed == seed, store_.record_file(id).string(), ": says seed ",
+    base::require(found[i]->seed == seed, store_.record_file(id).string(), ": has seed ",
                   found[i]->seed, " of a run of seed ", seed,
                   "; remove this file to make the run again");
     if (usable(*found[i], other_builds_))
@@ -90,7 +120,7 @@ std::string StudyRuns::data_key(std::size_t cell) const {
   const train::Settings s = settings_at(study_, {cell, 0, 0, 0});
   Json key = Json::array();
   for (const train::Row& row : train::settings_table())
-    // A window's Bayes loss hangs on the block size; a stretch is cut out later.
+    // A window's Bayes loss depends on the block size; a stretch is cut out later.
     if (row.name == "block_size" ||
         (row.group == train::Group::kData && row.name != "unique_tokens"))
       key.push_back(train::value_text(s, row));
@@ -129,9 +159,9 @@ void StudyRuns::check(std::int64_t at_once) const {
   if (available == 0 || static_cast<double>(at_once) * bytes <= available) return;
   engine::require_memory(bytes, "this model and batch");
   throw base::Error(fmt::format(
-      "--jobs {}: out of memory: so many runs at once need {:.1f} GB and only {:.1f} GB are free; "
+      "--jobs {}: out of memory: {} runs at once need {:.1f} GB and only {:.1f} GB are free; "
       "give --jobs {}",
-      at_once, static_cast<double>(at_once) * bytes / 1e9, available / 1e9,
+      at_once, at_once, static_cast<double>(at_once) * bytes / 1e9, available / 1e9,
       std::floor(available / bytes)));
 }
 
@@ -164,15 +194,52 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
     orders.push_back({id(point), ++number, label(point)});
     store_.add_spec(spec(id(point)));
   }
-  RunEvents told = events;
-  told.done = [&](const RunRecord& record) {
+  RunEvents forwarded = events;
+  forwarded.done = [&](const RunRecord& record) {
     Run& run = runs_.at(record.id);
     auto kept = std::make_shared<RunRecord>(record);
     kept->seed = run.spec.settings.seed;
     run.record = kept;
     if (events.done) events.done(*kept);
   };
-  execute(orders, store_, workers, told);
+  execute(orders, store_, workers, forwarded);
+}
+
+int count_look(const StudyRuns& runs) {
+  std::map<std::string, std::set<std::string>> seeds;              // seen by each question
+  std::map<std::pair<std::size_t, std::size_t>, std::string> ask;  // by cell and arm
+  std::set<std::string> withheld;
+  for (const Point& p : runs.points()) {
+    if (p.arm == 0 || p.share != 0) continue;  // verdicts are on the whole budget
+    const Point baseline{p.cell, 0, 0, p.seed};
+    const RecordPtr mine = runs.record(p), theirs = runs.record(baseline);
+    if (mine == nullptr || theirs == nullptr) continue;
+    std::string& asked = ask[{p.cell, p.arm}];
+    if (asked.empty()) asked = question(runs, p, baseline);
+    if (!mine->ok() || !theirs->ok()) withheld.insert(asked);
+    seeds[asked].insert(std::to_string(p.seed));
+  }
+  for (const std::string& asked : withheld) seeds.erase(asked);  // no verdict is shown on them
+  std::erase_if(seeds, [](const auto& s) { return s.second.size() < 2; });  // too few to tell
+  if (seeds.empty()) return 1;
+  const std::filesystem::path folder = runs.store().root() / "looks";
+  base::refuse_link(folder);
+  base::make_folder(folder);
+  RunLock lock(folder);  // or two commands would each forget the other's look
+  if (!lock.held()) lock.wait();
+  std::size_t most = 1;
+  for (const auto& [name, seen] : seeds) {
+    const std::filesystem::path file = folder / (name + ".json");
+    Looks looks = read(file);
+    std::set<std::string> before;
+    for (const auto& look : looks) before.insert(look.begin(), look.end());
+    if (!std::includes(before.begin(), before.end(), seen.begin(), seen.end())) {
+      looks.push_back(seen);
+      base::write_json(file, sealed({{"looks", looks}}));
+    }
+    most = std::max(most, looks.size());
+  }
+  return static_cast<int>(most);
 }
 
 }  // namespace lab

@@ -60,7 +60,7 @@ std::vector<Assignments> draw(std::vector<Assignments> choices, std::int64_t tri
   return choices;
 }
 
-/// Those of the arm's grid that are tried in every cell; none where it has no grid.
+/// The choices of the arm's grid that are tried in every cell; none without a grid.
 std::vector<Assignments> choices_of(const Study& study, std::size_t arm) {
   const Grid grid = grid_of(study, arm);
   return grid.empty() ? std::vector<Assignments>{}
@@ -72,8 +72,8 @@ std::optional<double> number(const std::string& text) {
   return base::parse_number(text, value) == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
-/// The value one step beyond the end of `values` at which `at` stands; nothing where it stands at
-/// none, they are no numbers, or the setting ends there.
+/// The value one step beyond the end of `values` that `at` is; nothing if it is no end, or the
+/// setting ends there.
 std::optional<std::string> beyond(const std::string& setting, std::vector<double> values,
                                   double at) {
   std::sort(values.begin(), values.end());
@@ -96,7 +96,7 @@ std::optional<std::string> beyond(const std::string& setting, std::vector<double
   }
 }
 
-/// The choices one step beyond the ends of numeric grids that `tuned` stands at, possible or not.
+/// The choices one step beyond the ends of numeric grids that won, possible or not.
 std::vector<Assignments> beyond_the_ends(const Study& study, const Tuned& tuned) {
   std::vector<Assignments> out;
   for (const Alternatives& of : grid_of(study, tuned.arm)) {
@@ -143,27 +143,18 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
   for (std::size_t i = 0; i < tuning.choices.size(); ++i) {
     if (tuning.choices[i].first != arm) continue;
     if (tuning.study.arms[i].only_cell.value_or(cell) != cell) continue;
-    Trial trial{tuning.choices[i].second, 0, 0, {}};
-    std::vector<double> losses;
-    for (const Point& p : runs.points()) {
-      if (p.cell != cell || p.arm != i) continue;
-      const RecordPtr record = runs.record(p);
-      ++trial.runs;
-      of.flops += record->value("flops").value_or(0);
-      if (record->ok())
-        losses.push_back(record->value("val_loss").value());
-      else
-        ++trial.lost;
-    }
-    if (trial.lost == 0) trial.val_loss = mean(losses);
+    Trial trial = trial_of(runs, cell, i);
+    trial.set = tuning.choices[i].second;
     of.trials.push_back(std::move(trial));
+    for (const Point& p : runs.points())
+      if (p.cell == cell && p.arm == i) of.flops += runs.record(p)->value("flops").value_or(0);
   }
   const auto loss = [](const Trial& t) { return t.val_loss.value_or(INFINITY); };
   const auto best =
       std::min_element(of.trials.begin(), of.trials.end(),
                        [&](const Trial& a, const Trial& b) { return loss(a) < loss(b); });
   base::require(best->val_loss.has_value(), "tuning of arm ", base::quote(study.arms[arm].name),
-                ": every choice diverged or learned nothing; give it another grid");
+                ": every choice diverged or learned nothing; give another grid");
   of.chosen = static_cast<std::size_t>(best - of.trials.begin());
   of.extended = std::ssize(of.trials) - std::ssize(choices_of(study, arm));
   of.edge = !beyond_the_ends(study, of).empty();
@@ -171,6 +162,22 @@ Tuned choose(const Study& study, const TuningStudy& tuning, const StudyRuns& run
 }
 
 }  // namespace
+
+Trial trial_of(const StudyRuns& runs, std::size_t cell, std::size_t arm) {
+  Trial trial;
+  std::vector<double> losses;
+  for (const Point& p : runs.points()) {
+    if (p.cell != cell || p.arm != arm) continue;
+    const RecordPtr record = runs.record(p);
+    ++trial.runs;
+    if (record->ok())
+      losses.push_back(record->value("val_loss").value());
+    else
+      ++trial.lost;
+  }
+  if (trial.lost == 0) trial.val_loss = mean(losses);
+  return trial;
+}
 
 std::vector<Assignments> choices_of(const Level& arm) {
   return arm.grid.empty() ? std::vector<Assignments>{} : all_choices(arm.grid);
@@ -187,7 +194,6 @@ TuningStudy tuning_study(const Study& study, const std::vector<Tuned>& more) {
   out.study.numerics = study.numerics;
   out.study.base.seed += kTuningSeeds;
   out.study.cells = study.cells;
-  out.study.shares = share_levels({});
   out.study.seeds = study.tuning_seeds;
   std::vector<std::vector<Assignments>> choices;
   std::size_t most = 0;
@@ -233,7 +239,9 @@ StudySize size_of(const Study& study) {
 }
 
 GridSearch::GridSearch(const StudyRuns& judged)
-    : judged_(judged), tuning_(tuning_study(judged.study())), runs_(judged.anew(tuning_.study)) {
+    : judged_(judged),
+      tuning_(tuning_study(judged.study())),
+      runs_(judged.with_study(tuning_.study)) {
   settle();
 }
 
@@ -256,7 +264,7 @@ void GridSearch::settle() {
     done_ = more == tuned_;
     if (done_) break;
     tuning_ = tuning_study(study, more);
-    runs_ = judged_.anew(tuning_.study);
+    runs_ = judged_.with_study(tuning_.study);
   }
 }
 

@@ -25,7 +25,7 @@ SeedRange more_seeds(const SeedPlan& plan, int n, int min_seeds) {
           more(plan.half.pairs.hi, plan.nothing.pairs.hi)};
 }
 
-/// Of the mean difference, for other seeds and, where they share a text, other text.
+/// The mean difference, for other seeds and, if they share a text, other text.
 std::optional<Estimate> estimate_of(const PairedCell& row, const Sample& seeds, Verdict& v) {
   Estimate over_seeds = estimate(seeds);
   v.se_seeds = over_seeds.se;
@@ -95,7 +95,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::kNoDifference:
       return "no difference";
     case Outcome::kCannotTell:
-      return "cannot be told yet";
+      return "inconclusive";
     case Outcome::kWithheld:
       return "withheld";
   }
@@ -131,8 +131,7 @@ std::string looks_note(const Rules& rules) {
   return fmt::format(
       "look {} at this comparison: p values are multiplied by {:.0f} and all intervals together "
       "cover "
-      "{:.6g} %, "
-      "so that all looks after the first together err with probability at most {:g} "
+      "{:.6g} %, so that all looks after the first together err with probability at most {:g} "
       "(alpha spending, Lan & DeMets 1983, with Boole's inequality)",
       rules.looks, factor, 100 * ci_level(rules), rules.alpha);
 }

@@ -4,17 +4,17 @@
 // seed:
 //   helps, hurts         Holm's p over the table < α and mean d below, above 0 (even if tiny)
 //   no difference        else, if two one-sided tests place the mean of d within ±margin at α
-//   cannot be told yet   else, or with fewer seeds than min_seeds; with what more seeds could show
+//   inconclusive         else, or with fewer seeds than min_seeds; with what more seeds could show
 //   withheld             before all else, if any run of the pair diverged, learned nothing or could
-//                        not be made: what is left is a selection, the seeds in which both
-//                        survived, and tests of it mislead
+//                        not be made: the seeds in which both survived are a selection, and tests
+//                        of it mislead
 // Holm's family is every arm other than the first in every cell, withheld ones included. Intervals
 // are simultaneous over that family (Bonferroni, see simultaneous_intervals); the equivalence test
 // is each arm's own, not corrected for the number of arms.
 //
-// Where every seed has a test text of its own, the differences over seeds hold all that varies.
-// Where all seeds share one, they don't know how another text would have come out: then seeds are
-// crossed with the text's windows (crossed.h), and the verdict speaks of other text of this kind.
+// If every seed has its own test text, the differences over seeds hold all that varies. If all
+// seeds share one, they do not show what another text would have given: then seeds are crossed with
+// the text's windows (crossed.h), and the verdict is about other text of this kind.
 #pragma once
 #include <optional>
 #include <span>
@@ -30,7 +30,7 @@ namespace lab {
 
 enum class Outcome { kBaseline, kHelps, kHurts, kNoDifference, kCannotTell, kWithheld };
 
-/// "baseline", "helps", "hurts", "no difference", "cannot be told yet", "withheld".
+/// "baseline", "helps", "hurts", "no difference", "inconclusive", "withheld".
 std::string_view to_string(Outcome outcome);
 
 /// One arm in one cell of the table. Seeds in which either run diverged are only counted.
@@ -41,8 +41,8 @@ struct PairedCell {
   bool first = false;  // this is the first arm's own row: no test
   int failed = 0;      // pairs lost because one of them could not be made
   int untrained = 0;   // pairs lost because one of them learned nothing
-  // Differences by window where all seeds share a test text, row-major (pairs, windows); their mean
-  // is that of the losses. Empty: every seed has a text of its own.
+  // Differences by window if all seeds share a test text, row-major (pairs, windows); their mean
+  // is that of the losses. Empty: every seed has its own text.
   std::vector<double> windows = {};
   std::optional<double> margin = {};  // not set: that of the rules
 };
@@ -52,7 +52,7 @@ struct Rules {
   double alpha = 0.05;    // error rate of each kind of claim
   double power = 0.8;     // chance to tell, for the number of seeds
   double sd_level = 0.8;  // coverage of the interval for σ behind that number
-  int min_seeds = 2;      // with fewer nothing is told
+  int min_seeds = 2;      // with fewer the verdict is inconclusive
   int looks = 1;          // how often verdicts were shown on growing sets of seeds, this included
   int max_seeds = 1000;   // numbers of seeds beyond it are given as "more than"
 };
@@ -85,9 +85,8 @@ struct Verdict {
   std::optional<double> se_seeds, se_windows;
   int windows = 0;  // of the shared test text
   Outcome verdict = Outcome::kCannotTell;
-  std::optional<SeedPlan> plan;  // of kCannotTell with 2 ≤ n < max_seeds
-  std::optional<SeedRange>
-      more_seeds;  // of it: until half of `diff`, or that there is none, is told
+  std::optional<SeedPlan> plan;         // of kCannotTell with 2 ≤ n < max_seeds
+  std::optional<SeedRange> more_seeds;  // of it: that detect half of `diff` or show there is none
   int looks = 1;
 };
 
@@ -97,7 +96,7 @@ inline constexpr int kShowSignFlips = 12;
 /// The factor on every p value at look k (and the divisor of α in the interval): 1 at the first
 /// look, k(k − 1) = 2, 6, 12, 20, … at the later ones.
 ///
-/// Whoever looks, and adds seeds because the answer was unclear, gets several chances to err
+/// Someone who looks, and adds seeds because the answer was unclear, gets several chances to err
 /// (Armitage, McPherson & Rowe 1969, J. R. Stat. Soc. A 132:235). Neither the number of looks nor
 /// their times are planned here, so α is spent look by look (as in Lan & DeMets 1983, Biometrika
 /// 70:659) and the looks are joined by Boole's inequality, which asks nothing about their

@@ -6,10 +6,9 @@
 #include <set>
 
 #include "base/numbers.h"
-#include "lab/advise/advice.h"
-#include "lab/advise/within_time.h"
+#include "lab/advise/advising.h"
 #include "lab/runs/make.h"
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -27,8 +26,6 @@ class AdviseTest : public testing::Test {
     study.base.budget = "20steps";
     const std::string none = "none";
     study.arms = arm_levels({&none, 1}, study.base);
-    study.cells = {{}};
-    study.shares = share_levels({});
     study.seeds = 8;
   }
 
@@ -65,8 +62,8 @@ class AdviseTest : public testing::Test {
   Report judge(const Halving& halving, const Loss& loss) {
     Study judged = study;
     judged.arms = judged_arms(halving);
-    make(plain->anew(judged), loss);
-    return make_report(plain->anew(judged), {}, 1, "");
+    make(plain->with_study(judged), loss);
+    return make_report(plain->with_study(judged), {}, 1, "");
   }
 
   const tests::TempFolder folder;
@@ -186,7 +183,7 @@ TEST_F(AdviseTest, TheFavouriteGivesWayToTheOneThatBeatsIt) {
   Study pair = study;
   pair.arms = judged_arms(*halving);
   pair.arms = {pair.arms[2], pair.arms[1]};
-  const Report direct = make_report(plain->anew(pair), {}, 1, "");
+  const Report direct = make_report(plain->with_study(pair), {}, 1, "");
   const Advice advice = make_advice(report, &direct);
   EXPECT_EQ(advice.name, "weight_decay=3");
   tests::expect_has(advice.sentence, "dropout=0.1 against weight_decay=3: +0.1999");
@@ -209,7 +206,7 @@ TEST_F(AdviseTest, WhatCannotBeToldIsSaid) {
   };
   advice = make_advice(judge(*halving, lost), nullptr);
   tests::expect_has(advice.sentence,
-                    "Nothing can be said yet: of every pair of arms runs diverged");
+                    "Nothing can be said yet: in every pair of arms runs diverged");
   EXPECT_TRUE(advice.too_close.empty());
 }
 
@@ -240,8 +237,16 @@ TEST(WithinTime, StepsAreThoseThatFit) {
   EXPECT_EQ(steps_within(100, 100, {0.001, 0.1}, 1), 800);
   EXPECT_EQ(steps_within(100, 100, {0.001, 0.1}, 2), 1700);
   EXPECT_EQ(steps_within(100, 100, {0.01, 0.1}, 1), 80);
-  EXPECT_ERROR(steps_within(10, 100, {0.01, 0.1}, 1), "give at least 34 s");
   EXPECT_EQ(steps_within(34, 100, {0.01, 0.1}, 1), 20);
+  EXPECT_EQ(steps_within(33, 100, {0.01, 0.1}, 1), 0) << "too few to say anything";
+}
+
+TEST(WithinTime, TheShortestFitsThoughTheNextMeasurementIsATenthSlower) {
+  EXPECT_EQ(shortest_time(100, {0.01, 0.1}, 1), "37s");
+  EXPECT_EQ(steps_within(37, 100, {0.011, 0.11}, 1), 20);
+  EXPECT_EQ(shortest_time(100, {0.1, 0.1}, 1), "5min");
+  EXPECT_GE(steps_within(300, 100, {0.11, 0.11}, 1), 20);
+  EXPECT_EQ(shortest_time(100, {0.1, 0.1}, 2), "3min") << "two at once";
 }
 
 TEST(WithinTime, SeedsAreThoseThatFitBetweenTwoAndThePlan) {

@@ -1,10 +1,10 @@
 // What the probe makes of values given by hand.
-#include "lab/probe/probe_place.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
+
+#include "lab/probe/probe.h"
 
 namespace {
 

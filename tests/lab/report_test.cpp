@@ -12,7 +12,7 @@
 
 #include "base/files.h"
 #include "lab/study/arm.h"
-#include "lab/study/looks.h"
+#include "lab/study/study_runs.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -46,8 +46,6 @@ class ReportTest : public testing::Test {
     study.base.n_layer = 1, study.base.n_head = 2, study.base.n_embd = 16;
     study.base.block_size = 8, study.base.batch = 4;
     study.base.budget = "20steps";
-    study.cells = {{}};
-    study.shares = share_levels({});
     study.base.test_fraction = 0;  // the losses below are what is judged on
     study.seeds = 3;
     study.min_seeds = 2;
@@ -79,7 +77,7 @@ class ReportTest : public testing::Test {
     }
   }
 
-  /// helps, cannot be told yet, no difference, hurts: differences to the baseline of
+  /// helps, inconclusive, no difference, hurts: differences to the baseline of
   /// -0.10 -0.08 -0.12; 0.02 0 0.04; 0.003 0.001 0.002; 0.30 0.31 0.29
   void put_all(std::size_t cell = 0) const {
     put(cell, 0, 0, {2.0, 2.1, 2.2});
@@ -148,19 +146,18 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
   // p by hand: 0.01307, 0.22540, 0.07418, 0.00037; Holm's factors 3, 1, 2, 4. t(1 - 0.05/8; 2) is
   // 8.8602.
   expect_rows(
-      r,
-      {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference",
-        "98.75 % interval", "p (Holm)", "step time", "verdict"},
-       {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–", "–",
-        "×1", "baseline"},
-       {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
-        "-0.1000", "[-0.2023, +0.0023]", "0.0392", "×1.250 [1.200, 1.300]", "helps"},
-       {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
-        "+0.0200", "[-0.0823, +0.1223]", "0.2254", "×0.500 [0.400, 0.600]", "cannot be told yet"},
-       {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
-        "+0.0020", "[-0.0031, +0.0071]", "0.1484", "×3.000 [2.000, 4.000]", "negligible"},
-       {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
-        "+0.3000", "[+0.2488, +0.3512]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
+      r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference",
+           "98.75 % interval", "p (Holm)", "step time", "verdict"},
+          {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–",
+           "–", "×1", "baseline"},
+          {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
+           "-0.1000", "[-0.2023, +0.0023]", "0.0392", "×1.250 [1.200, 1.300]", "helps"},
+          {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
+           "+0.0200", "[-0.0823, +0.1223]", "0.2254", "×0.500 [0.400, 0.600]", "inconclusive"},
+          {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
+           "+0.0020", "[-0.0031, +0.0071]", "0.1484", "×3.000 [2.000, 4.000]", "negligible"},
+          {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
+           "+0.3000", "[+0.2488, +0.3512]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
   for (const char* format : {"text", "md"}) {
     const std::string text = render(r, format, false);
     EXPECT_TRUE(has(text, "Equal budget of 20steps an arm (3 TFLOP), 3 paired seeds")) << text;
@@ -328,7 +325,8 @@ TEST_F(ReportTest, HolmCountsTheWholeTable) {
     EXPECT_EQ(cell.arms[4].versus->verdict, Outcome::kHurts);
   }
   EXPECT_EQ(rows(r, "md").size(), 12U);
-  EXPECT_TRUE(has(render(r, "md", false), "**beta1=0.8: random crops")) << "what sets it apart";
+  EXPECT_TRUE(has(render(r, "md", false), "**beta1=0.8: all training text"))
+      << "what sets it apart";
 }
 
 TEST_F(ReportTest, ATinyPIsNotRoundedToZero) {
@@ -356,7 +354,7 @@ TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
   EXPECT_EQ(table[0][7], "99.375 % interval");
   EXPECT_EQ(table[2][7], "[-0.2454, +0.0454]");  // t(1 - 0.05/16; 2) is 12.590
   EXPECT_EQ(table[2][8], "0.0784");
-  EXPECT_TRUE(table[2].back().starts_with("cannot be told yet")) << table[2].back();
+  EXPECT_TRUE(table[2].back().starts_with("inconclusive")) << table[2].back();
   EXPECT_TRUE(has(render(r, "text", false),
                   "look 2 at this comparison: p values are multiplied by 2 and all intervals "
                   "together cover 97.5 %"));
@@ -454,7 +452,7 @@ TEST_F(ReportTest, WithoutAllRunsThereIsNoVerdict) {
   // Live: the difference is that of the seeds which both have.
   const Fields live = split(render_live(r), "\n");
   EXPECT_EQ(live[0], "Not final: the table so far, of 3 paired seeds");
-  EXPECT_EQ(live[1], "random crops of the whole training split");
+  EXPECT_EQ(live[1], "all training text, randomly sampled");
   EXPECT_EQ(live[2], "arm                 val loss  difference  seeds");
   EXPECT_EQ(live[3], "none         2.1000 ± 0.1000           –      3");
   EXPECT_EQ(live[4], "dropout=0.1  1.9600 ± 0.0849     -0.0900      2");
@@ -609,7 +607,7 @@ TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
                    "p (Holm)", "step time", "verdict"},
                   {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "–", "baseline"},
                   {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–", "–",
-                   "cannot be told yet"}});
+                   "inconclusive"}});
   EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: 1 seed is too few to tell: 2 are"));
   EXPECT_TRUE(has(render(r, "text", false), "1 paired seed;"));
   EXPECT_FALSE(has(render(r, "text", false), "excess"));

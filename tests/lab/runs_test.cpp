@@ -439,8 +439,6 @@ TEST(StudyRuns, ARunInSecondsBelongsToItsFolder) {
   study.base.text = (folder.path() / "text.txt").string();
   study.base.budget = "1s";
   study.arms = {{"none", {}}, {"b", {{"dropout", "0.1"}}}};
-  study.cells = {{}};
-  study.shares = share_levels({});
   const auto id = [&](const char* out) {
     const StudyRuns runs(study, Store(folder.path() / "runs"), false, folder.path() / out);
     return runs.id(runs.points().front());

@@ -117,7 +117,7 @@ class StudyFileTest : public testing::Test {
       store.add_spec(spec);
       store.save(r);
     }
-    return make_result(file, make_report(runs.anew(file.study), {}, 1, "", false));
+    return make_result(file, make_report(runs.with_study(file.study), {}, 1, "", false));
   }
   static const Figure& figure(const StudyResult& r, const std::string& name) {
     for (const Figure& f : r.figures)

@@ -7,8 +7,8 @@
 #include <set>
 
 #include "lab/runs/spec.h"
-#include "lab/study/arm.h"
 #include "lab/study/folder.h"
+#include "lab/study/levels.h"
 #include "lab/study/tuning.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
@@ -28,8 +28,6 @@ Study small(const std::vector<std::string>& arms, std::int64_t seeds = 2) {
   s.base.batch = 4;
   s.base.budget = "6steps";
   for (const Arm& arm : parse_arms(arms, s.base)) s.arms.push_back({arm.name, arm.overrides});
-  s.cells = {{}};
-  s.shares = share_levels({});
   s.seeds = seeds;
   return s;
 }
@@ -81,8 +79,7 @@ TEST(Study, AnySettingMayBeAnAxis) {
   EXPECT_EQ(settings_at(s, {1, 0, 0, 1}).lr, 0.01);
   EXPECT_EQ(settings_at(s, {1, 1, 0, 1}).n_embd, 32);
   EXPECT_EQ(settings_at(s, {1, 1, 0, 1}).warmup, 0.2);
-  EXPECT_EQ(title(s.base, s.cells[1]),
-            "n_embd=32, lr=0.01: random crops of the whole training split");
+  EXPECT_EQ(title(s.base, s.cells[1]), "n_embd=32, lr=0.01: all training text, randomly sampled");
   // Unique data is sized cell by cell: FLOPs buy fewer tokens of a wider model.
   s.base.budget = "3e7flops";
   const auto cells = epoch_cells(s.base, {s.cells[0], s.cells[1]}, {1}, flops);

@@ -1,8 +1,7 @@
 // Where hooks act, from tapes made by hand and from those of the model in all its forms.
-#include "lab/probe/taps.h"
-
 #include <gtest/gtest.h>
 
+#include "lab/probe/probe_pass.h"
 #include "models/gpt.h"
 #include "models/regularizer_grammar.h"
 #include "tests/expect_error.h"

@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "lab/study/rivals.h"
+#include "lab/study/levels.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -24,8 +24,6 @@ class TuningTest : public testing::Test {
     study.base.n_layer = 1, study.base.n_head = 4, study.base.n_embd = 16;
     study.base.block_size = 8, study.base.batch = 4;
     study.base.budget = "20steps";
-    study.cells = {{}};
-    study.shares = share_levels({});
     study.seeds = 2;
     study.tuning_seeds = 2;
   }

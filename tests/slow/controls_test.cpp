@@ -31,11 +31,9 @@ class Controls : public testing::Test {
     study.base = base;
     study.base.seed = first_seed;
     for (const Arm& arm : parse_arms(arms, base)) study.arms.push_back({arm.name, arm.overrides});
-    study.cells = {{}};
-    study.shares = share_levels({});
     StudyRuns runs(study, store, true);
     for (const Point& p : runs.missing()) make_run(runs.spec(runs.id(p)), store, {}, {});
-    const Report report = make_report(runs.anew(study), {}, 1, "", false);
+    const Report report = make_report(runs.with_study(study), {}, 1, "", false);
     EXPECT_TRUE(report.final);
     return report.cells[0].arms[1].versus.value();
   }

@@ -1,10 +1,16 @@
-#include "lab/session/page.h"
+#include "lab/session/observer.h"
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "lab/report/html.h"
 
 namespace lab {
+
+bool Observers::wants_progress() const {
+  return std::any_of(all_.begin(), all_.end(), [](Observer* o) { return o->wants_progress(); });
+}
 
 void PageWriter::table_changed(const Report& so_far) {
   // Choices of the tuning are no answer, and the final page is written with the answer.
