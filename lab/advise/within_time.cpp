@@ -42,7 +42,8 @@ std::int64_t steps_within(double seconds, double budgets, const Pace& pace, doub
   base::require(
       steps >= static_cast<double>(kFewest), "--time ", fmt::format("{:g}", seconds),
       " s: too little for ", fmt::format("{:.0f}", budgets), " runs, each of which would have ",
-      fmt::format("{:.0f}", std::max(0.0, steps)), " steps; give at least ",
+      base::counted(static_cast<std::uint64_t>(std::max(0.0, std::floor(steps))), "step"),
+      "; give at least ",
       fmt::format("{:.0f}",
                   std::ceil((pace.rest + kFewest * pace.step) * budgets / kReserve / speedup)),
       " s, or a smaller model");

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/quantile.h"
+#include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
@@ -190,11 +191,12 @@ void require_in_time(const DryRun& plan, const Study& study, double limit) {
   const auto seeds = static_cast<std::int64_t>(
       static_cast<double>(study.seeds) * (there + missing * limit / needed) / (there + missing));
   throw base::Error(fmt::format(
-      "this would take about {} here, and the limit is {}: {} of {} seeds would fit; {} alone "
+      "this would take about {} here, and the limit is {}: {} of {} would fit; {} alone "
       "takes "
       "{:.0f} % of it; leave out seeds, arms or cells in a file of your own, or look with --quick",
-      time(needed), time(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds), study.seeds,
-      plan.arms[most].name, 100 * spent[most] / all));
+      time(needed), time(limit), seeds < 1 ? "not one" : fmt::format("{}", seeds),
+      base::counted(static_cast<std::uint64_t>(study.seeds), "seed"), plan.arms[most].name,
+      100 * spent[most] / all));
 }
 
 void require_fits(const DryRun& plan) {

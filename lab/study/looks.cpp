@@ -27,7 +27,7 @@ using Looks = std::vector<std::set<std::string>>;
 Looks read(const std::filesystem::path& file) {
   std::error_code none_yet;
   if (!std::filesystem::exists(file, none_yet)) return {};
-  const Json json = base::read_json(file, base::Whose::kStore);
+  const Json json = base::read_json(file, base::Whose::kRun);
   base::require(json.is_array() || is_sealed(json), file.string(),
                 ": was changed after it was written; remove it, and looks are counted anew");
   try {

@@ -10,6 +10,7 @@
 
 #include "base/at_once.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"
@@ -158,7 +159,8 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   if (left.empty()) return;
   std::size_t number = count() - left.size();
   if (number > 0 && events.note)
-    events.note(fmt::format("going on: {} of {} runs are done", number, count()));
+    events.note(fmt::format("going on: {} of {} {} done", number, base::counted(count(), "run"),
+                            base::are(number)));
   std::vector<Order> orders;
   for (const Point& point : left) {
     orders.push_back({id(point), ++number, label(point)});
