@@ -176,7 +176,7 @@ Json read_json(const fs::path& path, Whose whose) {
 }
 
 void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,
-                std::string_view if_missing) {
+                std::string_view if_missing, Whose whose) {
   using base::require;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
@@ -184,10 +184,12 @@ void read_parts(const std::string& path, const std::function<void(std::string_vi
   require(!error, "cannot open '", path, "': ", error.message());
   require(status.type() != fs::file_type::directory, "'", path,
           "' is a folder; give a file inside it");
-  require(status.type() == fs::file_type::regular || status.type() == fs::file_type::fifo, "'",
-          path, "' is a device or socket; give a file");
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
+  const bool pipe = status.type() == fs::file_type::fifo;
+  require(status.type() == fs::file_type::regular || (pipe && whose == Whose::kPerson), "'", path,
+          "' is a ", pipe ? "pipe, which nobody may ever write to" : "device or socket",
+          "; give a file");
+  const FilePtr file =
+      whose == Whose::kPerson ? FilePtr(std::fopen(path.c_str(), "rb")) : open_file(path, whose);
   require(file != nullptr, "cannot open '", path, "': ", std::strerror(errno),
           "; check its permissions");
   // Read to the end rather than trust the size in the directory: a pipe has none, a file may grow.
@@ -200,8 +202,8 @@ void read_parts(const std::string& path, const std::function<void(std::string_vi
   }
 }
 
-std::string read_file(const std::string& path, std::int64_t max_bytes,
-                      std::string_view if_missing) {
+std::string read_file(const std::string& path, std::int64_t max_bytes, std::string_view if_missing,
+                      Whose whose) {
   std::string text;
   read_parts(
       path,
@@ -215,7 +217,7 @@ std::string read_file(const std::string& path, std::int64_t max_bytes,
           throw base::Error(base::concat("'", path, "' does not fit in memory; give a part of it"));
         }
       },
-      if_missing);
+      if_missing, whose);
   return text;
 }
 

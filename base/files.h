@@ -52,14 +52,14 @@ void write_json(const std::filesystem::path& path, const nlohmann::ordered_json&
 /// Reads and parses; throws base::Error naming the path and what is wrong with it.
 nlohmann::ordered_json read_json(const std::filesystem::path& path, Whose whose = Whose::kFolder);
 
-/// Hands a file's bytes to `part`, piece by piece, also from a pipe. Throws base::Error where
-/// there is no such file (with `if_missing` as the way out), it is a folder or a device, or cannot
-/// be read.
+/// Hands a file's bytes to `part`, piece by piece, also from a pipe where a person names it. Throws
+/// base::Error where there is no such file (with `if_missing` as the way out), it is a folder or a
+/// device, or cannot be read.
 void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,
-                std::string_view if_missing = "check the path");
+                std::string_view if_missing = "check the path", Whose whose = Whose::kPerson);
 /// The whole of it; the same errors, and one where it is larger than `max_bytes` or than memory.
 std::string read_file(const std::string& path, std::int64_t max_bytes,
-                      std::string_view if_missing = "check the path");
+                      std::string_view if_missing = "check the path", Whose whose = Whose::kPerson);
 
 /// Creates `path` and its parents, and clears it of temporaries of processes that were killed;
 /// throws base::Error where that cannot be, or where it is there and cannot be written to.

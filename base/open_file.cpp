@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -25,8 +26,25 @@ void require_within(const fs::path& path, std::int64_t bytes, std::int64_t max_b
   const int code = errno;
   const std::string what =
       base::concat("cannot read ", path.string(), ": ", std::strerror(code), "; ", way_out);
-  if (code == ENOENT || code == ENOTDIR) throw base::Error(what);
+  if (code == ENOENT || code == ENOTDIR) throw NotThere(what);
   throw Unreadable(what);
+}
+
+/// The descriptor of a file whose folder is no link: what the folder is now called does not count.
+int open_inside(const fs::path& path, int flags) {
+  const int folder =
+      open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (folder < 0) {
+    const int code = errno;  // the same of a link and of a file
+    refuse_link(path.parent_path());
+    errno = code;
+    return -1;
+  }
+  const int file = openat(folder, path.filename().c_str(), flags);
+  const int code = errno;
+  close(folder);
+  errno = code;
+  return file;
 }
 
 }  // namespace
@@ -39,10 +57,12 @@ void throw_unreadable(const fs::path& path) {
 FilePtr open_file(const fs::path& path, Whose whose, std::int64_t max_bytes) {
   int flags = O_RDONLY | O_CLOEXEC;
   if (whose != Whose::kPerson) flags |= O_NONBLOCK;  // or a pipe would wait for its writer
-  if (whose == Whose::kStore) flags |= O_NOFOLLOW;
-  const int descriptor = open(path.c_str(), flags);
+  const bool links = whose == Whose::kPerson || whose == Whose::kFolder;
+  if (!links) flags |= O_NOFOLLOW;
+  const int descriptor =
+      whose == Whose::kRun ? open_inside(path, flags) : open(path.c_str(), flags);
   if (descriptor < 0) {
-    require(errno != ELOOP || whose != Whose::kStore, path.string(),
+    require(errno != ELOOP || links, path.string(),
             ": is a link, and may lead anywhere; replace it by the file that it leads to");
     fail(path, "check the path");
   }

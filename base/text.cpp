@@ -163,4 +163,8 @@ std::string grouped(std::uint64_t n) {
   return digits;
 }
 
+std::string grouped(std::uint64_t n, std::string_view what) {
+  return grouped(n) + " " + std::string(what) + (n == 1 ? "" : "s");
+}
+
 }  // namespace base

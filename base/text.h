@@ -33,9 +33,13 @@ std::string_view trim(std::string_view text);
 
 /// "1 024 000"
 std::string grouped(std::uint64_t n);
+/// The same with what is counted: "12 345 rows", "1 row".
+std::string grouped(std::uint64_t n, std::string_view what);
 
 /// "1 run", "2 runs".
 std::string counted(std::uint64_t n, std::string_view what);
+/// The verb of so many: "is" of one, "are" of others.
+constexpr std::string_view are(std::uint64_t n) { return n == 1 ? "is" : "are"; }
 
 /// With so many decimals; from a thousand million on as 1.23e+45.
 std::string decimals(double x, int places, bool sign = false);

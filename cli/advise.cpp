@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/numbers.h"
+#include "base/text.h"
 #include "cli/session_view.h"
 #include "cli/show.h"
 #include "cli/study_command.h"
@@ -42,8 +43,10 @@ int print_plan(const lab::AdvicePlan& plan, const std::string& format) {
   else
     fmt::print(
         "{} regimes, runs of {}, at most {:.0f} runs; the three that are judged get {} "
-        "seeds each; about {}\nNothing was trained.\n",
-        plan.regimes, plan.budget, plan.runs_at_most, plan.seeds, duration(plan.seconds_at_most));
+        "each; about {}\nNothing was trained.\n",
+        plan.regimes, plan.budget, plan.runs_at_most,
+        base::counted(static_cast<std::uint64_t>(plan.seeds), "seed"),
+        duration(plan.seconds_at_most));
   return 0;
 }
 

@@ -53,6 +53,7 @@ train::Settings own_data(const train::SavedRun& run, const Parsed& args) {
                   " was trained without such a file; leave the flag out");
     if (args.has(name)) path = args.text(name);
     std::error_code unknown;  // what cannot be looked at is refused when it is read
+    if (!args.has(name)) train::refuse_pipes(run.settings, base::quote(args.argument));
     base::require(path.empty() || path.find_first_of("*?[") != path.npos ||
                       std::filesystem::exists(path, unknown) || unknown,
                   base::quote(args.argument), ": the ", name, " it was trained with, ",

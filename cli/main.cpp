@@ -60,7 +60,8 @@ void print_usage() {
       "of the\nquestion on a built-in corpus in a few minutes.\n\n"
       "Exit codes: 0 done, 1 a run could not be made or an internal error, 2 bad input, 3 "
       "diverged,\n"
-      "4 time limit, 75 another process is making the run, 128 + N stopped by signal N.\n");
+      "4 time limit, 5 a result could not be written, 75 another process is making the run,\n"
+      "128 + N stopped by signal N.\n");
 }
 
 /// Never throws: standard error may be closed.

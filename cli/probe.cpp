@@ -71,6 +71,7 @@ int probe(const Parsed& args) {
                 "--dropout 0.1");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
+  if (run) train::refuse_pipes(settings, base::quote(args.argument));
   const train::LanguageModelling task(
       train::load_corpus(run ? train::with_own_tokenizer(*run, settings) : settings));
   const data::Corpus& corpus = task.corpus();

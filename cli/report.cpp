@@ -18,12 +18,20 @@ int report(const Parsed& args) {
                 "in the store ('isodrop runs' lists them)");
   const lab::Store store(store_path(args));
   std::vector<lab::CurveOfRun> runs;
+  std::string broken;
   for (const std::string& given : args.arguments) {
     runs.push_back(lab::curve_of_run(given, store));
+    if (!runs.back().broken.empty()) {
+      broken = runs.back().broken;
+      fmt::print(stderr, "isodrop: note: a curve is left out: {}\n", base::printable(broken));
+      runs.pop_back();
+      continue;
+    }
     for (std::size_t i = 0; i + 1 < runs.size(); ++i)
       base::require(runs[i].name != runs.back().name, base::quote(given),
                     ": is there twice; give it once");
   }
+  base::require(!runs.empty(), broken);
   const auto page = open_output(args, "out", kPageMark);
   finish(*page, lab::to_html(lab::curves_page(runs)));
   fmt::print("{}\n", args.text("out"));

@@ -97,8 +97,8 @@ int run_list(const Parsed& args) {
   };
   events.progress = [&](std::span<const lab::LiveRun> running) {
     if (!line.due() || running.empty()) return;
-    line.update(fmt::format("{} of {} runs are there · {} · {}", tally.were_there + tally.made,
-                            tally.runs, running[0].order.label,
+    line.update(fmt::format("{} of {} there · {} · {}", tally.were_there + tally.made,
+                            base::counted(tally.runs, "run"), running[0].order.label,
                             progress_text(running[0].progress)));
   };
   try {

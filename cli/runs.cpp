@@ -128,7 +128,9 @@ int show(const lab::Store& store, const Parsed& args, const std::string& id) {
         line(m.name, lab::text(m, value) + (m.unit.empty() ? "" : " " + std::string(m.unit)));
     line("build", lab::to_string(run.record->build));
     line("machine",
-         fmt::format("{}, {} threads", run.record->machine.cpu, run.record->machine.threads));
+         fmt::format(
+             "{}, {}", run.record->machine.cpu,
+             base::counted(static_cast<std::uint64_t>(run.record->machine.threads), "thread")));
   }
   return 0;
 }

@@ -18,12 +18,13 @@ namespace {
 
 int say_planned(const lab::PlanWritten& plan, const StudyOptions& options) {
   fmt::print(
-      "{}{} of {} runs are missing; their specs are in {}; 'isodrop run SPEC.json' makes "
+      "{}{} of {} {} missing; the specs are in {}; 'isodrop run SPEC.json' makes "
       "one\n",
       plan.tuning ? "The tuning comes first; run the same command again after it for the "
                     "rest. "
                   : "",
-      plan.specs, plan.runs, options.plan.folder.string());
+      plan.specs, base::counted(plan.runs, "run"), base::are(plan.runs == 1 ? 1 : plan.specs),
+      options.plan.folder.string());
   if (!plan.script.empty())
     fmt::print("To make them: {}{}; then the same command with --collect instead of --plan\n",
                plan.start, base::shell_word(plan.script.string()));

@@ -92,7 +92,8 @@ Command train_command() {
   c.summary =
       "Train one model, write its weights, print a summary. Ctrl-C or SIGTERM saves a checkpoint "
       "and stops, --resume goes on. Exit code 0: done; 2: bad input; 3: diverged; 4: time limit; "
-      "128 + the signal (130, 143): stopped by one.";
+      "5: the result could not be written (a full disk), and --resume goes on; 128 + the signal "
+      "(130, 143): stopped by one.";
   c.extras = {
       {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
       {"resume",

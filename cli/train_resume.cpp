@@ -106,6 +106,7 @@ int resume_run(const Parsed& given, TrainCommand& command) {
   const bool diverged = summary.is_object() && summary.value("status", "") == "diverged";
   if (!summary.is_null() && (!extends || diverged)) return say_ended(args, run, summary);
 
+  train::refuse_pipes(args.settings, quote(folder.string()));
   const std::unique_ptr<train::Task> task =
       train::load_task(train::with_own_tokenizer(run, args.settings));
   train::require_same_data(run, *task);

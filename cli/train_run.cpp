@@ -85,14 +85,17 @@ void print_text(const lab::RunRecord& record, const ReadyRun& run, const std::st
   if (record.value("test_loss"))
     fmt::print("test loss        {}{}\n", number("test_loss"), bits("test_bpb"));
   fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
-  fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
-             number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),
-             duration(value("seconds")), number("gflops"), duration(value("eval_seconds")));
+  fmt::print("spent            {}, {} {}, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
+             base::counted(static_cast<std::uint64_t>(value("steps")), "step"),
+             with_prefix(value("tokens")), value("tokens") == 1 ? "token" : "tokens",
+             with_prefix(value("flops")), duration(value("seconds")), number("gflops"),
+             duration(value("eval_seconds")));
   if (record.value("budget_spent"))
     fmt::print(
-        "ended            by patience: no lower validation loss in {} evaluations; {} of "
+        "ended            by patience: no lower validation loss in {}; {} of "
         "the budget was spent\n",
-        run.settings.patience, number("budget_spent"));
+        base::counted(static_cast<std::uint64_t>(run.settings.patience), "evaluation"),
+        number("budget_spent"));
   fmt::print("weights          {}\n", weights);
   if (record.status == lab::Status::kUntrained)
     fmt::print(
@@ -124,6 +127,18 @@ int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
     next = "there is no checkpoint, start it anew";
   fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step, next);
   return signal != 0 ? 128 + signal : kLost;
+}
+
+/// Says why the result could not be written, and how to go on. Exit code.
+int say_unwritten(const ReadyRun& run, const base::Error& why) {
+  const std::vector<std::filesystem::path> kept = train::checkpoints_in(run.folder);
+  std::string next = "there is no checkpoint, so the training is lost: train again";
+  if (!kept.empty())
+    next = fmt::format("the training goes on from {}: 'isodrop train --resume {}'",
+                       kept.front().string(), base::shell_word(run.folder.string()));
+  fmt::print(stderr, "isodrop: the result of step {} was not written: {}; {}\n",
+             run.trainer.state().step, base::printable(why.what()), base::printable(next));
+  return kUnwritten;
 }
 
 }  // namespace
@@ -186,7 +201,11 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   // its summary.
   std::filesystem::path weights;
   if (!result.diverged) {
-    weights = run.files.write_weights(run.trainer.params());
+    try {
+      weights = run.files.write_weights(run.trainer.params());
+    } catch (const base::Error& e) {
+      return say_unwritten(run, e);
+    }
     result.measured = lab::measure(run.trainer, run.task);
   }
   lab::RunRecord record = lab::make_record(result, run.task, machine);
@@ -194,7 +213,11 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   record.id = lab::run_id(spec);
   record.seed = settings.seed;
   const lab::Json json = summary(record, run);
-  run.files.write_summary(json);
+  try {
+    run.files.write_summary(json);
+  } catch (const base::Error& e) {
+    return say_unwritten(run, e);
+  }
   if (args.text("format") == "json")
     fmt::print("{}", base::json_text(json));
   else if (!result.diverged)

@@ -15,7 +15,7 @@
 namespace cli {
 
 // Exit codes of `train` beside 0 and 2; after a signal 128 + its number.
-inline constexpr int kLost = 1, kDiverged = 3, kTimeLimit = 4;
+inline constexpr int kLost = 1, kDiverged = 3, kTimeLimit = 4, kUnwritten = 5;
 
 inline constexpr std::string_view kCheckpointForms = "off, 500steps, 30s or 5min";
 

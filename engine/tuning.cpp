@@ -18,7 +18,8 @@ Tuning Tuning::of_environment() {
 }
 
 std::optional<std::string> Tuning::recall(std::string_view key) const {
-  if (file_.empty()) return {};
+  std::error_code none;  // what is not there says nothing, and a pipe would wait for its writer
+  if (file_.empty() || !std::filesystem::is_regular_file(file_, none)) return {};
   std::ifstream in(file_);
   std::optional<std::string> word;
   for (std::string line; std::getline(in, line);)  // the last word counts
@@ -32,6 +33,9 @@ void Tuning::keep(std::string_view key, std::string_view word) const {
   if (file_.empty()) return;
   std::error_code ignored;  // a cache that cannot be kept costs the next run its measurements
   std::filesystem::create_directories(file_.parent_path(), ignored);
+  const auto type = std::filesystem::status(file_, ignored).type();
+  if (type != std::filesystem::file_type::regular && type != std::filesystem::file_type::not_found)
+    return;
   std::string line(key);
   line.append("\t").append(word).append("\n");
   // One write at the end of the file: two programs at once do not tear each other's lines.

@@ -3,6 +3,8 @@
 second opinion on the tests' validator: runs the test of all commands and checks every document that this test checks.
 
   python3 scripts/check_schemas.py build/release/tests/isodrop_quick_tests
+
+Exit code 77, with the reason, where the package is not installed: the slow tests run this.
 """
 import json
 import os
@@ -11,10 +13,18 @@ import subprocess
 import sys
 import tempfile
 
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+try:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+except ImportError as error:
+    print(f"skipped: the package jsonschema, 4.18 or later, is not installed ({error})")
+    sys.exit(77)
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "docs/schema"
+
+
+def counted(n, what):
+    return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def main():
@@ -33,7 +43,8 @@ def main():
             for error in validator.iter_errors(document["value"]):
                 wrong += 1
                 print(f"{document['schema']}: {error.json_path}: {error.message[:300]}")
-    print(f"{len(schemas)} schemas, {documents} documents, {wrong} errors")
+    print(", ".join(counted(n, what) for n, what in
+                    ((len(schemas), "schema"), (documents, "document"), (wrong, "error"))))
     return 1 if wrong or not documents else 0
 
 

@@ -190,8 +190,8 @@ Corpus make_synthetic(const SyntheticChoice& choice, std::int64_t block_size) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   const auto check = [&](std::int64_t tokens, std::string_view split) {
     require(tokens > block_size && block_size >= 1, "the built-in corpus: ", tokens, " ", split,
-            " tokens, block size ", block_size, " needs at least ", block_size,
-            " + 1 (and a block at least 1)");
+            tokens == 1 ? " token" : " tokens", ", block size ", block_size, " needs at least ",
+            block_size, " + 1 (and a block at least 1)");
     require(tokens <= kMost, "the built-in corpus: ", tokens, " ", split,
             " tokens are more than it makes, ", kMost, "; use a smaller --budget");
   };

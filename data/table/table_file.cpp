@@ -31,15 +31,17 @@ std::errc read_cell(std::string_view text, double& out) {
 }
 
 /// A file unpacked, of at most `most` bytes.
-std::string read_file_of(const std::string& path, std::int64_t most, Memory memory) {
+std::string read_file_of(const std::string& path, base::Whose whose, std::int64_t most,
+                         Memory memory) {
   unpacked_name(path);  // refuses what is packed in another way
   std::string text;
-  read_unpacked(path, "check the path", [&](std::string_view part) {
+  const auto take = [&](std::string_view part) {
     require(std::ssize(text) + std::ssize(part) <= most, "'", path,
             "' makes the table larger than ", kMostTextBytes, " bytes; train on a part of it");
     make_room(text, part.size(), path, memory);
     text.append(part);
-  });
+  };
+  read_unpacked(path, "check the path", take, whose);
   require(!text.empty(), "'", path, "' is empty; give a file with a table in it");
   return text;
 }
@@ -133,8 +135,9 @@ class TableReader {
   }
 
   void row(std::int64_t line, std::span<const std::string> cells) {
-    require(cells.size() == names_.size(), file_, ":", line, ": ", cells.size(),
-            " cells where the header names ", names_.size(), " columns; each needs its own");
+    require(cells.size() == names_.size(), file_, ":", line, ": ",
+            base::counted(cells.size(), "cell"), " where the header names ",
+            base::counted(names_.size(), "column"), "; each needs its own");
     ++table_.rows;
     require(table_.rows <= std::numeric_limits<std::int32_t>::max(), table_.path,
             ": more rows than 31 bits count; train on a part of it");
@@ -184,11 +187,13 @@ TableFile read_table(const std::string& path, const std::string& target, bool cl
   TableFile table;
   table.path = path;
   table.target = target;
+  require_there(path, "--csv");
   try {
     TableReader reader(table, classes, memory);
     std::int64_t left = kMostTextBytes;
     for (const std::filesystem::path& at : text_files(path)) {
-      const std::string file = at.string(), text = read_file_of(file, left, memory);
+      const std::string file = at.string(),
+                        text = read_file_of(file, whose(at, path), left, memory);
       left -= std::ssize(text);
       reader.open(file);
       read_csv(text, file, [&](std::int64_t line, std::span<const std::string> cells) {

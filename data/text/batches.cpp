@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace data {
 
@@ -30,13 +31,15 @@ Batches::Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, 
   const auto n = static_cast<std::int64_t>(tokens.size());
   require(block_size >= 1, "block size ", block_size, ": a window needs at least 1 token");
   require(batch >= 1, "batch ", batch, ": a step needs at least 1 row");
-  require(n > block_size, "the training split has ", n, " tokens, block size ", block_size,
-          " needs at least ", block_size, " + 1; use a longer text or a smaller --block-size");
+  require(n > block_size, "the training split has ", base::counted(tokens.size(), "token"),
+          ", block size ", block_size, " needs at least ", block_size,
+          " + 1; use a longer text or a smaller --block-size");
   if (!unique_tokens) return;
   const std::int64_t unique = *unique_tokens;
   require(unique <= n, unique, " unique tokens are more than the training split's ", n,
           "; use more --epochs, a smaller --budget or a longer text");
-  require(unique > block_size, unique, " unique tokens hold no window of block size ", block_size,
+  require(unique > block_size, unique, unique == 1 ? " unique token holds" : " unique tokens hold",
+          " no window of block size ", block_size,
           " and its target; use fewer --epochs, a larger --budget or a smaller --block-size");
   const auto all = static_cast<std::size_t>(n), length = static_cast<std::size_t>(unique);
   const std::size_t first =

@@ -37,8 +37,9 @@ void require_window(const Corpus& corpus, const Tokens& ids, std::int64_t block_
                     std::string_view split, std::string_view source) {
   // Not block_size + 1, which could overflow.
   require(static_cast<std::int64_t>(ids.size()) > block_size, source, ": the ", split,
-          " split has ", ids.size(), " ", corpus.tokenizer, " tokens, block size ", block_size,
-          " needs at least ", block_size, " + 1; use a longer text or a smaller --block-size");
+          " split has ", ids.size(), " ", corpus.tokenizer, ids.size() == 1 ? " token" : " tokens",
+          ", block size ", block_size, " needs at least ", block_size,
+          " + 1; use a longer text or a smaller --block-size");
 }
 
 /// Why split `b` may not be what `a` is, and the way out.
@@ -249,6 +250,10 @@ std::string hash_corpus(const Corpus& corpus) {
 }
 
 Corpus load_text(const TextSplits& splits, const std::string& tokenizer, std::int64_t block_size) {
+  require_there(splits.text, "--text", ", or leave the flag out to use the built-in corpus");
+  for (const auto& [flag, path] : {std::pair("--val", &splits.val), {"--test", &splits.test}})
+    if (!path->empty())
+      require_there(*path, flag, ", or leave the flag out to hold out the end of the text");
   const TokenizerChoice choice = parse_tokenizer(tokenizer);
   const double val_share = splits.val.empty() ? splits.val_fraction : 0;
   const double test_share = splits.test.empty() ? splits.test_fraction : 0;

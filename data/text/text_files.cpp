@@ -25,8 +25,7 @@ namespace fs = std::filesystem;
 using base::quote;
 using base::require;
 
-constexpr std::string_view kIfMissing =
-    "check the path, or leave it out to use the built-in corpus";
+constexpr std::string_view kIfMissing = "check the path";
 
 constexpr std::string_view kTokenFile = ".bin";
 
@@ -128,7 +127,8 @@ void add_line(std::string_view line, const std::string& where, Joiner& to, const
 
 /// `begins`: told where in the text each line's document begins, and the line.
 template <class F>
-void read_lines(const fs::path& path, std::int64_t most, Joiner& to, const F& begins) {
+void read_lines(const fs::path& path, base::Whose whose, std::int64_t most, Joiner& to,
+                const F& begins) {
   std::string open;  // a line that is not through
   std::uint32_t number = 0;
   const auto line = [&](std::string_view text) {
@@ -136,7 +136,7 @@ void read_lines(const fs::path& path, std::int64_t most, Joiner& to, const F& be
     add_line(text, base::concat(path.string(), ':', number), to,
              [&begins, at = number](std::size_t offset) { begins(offset, at); });
   };
-  read_unpacked(path.string(), kIfMissing, [&](std::string_view part) {
+  const auto lines = [&](std::string_view part) {
     while (!part.empty()) {
       const std::size_t end = part.find('\n');
       open.append(part.substr(0, end));
@@ -147,7 +147,8 @@ void read_lines(const fs::path& path, std::int64_t most, Joiner& to, const F& be
       open.clear();
       part.remove_prefix(end + 1);
     }
-  });
+  };
+  read_unpacked(path.string(), kIfMissing, lines, whose);
   line(open);
 }
 
@@ -158,6 +159,17 @@ std::vector<fs::path> text_files(const std::string& path) {
   if (fs::is_directory(path, none)) return files_in(path);
   if (!fs::exists(path, none) && path.find_first_of("*?[") != path.npos) return matches(path);
   return {path};
+}
+
+base::Whose whose(const fs::path& file, const std::string& path) {
+  return file == fs::path(path) ? base::Whose::kPerson : base::Whose::kFolder;
+}
+
+void require_there(const std::string& path, std::string_view flag, std::string_view way_out) {
+  std::error_code none;
+  const bool missing = fs::status(path, none).type() == fs::file_type::not_found;
+  require(!missing || path.find_first_of("*?[") != path.npos, flag, " ", quote(path),
+          ": no such file; check the path", way_out);
 }
 
 void require_room(const std::string& path, double bytes, Memory memory) {
@@ -192,10 +204,11 @@ Documents read_documents(const std::string& path, std::string_view separator,
       all.begins_.push_back({at, number, line});
     };
     if (base::has_ending(unpacked, ".jsonl") || base::has_ending(unpacked, ".ndjson")) {
-      read_lines(file, max_bytes, joined, begins);
+      read_lines(file, whose(file, path), max_bytes, joined, begins);
     } else {
       joined.next([&](std::size_t at) { begins(at, 0); });
-      read_unpacked(name, kIfMissing, [&](std::string_view part) { joined.add(part); });
+      read_unpacked(
+          name, kIfMissing, [&](std::string_view part) { joined.add(part); }, whose(file, path));
     }
     require(all.text.size() > before || files.size() > 1, "'", name,
             "' is empty; give a file with text in it");
@@ -232,8 +245,9 @@ std::string shared_file(const std::string& a, const std::string& b) {
   };
   const auto hash = [](const fs::path& path) {
     base::Hash bytes;
-    base::read_parts(path.string(),
-                     [&](std::string_view part) { bytes.part(std::as_bytes(std::span(part))); });
+    base::read_parts(
+        path.string(), [&](std::string_view part) { bytes.part(std::as_bytes(std::span(part))); },
+        kIfMissing, base::Whose::kFolder);
     return bytes.hex();
   };
   const auto size = [&](const fs::path& path) {  // 0 of what is no file that can be read twice

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/memory_limits.h"
+#include "base/open_file.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace data {
@@ -72,6 +73,13 @@ class Documents {
   std::vector<std::string> files_;
   std::vector<Begin> begins_;
 };
+
+/// Whose() `file` is of text_files(path): a person's where it is the path itself.
+base::Whose whose(const std::filesystem::path& file, const std::string& path);
+
+/// Throws base::Error naming the flag, "--text", and the path where there is nothing to read: no
+/// file, no folder, and no pattern. `way_out`: what else there is than to check the path.
+void require_there(const std::string& path, std::string_view flag, std::string_view way_out = "");
 
 /// The text of all files that `path` means. NAME.gz and NAME.zst are unpacked; of NAME.jsonl and
 /// NAME.ndjson every line is a JSON object, and its string "text" a document. Endings may be in

@@ -45,9 +45,9 @@ struct Mapping {
 };
 
 std::shared_ptr<const Mapping> map(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require(file >= 0, errno == ENOENT ? "no such file: '" : "cannot open '", path,
-          "': ", std::strerror(errno), "; check the path");
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // or a pipe would wait
+  require(file >= 0 || errno != ENOENT, "no such file: '", path, "'; check the path");
+  require(file >= 0, "cannot open '", path, "': ", std::strerror(errno), "; check the path");
   const std::shared_ptr<void> closed(nullptr, [file](void*) { close(file); });
   struct stat status {};
   require(fstat(file, &status) == 0 && S_ISREG(status.st_mode), "'", path,

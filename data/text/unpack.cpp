@@ -133,13 +133,14 @@ std::string_view unpacked_name(std::string_view name) {
   return out;
 }
 
-void read_unpacked(const std::string& path, std::string_view if_missing, const Taker& part) {
+void read_unpacked(const std::string& path, std::string_view if_missing, const Taker& part,
+                   base::Whose whose) {
   const Packing* packing = packing_of(path);
   const auto archive =
       packing != nullptr && packing->unpacker != nullptr ? packing->unpacker(path) : nullptr;
   base::read_parts(
       path, [&](std::string_view bytes) { archive ? archive->feed(bytes, part) : part(bytes); },
-      if_missing);
+      if_missing, whose);
   require(!archive || archive->whole(), "'", path,
           "' ends too early: it was cut off; fetch it again");
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/open_file.h"
+
 namespace data {
 
 /// The name without what says how the file is packed (.gz, .bgz, .zst, .zstd, in capitals too); all
@@ -16,6 +18,7 @@ std::string_view unpacked_name(std::string_view name);
 /// Throws base::Error as read_parts() does, and where the file is no such archive, is damaged or
 /// ends too early.
 void read_unpacked(const std::string& path, std::string_view if_missing,
-                   const std::function<void(std::string_view)>& part);
+                   const std::function<void(std::string_view)>& part,
+                   base::Whose whose = base::Whose::kPerson);
 
 }  // namespace data

@@ -25,8 +25,7 @@ constexpr std::string_view kClasses[] = {"GPT2Tokenizer", "RobertaTokenizer", "B
 base::Json object_in(const fs::path& path) {
   std::error_code none;  // what is not there says nothing
   if (!fs::exists(path, none)) return base::Json::object();
-  base::Json json =
-      base::parse_json(base::read_file(path.string(), kMostBpeBytes), path.string(), kGpt2Kind);
+  base::Json json = base::parse_json(read_bpe_file(path.string()), path.string(), kGpt2Kind);
   require(json.is_object(), path.string(), ": is no JSON object; ", kGpt2Kind);
   return json;
 }
@@ -72,6 +71,10 @@ void check_kind(const base::Json& config, const std::string& source) {
 }
 
 }  // namespace
+
+std::string read_bpe_file(const std::string& path) {
+  return base::read_file(path, kMostBpeBytes, "check the path", base::Whose::kFolder);
+}
 
 std::vector<AddedToken> added_tokens_of(const base::Json& tokenizer, const std::string& source) {
   const base::Json list = tokenizer.value("added_tokens", base::Json::array());

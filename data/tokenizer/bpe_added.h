@@ -19,6 +19,10 @@ struct AddedToken {
   base::Json id;  // null: the one it has in the vocabulary, or else the next that is free
 };
 
+/// A file of such a tokenizer, at most kMostBpeBytes of it. Throws as base::read_file() does, and
+/// where it is a pipe: the folder may be of others.
+std::string read_bpe_file(const std::string& path);
+
 /// The list `added_tokens` of a tokenizer.json, by id. Throws base::Error naming the source where
 /// a token has no content or no id, or asks for what is not done here (blanks taken off beside it).
 std::vector<AddedToken> added_tokens_of(const base::Json& tokenizer, const std::string& source);

@@ -102,10 +102,10 @@ class Builder {
 };
 
 BpeFiles read_pair(const fs::path& vocab, const fs::path& merges) {
-  const std::string text = base::read_file(vocab.string(), kMostBpeBytes);
+  const std::string text = read_bpe_file(vocab.string());
   Builder builder(vocab.parent_path().string());
   builder.vocabulary(base::parse_json(text, vocab.string(), kGpt2Kind));
-  const std::string lines = base::read_file(merges.string(), kMostBpeBytes);
+  const std::string lines = read_bpe_file(merges.string());
   std::size_t number = 0;
   for (std::string_view rest = lines; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -173,8 +173,7 @@ BpeFiles parse_bpe_json(const std::string& text, const std::string& source) {
 BpeFiles read_bpe(const std::string& path) {
   const fs::path at = path;
   std::error_code none;  // what is not there is refused when it is read
-  if (!fs::is_directory(at, none))
-    return parse_bpe_json(base::read_file(path, kMostBpeBytes), path);
+  if (!fs::is_directory(at, none)) return parse_bpe_json(read_bpe_file(path), path);
   const bool pair = fs::exists(at / "vocab.json", none);
   if (pair || fs::exists(at / "merges.txt", none))
     return read_pair(at / "vocab.json", at / "merges.txt");
@@ -182,7 +181,7 @@ BpeFiles read_bpe(const std::string& path) {
   require(fs::exists(json, none), quote(path),
           ": holds neither vocab.json with merges.txt nor tokenizer.json; give the folder of a "
           "GPT-2 tokenizer");
-  Builder builder = read_json_text(base::read_file(json.string(), kMostBpeBytes), json.string());
+  Builder builder = read_json_text(read_bpe_file(json.string()), json.string());
   for (const AddedToken& token : added_tokens_beside(at)) builder.special(token);
   return builder.done();
 }

@@ -59,7 +59,9 @@ std::string count_or_nothing(const std::string& argument) {
 
 TokenizerPtr make_sentencepiece(const std::string& argument, std::span<const Source> texts) {
   if (!is_number(argument))
-    return sentencepiece_tokenizer(base::read_file(argument, kMostModelBytes), argument);
+    return sentencepiece_tokenizer(
+        base::read_file(argument, kMostModelBytes, "check the path", base::Whose::kFolder),
+        argument);
   const std::int64_t vocab = number(argument, kLeastSubwords, kMostSubwords, "sp:");
   const std::string name(texts.front().name);
   return sentencepiece_tokenizer(train_sentencepiece(texts.front().text, vocab, name), name);

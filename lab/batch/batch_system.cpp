@@ -24,10 +24,11 @@ std::string quoted(const std::string& text) {
 std::string head(const BatchWork& work, const std::string& text) {
   return fmt::format(
       "#!/bin/bash\n"
-      "# Makes the {} runs that {} names, written by isodrop. {}\n"
-      "# A run is thought to take at most {:.3g} s with {} threads, and {:.0f} MB.\n"
+      "# Makes the {} that {} names, written by isodrop. {}\n"
+      "# A run is thought to take at most {:.3g} s with {}, and {:.0f} MB.\n"
       "# Set ISODROP where the program is elsewhere, THREADS for other threads of a run.\n",
-      work.runs, work.list, text, work.seconds, work.threads, work.bytes / 1e6);
+      base::counted(static_cast<std::uint64_t>(work.runs), "run"), work.list, text, work.seconds,
+      base::counted(static_cast<std::uint64_t>(work.threads), "thread"), work.bytes / 1e6);
 }
 
 std::string variables(const BatchWork& work, const std::string& threads) {

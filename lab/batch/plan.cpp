@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "lab/batch/batch_system.h"
 #include "lab/runs/make.h"
 #include "lab/runs/processes.h"
@@ -93,17 +94,19 @@ Json to_json(const MissingRuns& m) {
 }
 
 std::string render_text(const MissingRuns& m) {
-  std::string out = fmt::format("{} of {} {} are done, {} are missing\n", m.runs - m.missing.size(),
-                                m.runs, m.tuning ? "tuning runs" : "runs", m.missing.size());
+  std::string out =
+      fmt::format("{} of {} {} done, {} missing\n", m.runs - m.missing.size(),
+                  base::counted(m.runs, m.tuning ? "tuning run" : "run"),
+                  base::are(m.runs == 1 ? 1 : m.runs - m.missing.size()), m.missing.size());
   for (std::size_t i = 0; i < std::min(kMostNamed, m.missing.size()); ++i)
     out += fmt::format("  {}  {}\n", m.missing[i].first, m.missing[i].second);
   if (m.missing.size() > kMostNamed)
     out += fmt::format("  and {} more\n", m.missing.size() - kMostNamed);
   for (const auto& [build, count] : m.other_builds)
     out += fmt::format(
-        "{} of the missing runs are there from another build ({}); --other-builds "
+        "{} of the missing runs {} there from another build ({}); --other-builds "
         "takes them\n",
-        count, build);
+        count, base::are(static_cast<std::uint64_t>(count)), build);
   return out + fmt::format(
                    "Next: --plan DIR writes the missing runs as specs, and with --engine "
                    "a script{}\n",

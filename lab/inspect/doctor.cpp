@@ -50,7 +50,9 @@ Check threads(const MachineFacts& f, const Surroundings& here) {
   Check c{"threads",
           fmt::format("{} in use; CPUs: {}, allowed: {}, limit of control groups: {}", here.threads,
                       count(f.cpus), count(f.allowed),
-                      f.cpu_limit ? fmt::format("{:.4g} cores", *f.cpu_limit) : "none"),
+                      f.cpu_limit ? fmt::format("{:.4g} {}", *f.cpu_limit,
+                                                *f.cpu_limit == 1 ? "core" : "cores")
+                                  : "none"),
           {{"threads", here.threads},
            {"cpus", known(f.cpus)},
            {"allowed", known(f.allowed)},

@@ -85,11 +85,13 @@ base::Lines probe_table(const Probe& probe) {
 }
 
 std::vector<std::string> probe_header(const ProbeHead& head, const Probe& probe) {
-  return {fmt::format("{}; {}", head.model, head.regularizers),
-          fmt::format("{} tokens of {} ({} × {} windows of {}), the same in both modes; "
-                      "{} masks, seed {}; rates as at {:g} of the budget",
-                      probe.batches * probe.rows * probe.time, head.corpus, probe.batches,
-                      probe.rows, probe.time, probe.masks, head.seed, probe.progress)};
+  return {
+      fmt::format("{}; {}", head.model, head.regularizers),
+      fmt::format("{} tokens of {} ({} × {} windows of {}), the same in both modes; "
+                  "{}, seed {}; rates as at {:g} of the budget",
+                  probe.batches * probe.rows * probe.time, head.corpus, probe.batches, probe.rows,
+                  probe.time, base::counted(static_cast<std::uint64_t>(probe.masks), "mask"),
+                  head.seed, probe.progress)};
 }
 
 std::vector<std::string> probe_footnotes(const Probe& probe) {

@@ -27,10 +27,19 @@ void tell(CurveOfRun& run, const train::Settings& settings) {
   if (run.regime.empty()) run.regime = "all as by default";
 }
 
+/// A log that cannot be read costs this curve, not those of other runs.
+void read_points(CurveOfRun& run, const fs::path& metrics, base::Whose whose) {
+  try {
+    run.points = read_curve(metrics, whose);
+  } catch (const base::Error& e) {
+    run.broken = e.what();
+  }
+}
+
 CurveOfRun of_folder(const fs::path& folder) {
   CurveOfRun run;
   run.name = folder.lexically_normal().string();
-  run.points = read_curve(folder / "metrics.jsonl", base::Whose::kFolder);
+  read_points(run, folder / "metrics.jsonl", base::Whose::kFolder);
   std::error_code code;
   if (fs::exists(folder / "config.json", code))
     tell(run, train::from_json(base::read_json(folder / "config.json"),
@@ -51,7 +60,7 @@ CurveOfRun of_store(const Store& store, const std::string& id) {
   if (found.state == RunState::kMade || !found.record)
     for (const fs::path& path : found.temporaries)
       if (path.filename().string().starts_with("metrics.jsonl.")) metrics = path;
-  run.points = read_curve(metrics);
+  read_points(run, metrics, base::Whose::kRun);
   if (found.spec) {
     tell(run, found.spec->settings);
     run.data = found.spec->data;
@@ -116,7 +125,7 @@ CurveOfRun curve_of_run(const std::string& given, const Store& store) {
                 ": no such folder; give one that 'isodrop train --out DIR' wrote, or the id of a "
                 "run in the store");
   CurveOfRun run = folder ? of_folder(given) : of_store(store, given);
-  base::require(!run.points.empty(), base::quote(given),
+  base::require(!run.points.empty() || !run.broken.empty(), base::quote(given),
                 ": has reported nothing yet; wait for its first evaluation");
   return run;
 }

@@ -14,6 +14,7 @@ struct CurveOfRun {
   std::string task, budget, seed, regime;  // empty: not known
   std::string data;                        // its hash
   std::vector<CurvePoint> points;
+  std::string broken;  // why its log cannot be read; empty: it can
 };
 
 /// `given`: a folder with a metrics.jsonl, or an id of the store or what it begins with. A run that

@@ -15,7 +15,12 @@ std::vector<CurvePoint> read_curve(const std::filesystem::path& file, base::Whos
   std::vector<CurvePoint> points;
   std::error_code none;  // not begun
   if (!std::filesystem::exists(std::filesystem::symlink_status(file, none))) return points;
-  std::istringstream in(base::read_whole(file, whose, kMostBytes));
+  std::istringstream in;
+  try {
+    in.str(base::read_whole(file, whose, kMostBytes));
+  } catch (const base::NotThere&) {
+    return points;  // renamed or removed since
+  }
   std::string line;
   while (std::getline(in, line) && !in.eof()) {  // a line without its end is still being written
     const std::string where = file.string() + ", line " + std::to_string(points.size() + 1);

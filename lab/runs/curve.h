@@ -17,6 +17,6 @@ struct CurvePoint {
 /// Empty where there is no such file; a last line that is still being written is left out. Trusts
 /// nothing; throws base::Error naming the file and the line.
 std::vector<CurvePoint> read_curve(const std::filesystem::path& file,
-                                   base::Whose whose = base::Whose::kStore);
+                                   base::Whose whose = base::Whose::kRun);
 
 }  // namespace lab

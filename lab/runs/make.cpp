@@ -26,6 +26,7 @@ std::optional<RunRecord> find_made(const Store& store, const std::string& id,
 }
 
 std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
+  train::refuse_pipes(spec.settings, "the spec");
   std::unique_ptr<train::Task> task = train::load_task(spec.settings);
   const std::string hash = task->data_hash(),
                     &text = spec.settings.text.empty() ? spec.settings.csv : spec.settings.text;

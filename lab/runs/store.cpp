@@ -19,8 +19,12 @@ constexpr int kPatience = 200;  // milliseconds that a process has from its lock
 bool same_but_threads(const fs::path& file, Json spec) {
   std::error_code none;  // what cannot be looked at is written, with the reason where it cannot be
   if (!fs::exists(fs::symlink_status(file, none))) return false;
-  Json there =
-      Json::parse(base::read_whole(file, base::Whose::kStore, kMostSpecBytes), nullptr, false);
+  Json there;
+  try {
+    there = Json::parse(base::read_whole(file, base::Whose::kRun, kMostSpecBytes), nullptr, false);
+  } catch (const base::NotThere&) {
+    return false;  // removed since
+  }
   for (Json* json : {&there, &spec})
     if (json->is_object() && json->contains("settings") && (*json)["settings"].is_object())
       (*json)["settings"].erase("threads");
@@ -37,7 +41,13 @@ std::optional<RunRecord> Store::read(const fs::path& file, const std::string& id
   std::error_code
       code;  // what cannot even be looked at is refused by whoever writes, with the reason
   if (!fs::exists(fs::symlink_status(file, code))) return {};
-  RunRecord record = record_from_stored(base::read_json(file, base::Whose::kStore), file.string());
+  Json json;
+  try {
+    json = base::read_json(file, base::Whose::kRun);
+  } catch (const base::NotThere&) {
+    return {};  // removed since
+  }
+  RunRecord record = record_from_stored(json, file.string());
   base::require(record.id == id, file.string(), ": is the record of run ", base::quote(record.id),
                 "; remove it to make this run again");
   return record;

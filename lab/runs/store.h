@@ -37,7 +37,8 @@ class Store {
     return folder(id) / "model.safetensors";
   }
 
-  /// Throws base::Error where a link is in the place of the run's folder.
+  /// Throws base::Error where a link is in the place of the run's folder: before anything is
+  /// written. What reads from there opens it as Whose::kRun, which a link put there since is none.
   void require_own(const std::string& id) const { base::refuse_link(folder(id)); }
   /// The record of a run that is done: this build's where there is one, else the last that was
   /// made. Throws base::Error where it cannot be read, and where it is another run's.

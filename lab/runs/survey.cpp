@@ -39,10 +39,9 @@ std::optional<double> last_step(const fs::path& file) {
   if (!fs::exists(fs::symlink_status(file, none))) return {};
   base::FilePtr in;
   try {
-    in = base::open_file(file, base::Whose::kStore);
-  } catch (const base::Error&) {
-    if (!fs::exists(fs::symlink_status(file, none))) return {};
-    throw;
+    in = base::open_file(file, base::Whose::kRun);
+  } catch (const base::NotThere&) {
+    return {};
   }
   std::fseek(in.get(), 0, SEEK_END);
   std::fseek(in.get(), std::max(0L, std::ftell(in.get()) - kTail), SEEK_SET);

@@ -20,7 +20,7 @@ constexpr std::string_view kCopied[] = {"metrics.jsonl", "model.safetensors"};
 
 /// Whole or not at all.
 void copy_whole(const fs::path& from, const fs::path& to) {
-  const base::FilePtr in = base::open_file(from, base::Whose::kStore);
+  const base::FilePtr in = base::open_file(from, base::Whose::kRun);
   base::AtomicFile file(to);
   std::array<std::byte, std::size_t{1} << 16> chunk;
   for (std::size_t got = 1; got > 0;) {

@@ -1,5 +1,7 @@
 #include "lab/runs/verify.h"
 
+#include <sys/stat.h>
+
 #include <cmath>
 #include <set>
 
@@ -15,11 +17,12 @@ namespace {
 bool is_time(const Metric& m) { return m.unit == "s" || m.unit.ends_with("/s"); }
 
 bool same_bytes(const fs::path& kept, const fs::path& again) {
-  constexpr auto kStore = base::Whose::kStore;
   const auto size = static_cast<std::int64_t>(fs::file_size(again));
-  base::open_file(kept, kStore);  // or its size says nothing
-  return fs::file_size(kept) == fs::file_size(again) &&
-         base::read_whole(kept, kStore, size) == base::read_whole(again, kStore, size);
+  struct stat status {};
+  return fstat(fileno(base::open_file(kept, base::Whose::kRun).get()), &status) == 0 &&
+         status.st_size == size &&
+         base::read_whole(kept, base::Whose::kRun, size) ==
+             base::read_whole(again, base::Whose::kRun, size);
 }
 
 }  // namespace
@@ -29,7 +32,7 @@ RunSpec stored_spec(const Store& store, const std::string& id) {
   store.require_own(id);
   base::require(fs::exists(fs::symlink_status(file)), "run ", base::quote(id), ": not in ",
                 store.root().string(), "; give the --store that has it");
-  const Json json = base::read_json(file, base::Whose::kStore);
+  const Json json = base::read_json(file, base::Whose::kRun);
   RunSpec spec = spec_from_json(json, file.string());  // its id is that of its contents
   base::require(json["id"] == id, file.string(), ": is the spec of run ",
                 json["id"].get_ref<const std::string&>(), "; it was moved there by hand");

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/quantile.h"
+#include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
@@ -186,10 +187,11 @@ void require_in_time(const DryRun& plan, const Study& study, double limit) {
   const auto seeds = static_cast<std::int64_t>(
       static_cast<double>(study.seeds) * (there + missing * limit / needed) / (there + missing));
   throw base::Error(fmt::format(
-      "this takes about {} here, and the limit is {}: {} of {} seeds would fit; {} alone takes "
+      "this takes about {} here, and the limit is {}: {} of {} would fit; {} alone takes "
       "{:.0f} % of the time; leave out seeds, arms or cells in a copy of the file, or use --quick",
-      time(needed), time(limit), seeds < 1 ? "none" : fmt::format("{}", seeds), study.seeds,
-      plan.arms[most].name, 100 * spent[most] / all));
+      time(needed), time(limit), seeds < 1 ? "none" : fmt::format("{}", seeds),
+      base::counted(static_cast<std::uint64_t>(study.seeds), "seed"), plan.arms[most].name,
+      100 * spent[most] / all));
 }
 
 void require_fits(const DryRun& plan) {

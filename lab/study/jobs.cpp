@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/stopwatch.h"
+#include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/runs/processes.h"
 #include "lab/study/dry_run.h"
@@ -146,7 +147,8 @@ double flops_left(const StudyRuns& runs) {
 Jobs given_jobs(std::int64_t count, const train::Settings& settings) {
   const std::int64_t threads = settings.threads > 0 ? settings.threads : base::max_threads();
   base::require(count >= 1 && count <= threads, "--jobs ", count, ": give auto or a number in [1, ",
-                threads, "]: every run needs a thread of its own, and there are ", threads);
+                threads, "]: every run needs a thread of its own, and there ",
+                base::are(static_cast<std::uint64_t>(threads)), " ", threads);
   base::require(count == 1 || train::Budget::parse(settings.budget).fixed_steps(), "--jobs ", count,
                 " with --budget ", settings.budget,
                 ": a budget in seconds needs the machine to itself; give --jobs 1, or the budget "

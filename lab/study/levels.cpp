@@ -145,9 +145,9 @@ std::vector<Level> epoch_cells(const Settings& first_arm, const std::vector<Leve
                     ": given twice");
       const auto unique = static_cast<std::int64_t>(tokens / static_cast<double>(n));
       base::require(unique > s.block_size, "--epochs ", n, ": leaves ", unique,
-                    " unique tokens of a budget of ", static_cast<std::int64_t>(tokens),
-                    ", less than one window of ", s.block_size + 1,
-                    "; ask for fewer epochs or a larger budget");
+                    unique == 1 ? " unique token" : " unique tokens", " of a budget of ",
+                    static_cast<std::int64_t>(tokens), ", less than one window of ",
+                    s.block_size + 1, "; ask for fewer epochs or a larger budget");
       levels.push_back(
           {fmt::format("epochs={}", n), {{"unique_tokens", std::to_string(unique)}}, n});
     }

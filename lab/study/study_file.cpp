@@ -172,7 +172,11 @@ std::vector<std::filesystem::path> studies_in(const std::filesystem::path& folde
   std::vector<std::filesystem::path> out;
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(folder, code))
-    if (entry.path().extension() == ".toml") out.push_back(entry.path());
+    if (entry.path().extension() == ".toml") {
+      base::require(!entry.is_fifo(code) && !entry.is_socket(code), entry.path().string(),
+                    ": is a pipe or socket, not a study file; remove it");
+      out.push_back(entry.path());
+    }
   base::require(!code && !out.empty(), folder.string(), ": no study files, *.toml, are there");
   std::sort(out.begin(), out.end());
   return out;

@@ -11,6 +11,7 @@
 #include "base/at_once.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"
@@ -42,7 +43,7 @@ using Looks = std::vector<std::set<std::string>>;
 Looks read(const std::filesystem::path& file) {
   std::error_code none_yet;
   if (!std::filesystem::exists(file, none_yet)) return {};
-  const Json json = base::read_json(file, base::Whose::kStore);
+  const Json json = base::read_json(file, base::Whose::kRun);
   base::require(json.is_array() || is_sealed(json), file.string(),
                 ": was changed after it was written; remove it to count looks from the start");
   try {
@@ -188,7 +189,8 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   if (left.empty()) return;
   std::size_t number = count() - left.size();
   if (number > 0 && events.note)
-    events.note(fmt::format("going on: {} of {} runs are done", number, count()));
+    events.note(fmt::format("going on: {} of {} {} done", number, base::counted(count(), "run"),
+                            base::are(number)));
   std::vector<Order> orders;
   for (const Point& point : left) {
     orders.push_back({id(point), ++number, label(point)});

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdio>
 #include <thread>
 
 #include "base/json.h"
@@ -45,6 +47,37 @@ TEST_F(Files, InAStoreThereAreRegularFilesAlone) {
   fs::create_directory_symlink(folder.path(), at("store"));
   EXPECT_EQ(base::read_json(at("store") / "file", base::Whose::kStore), base::Json::object())
       << "a store by a link";
+}
+
+// Looking whether the folder is a link and then opening a file in it would leave time between.
+TEST_F(Files, ARunsFolderInAStoreIsNoLinkAtTheMomentItIsOpened) {
+  folder.write("run/file", "mine");
+  folder.write("elsewhere/file", "theirs");
+  const fs::path file = at("run") / "file";
+  EXPECT_EQ(base::read_whole(file, base::Whose::kRun, 9), "mine");
+  link("run/link", at("elsewhere/file"));
+  EXPECT_ERROR(base::open_file(at("run/link"), base::Whose::kRun), "run/link: is a link");
+  EXPECT_ERROR(base::open_file(at("run/file/x"), base::Whose::kRun), "cannot read");
+  EXPECT_THROW(base::open_file(at("run/none"), base::Whose::kRun), base::NotThere);
+  EXPECT_THROW(base::open_file(at("none/file"), base::Whose::kRun), base::NotThere);
+  link("swap", at("elsewhere"));
+  EXPECT_ERROR(base::open_file(at("swap/file"), base::Whose::kRun), "swap: is a link");
+  std::atomic<bool> stop = false;
+  std::thread other([&] {
+    while (!stop)
+      renameat2(AT_FDCWD, at("run").c_str(), AT_FDCWD, at("swap").c_str(), RENAME_EXCHANGE);
+  });
+  for (int i = 0; i < 3000; ++i) {
+    std::string got = "mine";
+    try {
+      got = base::read_whole(file, base::Whose::kRun, 9);
+    } catch (const base::Error&) {
+      continue;  // a link at this moment, and refused
+    }
+    EXPECT_EQ(got, "mine");
+  }
+  stop = true;
+  other.join();
 }
 
 TEST_F(Files, InARunsFolderLinksAreFollowedAndPipesRefused) {

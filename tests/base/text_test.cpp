@@ -41,6 +41,11 @@ TEST(Counted, OneIsSingular) {
   EXPECT_EQ(base::counted(0, "run"), "0 runs");
   EXPECT_EQ(base::counted(1, "run"), "1 run");
   EXPECT_EQ(base::counted(2, "run"), "2 runs");
+  EXPECT_EQ(base::grouped(1, "row"), "1 row");
+  EXPECT_EQ(base::grouped(12345, "row"), "12 345 rows");
+  EXPECT_EQ(base::are(0), "are");
+  EXPECT_EQ(base::are(1), "is");
+  EXPECT_EQ(base::are(2), "are");
 }
 
 TEST(Decimals, HugeNumbersAreWrittenShort) {

@@ -85,7 +85,7 @@ TEST_F(CliTasks, BadTablesAreRefusedInOneLine) {
       with({"--task", "regression", "--csv", "mixed.csv", "--target", "kind"}),
       "mixed.csv:2: column 'kind': 'low' is not a number; for classes give --task classification");
   expect(with({"--task", "regression", "--csv", "none.csv", "--target", "y"}),
-         "no such file: 'none.csv'");
+         "--csv 'none.csv': no such file; check the path");
   expect(with({"--task", "regression", "--csv", "numbers.csv", "--target", "z"}),
          "numbers.csv:1: no column is called 'z', the target; choose from a, b, y");
   expect(with({"--task", "regression", "--csv", "numbers.csv", "--target", "y"}),

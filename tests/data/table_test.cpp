@@ -144,7 +144,7 @@ TEST_F(TableTest, SeveralFilesAreOneTable) {
   EXPECT_ERROR(joined(head + one, "y,a\n" + two), "d/2.CSV:1: neither the header of");
   EXPECT_ERROR(joined(head + one, head + head), "d/2.CSV:2: column 'a': 'a' is not a number");
   EXPECT_ERROR(joined(head + one, "3,u\nx,u\n"), "d/2.CSV:2: column 'a': 'x' is not a number");
-  EXPECT_ERROR(joined(head + one, "3\n"), "d/2.CSV:1: 1 cells where the header names 2");
+  EXPECT_ERROR(joined(head + one, "3\n"), "d/2.CSV:1: 1 cell where the header names 2");
   EXPECT_ERROR(joined("1,2\n", head), "d/1.csv:1: the first line must name the columns");
   EXPECT_ERROR(joined(head + one, ""), "d/2.CSV' is empty");
 }
@@ -193,7 +193,7 @@ TEST_F(TableTest, SaysWhatIsWrongWhere) {
       {"a,y\n\"1,5\",2\n",
        "t.csv:2: column 'a': '1,5' is not a number; write it as numbers, or leave out the column"},
       {"a,y\n1,2,3\n", "t.csv:2: 3 cells where the header names 2 columns; each needs its own"},
-      {"a,y\n\n1\n", "t.csv:3: 1 cells where the header names 2 columns; each needs its own"},
+      {"a,y\n\n1\n", "t.csv:3: 1 cell where the header names 2 columns; each needs its own"},
       {"a,y,a\n1,2,3\n", "t.csv:1: two columns are called 'a'; rename one"},
       {"\"a\nb\",y\n1,2\n",
        "t.csv:1: column 'a\\x0ab' has a line end or the like in its name; rename it"},

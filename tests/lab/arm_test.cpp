@@ -241,6 +241,29 @@ TEST_F(Progress, LogHasPlainLinesEveryFiveSeconds) {
   EXPECT_EQ(written(), "0\n5\n10\nevaluation\n");
 }
 
+// What others wrote (names of files, of arms, messages) moves no cursor and sets no title.
+TEST_F(Progress, NothingThatIsShownControlsTheTerminal) {
+  for (const bool interactive : {true, false}) {
+    const std::string before = written();
+    cli::ProgressLine line(file_, interactive, 200, [this] { return now_ += 10; });
+    const std::string evil =
+        "a\x1b]0;title\x07"
+        "b\x1b[2J\rc\x7f"
+        "q";
+    line.update(evil);
+    line.block(evil + "\n" + evil);
+    line.note(evil);
+    line.finish();
+    std::string text = written().substr(before.size());
+    for (const char* own : {"\r\x1b[J", "\x1b[2A"})
+      for (std::size_t at = 0; (at = text.find(own)) != text.npos;)
+        text.erase(at, std::string_view(own).size());
+    EXPECT_EQ(std::count(text.begin(), text.end(), 'q'), interactive ? 8 : 2) << text;
+    for (const char c : text)
+      EXPECT_TRUE((c >= ' ' && c != '\x7f') || c == '\n') << static_cast<int>(c) << " in " << text;
+  }
+}
+
 TEST(Terminal, NoColourWithoutATerminal) {
   std::FILE* file = std::tmpfile();
   EXPECT_FALSE(cli::color(file));

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "lab/batch/plan.h"
 #include "lab/batch/spec_list.h"
 #include "lab/runs/take_up.h"
 #include "tests/expect_error.h"
@@ -46,6 +47,19 @@ Build another_build() {
 void keep(const Store& store, const RunRecord& record) {
   store.add_spec(spec_of(record.seed));
   store.save(record);
+}
+
+TEST(Missing, OneIsSingular) {
+  MissingRuns m;
+  m.runs = 1;
+  m.missing = {{"0a1b", "none"}};
+  m.other_builds = {{"x", 1}};
+  EXPECT_EQ(render_text(m).substr(0, 30), "0 of 1 run is done, 1 missing\n");
+  EXPECT_NE(render_text(m).find("1 of the missing runs is there from another build (x)"),
+            std::string::npos);
+  m.runs = 3;
+  m.tuning = true;
+  EXPECT_EQ(render_text(m).substr(0, 40), "2 of 3 tuning runs are done, 1 missing\n ");
 }
 
 TEST(SpecList, IsReadFromItsOwnFolderEachRunOnce) {

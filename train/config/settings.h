@@ -140,6 +140,11 @@ Settings resolve(const Settings& base, std::span<const Assignment> given);
 /// The same with every path absolute: those of data, tokenizer and initial weights.
 Settings with_absolute_paths(Settings settings);
 
+/// Throws base::Error where a path of the data is a pipe or socket, for which a reader would wait:
+/// of settings that a file names, `source`, not a person. What the process was given open
+/// (/dev/stdin) stays.
+void refuse_pipes(const Settings& settings, std::string_view source);
+
 /// What a run of these settings may spend: their share of their budget.
 Budget run_budget(const Settings& settings);
 

@@ -24,6 +24,19 @@ Settings with_absolute_paths(Settings s) {
   return s;
 }
 
+void refuse_pipes(const Settings& s, std::string_view source) {
+  for (const std::string* path : {&s.text, &s.val, &s.test, &s.csv}) {
+    std::error_code none;  // what cannot be looked at is refused when it is read
+    const auto type = std::filesystem::status(*path, none).type();
+    const bool waits =
+        type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::socket;
+    base::require(
+        !waits || path->starts_with("/dev/") || path->starts_with("/proc/"), source, ": its data, ",
+        base::quote(*path),
+        ", are a pipe or socket, to which nobody may ever write; put a file in its place");
+  }
+}
+
 Budget run_budget(const Settings& s) {
   const Budget budget = Budget::parse(s.budget);
   return s.budget_share == 1 ? budget : budget.scaled(s.budget_share);

@@ -141,7 +141,8 @@ std::string event_record(std::string_view event) {
 void cut_events(const std::filesystem::path& folder, std::int64_t last) {
   for (const std::filesystem::path& path : base::entries_of(folder)) {
     if (!is_ours(path.filename().string())) continue;
-    const std::string file = base::read_file(path.string(), kMostEventBytes);
+    const std::string file =
+        base::read_file(path.string(), kMostEventBytes, "check the path", base::Whose::kFolder);
     std::string kept;
     each_record(file, [&](std::string_view record, std::int64_t step) {
       if (step <= last) kept += record;

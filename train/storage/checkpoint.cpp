@@ -245,8 +245,8 @@ void Checkpoints::fill(TrainState& state, const fs::path& path, std::string& ext
           path.string(), ": holds ", state.best_weights.size(),
           " numbers as the best weights, not ", numbers_of(*state.params));
   for (const std::vector<float>* steps : {&state.losses, &state.grad_norms})
-    require(std::ssize(*steps) == state.step, path.string(), ": knows ", steps->size(),
-            " steps of the ", state.step, " that were made");
+    require(std::ssize(*steps) == state.step, path.string(), ": knows ",
+            base::counted(steps->size(), "step"), " of the ", state.step, " that were made");
   std::string last;
   state.earlier = earlier_budgets(budgets->second, last);
   extended.clear();

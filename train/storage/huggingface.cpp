@@ -1,5 +1,6 @@
 #include "train/storage/huggingface.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -7,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "train/storage/held_out_text.h"
+#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {
@@ -17,7 +19,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kTransformer = "transformer.";
 constexpr double kEpsilon = 1e-5;  // of the norms
-constexpr const char* kModelFile = "model.safetensors";
+constexpr const char *kModelFile = "model.safetensors", *kTokenizerFile = "tokenizer.json",
+                     *kTokenizerConfig = "tokenizer_config.json";
 constexpr const char* kExported = "isodrop";  // in the metadata of the weights, for whose they are
 
 /// transformers' names of an activation, the first of which is written.
@@ -134,10 +137,19 @@ TensorFile to_huggingface(const SavedRun& run) {
   return out;
 }
 
-/// Throws base::Error where a folder has such files and no weights that were exported.
-void refuse_others(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+/// What an export may write beside the weights and config.json, of any tokenizer.
+std::vector<std::string> tokenizer_names() {
+  std::vector<std::string> names = tokenizer_files();
+  for (const char* name : {kTokenizerFile, kTokenizerConfig})
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+  return names;
+}
+
+/// Whether the folder is an export, whose files may be replaced. Throws base::Error where it is
+/// none and has a file of such a name.
+bool is_export(const std::filesystem::path& folder, std::vector<std::string> names) {
   try {
-    if (safetensors_metadata(folder / kModelFile).contains(kExported)) return;
+    if (safetensors_metadata(folder / kModelFile).contains(kExported)) return true;
   } catch (const base::Error&) {
     // none, or of something else
   }
@@ -146,6 +158,7 @@ void refuse_others(const std::filesystem::path& folder, const std::vector<std::s
     require(!std::filesystem::exists(std::filesystem::symlink_status(folder / name, none)), "--hf ",
             folder.string(), ": holds a ", name,
             " that 'isodrop export' did not write and would replace; choose another folder");
+  return false;
 }
 
 }  // namespace
@@ -202,7 +215,8 @@ TensorFile from_huggingface(TensorFile file) {
   out.path = file.path;
   std::optional<Tensor> head;
   for (auto& [name, tensor] : file.tensors) {
-    const std::string bare = name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
+    const std::string bare =
+        name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
     if (ends_with_any(bare, {".attn.bias", ".attn.masked_bias"})) continue;
     require(tensor.dtype == "F32", file.path.string(), ": tensor ", quote(name), " is ",
             tensor.dtype, ", not F32; model.float().save_pretrained(DIR) converts it");
@@ -277,20 +291,25 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
     if (kind.name == codec->name()) kept = kind.file;
   const bool own = codec->name() == "sp" || codec->pieces().empty();
   if (!own) {
-    files.emplace_back("tokenizer.json",
+    files.emplace_back(kTokenizerFile,
                        huggingface_tokenizer(run.data.encoding, codec->definition()));
-    files.emplace_back("tokenizer_config.json", Json{{"tokenizer_class", "PreTrainedTokenizerFast"},
-                                                     {"model_max_length", run.settings.block_size},
-                                                     {"clean_up_tokenization_spaces", false}});
+    files.emplace_back(kTokenizerConfig, Json{{"tokenizer_class", "PreTrainedTokenizerFast"},
+                                              {"model_max_length", run.settings.block_size},
+                                              {"clean_up_tokenization_spaces", false}});
   }
   std::vector<std::string> written;
   for (const auto& [file, json] : files) written.push_back(file);
   if (own && !kept.empty()) written.push_back(kept);
   written.emplace_back(kModelFile);
-  refuse_others(folder, written);
+  std::vector<std::string> all_names = tokenizer_names();  // another one beside it would be read
+  all_names.insert(all_names.end(), written.begin(), written.end());
+  const bool again = is_export(folder, all_names);
   base::make_folder(folder);
   // Weights first: they tell that the others may be replaced.
   write_safetensors(folder / kModelFile, to_huggingface(run));
+  for (const std::string& old : tokenizer_names())
+    if (again && std::find(written.begin(), written.end(), old) == written.end())
+      std::filesystem::remove(folder / old);
   for (const auto& [file, json] : files) base::write_json(folder / file, json);
   if (own && !kept.empty()) base::write_atomically(folder / kept, codec->definition());
   return written;

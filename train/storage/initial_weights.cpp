@@ -1,7 +1,6 @@
 #include "train/storage/initial_weights.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -42,26 +41,24 @@ std::string flag(const std::string& name, const std::string& value) {
   return is_switch ? (value == "true" ? text : text + "=false") : text + " " + value;
 }
 
-/// What a run that diverged leaves would make any other diverge at its first step.
-void require_finite(const TensorFile& weights) {
-  for (const auto& [name, tensor] : weights.tensors) {
-    if (tensor.dtype != "F32") continue;
-    for (const float x : tensor.f32())
-      require(std::isfinite(x), weights.path.string(), ": tensor ", quote(name), " has a number ",
-              x, ": it is damaged, or of a run that diverged; give other weights");
-  }
-}
-
-/// The one file that a folder of Hugging Face's has its weights in.
-fs::path weights_file(const fs::path& folder) {
-  const fs::path file = folder / "model.safetensors";
-  std::error_code ignored;
-  require(
-      fs::exists(file, ignored) || !fs::exists(folder / "model.safetensors.index.json", ignored),
-      folder.string(),
-      ": its weights are in several files (model.safetensors.index.json), and isodrop reads "
-      "one; save them again with max_shard_size larger than the model");
-  return file;
+/// Throws base::Error where a folder of Hugging Face's has its weights in a form that is not read.
+/// `given`: the folder, or a file in it that is there or is not.
+void refuse_other_forms(const fs::path& folder, const fs::path& given) {
+  constexpr const char *kOne = "model.safetensors", *kIndex = "model.safetensors.index.json",
+                       *kPickled = "pytorch_model.bin";
+  std::error_code none;  // what is not there is refused when it is read
+  const std::string name = given == folder ? kOne : given.filename().string();
+  const bool missing = name == kOne && !fs::exists(folder / kOne, none),
+             part =
+                 name == kIndex || (name.starts_with("model-") && name.find("-of-") != name.npos);
+  require(!(missing || part) || !fs::exists(folder / kIndex, none), folder.string(),
+          ": its weights are in several files (", kIndex,
+          "), and isodrop reads one; save them again with max_shard_size larger than the model");
+  require(name != kPickled && !(missing && fs::exists(folder / kPickled, none)), folder.string(),
+          ": its weights are a ", kPickled,
+          ", which is a program, and isodrop runs none; model.save_pretrained(DIR, "
+          "safe_serialization=True) writes a ",
+          kOne);
 }
 
 void check_model(const InitialWeights& given, const Settings& settings) {
@@ -112,6 +109,7 @@ InitialWeights read_initial_weights(const std::string& path) {
   const fs::path folder = fs::is_directory(given, ignored)
                               ? given
                               : (given.has_parent_path() ? given.parent_path() : fs::path("."));
+  refuse_other_forms(folder, given);
   require(fs::exists(given, ignored), path,
           ": no such file or folder; give a run's folder, or a model.safetensors with its "
           "config.json beside it");
@@ -126,7 +124,7 @@ InitialWeights read_initial_weights(const std::string& path) {
     out.model = std::move(model.settings);
     out.vocab = model.vocab;
     out.weights =
-        from_huggingface(read_safetensors(folder == given ? weights_file(folder) : given));
+        from_huggingface(read_safetensors(folder == given ? folder / "model.safetensors" : given));
     if (const fs::path file = folder / "tokenizer.json"; fs::exists(file, ignored))
       out.tokenizer = base::read_json(file);
   } else {

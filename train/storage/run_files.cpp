@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "train/log/tensorboard.h"
 #include "train/storage/checkpoint.h"
+#include "train/storage/huggingface.h"
 #include "train/storage/run_folder.h"
 
 namespace train {
@@ -171,7 +172,11 @@ Settings read_config(const fs::path& folder) {
   require(there(folder / run_file::kConfig), name,
           ": holds no run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
   const fs::path config = folder / run_file::kConfig;
-  return from_json(base::read_json(config), config.string());
+  const base::Json json = base::read_json(config);
+  require(!is_huggingface(json), name,
+          ": is a model in Hugging Face's files, not a run; 'isodrop train --init-from ",
+          base::shell_word(folder.string()), "' starts a run from its weights");
+  return from_json(json, config.string());
 }
 
 BegunRun read_begun(const fs::path& folder) {
@@ -211,6 +216,7 @@ SavedRun read_run(const fs::path& folder) {
           ? "train again"
           : "'isodrop train --resume " + base::shell_word(folder.string()) + "' goes on with it");
   run.weights = read_safetensors(folder / run_file::kWeights);
+  require_finite(run.weights);
   run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);
   // Of the settings as they were written: a run of before there was some setting stays readable.

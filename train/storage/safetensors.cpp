@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -244,6 +245,20 @@ std::vector<TensorView> views(const engine::Params& params) {
     out.push_back({p.name, "F32", shape, bytes_of(params, static_cast<int>(out.size()))});
   }
   return out;
+}
+
+void require_finite(const TensorFile& file) {
+  for (const auto& [name, t] : file.tensors) {
+    if (t.dtype != "F32") continue;
+    const std::vector<float> values = t.f32();
+    const auto bad =
+        std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+    if (bad != values.end())
+      throw base::Error(base::concat(
+          file.path.string(), ": tensor ", base::quote(name), " has ",
+          std::isnan(*bad) ? "NaN" : "an infinite number", " at element ", bad - values.begin(),
+          ": the weights are damaged, or of a run that diverged; give others, or train again"));
+  }
 }
 
 namespace {

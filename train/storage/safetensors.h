@@ -61,6 +61,10 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 /// XXH3-128 of every tensor's name, dtype, shape and bytes: 32 hex digits.
 std::string tensors_hash(const TensorFile& file);
 
+/// Throws base::Error naming the first tensor with a NaN or an infinite number, which would spoil
+/// all that is computed with it.
+void require_finite(const TensorFile& file);
+
 /// Fills the parameters from a file with the same names and shapes. Throws base::Error naming the
 /// first that is missing or differs.
 void load_parameters(engine::Params& params, const TensorFile& file);

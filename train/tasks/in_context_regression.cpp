@@ -185,11 +185,12 @@ double InContextRegression::bayes_loss() const {
 
 DataSummary InContextRegression::describe(const Settings& s) const {
   const auto rows = [&](Split split) { return static_cast<std::uint64_t>(exam(s, split)->rows()); };
-  return {fmt::format("Regression in context: {} pairs a row of y = w·x + ε, x of {} numbers, ε of "
-                      "standard deviation {}; validated on {} rows, tested on {}, rows of its own "
+  return {fmt::format("Regression in context: {} a row of y = w·x + ε, x of {} numbers, ε of "
+                      "standard deviation {}; validated on {}, tested on {}, rows of its own "
                       "for every seed; Bayes-optimal {:.4f} nats per target (of the first seed)",
-                      s.block_size, kDim, kNoise, base::grouped(rows(Split::kVal)),
-                      base::grouped(rows(Split::kTest)), bayes_loss()),
+                      base::counted(static_cast<std::uint64_t>(s.block_size), "pair"), kDim, kNoise,
+                      base::grouped(rows(Split::kVal), "row"),
+                      base::grouped(rows(Split::kTest), "row"), bayes_loss()),
           {{"name", "regression in context"},
            {"pairs", s.block_size},
            {"numbers", kDim},

@@ -128,7 +128,7 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
   };
   const std::uint64_t val = evaluated(Split::kVal), test = evaluated(Split::kTest);
   const auto on = [](std::uint64_t tokens, const data::HeldOut& split) {
-    std::string text = base::grouped(tokens) + " tokens";
+    std::string text = base::grouped(tokens, "token");
     if (tokens + 1 < split.ids.size())
       text += fmt::format(" of {} (a subset)", base::grouped(split.ids.size()));
     return text;

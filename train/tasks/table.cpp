@@ -113,10 +113,11 @@ DataSummary TableTask::describe(const Settings& s) const {
   };
   const std::uint64_t train = reachable(s).size(), val = examined(Split::kVal),
                       test = examined(Split::kTest);
-  std::string text =
-      fmt::format("Table {}: {} from {} columns, trained on {} rows, validated on {}", data_.path,
-                  quote(data_.target), data_.width(), base::grouped(train), base::grouped(val));
-  text += test > 0 ? ", tested on " + base::grouped(test) : ", no test split";
+  std::string text = fmt::format("Table {}: {} from {}, trained on {}, validated on {}", data_.path,
+                                 quote(data_.target),
+                                 base::counted(static_cast<std::uint64_t>(data_.width()), "column"),
+                                 base::grouped(train, "row"), base::grouped(val, "row"));
+  text += test > 0 ? ", tested on " + base::grouped(test, "row") : ", no test split";
   text += classifies()
               ? fmt::format("; {} classes", data_.classes.size())
               : fmt::format(

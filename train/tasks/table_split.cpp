@@ -67,9 +67,9 @@ TableData split_table(const data::TableFile& file, double val_fraction, double t
   data.val = until(test_fraction) - data.train;
   data.test = file.rows - data.train - data.val;
   const auto need = [&](bool ok, std::int64_t rows, const char* what) {
-    require(ok, file.path, ": of ", file.rows, " rows val_fraction=", val_fraction,
-            " and test_fraction=", test_fraction, " leave ", rows, " to ", what,
-            "; give more rows or other fractions");
+    require(ok, file.path, ": of ", base::counted(static_cast<std::uint64_t>(file.rows), "row"),
+            " val_fraction=", val_fraction, " and test_fraction=", test_fraction, " leave ", rows,
+            " to ", what, "; give more rows or other fractions");
   };
   need(data.train > 1, data.train, "train on");
   need(data.val > 0, data.val, "validate on");
