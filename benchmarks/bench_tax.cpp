@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/quantile.h"
 #include "benchmarks/step_args.h"
 #include "cli/wait_politely.h"
 #include "engine/rng.h"

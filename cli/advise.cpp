@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/numbers.h"
+#include "base/text.h"
 #include "cli/session_view.h"
 #include "cli/show.h"
 #include "cli/study_command.h"

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "cli/show.h"
 #include "cli/terminal.h"

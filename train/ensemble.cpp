@@ -3,7 +3,7 @@
 #include <cmath>
 #include <memory>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "train/trainer.h"
 
 namespace train {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "train/norm_watch.h"
 
 namespace train {

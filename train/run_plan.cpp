@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "engine/buffer.h"
 #include "train/distributed/shards.h"
 #include "train/optim/optimizer.h"

@@ -1,6 +1,6 @@
 // The built-in corpus: word-like text from a hidden Markov model over words, seeded, endless, the
 // same bytes on every machine, and with next-character probabilities that are known exactly
-// (synthetic_filter.h).
+// (bayes.h).
 //
 // The hidden state is (topic, role). The topic is sticky, the role follows a small grammar
 // (opener, modifier, noun, closer), and a state emits a word of a generated lexicon together with

@@ -1,5 +1,4 @@
-#include "data/table/csv_file.h"
-
+// CSV as spreadsheets and data frames write it. Nothing else sees libcsv.
 #include <csv.h>
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/tokenizer/tokenizer.h"
+#include "data/table/table_file.h"
 
 namespace data {
 namespace {

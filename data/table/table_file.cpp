@@ -10,11 +10,9 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/numbers.h"
 #include "base/text.h"
-#include "data/table/csv_file.h"
 #include "data/text/corpus.h"
-#include "data/text/unpack.h"
+#include "data/text/text_files.h"
 
 namespace data {
 namespace {

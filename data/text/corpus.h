@@ -82,4 +82,10 @@ void complete(Corpus& corpus);
 /// stored. One pass over them.
 std::string hash_corpus(const Corpus& corpus);
 
+/// Share of held-out text that is also in the training split, byte by byte: min(4096, ⌊n / 64⌋)
+/// windows of 64 bytes (ids, without a tokenizer), spread evenly over n bytes, found by 64-bit
+/// hashes. Nothing for the built-in corpus and for text shorter than a window. One pass over the
+/// training split.
+std::optional<double> share_in_training(const Corpus& corpus, const HeldOut& split);  // overlap.cpp
+
 }  // namespace data

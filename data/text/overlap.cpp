@@ -1,10 +1,10 @@
-#include "data/text/overlap.h"
-
 #include <algorithm>
 #include <array>
 #include <bitset>
 #include <memory>
 #include <unordered_map>
+
+#include "data/text/corpus.h"
 
 namespace data {
 namespace {

@@ -15,7 +15,6 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "data/text/unpack.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace data {

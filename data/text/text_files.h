@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/memory_limits.h"
+#include "base/limits.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace data {
@@ -90,5 +91,15 @@ bool is_token_file(const std::string& path);
 /// A file that both paths mean, or one of each with the same bytes: "'A'" or "'B', a copy of 'A'".
 /// Empty where there is none.
 std::string shared_file(const std::string& a, const std::string& b);
+
+/// The name without its packing (.gz, .bgz, .zst, .zstd, in any case). Throws base::Error for a
+/// packing that is not read (.xz, .zip, .tar.gz).
+std::string_view unpacked_name(std::string_view name);  // unpack.cpp
+
+/// Hands the file's contents to `part`, piece by piece, unpacked if its name says so. Several
+/// members or frames are one text; zeros after a gzip member are padding. Throws base::Error as
+/// read_parts() does, and if the archive is damaged or cut off.
+void read_unpacked(const std::string& path, std::string_view if_missing,
+                   const std::function<void(std::string_view)>& part);  // unpack.cpp
 
 }  // namespace data

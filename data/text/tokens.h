@@ -1,4 +1,4 @@
-// Token ids wherever they lie: in memory, or in a file that is mapped and read as it is needed.
+// Token ids, in memory or in a mapped file as nanoGPT and llm.c write it.
 #pragma once
 #include <compare>
 #include <cstddef>
@@ -6,6 +6,8 @@
 #include <iterator>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -104,5 +106,19 @@ class Tokens {
   TokenSpan ids_;
   bool mapped_ = false;
 };
+
+/// Widths of an id in a .bin without a header: "auto" (uint16, refusing what looks wider),
+/// "uint16", "uint32".
+std::vector<std::string_view> bin_types();
+
+/// The ids in a .bin, mapped: without a header (nanoGPT), or after llm.c's header of 256 32-bit
+/// numbers that begins with magic 20240520, version 1, count (16-bit ids, GPT-2), or magic
+/// 20240801, version 7 (32-bit ids, Llama 3). Throws base::Error naming the file: missing, a size
+/// or type that is not the header's, ids that look wider than `type`.
+Tokens map_tokens(const std::string& path, std::string_view type = "auto");
+
+/// The ids as map_tokens() reads them back: 16 bits each if all fit, otherwise llm.c's header
+/// and 32.
+std::string token_file(std::span<const std::int32_t> ids);
 
 }  // namespace data

@@ -1,5 +1,4 @@
-#include "data/text/unpack.h"
-
+// gzip and Zstandard. Nothing else sees zlib and libzstd.
 #include <zlib.h>
 #include <zstd.h>
 
@@ -7,7 +6,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/files.h"
+#include "base/open_file.h"
+#include "data/text/text_files.h"
 
 namespace data {
 namespace {

@@ -1,11 +1,10 @@
-#include "data/tokenizer/bpe_added.h"
-
+// Added tokens of a byte-level BPE.
 #include <algorithm>
-#include <charconv>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "data/tokenizer/byte_bpe.h"
 
 namespace data {
 namespace {
@@ -46,9 +45,8 @@ std::string content_of(const base::Json& token, const std::string& source) {
 
 base::Json number(const std::string& text, const std::string& source) {
   std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  require(error == std::errc{} && end == text.data() + text.size(), source, ": ", quote(text),
-          " in added_tokens_decoder is no id; ", kGpt2Kind);
+  require(base::parse_number(text, id) == std::errc{}, source, ": ", quote(text),
+          " in added_tokens_decoder is not an id; ", kGpt2Kind);
   return id;
 }
 

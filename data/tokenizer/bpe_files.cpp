@@ -8,7 +8,6 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "data/tokenizer/bpe_added.h"
 #include "data/tokenizer/byte_bpe.h"
 
 namespace data {

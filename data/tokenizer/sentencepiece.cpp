@@ -1,5 +1,4 @@
-#include "data/tokenizer/sentencepiece.h"
-
+// Subwords of SentencePiece. Nothing else sees the library.
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
@@ -11,8 +10,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "data/tokenizer/occurrences.h"
 #include "data/tokenizer/text_cuts.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace data {
 namespace {

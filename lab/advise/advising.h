@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "lab/advise/advice.h"
 #include "lab/advise/within_time.h"
 #include "lab/session/session.h"

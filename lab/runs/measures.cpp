@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/table.h"
+#include "base/text.h"
 #include "lab/probe/probe.h"
 #include "lab/stats/gaussian.h"
 #include "lab/stats/regression.h"

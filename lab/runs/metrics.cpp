@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/numbers.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "lab/runs/measures.h"
 #include "models/regularizer_table.h"

@@ -9,7 +9,6 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "lab/runs/spec.h"
 #include "train/config/budget.h"

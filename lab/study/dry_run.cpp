@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "base/quantile.h"
+#include "base/measure.h"
 #include "engine/buffer.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"

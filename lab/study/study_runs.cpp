@@ -8,8 +8,8 @@
 #include <optional>
 #include <set>
 
-#include "base/at_once.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "engine/buffer.h"
 #include "lab/runs/make.h"
 #include "lab/study/folder.h"

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "base/json.h"
-#include "base/run_lock.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 

@@ -1,6 +1,4 @@
 // The files beside a GPT-2 tokenizer's vocabulary, and files from before a key that has a default.
-#include "data/tokenizer/bpe_added.h"
-
 #include <gtest/gtest.h>
 
 #include "base/files.h"

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/text/overlap.h"
-#include "data/tokenizer/symbols.h"
+#include "data/tokenizer/tokenizer.h"
 #include "engine/rng.h"
 #include "train/tasks/language_modelling.h"
 
@@ -108,9 +107,9 @@ TEST(Utf8, RefusesWhatIsNotUtf8AndStaysThere) {
 }
 
 TEST(Utf8, WhatIsNoneIsReplacedByteByByte) {
-  EXPECT_EQ(data::replaced_utf8(""), "");
-  EXPECT_EQ(data::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
-  EXPECT_EQ(data::replaced_utf8("\xFF"
+  EXPECT_EQ(base::replaced_utf8(""), "");
+  EXPECT_EQ(base::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
+  EXPECT_EQ(base::replaced_utf8("\xFF"
                                 "b\xE2\x98"),
             "\xEF\xBF\xBD"
             "b\xEF\xBF\xBD\xEF\xBF\xBD");

@@ -9,7 +9,7 @@
 
 #include "data/text/batches.h"
 #include "data/text/corpus.h"
-#include "data/text/token_file.h"
+#include "data/text/tokens.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"

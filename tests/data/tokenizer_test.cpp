@@ -9,8 +9,6 @@
 
 #include "base/files.h"
 #include "data/tokenizer/byte_bpe.h"
-#include "data/tokenizer/numbers.h"
-#include "data/tokenizer/sentencepiece.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"

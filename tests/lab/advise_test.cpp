@@ -5,7 +5,7 @@
 #include <functional>
 #include <set>
 
-#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/advise/advice.h"
 #include "lab/advise/within_time.h"
 #include "lab/runs/make.h"

@@ -6,8 +6,8 @@
 #include <numbers>
 #include <set>
 
-#include "data/synthetic/bayes_regression.h"
-#include "data/table/row_order.h"
+#include "data/synthetic/bayes.h"
+#include "data/text/batches.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"

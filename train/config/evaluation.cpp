@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "train/config/budget.h"
 

@@ -1,5 +1,5 @@
 // The table of presets.
-#include "base/table.h"
+#include "base/text.h"
 #include "train/config/settings.h"
 
 namespace train {

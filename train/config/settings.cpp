@@ -9,10 +9,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/numbers.h"
 #include "base/overload.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "train/config/budget.h"
 
 namespace train {

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "data/text/text_files.h"
 #include "data/tokenizer/tokenizer.h"

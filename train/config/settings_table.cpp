@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/table.h"
 #include "base/text.h"
-#include "data/text/token_file.h"
+#include "data/text/tokens.h"
 #include "data/tokenizer/tokenizer.h"
 #include "models/init_table.h"
 #include "models/norm_table.h"

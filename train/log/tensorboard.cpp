@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/numbers.h"
+#include "base/text.h"
 #include "train/log/json_lines.h"
 
 namespace train {

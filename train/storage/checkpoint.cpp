@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "train/storage/safetensors.h"
 

@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "data/text/token_file.h"
-#include "data/tokenizer/numbers.h"
+#include "data/text/tokens.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace train {
 namespace {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "base/run_lock.h"
+#include "base/files.h"
 #include "engine/params.h"
 #include "train/config/settings.h"
 #include "train/log/json_lines.h"

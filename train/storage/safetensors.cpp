@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/memory_limits.h"
+#include "base/limits.h"
 #include "base/open_file.h"
 #include "base/text.h"
 

@@ -11,8 +11,8 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "data/synthetic/bayes_regression.h"
-#include "data/table/row_order.h"
+#include "data/synthetic/bayes.h"
+#include "data/text/batches.h"
 #include "engine/rng.h"
 #include "train/config/architecture.h"
 #include "train/config/budget.h"

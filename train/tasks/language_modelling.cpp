@@ -8,11 +8,10 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/table.h"
 #include "base/text.h"
-#include "data/synthetic/synthetic_filter.h"
+#include "data/synthetic/bayes.h"
 #include "data/text/batches.h"
-#include "data/text/overlap.h"
+#include "data/text/corpus.h"
 #include "train/config/architecture.h"
 #include "train/tasks/load_corpus.h"
 

@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "base/text.h"
-#include "data/table/row_order.h"
+#include "data/text/batches.h"
 #include "train/config/architecture.h"
 
 namespace train {

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "data/table/row_order.h"
+#include "data/text/batches.h"
 #include "train/tasks/table.h"
 
 namespace train {

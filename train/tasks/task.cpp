@@ -1,6 +1,6 @@
 #include "train/tasks/task.h"
 
-#include "base/table.h"
+#include "base/text.h"
 #include "train/tasks/in_context_regression.h"
 #include "train/tasks/language_modelling.h"
 #include "train/tasks/table.h"
