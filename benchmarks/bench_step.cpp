@@ -18,7 +18,7 @@
 #include "ops/peak.h"
 #include "train/config/budget.h"
 #include "train/tasks/language_modelling.h"
-#include "train/tasks/random_corpus.h"
+#include "train/tasks/load_corpus.h"
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "lab/stats/paired_ratio.h"
 #include "lab/study/arm.h"
 #include "train/tasks/language_modelling.h"
-#include "train/tasks/random_corpus.h"
+#include "train/tasks/load_corpus.h"
 
 namespace {
 

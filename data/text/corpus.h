@@ -30,7 +30,7 @@ struct Corpus {
   Tokens train;
   HeldOut val, test;  // no test split: `test` has no ids
   // Known for the built-in corpus only, nats per token of `test`: the least any model can reach,
-  // and the least for one that sees a window of T tokens alone (see synthetic_filter.h).
+  // and the least for one that sees a window of T tokens alone (see bayes.h).
   std::optional<double> bayes_loss, bayes_loss_window;
   std::shared_ptr<const WordHmm> language;  // of the built-in corpus, whose symbols are its pieces
   // Whether every seed has held-out texts of its own, which these are of one.

@@ -411,7 +411,7 @@ TEST_F(TableTest, BothTasksLearn) {
   const RunResult r = run(trainer);
   EXPECT_LT(*r.test_loss, 0.5) << "of N(0, 1) in these units: 1.42";
   EXPECT_NEAR(r.spent.epochs, 20, 1);
-  EXPECT_EQ(regression->forecast(), Forecast::kNormal);
+  EXPECT_EQ(regression->target_kind(), TargetKind::kNormal);
   tests::expect_has(regression->describe(s).sentence, "'y' from 2 columns, trained on 240 rows");
 
   s.task = "classification";
@@ -421,7 +421,7 @@ TEST_F(TableTest, BothTasksLearn) {
   s.reg = "dropout:0.05+label_smoothing:0.01";
   const auto classification = load_task(s);
   EXPECT_EQ(classification->name(), "classification");
-  EXPECT_EQ(*classification->constant("uniform_loss"), std::log(2.0));
+  EXPECT_EQ(*classification->constants().uniform_loss, std::log(2.0));
   EXPECT_EQ(classification->encoding()["classes"].dump(), R"(["minus","plus"])");
   Trainer other(s, *classification);
   EXPECT_LT(*run(other).test_loss, 0.3);

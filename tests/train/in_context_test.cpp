@@ -201,12 +201,12 @@ TEST(InContext, TheTruthIsThatOfItsRows) {
     }
   }
   const double n = 2048 * 16;
-  EXPECT_NEAR(loss / 2048, task->constant("bayes_loss").value(), 1e-9);
+  EXPECT_NEAR(loss / 2048, task->constants().bayes_loss.value(), 1e-9);
   EXPECT_NEAR(squares / n, 1, 4 * std::sqrt(2 / n));
   EXPECT_NEAR(second / n, 5.25, 0.3);
   EXPECT_LT(loss / 2048, 1.6) << "always N(0, 5.25): 2.25";
-  EXPECT_FALSE(task->constant("uniform_loss").has_value());
-  EXPECT_EQ(task->forecast(), Forecast::kNormal);
+  EXPECT_FALSE(task->constants().uniform_loss.has_value());
+  EXPECT_EQ(task->target_kind(), TargetKind::kNormal);
   EXPECT_TRUE(task->own_exams());
   Settings few = s;
   few.eval_tokens = 33;
@@ -224,7 +224,7 @@ TEST(InContext, AModelLearnsAndDoesNotBeatBayes) {
   EXPECT_FALSE(r.diverged);
   const double constant = 0.5 * std::log(2 * std::numbers::pi * std::numbers::e * 5.25);
   EXPECT_LT(*r.test_loss, constant - 0.05);
-  EXPECT_GT(*r.test_loss, *task->constant("bayes_loss") - 0.05);
+  EXPECT_GT(*r.test_loss, *task->constants().bayes_loss - 0.05);
   EXPECT_EQ(r.spent.epochs, 0) << "nothing is seen twice";
 }
 

@@ -169,7 +169,7 @@ TEST(Trainer, EndsAsDivergedFarAboveAUniformGuess) {
   EXPECT_EQ(r.diverged_at, 1);
   ASSERT_TRUE(r.train_loss && r.val_loss);
   EXPECT_TRUE(std::isfinite(*r.train_loss));
-  EXPECT_GT(*r.train_loss, 10 * *task.constant("uniform_loss"));
+  EXPECT_GT(*r.train_loss, 10 * *task.constants().uniform_loss);
   EXPECT_TRUE(r.val_windows.empty() && r.test_windows.empty());
 }
 

@@ -61,12 +61,9 @@ std::vector<const MeasureKind*> parse_measures(std::string_view text) {
     const std::string_view name = text.substr(at, end - at);
     const auto row = std::find_if(kMeasures.begin(), kMeasures.end(),
                                   [&](const MeasureKind& m) { return m.name == name; });
-    if (row == kMeasures.end()) {
-      std::vector<std::string_view> names;
-      for (const MeasureKind& m : kMeasures) names.push_back(m.name);
-      throw base::Error(base::concat("measure ", base::quote(name), ": there is none; ",
-                                     base::suggest(name, names)));
-    }
+    if (row == kMeasures.end())
+      throw base::Error(base::concat("unknown measure ", base::quote(name), "; ",
+                                     base::suggest(name, base::names_of(measure_kinds()))));
     if (std::find(out.begin(), out.end(), &*row) == out.end()) out.push_back(&*row);
     at = end + 1;
   }

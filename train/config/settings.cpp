@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/overload.h"
 #include "base/text.h"
 #include "train/config/budget.h"
 
@@ -46,27 +45,27 @@ Number read_number(const Row& row, std::string_view text, std::string_view sourc
 
 Value read_text(const Row& row, std::string_view text, std::string_view source) {
   const auto real = [&] { return read_number<double>(row, text, source); };
-  return std::visit(
-      base::Overload{[&](std::int64_t Settings::*) -> Value {
-                       return read_number<std::int64_t>(row, text, source);
-                     },
-                     [&](std::uint64_t Settings::*) -> Value {
-                       return read_number<std::uint64_t>(row, text, source);
-                     },
-                     [&](double Settings::*) -> Value { return real(); },
-                     [&](std::optional<double> Settings::*) -> Value {
-                       return text == "auto" ? std::optional<double>{} : std::optional(real());
-                     },
-                     [&](bool Settings::*) -> Value {
-                       if (text != "true" && text != "false")
-                         refuse(row, source, quote(text), "is neither true nor false");
-                       return text == "true";
-                     },
-                     [&](std::string Settings::*) -> Value {
-                       if (text.empty()) refuse(row, source, "''", "is empty");
-                       return std::string(text);
-                     }},
-      row.member);
+  return std::visit(Overload{[&](std::int64_t Settings::*) -> Value {
+                               return read_number<std::int64_t>(row, text, source);
+                             },
+                             [&](std::uint64_t Settings::*) -> Value {
+                               return read_number<std::uint64_t>(row, text, source);
+                             },
+                             [&](double Settings::*) -> Value { return real(); },
+                             [&](std::optional<double> Settings::*) -> Value {
+                               return text == "auto" ? std::optional<double>{}
+                                                     : std::optional(real());
+                             },
+                             [&](bool Settings::*) -> Value {
+                               if (text != "true" && text != "false")
+                                 refuse(row, source, quote(text), "is neither true nor false");
+                               return text == "true";
+                             },
+                             [&](std::string Settings::*) -> Value {
+                               if (text.empty()) refuse(row, source, "''", "is empty");
+                               return std::string(text);
+                             }},
+                    row.member);
 }
 
 using Shown = std::function<std::string()>;
@@ -82,29 +81,29 @@ Value read_json(const Row& row, const base::Json& json, std::string_view source,
     return json.get<double>();
   };
   return std::visit(
-      base::Overload{[&](std::int64_t Settings::*) -> Value {
-                       need(json.is_number_integer(), "is not a whole number");
-                       need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
-                            "is out of range");
-                       return json.get<std::int64_t>();
-                     },
-                     [&](std::uint64_t Settings::*) -> Value {
-                       const auto seed = seed_from_json(json);
-                       need(seed.has_value(), "is no seed");
-                       return *seed;
-                     },
-                     [&](double Settings::*) -> Value { return real(); },
-                     [&](std::optional<double> Settings::*) -> Value {
-                       return json.is_null() ? std::optional<double>{} : std::optional(real());
-                     },
-                     [&](bool Settings::*) -> Value {
-                       need(json.is_boolean(), "is neither true nor false");
-                       return json.get<bool>();
-                     },
-                     [&](std::string Settings::*) -> Value {
-                       need(json.is_string(), "is not a string");
-                       return json.get<std::string>();
-                     }},
+      Overload{[&](std::int64_t Settings::*) -> Value {
+                 need(json.is_number_integer(), "is not a whole number");
+                 need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
+                      "is out of range");
+                 return json.get<std::int64_t>();
+               },
+               [&](std::uint64_t Settings::*) -> Value {
+                 const auto seed = seed_from_json(json);
+                 need(seed.has_value(), "is no seed");
+                 return *seed;
+               },
+               [&](double Settings::*) -> Value { return real(); },
+               [&](std::optional<double> Settings::*) -> Value {
+                 return json.is_null() ? std::optional<double>{} : std::optional(real());
+               },
+               [&](bool Settings::*) -> Value {
+                 need(json.is_boolean(), "is neither true nor false");
+                 return json.get<bool>();
+               },
+               [&](std::string Settings::*) -> Value {
+                 need(json.is_string(), "is not a string");
+                 return json.get<std::string>();
+               }},
       row.member);
 }
 
@@ -119,49 +118,49 @@ void store(Settings& settings, const Row& row, Value value, std::string_view sou
   if (const auto* real = std::get_if<double>(&value)) number = *real, numeric = true;
   if (const auto* maybe = std::get_if<std::optional<double>>(&value))
     number = maybe->value_or(0), numeric = maybe->has_value();
-  std::visit(base::Overload{
-                 [&](const Integers& d) {
-                   const auto i = std::get<std::int64_t>(value);
-                   within(i >= d.low && i <= d.high);
-                 },
-                 [](const Seeds&) {},
-                 [&](const Reals& d) {
-                   within(!numeric || ((d.open_low ? number > d.low : number >= d.low) &&
-                                       (d.open_high ? number < d.high : number <= d.high)));
-                 },
-                 [&](const Rate&) {
-                   within(number >= 0 && number < 1);
-                   if (std::round((1 - number) * kRateSteps) < 1)
-                     refuse(row, source, shown(),
-                            "is so close to 1 that masks of 16 bits would drop everything (at most "
-                            "0.99999 works)");
-                 },
-                 [&](const Switch&) {},
-                 [&](const Choices& d) {
-                   const auto& text = std::get<std::string>(value);
-                   const auto list = d.list();
-                   if (std::find(list.begin(), list.end(), text) != list.end()) return;
-                   const std::string_view near = base::nearest(text, list);
+  std::visit(
+      Overload{[&](const Integers& d) {
+                 const auto i = std::get<std::int64_t>(value);
+                 within(i >= d.low && i <= d.high);
+               },
+               [](const Seeds&) {},
+               [&](const Reals& d) {
+                 within(!numeric || ((d.open_low ? number > d.low : number >= d.low) &&
+                                     (d.open_high ? number < d.high : number <= d.high)));
+               },
+               [&](const Rate&) {
+                 within(number >= 0 && number < 1);
+                 if (std::round((1 - number) * kRateSteps) < 1)
                    refuse(row, source, shown(),
-                          near.empty() ? "is unknown"
-                                       : fmt::format("is unknown; did you mean '{}'?", near));
-                 },
-                 [&](const Text& d) {
-                   auto& text = std::get<std::string>(value);
-                   if (text.find('\0') != text.npos) refuse(row, source, shown(), "has a NUL byte");
-                   if (!base::is_utf8(text))
-                     refuse(row, source, shown(), "is not UTF-8, as config.json must be");
-                   if (base::printable(text) != text)
-                     refuse(row, source, shown(), "has control characters; leave them out");
-                   if (d.canonical == nullptr) return;
-                   try {
-                     text = d.canonical(text);
-                   } catch (const Error& e) {
-                     if (source.empty()) throw;
-                     throw Error(fmt::format("{}: {}", source, e.what()));
-                   }
-                 }},
-             row.domain);
+                          "is so close to 1 that masks of 16 bits would drop everything (at most "
+                          "0.99999 works)");
+               },
+               [&](const Switch&) {},
+               [&](const Choices& d) {
+                 const auto& text = std::get<std::string>(value);
+                 const auto list = d.list();
+                 if (std::find(list.begin(), list.end(), text) != list.end()) return;
+                 const std::string_view near = base::nearest(text, list);
+                 refuse(row, source, shown(),
+                        near.empty() ? "is unknown"
+                                     : fmt::format("is unknown; did you mean '{}'?", near));
+               },
+               [&](const Text& d) {
+                 auto& text = std::get<std::string>(value);
+                 if (text.find('\0') != text.npos) refuse(row, source, shown(), "has a NUL byte");
+                 if (!base::is_utf8(text))
+                   refuse(row, source, shown(), "is not UTF-8, as config.json must be");
+                 if (base::printable(text) != text)
+                   refuse(row, source, shown(), "has control characters; leave them out");
+                 if (d.canonical == nullptr) return;
+                 try {
+                   text = d.canonical(text);
+                 } catch (const Error& e) {
+                   if (source.empty()) throw;
+                   throw Error(fmt::format("{}: {}", source, e.what()));
+                 }
+               }},
+      row.domain);
   std::visit([&]<class T>(T Settings::*member) { settings.*member = std::get<T>(value); },
              row.member);
 }
@@ -208,14 +207,13 @@ bool equal_in(const Row& row, const Settings& a, const Settings& b) {
 }
 
 base::Json json_value(const Settings& settings, const Row& row) {
-  return std::visit(
-      base::Overload{[&](std::optional<double> Settings::*m) {
-                       return (settings.*m).has_value() ? base::Json(*(settings.*m))
-                                                        : base::Json(nullptr);
-                     },
-                     [&](std::uint64_t Settings::*m) { return base::exact(settings.*m); },
-                     [&](auto m) { return base::Json(settings.*m); }},
-      row.member);
+  return std::visit(Overload{[&](std::optional<double> Settings::*m) {
+                               return (settings.*m).has_value() ? base::Json(*(settings.*m))
+                                                                : base::Json(nullptr);
+                             },
+                             [&](std::uint64_t Settings::*m) { return base::exact(settings.*m); },
+                             [&](auto m) { return base::Json(settings.*m); }},
+                    row.member);
 }
 
 base::Json to_json(const Settings& settings) {

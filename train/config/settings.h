@@ -3,6 +3,7 @@
 // To add a setting: a member of Settings with its default, and one row in settings_table.cpp.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -15,6 +16,27 @@
 #include "train/config/budget.h"
 
 namespace train {
+
+class Task;
+struct Settings;
+
+/// What a model predicts for a target. kClass: logits of V classes for an i32, which does not count
+/// below 0. kNormal: a mean and, through softplus, a standard deviation (see ops::gaussian_nll) for
+/// an f32, which does not count if it is NaN.
+enum class TargetKind : std::uint8_t { kClass, kNormal };
+
+/// Where a task's data come from, which decides its settings: a text or the built-in corpus, a
+/// generator of its own, or a table.
+enum class DataFrom : std::uint8_t { kText, kGenerator, kTable };
+
+struct TaskKind {
+  std::string_view name, help;
+  std::unique_ptr<Task> (*load)(const Settings&);
+  DataFrom from = DataFrom::kText;
+  TargetKind target = TargetKind::kClass;
+};
+/// The table of tasks; its rows are in train/tasks/task.cpp.
+std::span<const TaskKind> task_kinds();
 
 /// A run's settings, each with its default (those of the preset `nano`).
 struct Settings {
@@ -64,6 +86,8 @@ struct Settings {
   std::int64_t micro_steps() const { return shards * grad_accum; }
   std::int64_t micro_batch() const { return batch / micro_steps(); }
   double final_lr() const { return min_lr.value_or(lr / 10); }
+  /// Whether the result is the weights of the lowest validation loss, not those of the end.
+  bool keeps_best() const { return stop == "best"; }
   bool operator==(const Settings&) const = default;
 };
 
@@ -91,6 +115,14 @@ struct Text {
   std::string (*canonical)(const std::string&) = nullptr;
 };
 using Domain = std::variant<Integers, Seeds, Reals, Rate, Switch, Choices, Text>;
+
+/// Lambdas as one function, to visit a Member or a Domain.
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
 
 enum class Group { kModel, kRegularizers, kOptimizer, kData, kRun };
 inline constexpr Group kGroups[] = {Group::kModel, Group::kRegularizers, Group::kOptimizer,
@@ -145,9 +177,6 @@ Budget run_budget(const Settings& settings);
 
 /// Rules between settings; throws Error. `source` as above, empty for the command line.
 void validate(const Settings& settings, std::string_view source = {});
-
-/// Remarks on settings that are valid and still not what they seem.
-std::vector<std::string> notes(const Settings& settings);
 
 /// The value in the spelling that set() reads.
 std::string value_text(const Settings& settings, const Row& row);

@@ -9,10 +9,7 @@
 #include "data/text/text_files.h"
 #include "data/tokenizer/tokenizer.h"
 #include "train/config/architecture.h"
-#include "train/config/budget.h"
-#include "train/config/regularization.h"
 #include "train/config/settings.h"
-#include "train/config/task_kinds.h"
 
 namespace train {
 
@@ -55,8 +52,8 @@ void validate(const Settings& s, std::string_view source) {
   need(s.init_from.empty() || s.init == defaults.init, "init=", s.init,
        " does nothing with init_from=", base::quote(s.init_from),
        ", whose weights are not drawn; leave out one of them");
-  const From from = base::row_named(task_kinds(), s.task, "task").from;
-  const bool table = from == From::kTable;
+  const DataFrom from = base::row_named(task_kinds(), s.task, "task").from;
+  const bool table = from == DataFrom::kTable;
   need(table || s.csv.empty(), "csv=", base::quote(s.csv), " does nothing with task=", s.task,
        "; give --task regression or --task classification");
   need(!table || !s.csv.empty(), "task=", s.task, " learns from a table; give its file with --csv");
@@ -67,15 +64,15 @@ void validate(const Settings& s, std::string_view source) {
   need(table || s.columns_per_token == defaults.columns_per_token,
        "columns_per_token=", s.columns_per_token, " does nothing with task=", s.task,
        "; leave it out");
-  need(from == From::kText || s.text.empty(), "text=", base::quote(s.text),
+  need(from == DataFrom::kText || s.text.empty(), "text=", base::quote(s.text),
        " does nothing with task=", s.task, "; leave it out, or give --task lm");
   need(s.val.empty() || !s.text.empty(), "val=", base::quote(s.val),
        " needs a text to train on; give text too");
   need(s.test.empty() || !s.text.empty(), "test=", base::quote(s.test),
        " needs a text to train on; give text too");
-  need(from == From::kText || s.language == defaults.language, "language=", s.language,
+  need(from == DataFrom::kText || s.language == defaults.language, "language=", s.language,
        " does nothing with task=", s.task, "; leave it out");
-  need(from == From::kText || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
+  need(from == DataFrom::kText || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
        " does nothing with task=", s.task, "; leave it out");
   need(s.text.empty() || s.language == defaults.language, "language=", s.language,
        " is of the built-in corpus and does nothing for a text; leave it out");
@@ -114,10 +111,10 @@ void validate(const Settings& s, std::string_view source) {
     need(false, e.what());
   }
   need(s.unique_tokens == 0 || s.unique_tokens > s.block_size ||
-           (from != From::kText && s.unique_tokens == s.block_size),
-       "unique_tokens=", s.unique_tokens, " hold no ", from == From::kText ? "window of" : "row of",
-       " block_size=", s.block_size,
-       from == From::kText ? " and its target; give more of them" : "; give more of them");
+           (from != DataFrom::kText && s.unique_tokens == s.block_size),
+       "unique_tokens=", s.unique_tokens, " hold no ",
+       from == DataFrom::kText ? "window of" : "row of", " block_size=", s.block_size,
+       from == DataFrom::kText ? " and its target; give more of them" : "; give more of them");
   try {
     run_budget(s);
   } catch (const base::Error& e) {
@@ -133,12 +130,6 @@ void validate(const Settings& s, std::string_view source) {
        "sizes overflow: batch=", s.batch, ", block_size=", s.block_size, ", n_embd=", s.n_embd,
        ", mlp_hidden=", s.mlp_hidden, ", n_head=", s.n_head, ", n_layer=", s.n_layer,
        " make tensors of ", largest, " numbers; make the largest of them smaller");
-}
-
-std::vector<std::string> notes(const Settings& s) {
-  std::vector<std::string> out = architecture_notes(s);
-  for (std::string& note : regularizer_notes(s)) out.push_back(std::move(note));
-  return out;
 }
 
 std::int64_t eval_every(const Settings& s, std::int64_t steps) {

@@ -187,7 +187,7 @@ bool is_set_aside(std::string_view name) {
 }
 
 std::size_t checkpoint_bytes(const engine::Params& params, const Settings& settings) {
-  std::size_t numbers = numbers_of(params) * (settings.stop == "best" ? 2 : 1);
+  std::size_t numbers = numbers_of(params) * (settings.keeps_best() ? 2 : 1);
   for (const engine::Param& p : params.list()) numbers += p.trainable ? 2 * numbers_of(p) : 0;
   return numbers * sizeof(float);
 }

@@ -124,7 +124,7 @@ RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task&
       lock_(lock_new(folder)),
       id_(pairing_id(to_json(settings), task.data_hash())),
       metrics_path_(prepare(folder, settings, task, environment, restart)),
-      bytes_per_token_(task.constant("val_bytes_per_token")) {}
+      bytes_per_token_(task.constants().val_bytes_per_token) {}
 
 RunFiles::RunFiles(std::unique_ptr<base::RunLock> lock, const fs::path& folder, const Task& task,
                    std::int64_t step)
@@ -132,7 +132,7 @@ RunFiles::RunFiles(std::unique_ptr<base::RunLock> lock, const fs::path& folder, 
       lock_(std::move(lock)),
       id_(pairing_id(base::read_json(folder / run_file::kConfig), task.data_hash())),
       metrics_path_(cut_log(folder / run_file::kMetrics, step)),
-      bytes_per_token_(task.constant("val_bytes_per_token")),
+      bytes_per_token_(task.constants().val_bytes_per_token),
       goes_on_(true) {
   base::remove_temporaries(folder);
   cut_events(folder, step);

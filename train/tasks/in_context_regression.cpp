@@ -217,13 +217,6 @@ models::GptConfig InContextRegression::model(const Settings& settings) const {
   return config;
 }
 
-Recorded InContextRegression::record(engine::Tape& tape, const models::GptConfig& config,
-                                     std::int64_t rows, models::Mode mode,
-                                     models::Output output) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
-  return {{gpt.features, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
-}
-
 std::unique_ptr<Feed> InContextRegression::feed(const Settings& s) const {
   const auto repeated = repeated_rows(s);
   base::require(repeated || Budget::parse(s.budget).kind != Budget::Kind::kEpochs, "budget ",
@@ -250,9 +243,7 @@ std::unique_ptr<Exam> InContextRegression::exam(const Settings& s, Split split) 
   return of("train", std::min(kInContextTrain, repeated_rows(s).value_or(kInContextTrain)));
 }
 
-std::optional<double> InContextRegression::constant(std::string_view name) const {
-  return name == "bayes_loss" ? std::optional(bayes_loss()) : std::nullopt;
-}
+DataConstants InContextRegression::constants() const { return {.bayes_loss = bayes_loss()}; }
 
 std::unique_ptr<Task> load_in_context_regression(const Settings& settings) {
   return std::make_unique<InContextRegression>(settings.seed, settings.block_size,

@@ -33,9 +33,7 @@ class InContextRegression : public Task {
   nlohmann::ordered_json encoding() const override;
   std::size_t bytes() const override { return 0; }
   models::GptConfig model(const Settings& settings) const override;
-  Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                  models::Mode mode, models::Output output) const override;
-  Forecast forecast() const override { return Forecast::kNormal; }
+  TargetKind target_kind() const override { return TargetKind::kNormal; }
   /// With unique_tokens U the seed's first ⌊U/T⌋ rows, again and again; else rows that were never
   /// seen before, of which there is no epoch.
   std::unique_ptr<Feed> feed(const Settings& settings) const override;
@@ -43,7 +41,7 @@ class InContextRegression : public Task {
   /// may take fewer; of training the first 2048. truth() is the Bayes predictor's.
   std::unique_ptr<Exam> exam(const Settings& settings, Split split) const override;
   bool own_exams() const override { return true; }
-  std::optional<double> constant(std::string_view name) const override;
+  DataConstants constants() const override;
 
  private:
   double bayes_loss() const;

@@ -78,7 +78,7 @@ class TokenExam final : public Exam {
     return std::clamp<std::int64_t>(tokens() - row * time_, 0, time_);
   }
   std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()) - 1; }
-  /// For whoever sees nothing before the window, as the model (synthetic_filter.h).
+  /// For whoever sees nothing before the window, as the model (bayes.h).
   std::vector<double> truth(std::int64_t row) const override {
     if (corpus_ == nullptr || !corpus_->language) return {};
     if (!filter_) filter_ = std::make_unique<data::BayesFilter>(*corpus_->language);
@@ -189,13 +189,6 @@ models::GptConfig LanguageModelling::model(const Settings& settings) const {
   return gpt_config(settings, corpus_.vocab);
 }
 
-Recorded LanguageModelling::record(engine::Tape& tape, const models::GptConfig& config,
-                                   std::int64_t rows, models::Mode mode,
-                                   models::Output output) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
-  return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
-}
-
 std::unique_ptr<Feed> LanguageModelling::feed(const Settings& settings) const {
   data::Batches all = batches(corpus_, settings);
   const std::int64_t windows = all.windows_per_epoch();
@@ -223,14 +216,13 @@ std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split sp
   return std::make_unique<TokenExam>(std::vector(part.begin(), part.end()), T);
 }
 
-std::optional<double> LanguageModelling::constant(std::string_view name) const {
-  const data::HeldOut &val = corpus_.val, &test = corpus_.test;
-  if (name == "bayes_loss") return corpus_.bayes_loss;
-  if (name == "bayes_loss_window") return corpus_.bayes_loss_window;
-  if (name == "val_bytes_per_token") return val.bytes_per_token;
-  if (name == "test_bytes_per_token" && !test.ids.empty()) return test.bytes_per_token;
-  if (name == "uniform_loss") return std::log(static_cast<double>(corpus_.vocab));
-  return {};
+DataConstants LanguageModelling::constants() const {
+  const bool tested = !corpus_.test.ids.empty();
+  return {.bayes_loss = corpus_.bayes_loss,
+          .bayes_loss_window = corpus_.bayes_loss_window,
+          .val_bytes_per_token = corpus_.val.bytes_per_token,
+          .test_bytes_per_token = tested ? corpus_.test.bytes_per_token : std::nullopt,
+          .uniform_loss = std::log(static_cast<double>(corpus_.vocab))};
 }
 
 const std::array<std::optional<double>, 2>& LanguageModelling::in_training() const {

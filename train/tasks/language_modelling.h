@@ -16,6 +16,7 @@ class LanguageModelling : public Task {
  public:
   explicit LanguageModelling(data::Corpus corpus) : corpus_(std::move(corpus)) {}
   const data::Corpus& corpus() const { return corpus_; }
+  const data::Corpus* text_corpus() const override { return &corpus_; }
 
   std::string_view name() const override { return "lm"; }
   DataSummary describe(const Settings& settings) const override;
@@ -26,8 +27,6 @@ class LanguageModelling : public Task {
   const data::Tokenizer* tokenizer() const override { return corpus_.codec.get(); }
   std::size_t bytes() const override;
   models::GptConfig model(const Settings& settings) const override;
-  Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                  models::Mode mode, models::Output output) const override;
   /// Batches (batches.h).
   std::unique_ptr<Feed> feed(const Settings& settings) const override;
   /// Windows of T that don't overlap, tail included: every token but the first counts once. Of the
@@ -35,7 +34,7 @@ class LanguageModelling : public Task {
   /// reach the first 32768.
   std::unique_ptr<Exam> exam(const Settings& settings, Split split) const override;
   bool own_exams() const override { return corpus_.own_texts; }
-  std::optional<double> constant(std::string_view name) const override;
+  DataConstants constants() const override;
   /// How much of the held-out splits is in the training split, from a hundredth on.
   std::vector<std::string> notes() const override;
 

@@ -102,8 +102,8 @@ TableTask::TableTask(TableData data, const Settings& s)
 }
 
 std::string_view TableTask::name() const { return classifies() ? "classification" : "regression"; }
-Forecast TableTask::forecast() const {
-  return classifies() ? Forecast::kClasses : Forecast::kNormal;
+TargetKind TableTask::target_kind() const {
+  return classifies() ? TargetKind::kClass : TargetKind::kNormal;
 }
 
 DataSummary TableTask::describe(const Settings& s) const {
@@ -153,12 +153,6 @@ models::GptConfig TableTask::model(const Settings& settings) const {
   return config;
 }
 
-Recorded TableTask::record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                           models::Mode mode, models::Output output) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
-  return {{gpt.features, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
-}
-
 std::vector<std::uint32_t> TableTask::reachable(const Settings& s) const {
   std::vector<std::uint32_t> rows(static_cast<std::size_t>(data_.train));
   std::iota(rows.begin(), rows.end(), 0u);
@@ -193,10 +187,9 @@ std::unique_ptr<Exam> TableTask::exam(const Settings& s, Split split) const {
   return std::make_unique<TableExam>(data_, std::move(rows), time_);
 }
 
-std::optional<double> TableTask::constant(std::string_view name) const {
-  if (name == "uniform_loss" && classifies())
-    return std::log(static_cast<double>(data_.classes.size()));
-  return {};
+DataConstants TableTask::constants() const {
+  if (!classifies()) return {};
+  return {.uniform_loss = std::log(static_cast<double>(data_.classes.size()))};
 }
 
 std::unique_ptr<Task> load_table_regression(const Settings& settings) {

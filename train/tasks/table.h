@@ -46,9 +46,7 @@ class TableTask : public Task {
   nlohmann::ordered_json encoding() const override;
   std::size_t bytes() const override;
   models::GptConfig model(const Settings& settings) const override;
-  Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                  models::Mode mode, models::Output output) const override;
-  Forecast forecast() const override;
+  TargetKind target_kind() const override;
   /// Epochs over all rows of training, in a new order each; with unique_tokens U over ⌊U/T⌋ of them
   /// alone, chosen by the seed: fewer of the same seed are some of the more.
   std::unique_ptr<Feed> feed(const Settings& settings) const override;
@@ -56,7 +54,7 @@ class TableTask : public Task {
   /// first 2048 rows.
   std::unique_ptr<Exam> exam(const Settings& settings, Split split) const override;
   bool own_exams() const override { return false; }
-  std::optional<double> constant(std::string_view name) const override;
+  DataConstants constants() const override;
   const TableData& data() const { return data_; }
 
  private:
