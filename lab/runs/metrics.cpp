@@ -10,7 +10,7 @@
 #include "lab/runs/measures.h"
 #include "models/regularizer_table.h"
 #include "train/config/evaluation.h"
-#include "train/log/json_lines.h"
+#include "train/log/sink.h"
 
 namespace lab {
 namespace {

@@ -10,7 +10,6 @@
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 #include "train/storage/checkpoint.h"
-#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {

@@ -14,7 +14,4 @@ models::GptConfig gpt_config(const Settings& settings, std::int64_t vocab);
 /// Those of `dropout`, then those of `reg`. Throws Error if they do not go together.
 std::vector<models::RegularizerSetting> regularizers(const Settings& settings);
 
-/// Remarks on settings that are valid but may not do what one expects.
-std::vector<std::string> notes(const Settings& settings);
-
 }  // namespace train

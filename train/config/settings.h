@@ -178,6 +178,9 @@ Budget run_budget(const Settings& settings);
 /// Rules between settings; throws Error. `source` as above, empty for the command line.
 void validate(const Settings& settings, std::string_view source = {});
 
+/// Remarks on settings that are valid but may not do what one expects.
+std::vector<std::string> notes(const Settings& settings);
+
 /// The value in the spelling that set() reads.
 std::string value_text(const Settings& settings, const Row& row);
 /// "a rate in [0, 1)"

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "train/log/json_lines.h"
+#include "train/log/sink.h"
 
 namespace train {
 namespace {
@@ -205,7 +205,7 @@ void TensorBoard::progress(const Progress& p) {
   write(p.step, values);
 }
 
-void TensorBoard::norms(const Norms& n) {
+void TensorBoard::norms(const StepNorms& n) {
   Values values;
   for (const LayerNorms& layer : n.layers) {
     values.emplace_back("weight_norm/" + layer.name, layer.weight);

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "train/log/tensorboard.h"
 #include "train/storage/checkpoint.h"
-#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {
@@ -133,13 +132,13 @@ RunFiles::RunFiles(std::unique_ptr<base::RunLock> lock, const fs::path& folder, 
       id_(pairing_id(base::read_json(folder / run_file::kConfig), task.data_hash())),
       metrics_path_(cut_log(folder / run_file::kMetrics, step)),
       bytes_per_token_(task.constants().val_bytes_per_token),
-      goes_on_(true) {
+      continues_(true) {
   base::remove_temporaries(folder);
   cut_events(folder, step);
 }
 
 Sink& RunFiles::metrics(std::function<void(const std::string&)> note) {
-  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_, std::move(note));
+  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, continues_, std::move(note));
   return *metrics_;
 }
 

@@ -1,5 +1,4 @@
-#include "train/storage/run_folder.h"
-
+// Names of a run's files, and whose files they are.
 #include <algorithm>
 
 #include "base/error.h"
@@ -9,6 +8,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "train/log/tensorboard.h"
 #include "train/storage/checkpoint.h"
+#include "train/storage/run_files.h"
 
 namespace train {
 namespace fs = std::filesystem;

@@ -89,6 +89,27 @@ const Tensor& TensorFile::at(const std::string& name) const {
 
 namespace {
 
+void write(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+           const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header;
+  header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const TensorView& t : tensors) {
+    header[t.name] = {{"dtype", t.dtype},
+                      {"shape", t.shape},
+                      {"data_offsets", {offset, offset + t.bytes.size()}}};
+    offset += t.bytes.size();
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = text.size();
+  base::AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(text);
+  for (const TensorView& t : tensors) file.write(t.bytes);
+  file.commit();
+}
+
 /// Where a tensor's bytes are within the data.
 struct Range {
   std::uint64_t begin, end;
@@ -245,31 +266,6 @@ std::vector<TensorView> views(const engine::Params& params) {
   }
   return out;
 }
-
-namespace {
-
-void write(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
-           const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header;
-  header["__metadata__"] = metadata;
-  std::uint64_t offset = 0;
-  for (const TensorView& t : tensors) {
-    header[t.name] = {{"dtype", t.dtype},
-                      {"shape", t.shape},
-                      {"data_offsets", {offset, offset + t.bytes.size()}}};
-    offset += t.bytes.size();
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const std::uint64_t length = text.size();
-  base::AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(text);
-  for (const TensorView& t : tensors) file.write(t.bytes);
-  file.commit();
-}
-
-}  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata) {
