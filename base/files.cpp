@@ -75,7 +75,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   require(type != fs::file_type::character && type != fs::file_type::block &&
               type != fs::file_type::fifo && type != fs::file_type::socket,
           "cannot write ", path_.string(),
-          ": is a device, pipe or socket, which a finished file would replace; give the "
+          ": is a device, pipe or socket; give the "
           "path of a file");
   for (bool ours = false; !ours;) {  // till nobody has taken it for a leftover before it is locked
     if (file_ >= 0) close(file_);
@@ -163,14 +163,14 @@ LineFile::LineFile(const fs::path& path, bool append, std::function<void(const s
                  O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (append ? O_APPEND : O_TRUNC),
                  0666)) {
   require(file_ >= 0 || errno != ELOOP, path.string(),
-          ": is a link, and may lead anywhere; remove it");
+          ": is a link and may lead anywhere; remove it");
   if (file_ < 0) fail_with_errno(path_, "cannot write");
 }
 
 LineFile::~LineFile() {
   if (write_some(file_, waiting_) != 0 && note_)
-    note_(concat(path_.string(), ": its last ", waiting_.size(),
-                 " bytes could not be written, and are lost"));
+    note_(concat(path_.string(), ": the last ", waiting_.size(),
+                 " bytes could not be written and are lost"));
   close(file_);
 }
 
@@ -179,7 +179,7 @@ void LineFile::write(std::string_view text) {
   waiting_.append(text);
   const int code = write_some(file_, waiting_);
   if (code == 0) {
-    if (waited && note_) note_(concat(path_.string(), ": is written again, whole"));
+    if (waited && note_) note_(concat(path_.string(), ": complete again"));
     return;
   }
   if (!disk_full(code) || waiting_.size() > kMostKept) {
@@ -188,20 +188,20 @@ void LineFile::write(std::string_view text) {
   }
   if (!waited && note_)
     note_(concat("cannot write ", path_.string(), ": ", std::strerror(code),
-                 "; the run goes on, and what is missing is written when there is room"));
+                 "; the run continues, and writes what is missing when there is room"));
 }
 
 RunLock::RunLock(const std::filesystem::path& folder, std::string flag)
     : path_(folder / "lock"), flag_(std::move(flag)) {
   file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
   require(file_ >= 0 || errno != ELOOP, path_.string(),
-          ": is a link, and may lead anywhere; remove it");
+          ": is a link and may lead anywhere; remove it");
   require(file_ >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno),
           "; choose another ", flag_);
   struct stat status {};
   const bool regular = fstat(file_, &status) == 0 && S_ISREG(status.st_mode);
   if (!regular) close(file_);  // there is no destructor yet
-  require(regular, path_.string(), ": is no regular file; remove it");
+  require(regular, path_.string(), ": is not a regular file; remove it");
   take(LOCK_EX | LOCK_NB);
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 void require_within(const fs::path& path, std::int64_t bytes, std::int64_t max_bytes) {
   require(bytes <= max_bytes, path.string(), ": is larger than ", max_bytes,
-          " bytes, which no such file is; remove it or choose another folder");
+          " bytes, too large for such a file; remove it or choose another folder");
 }
 
 [[noreturn]] void fail(const fs::path& path, const char* way_out) {
@@ -57,7 +57,7 @@ FilePtr open_file(const fs::path& path, Whose whose, std::int64_t max_bytes) {
   const int descriptor = open(path.c_str(), flags);
   if (descriptor < 0) {
     require(errno != ELOOP || whose != Whose::kStore, path.string(),
-            ": is a link, and may lead anywhere; replace it by the file that it leads to");
+            ": is a link and may lead anywhere; replace it by the file it leads to");
     fail(path, "check the path");
   }
   FilePtr file(fdopen(descriptor, "rb"));
@@ -66,7 +66,7 @@ FilePtr open_file(const fs::path& path, Whose whose, std::int64_t max_bytes) {
   if (fstat(descriptor, &status) != 0) fail(path, "check the disk");
   require(!S_ISDIR(status.st_mode), path.string(), ": is a folder; give the file inside it");
   require(S_ISREG(status.st_mode) || (S_ISFIFO(status.st_mode) && whose == Whose::kPerson),
-          path.string(), ": is a pipe, device or socket, not a file; put a file in its place");
+          path.string(), ": is a pipe, device or socket; replace it by a file");
   require_within(path, status.st_size, max_bytes);
   return file;
 }
@@ -148,7 +148,7 @@ bool has_ending(std::string_view name, std::string_view ending) {
 void refuse_link(const fs::path& folder) {
   std::error_code none;  // what is not there is no link
   require(!fs::is_symlink(fs::symlink_status(folder, none)), folder.string(),
-          ": is a link, and would have isodrop change files elsewhere; put a folder in its place");
+          ": is a link, so isodrop would change files elsewhere; replace it by a folder");
 }
 
 }  // namespace base

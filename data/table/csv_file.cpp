@@ -37,7 +37,7 @@ void require_commas(std::string_view text, const std::string& name) {
   const auto line =
       1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
   require(!other, name, ":", line,
-          ": columns are separated by something else than commas; write the table with commas");
+          ": columns are not separated by commas; write the table with commas");
 }
 
 /// One pass of libcsv over a text. No exception may cross its C frames: one is kept until they are
@@ -68,9 +68,9 @@ class CsvPass {
   void check(bool parsed) {
     if (thrown_) std::rethrow_exception(thrown_);
     if (!parsed && csv_error(&parser_) != CSV_EPARSE) throw std::bad_alloc();
-    require(parsed, name_, ":", line_,
-            ": a quote within a cell, or one that is not closed; put such a cell in quotes and "
-            "double the quotes inside it");
+    require(
+        parsed, name_, ":", line_,
+        ": a quote inside a cell, or an unclosed one; put the cell in quotes and double the quotes inside it");
   }
 
   static void on_cell(void* text, std::size_t size, void* self) {

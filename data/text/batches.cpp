@@ -43,7 +43,8 @@ Batches::Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, 
   const std::int64_t unique = *unique_tokens;
   require(unique <= n, unique, " unique tokens are more than the training split's ", n,
           "; use more --epochs, a smaller --budget or a longer text");
-  require(unique > block_size, unique, " unique tokens hold no window of block size ", block_size,
+  require(unique > block_size, unique, " unique tokens are fewer than a window of block size ",
+          block_size,
           " and its target; use fewer --epochs, a larger --budget or a smaller --block-size");
   const auto all = static_cast<std::size_t>(n), length = static_cast<std::size_t>(unique);
   const std::size_t first =
@@ -128,9 +129,9 @@ std::int64_t fill_eval(TokenSpan tokens, std::int64_t block_size, std::int64_t f
 RowOrder::RowOrder(std::int64_t rows, std::int64_t batch, std::uint64_t seed)
     : batch_(static_cast<std::uint64_t>(batch)),
       key_(engine::stream_key(seed, engine::Stream::kData)) {
-  require(rows >= 1, "no row to train on");
+  require(rows >= 1, "there are no rows to train on");
   require(rows <= std::numeric_limits<std::uint32_t>::max(), rows,
-          " rows to repeat are more than 32 bits count; give fewer --unique-tokens");
+          " rows are more than 32 bits count; give fewer --unique-tokens");
   order_.resize(static_cast<std::size_t>(rows));
   shuffle(0);
 }

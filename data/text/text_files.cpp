@@ -47,7 +47,7 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   }
   require(!error, "cannot read the folder ", quote(folder.string()), ": ", error.message());
   require(!files.empty(), quote(folder.string()),
-          ": the folder holds no files; give one with text files in it");
+          ": the folder has no files; give one with text files");
   std::sort(files.begin(), files.end());
   return files;
 }

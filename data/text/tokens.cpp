@@ -52,7 +52,7 @@ std::shared_ptr<const Mapping> map(const std::string& path) {
   const std::shared_ptr<void> closed(nullptr, [file](void*) { close(file); });
   struct stat status {};
   require(fstat(file, &status) == 0 && S_ISREG(status.st_mode), "'", path,
-          "' is no file that can be mapped; give a .bin of token ids");
+          "' is not a file that can be mapped; give a .bin of token ids");
   require(status.st_size > 0, "'", path, "' is empty; give a .bin with token ids in it");
   return std::make_shared<Mapping>(path, static_cast<std::size_t>(status.st_size), file);
 }
@@ -81,9 +81,9 @@ void require_width(const std::string& path, const std::byte* ids, std::size_t by
       !halves<std::uint32_t>(ids, bytes, 0), "'", path,
       "' looks like 64-bit ids: every second 32-bit number is 0; write them as uint16 or uint32");
   // Vocabularies end at some hundred thousand ids, of which the upper half is at most a few.
-  require(width != 2 || type != "auto" || !halves<std::uint16_t>(ids, bytes, 15), "'", path,
-          "' looks like 32-bit ids: every second 16-bit number is almost nothing; give --bin-type "
-          "uint32, or --bin-type uint16 if they are 16-bit ids after all");
+  require(
+      width != 2 || type != "auto" || !halves<std::uint16_t>(ids, bytes, 15), "'", path,
+      "' looks like 32-bit ids: every second 16-bit number is almost 0; give --bin-type uint32, or --bin-type uint16 if they are 16-bit ids");
 }
 
 }  // namespace
@@ -97,24 +97,23 @@ Tokens map_tokens(const std::string& path, std::string_view type) {
   if (mapping->size >= sizeof head) std::memcpy(head.data(), bytes, sizeof head);
   std::size_t width = type == kWide.type ? kWide.width : kNarrow.width, begin = 0;
   require(head[0] != kEvaluation, "'", path,
-          "' holds multiple choices of llm.c, not a text; give its train or val file");
+          "' holds multiple-choice questions of llm.c, not text; give its train or val file");
   constexpr std::string_view kNumpy = "\x93NUMPY";
   require(mapping->size < kNumpy.size() || std::memcmp(bytes, kNumpy.data(), kNumpy.size()) != 0,
-          "'", path,
-          "' is an array of NumPy's, with a header; write the ids with tofile() instead");
+          "'", path, "' is a NumPy .npy file; write the ids with tofile() instead");
   for (const Format& format : kFormats) {
     if (head[0] != format.magic) continue;
     require(head[1] == format.version, "'", path, "': llm.c's header has version ", head[1],
-            ", and this isodrop reads ", format.version, "; write the file anew");
+            ", and isodrop reads ", format.version, "; write the file again");
     require(type == "auto" || type == format.type, "'", path, "': its header says ", format.type,
             ", --bin-type ", type, "; leave the flag out");
     width = format.width, begin = kHeader;
     require(head[2] >= 0 && mapping->size == kHeader + static_cast<std::size_t>(head[2]) * width,
             "'", path, "': its header says ", head[2], " ids of ", width, " bytes, its size is ",
-            mapping->size, " bytes: it was cut off, or is something else; write it anew");
+            mapping->size, " bytes: the file is cut off or not a .bin; write it again");
   }
   require((mapping->size - begin) % width == 0, "'", path, "': ", mapping->size,
-          " bytes are no whole number of ", 8 * width,
+          " bytes are not a whole number of ", 8 * width,
           "-bit ids; give a .bin as nanoGPT or llm.c write it");
   if (begin == 0) require_width(path, bytes, mapping->size, width, type);
   const std::size_t count = (mapping->size - begin) / width;

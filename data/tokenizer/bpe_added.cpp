@@ -26,7 +26,7 @@ base::Json object_in(const fs::path& path) {
   if (!fs::exists(path, none)) return base::Json::object();
   base::Json json =
       base::parse_json(base::read_file(path.string(), kMostBpeBytes), path.string(), kGpt2Kind);
-  require(json.is_object(), path.string(), ": is no JSON object; ", kGpt2Kind);
+  require(json.is_object(), path.string(), ": is not a JSON object; ", kGpt2Kind);
   return json;
 }
 
@@ -63,7 +63,7 @@ void check_kind(const base::Json& config, const std::string& source) {
   std::string_view bare = name;
   if (bare.ends_with("Fast")) bare.remove_suffix(4);
   require(std::find(std::begin(kClasses), std::end(kClasses), bare) != std::end(kClasses), source,
-          ": tokenizer_class is ", quote(name), ", which cuts text in another way; ", kGpt2Kind);
+          ": tokenizer_class is ", quote(name), ", which splits text differently; ", kGpt2Kind);
   const base::Json prefix = config.value("add_prefix_space", base::Json(false));
   require(prefix.is_null() || prefix == false, source,
           ": it puts a blank before every text (add_prefix_space); ", kGpt2Kind);
@@ -73,7 +73,7 @@ void check_kind(const base::Json& config, const std::string& source) {
 
 std::vector<AddedToken> added_tokens_of(const base::Json& tokenizer, const std::string& source) {
   const base::Json list = tokenizer.value("added_tokens", base::Json::array());
-  require(list.is_array(), source, ": added_tokens is no list; ", kGpt2Kind);
+  require(list.is_array(), source, ": added_tokens is not a list; ", kGpt2Kind);
   std::vector<AddedToken> out;
   for (const base::Json& token : list) {
     require(token.is_object() && token.contains("id") && token["id"].is_number_unsigned(), source,
@@ -93,7 +93,7 @@ std::vector<AddedToken> added_tokens_beside(const fs::path& folder) {
   std::vector<AddedToken> out;
   base::Json map = base::Json::object();
   if (const auto listed = config.find("added_tokens_decoder"); listed != config.end()) {
-    require(listed->is_object(), config_file.string(), ": added_tokens_decoder is no object; ",
+    require(listed->is_object(), config_file.string(), ": added_tokens_decoder is not an object; ",
             kGpt2Kind);
     for (const auto& [id, token] : listed->items())
       out.push_back({content_of(token, config_file.string()), number(id, config_file.string())});
@@ -102,7 +102,7 @@ std::vector<AddedToken> added_tokens_beside(const fs::path& folder) {
     const base::Json added = object_in(added_file);
     for (const auto& [content, id] : added.items()) {
       require(id.is_number_unsigned(), added_file.string(), ": the id ", quote(id.dump()), " of ",
-              quote(content), " is no whole number; ", kGpt2Kind);
+              quote(content), " is not a whole number; ", kGpt2Kind);
       out.push_back({content, id});
     }
     for (AddedToken& token : added_tokens_of(object_in(one_file), one_file.string()))
@@ -120,8 +120,8 @@ std::vector<AddedToken> added_tokens_beside(const fs::path& folder) {
   }
   const auto names = [&](const base::Json& json, const fs::path& file) {
     const base::Json further = json.value(kFurther, base::Json(nullptr));
-    require(further.is_null() || further.is_array(), file.string(), ": ", kFurther, " is no list; ",
-            kGpt2Kind);
+    require(further.is_null() || further.is_array(), file.string(), ": ", kFurther,
+            " is not a list; ", kGpt2Kind);
     for (const base::Json& token : further) name(token, file);
   };
   names(config, config_file);

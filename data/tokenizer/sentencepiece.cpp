@@ -83,10 +83,11 @@ class SentencePiece final : public Tokenizer {
             "with --add_dummy_prefix=false");
     if (prefixed_) lead_ids_ = ask(lead_);
     const std::string probe = characters_.contain(' ') ? "It is  A test. " : "ItisAtest.";
-    require(spell(ask(lead_ + probe)) == spell(lead_ids_) + probe, source,
-            ": changes text before it cuts it, so that it would not come back; train it with "
-            "--normalization_rule_name=identity --remove_extra_whitespaces=false, or with 'isodrop "
-            "tokenize train'");
+    require(
+        spell(ask(lead_ + probe)) == spell(lead_ids_) + probe, source,
+        ": changes text before it splits it, so that it would not come back unchanged; train it with "
+        "--normalization_rule_name=identity --remove_extra_whitespaces=false, or with 'isodrop "
+        "tokenize train'");
   }
 
   std::string_view name() const override { return "sp"; }
@@ -207,7 +208,7 @@ class SentencePiece final : public Tokenizer {
       throw BadText(
           source,
           base::concat("the tokenizer does not give back ", base::quote(part.substr(0, 40))),
-          offset, "; it was trained to normalise text: use one with the rule 'identity'");
+          offset, "; it was trained to normalize text: use one with the rule 'identity'");
     out.insert(out.end(), own.begin(), own.end());
   }
 
@@ -241,7 +242,7 @@ std::string train_sentencepiece(std::string_view text, std::int64_t vocab,
   for_each_sentence(text, [&](std::string_view sentence) {
     if (count++ % every == 0) all.push_back(sentence);
   });
-  require(!all.empty(), source, ": holds nothing but line ends; a vocabulary needs text");
+  require(!all.empty(), source, ": has only line ends; a vocabulary needs text");
   std::unordered_map<std::string, std::string> how = {
       {"model_type", "bpe"},
       {"vocab_size", std::to_string(vocab)},
@@ -262,8 +263,8 @@ std::string train_sentencepiece(std::string_view text, std::int64_t vocab,
   const auto make = [&] {
     Sentences sentences(all);
     const auto trained = sentencepiece::SentencePieceTrainer::Train(how, &sentences, &model);
-    require(trained.ok(), source, ": no vocabulary of ", vocab,
-            " can be made of it: ", words_of(trained));
+    require(trained.ok(), source, ": cannot make a vocabulary of ", vocab,
+            " from it: ", words_of(trained));
   };
   make();
   if (!knows_blanks(model)) {

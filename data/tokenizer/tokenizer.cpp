@@ -68,7 +68,7 @@ TokenizerPtr restore_symbols(const KeptTokenizer& kept,
   const Source source{all, kept.source};
   TokenizerPtr tokenizer = make({&source, 1});
   require(!kept.pieces.empty() && tokenizer->pieces() == kept.pieces, kept.source,
-          ": its pieces are not those of a tokenizer; train again");
+          ": the pieces are not a tokenizer's; train again");
   return tokenizer;
 }
 

@@ -70,7 +70,7 @@ TEST_F(Files, NothingIsWrittenThroughALink) {
   EXPECT_FALSE(fs::exists(at("elsewhere")));
   fs::remove(at("lock"));
   pipe("lock");
-  EXPECT_ERROR(base::RunLock(folder.path()), "no regular file");
+  EXPECT_ERROR(base::RunLock(folder.path()), "not a regular file");
   base::write_atomically(link("whole", mine), "new");
   EXPECT_EQ(folder.read("mine"), "mine");
   EXPECT_EQ(folder.read("whole"), "new");

@@ -275,8 +275,8 @@ TEST_F(CorpusFiles, WhatIsJudgedIsNotWhatWasChosenOn) {
   const auto load = [&](const std::string& val, const std::string& test) {
     return [=, this] { (void)load_text({text, val, test}, "byte", 4); };
   };
-  expect_error(load(one, one), {"test", one, "a file in common with val", "chosen on"});
-  expect_error(load(one, same), {"test", one, same, "a copy of", "chosen on"});
+  expect_error(load(one, one), {"test", one, "a file in common with val", "used for tuning"});
+  expect_error(load(one, same), {"test", one, same, "a copy of", "used for tuning"});
   expect_error(load("", text), {"test", "a file in common with text", "trained on"});
   expect_error(load(write("copy", std::string(100, 'a')), ""),
                {"val", "/copy', a copy of '" + text, "trained on", "leave val out"});

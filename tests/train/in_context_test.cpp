@@ -127,7 +127,7 @@ TEST(RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
   EXPECT_EQ(order.at(0, 2), epochs[0][2]) << "back again";
   EXPECT_NE(data::RowOrder(7, 3, 6).at(0, 0) + 7 * data::RowOrder(7, 3, 6).at(0, 1),
             order.at(0, 0) + 7 * order.at(0, 1));
-  EXPECT_ERROR(data::RowOrder(0, 1, 1), "no row to train on");
+  EXPECT_ERROR(data::RowOrder(0, 1, 1), "no rows to train on");
 }
 
 TEST(InContext, ATokenIsThePairBeforeAndTheQuery) {
@@ -211,7 +211,7 @@ TEST(InContext, TheTruthIsThatOfItsRows) {
   Settings few = s;
   few.eval_tokens = 33;
   EXPECT_EQ(task->exam(few, Split::kVal)->rows(), 3);
-  tests::expect_has(task->describe(s).sentence, "16 pairs a row");
+  tests::expect_has(task->describe(s).sentence, "16 pairs per row");
 }
 
 TEST(InContext, AModelLearnsAndDoesNotBeatBayes) {

@@ -11,15 +11,15 @@
 namespace train {
 namespace {
 
-/// Which rate masks of 16 bits really have; nothing where it is the one asked for within 1 %.
+/// Notes the true rate of 16-bit masks if it differs from the given one by more than 1 %.
 void note_resolution(const std::string& name, double rate, std::vector<std::string>& out) {
   const double kept = std::round((1 - rate) * 65536) / 65536;
   if (kept == 1)
     out.push_back(
-        fmt::format("{} is below the resolution of the masks, 1/65536: it drops nothing", name));
+        fmt::format("{} is below the masks' resolution of 1/65536: it drops nothing", name));
   else if (std::abs((1 - kept) / rate - 1) > 0.01 || std::abs(kept / (1 - rate) - 1) > 0.01)
-    out.push_back(fmt::format("{} becomes {}, a multiple of the masks' resolution of 1/65536", name,
-                              1 - kept));
+    out.push_back(fmt::format("{} is rounded to {}, a multiple of the masks' resolution 1/65536",
+                              name, 1 - kept));
 }
 
 bool is_noisy(const models::RegularizerSetting& s) { return s.kind->noise != nullptr; }
@@ -28,8 +28,7 @@ void architecture_notes(const Settings& s, std::vector<std::string>& out) {
   const bool running = models::norm_kind(s.norm).running;
   if (running)
     out.push_back(fmt::format(
-        "norm={}: in training its statistics let a position see later ones, so losses of training "
-        "batches are optimistic",
+        "norm={}: its batch statistics let a position see later ones, so training losses are optimistic",
         s.norm));
   if (running && s.micro_steps() > 1)
     out.push_back(fmt::format(
@@ -48,10 +47,10 @@ void architecture_notes(const Settings& s, std::vector<std::string>& out) {
                      : ""));
   if (s.recalibrate_norm && !running)
     out.push_back(fmt::format(
-        "recalibrate_norm does nothing with norm={}, which has no running statistics", s.norm));
+        "recalibrate_norm has no effect with norm={}, which has no running statistics", s.norm));
   if (s.activation == "selu" && s.init != "lecun")
     out.push_back(fmt::format(
-        "activation=selu keeps mean 0 and variance 1 with init=lecun, not with init={}", s.init));
+        "activation=selu keeps mean 0 and variance 1 only with init=lecun, not init={}", s.init));
 }
 
 void regularizer_notes(const Settings& s, std::vector<std::string>& out) {

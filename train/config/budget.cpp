@@ -136,7 +136,7 @@ std::string Budget::to_string() const {
 
 Budget Budget::scaled(double share) const {
   if (!(share > 0) || !std::isfinite(share))
-    throw Error(fmt::format("budget {}: a share of {} is not above 0", to_string(), share));
+    throw Error(fmt::format("budget {}: the share {} is not above 0", to_string(), share));
   Budget out{kind, amount * share};
   if (countable(kind)) out.amount = std::round(out.amount);
   if (!(out.amount > 0))

@@ -22,7 +22,7 @@ using Value =
 
 constexpr double kRateSteps = 65536;  // masks compare 16 random bits
 
-/// A complaint about a setting: "--lr 'x' is not a number; give a number of at least 0".
+/// An error about a setting: "--lr 'x' is not a number; give a number of at least 0".
 [[noreturn]] void refuse(const Row& row, std::string_view source, std::string_view shown,
                          std::string_view wrong) {
   const bool flag = source.starts_with("--");
@@ -89,7 +89,7 @@ Value read_json(const Row& row, const base::Json& json, std::string_view source,
                },
                [&](std::uint64_t Settings::*) -> Value {
                  const auto seed = seed_from_json(json);
-                 need(seed.has_value(), "is no seed");
+                 need(seed.has_value(), "is not a seed");
                  return *seed;
                },
                [&](double Settings::*) -> Value { return real(); },

@@ -231,7 +231,8 @@ void Checkpoints::fill(TrainState& state, const fs::path& path, std::string& ext
   const auto run = file.metadata.find(kRun), budgets = file.metadata.find(kBudgets);
   require(run != file.metadata.end() && budgets != file.metadata.end() &&
               run->second == id(budgets->second),
-          path.string(), ": is no checkpoint of the run that config.json and data.json describe");
+          path.string(),
+          ": is not a checkpoint of the run that config.json and data.json describe");
   load_parameters(*state.params, file);
   const Reader reader{file};
   for (const engine::Param& p : state.params->list()) {
@@ -244,8 +245,8 @@ void Checkpoints::fill(TrainState& state, const fs::path& path, std::string& ext
           path.string(), ": holds ", state.best_weights.size(),
           " numbers as the best weights, not ", numbers_of(*state.params));
   for (const std::vector<float>* steps : {&state.losses, &state.grad_norms})
-    require(std::ssize(*steps) == state.step, path.string(), ": knows ", steps->size(),
-            " steps of the ", state.step, " that were made");
+    require(std::ssize(*steps) == state.step, path.string(), ": has losses of ", steps->size(),
+            " steps out of ", state.step);
   std::string last;
   state.earlier = earlier_budgets(budgets->second, last);
   extended.clear();
@@ -268,11 +269,10 @@ Checkpoints::Loaded Checkpoints::load(TrainState& state) const {
     }
   }
   require(!loaded.damaged.empty(), base::quote(folder_.string()),
-          ": holds no checkpoint to go on from (the run was stopped before its first); start it "
-          "anew with --out");
+          ": has no checkpoint (the run was stopped before its first); start it again with --out");
   std::vector<std::string> why;
   for (const auto& [path, reason] : loaded.damaged) why.push_back(reason);
-  throw base::Error(fmt::format("{}: no checkpoint can be used; start the run anew with --out; {}",
+  throw base::Error(fmt::format("{}: no checkpoint can be used; start the run again with --out; {}",
                                 base::quote(folder_.string()), fmt::join(why, "; ")));
 }
 

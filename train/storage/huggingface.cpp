@@ -156,15 +156,14 @@ bool is_huggingface(const Json& config) {
 
 HuggingFaceModel huggingface_model(const Json& json, const std::string& source) {
   const Config config(json, source);
-  require(is_huggingface(json), source,
-          ": has no model_type; only \"gpt2\" is the model that isodrop has");
+  require(is_huggingface(json), source, ": has no model_type; isodrop reads only \"gpt2\"");
   // The oldest files name the class alone.
   const Json classes = json.value("architectures", Json::array());
   const bool by_class = classes.is_array() && !classes.empty() && classes[0] == "GPT2LMHeadModel";
   const Json type = json.value("model_type", by_class ? Json("gpt2") : classes);
   require(type == "gpt2", source,
           json.contains("model_type") ? ": model_type=" : ": architectures=", type.dump(),
-          "; only \"gpt2\" is the model that isodrop has");
+          "; isodrop reads only \"gpt2\"");
   config.must_be("layer_norm_epsilon", kEpsilon);
   config.must_be("scale_attn_weights", true);
   config.must_be("scale_attn_by_inverse_layer_idx", false);
@@ -176,7 +175,7 @@ HuggingFaceModel huggingface_model(const Json& json, const std::string& source) 
   for (const Activation& a : kActivations)
     if (activation == a.theirs) ours = a.ours;
   require(ours != nullptr, source, ": activation_function=", activation.dump(),
-          "; isodrop has gelu_new and relu of those");
+          "; isodrop has gelu_new and relu");
   constexpr std::int64_t kMost = 1 << 20;
   const std::int64_t channels = config.integer("n_embd", kMost, 768, "hidden_size");
   // As the setting has it: 0 is 4 · n_embd.
@@ -202,7 +201,8 @@ TensorFile from_huggingface(TensorFile file) {
   out.path = file.path;
   std::optional<Tensor> head;
   for (auto& [name, tensor] : file.tensors) {
-    const std::string bare = name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
+    const std::string bare =
+        name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
     if (ends_with_any(bare, {".attn.bias", ".attn.masked_bias"})) continue;
     require(tensor.dtype == "F32", file.path.string(), ": tensor ", quote(name), " is ",
             tensor.dtype, ", not F32; model.float().save_pretrained(DIR) converts it");
@@ -223,7 +223,7 @@ Json huggingface_tokenizer(const Json& encoding, const std::string& definition) 
   const std::string kind = encoding.value("tokenizer", "");
   if (kind == "gpt2") return base::parse_json(definition, "the tokenizer", "train again");
   require(kind == "char" || kind == "byte", "tokenizer=", kind,
-          " has no form here that transformers loads; only char, byte and gpt2 have");
+          " cannot be exported for transformers; only char, byte and gpt2 can");
   const bool bytes = kind == "byte";
   Json vocab = Json::object();
   std::int64_t id = 0;
@@ -267,7 +267,7 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
   std::string all;
   for (const std::string& one : against) all += (all.empty() ? "" : ", ") + one;
   require(against.empty(), name, ": GPT-2 has no ", all,
-          "; only a model with layernorm before each branch, gelu or relu, and no qk_norm is one");
+          "; it has layernorm before each branch, gelu or relu, and no qk_norm");
   std::vector<std::pair<std::string, Json>> files = {
       {"config.json", config_json(run.settings, codec->vocab())}};
   // Of SentencePiece the model itself goes along: transformers have no GPT-2 that reads it.

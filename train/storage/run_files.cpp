@@ -75,10 +75,10 @@ fs::path cut_log(const fs::path& path, std::int64_t step) {
   std::istringstream in(base::read_whole(path, base::Whose::kFolder, kMostLogBytes));
   for (int number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto json = base::parse_json(line, base::concat(path.string(), ": line ", number),
-                                       "remove the file to go on without it");
+                                       "remove the file to continue without it");
     require(json.is_object() && json.contains("step") && json["step"].is_number_integer(),
             path.string(), ": line ", number,
-            ": has no whole number 'step'; remove the file to go on without it");
+            ": has no whole number 'step'; remove the file to continue without it");
     if (json["step"].get<std::int64_t>() <= step) kept += line + "\n";
   }
   base::write_atomically(path, kept);
@@ -114,7 +114,7 @@ void refuse_unfinished(const fs::path& folder) {
           ": holds an unfinished run (",
           checkpoints.empty() ? "" : checkpoints[0].filename().string(),
           "); 'isodrop train --resume ", base::shell_word(folder.string()),
-          "' goes on with it, --restart removes it, another --out leaves it there");
+          "' continues it, --restart removes it, another --out leaves it there");
 }
 
 RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task& task,
@@ -168,16 +168,16 @@ Settings read_config(const fs::path& folder) {
   require(fs::is_directory(folder, ignored), name,
           ": no such folder; give the one that 'isodrop train --out DIR' wrote");
   require(there(folder / run_file::kConfig), name,
-          ": holds no run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
+          ": is not a run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
   const fs::path config = folder / run_file::kConfig;
   return from_json(base::read_json(config), config.string());
 }
 
 BegunRun read_begun(const fs::path& folder) {
   BegunRun run{folder, read_config(folder), {}};
-  require(there(folder / run_file::kData), quote(folder.string()),
-          ": does not say what it was trained on (no data.json): it was made by an older version; "
-          "train again");
+  require(
+      there(folder / run_file::kData), quote(folder.string()),
+      ": has no data.json to say what it was trained on: an older version made it; train again");
   run.data = read_data(folder / run_file::kData);
   return run;
 }
@@ -186,10 +186,11 @@ nlohmann::ordered_json read_flags(const fs::path& folder) {
   const fs::path file = folder / run_file::kFlags;
   if (!there(file)) return nlohmann::ordered_json::object();
   nlohmann::ordered_json flags = base::read_json(file);
-  require(flags.is_object(), file.string(), ": is no object of flags; remove it to go on without");
+  require(flags.is_object(), file.string(),
+          ": is not an object of flags; remove it to continue without");
   for (const auto& [name, value] : flags.items())
     require(value.is_string(), file.string(), ": the flag ", quote(name),
-            " is no text; remove the file to go on without");
+            " is not text; remove the file to continue without");
   return flags;
 }
 
@@ -203,20 +204,18 @@ SavedRun read_run(const fs::path& folder) {
   const Settings settings = read_config(folder);
   const nlohmann::ordered_json written = base::read_json(folder / run_file::kConfig);
   SavedRun run{{folder, settings, {}}, {}};
-  require(
-      there(folder / run_file::kWeights), name,
-      ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
-      checkpoints_in(folder).empty()
-          ? "train again"
-          : "'isodrop train --resume " + base::shell_word(folder.string()) + "' goes on with it");
+  require(there(folder / run_file::kWeights), name,
+          ": has no weights (no model.safetensors): the run was stopped or diverged; ",
+          checkpoints_in(folder).empty()
+              ? "train again"
+              : "'isodrop train --resume " + base::shell_word(folder.string()) + "' continues it");
   run.weights = read_safetensors(folder / run_file::kWeights);
   run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);
   // Of the settings as they were written: a run of before there was some setting stays readable.
-  require(id != run.weights.metadata.end() && id->second == pairing_id(written, run.data.hash),
-          name,
-          ": its model.safetensors is not of the run that config.json and data.json describe; "
-          "train again");
+  require(
+      id != run.weights.metadata.end() && id->second == pairing_id(written, run.data.hash), name,
+      ": model.safetensors does not belong to the run in config.json and data.json; train again");
   return run;
 }
 
@@ -245,15 +244,15 @@ void require_same_encoding(const BegunRun& run, const Task& task) {
   const std::string name = quote(run.folder.string());
   require(run.data.task == task.name(), name, ": was trained on the task ", quote(run.data.task),
           ", not on ", quote(task.name()));
-  require(run.data.encoding == task.encoding(), name,
-          ": the data have another vocabulary than those it was trained on, so its weights mean "
-          "nothing there; give the text it was trained on");
+  require(
+      run.data.encoding == task.encoding(), name,
+      ": the data have another vocabulary than the training data; give the text it was trained on");
 }
 
 void require_same_data(const BegunRun& run, const Task& task) {
   require_same_encoding(run, task);
   require(run.data.hash == task.data_hash(), quote(run.folder.string()),
-          ": the data are not those it was trained on (hash ", task.data_hash(), ", not ",
+          ": these are not the data it was trained on (hash ", task.data_hash(), ", not ",
           run.data.hash, "); restore the text, or train again");
 }
 

@@ -34,7 +34,7 @@ void refuse_others_in(const fs::path& folder) {
   for (const std::string& name : names_in(folder))
     base::require(!fs::exists(fs::symlink_status(folder / name, none)), "--out ", folder.string(),
                   ": holds a ", name,
-                  " that is not a run's of isodrop and would be replaced; choose another folder");
+                  " that isodrop did not write and would replace; choose another folder");
 }
 
 }  // namespace

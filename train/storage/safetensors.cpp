@@ -137,7 +137,7 @@ class Reader {
     const bool ours = format != file_.metadata.end() && format->second == kOurs;
     if (ours && sum == file_.metadata.end()) wrong("no checksum; make the file again");
     if (sum != file_.metadata.end() && sum->second != tensors_hash(file_))
-      wrong("its tensors are not those that were written (checksum)");
+      wrong("the tensors do not match the checksum");
     return std::move(file_);
   }
 

@@ -185,19 +185,19 @@ double InContextRegression::bayes_loss() const {
 
 DataSummary InContextRegression::describe(const Settings& s) const {
   const auto rows = [&](Split split) { return static_cast<std::uint64_t>(exam(s, split)->rows()); };
-  return {fmt::format("Regression in context: {} pairs a row of y = w·x + ε, x of {} numbers, ε of "
-                      "standard deviation {}; validated on {} rows, tested on {}, rows of its own "
-                      "for every seed; Bayes-optimal {:.4f} nats per target (of the first seed)",
-                      s.block_size, kDim, kNoise, base::grouped(rows(Split::kVal)),
-                      base::grouped(rows(Split::kTest)), bayes_loss()),
-          {{"name", "regression in context"},
-           {"pairs", s.block_size},
-           {"numbers", kDim},
-           {"noise", kNoise},
-           {"val_rows", rows(Split::kVal)},
-           {"test_rows", rows(Split::kTest)},
-           {"hash", data_hash()},
-           {"bayes_loss", bayes_loss()}}};
+  return {
+      fmt::format(
+          "Regression in context: {} pairs per row of y = w·x + ε, x of {} numbers, ε of standard deviation {}; validation on {} rows, test on {}; each seed gets its own rows; best possible loss {:.4f} nats per target (of the first seed)",
+          s.block_size, kDim, kNoise, base::grouped(rows(Split::kVal)),
+          base::grouped(rows(Split::kTest)), bayes_loss()),
+      {{"name", "regression in context"},
+       {"pairs", s.block_size},
+       {"numbers", kDim},
+       {"noise", kNoise},
+       {"val_rows", rows(Split::kVal)},
+       {"test_rows", rows(Split::kTest)},
+       {"hash", data_hash()},
+       {"bayes_loss", bayes_loss()}}};
 }
 
 std::string InContextRegression::data_hash() const {
@@ -219,10 +219,9 @@ models::GptConfig InContextRegression::model(const Settings& settings) const {
 
 std::unique_ptr<Feed> InContextRegression::feed(const Settings& s) const {
   const auto repeated = repeated_rows(s);
-  base::require(repeated || Budget::parse(s.budget).kind != Budget::Kind::kEpochs, "budget ",
-                s.budget,
-                ": rows that are all new have no epochs; give another kind of budget, "
-                "or --unique-tokens");
+  base::require(
+      repeated || Budget::parse(s.budget).kind != Budget::Kind::kEpochs, "budget ", s.budget,
+      ": rows that are all new have no epochs; give another kind of budget, or --unique-tokens");
   return std::make_unique<InContextFeed>(
       Rows(s.seed, "train", s.block_size), s.batch,
       repeated ? std::optional(data::RowOrder(*repeated, s.batch, s.seed)) : std::nullopt);

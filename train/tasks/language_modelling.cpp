@@ -48,7 +48,7 @@ class TokenFeed final : public Feed {
   double tokens_per_epoch() const override { return tokens_per_epoch_; }
 
  private:
-  /// What the target at a place of the data is taught as: hangs on the place alone.
+  /// Draws the noisy target of a place of the data, which depends on the place only.
   void replace(std::int64_t place, std::int32_t& target) const {
     static constexpr std::uint32_t kSite = engine::site_id("target_noise");
     engine::Sequence random(key_, kSite, static_cast<std::uint64_t>(place));
@@ -78,7 +78,7 @@ class TokenExam final : public Exam {
     return std::clamp<std::int64_t>(tokens() - row * time_, 0, time_);
   }
   std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()) - 1; }
-  /// For whoever sees nothing before the window, as the model (bayes.h).
+  /// With nothing before the window as context, like the model (bayes.h).
   std::vector<double> truth(std::int64_t row) const override {
     if (corpus_ == nullptr || !corpus_->language) return {};
     if (!filter_) filter_ = std::make_unique<data::BayesFilter>(*corpus_->language);
@@ -133,12 +133,13 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
     return text;
   };
   std::string text =
-      fmt::format("Corpus {}: {} symbols, validated on {}", c.name, c.vocab, on(val, c.val));
-  text += test > 0 ? fmt::format(", tested on {}", on(test, c.test)) : ", no test split";
-  if (c.own_texts) text += ", texts of its own for every seed";
+      fmt::format("Corpus {}: {} symbols, validation on {}", c.name, c.vocab, on(val, c.val));
+  text += test > 0 ? fmt::format(", test on {}", on(test, c.test)) : ", no test split";
+  if (c.own_texts) text += "; each seed gets its own text";
   if (c.bayes_loss && c.bayes_loss_window)
-    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}{}", *c.bayes_loss,
-                        *c.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
+    text +=
+        fmt::format("; best possible loss {:.4f}, with T tokens of context {:.4f}{}", *c.bayes_loss,
+                    *c.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
   for (const std::string& note : notes()) text += "; " + note;
   const auto& [val_in_train, test_in_train] = in_training();
   return {text,

@@ -117,12 +117,11 @@ DataSummary TableTask::describe(const Settings& s) const {
       fmt::format("Table {}: {} from {} columns, trained on {} rows, validated on {}", data_.path,
                   quote(data_.target), data_.width(), base::grouped(train), base::grouped(val));
   text += test > 0 ? ", tested on " + base::grouped(test) : ", no test split";
-  text += classifies()
-              ? fmt::format("; {} classes", data_.classes.size())
-              : fmt::format(
-                    "; losses are of the target in units of the training rows (less {:.4g}, "
-                    "divided by {:.4g})",
-                    data_.mean.back(), data_.sd.back());
+  text +=
+      classifies()
+          ? fmt::format("; {} classes", data_.classes.size())
+          : fmt::format("; losses are of the standardized target (less {:.4g}, divided by {:.4g})",
+                        data_.mean.back(), data_.sd.back());
   nlohmann::ordered_json facts = {{"name", data_.path},       {"target", data_.target},
                                   {"columns", data_.width()}, {"train_rows", train},
                                   {"val_rows", val},          {"test_rows", test},
@@ -160,7 +159,7 @@ std::vector<std::uint32_t> TableTask::reachable(const Settings& s) const {
   const std::int64_t unique = s.unique_tokens / time_;
   require(unique <= data_.train, s.unique_tokens, " unique tokens are ", unique, " rows of ", time_,
           " tokens, more than the ", data_.train, " that ", data_.path,
-          " has to train on; give fewer, or 0 for all rows");
+          " has for training; give fewer, or 0 for all rows");
   data::shuffle(rows,
                 {engine::stream_key(s.seed, engine::Stream::kData), engine::site_id("table.part")});
   rows.resize(static_cast<std::size_t>(unique));
