@@ -75,7 +75,7 @@ TEST(BpeAdded, WrongFilesAreNamed) {
   refused(config, {{"added_tokens_decoder", {{"600", {{"content", "x"}, {"rstrip", true}}}}}},
           "'x' has rstrip");
   refused(config, {{"pad_token", 5}}, "the token '5' has no content");
-  refused(config, {{"additional_special_tokens", "x"}}, "additional_special_tokens is no list");
+  refused(config, {{"additional_special_tokens", "x"}}, "additional_special_tokens is not a list");
   refused(map, {{"mask_token", {{"content", "<mask>"}, {"lstrip", true}}}}, "'<mask>' has lstrip");
   refused(map, {{"pad_token", ""}}, "a special token is empty");
   refused(added, {{"<|pad|>", 601}}, "'601' of '<|pad|>' is outside [0, 601)");

@@ -277,9 +277,9 @@ TEST_F(CorpusFiles, WhatIsJudgedIsNotWhatWasChosenOn) {
   };
   expect_error(load(one, one), {"test", one, "a file in common with val", "used for tuning"});
   expect_error(load(one, same), {"test", one, same, "a copy of", "used for tuning"});
-  expect_error(load("", text), {"test", "a file in common with text", "trained on"});
+  expect_error(load("", text), {"test", "a file in common with text", "used for training"});
   expect_error(load(write("copy", std::string(100, 'a')), ""),
-               {"val", "/copy', a copy of '" + text, "trained on", "leave val out"});
+               {"val", "/copy', a copy of '" + text, "used for training", "leave out val"});
   fs::create_hard_link(text, folder_ / "hard");
   expect_error(load("", (folder_ / "hard").string()), {"test", "/hard', a copy of '" + text});
   // In other files, or packed: the same contents.
