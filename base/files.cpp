@@ -118,7 +118,7 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   if ((errno = write_some(file_, waiting_)) != 0 || fsync(file_) != 0) fail("cannot write");
-  // Before it is closed, which ends the lock. What is wrong with the bytes fsync() has told.
+  // Renamed before close(), which ends the lock. fsync() has reported write errors.
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
   if (close(std::exchange(file_, -1)) != 0) fail("cannot write");
 }

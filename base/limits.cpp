@@ -69,7 +69,7 @@ std::vector<ControlGroup> control_groups(const fs::path& root, std::string_view 
   return out;
 }
 
-/// The number in a file of its own; "max" is kUnlimited.
+/// The number in a file; "max" is kUnlimited.
 std::optional<std::size_t> number_in(const fs::path& file) {
   std::ifstream in(file);
   std::string word;
@@ -86,7 +86,7 @@ struct Version {
 constexpr Version kV1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
 constexpr Version kV2{"memory.max", "memory.current", "inactive_file"};
 
-/// The number behind `name` in a file of "name number" rows; 0 where there is none.
+/// The number after `name` in a file of "name number" rows, or 0.
 std::size_t row_of(const fs::path& file, std::string_view name) {
   std::ifstream in(file);
   std::string word;

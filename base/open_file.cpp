@@ -133,7 +133,7 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code))
     files.push_back(at->path());
   errno = code.value();
-  // What cannot be a folder holds nothing; who writes there says so.
+  // What cannot be a folder has no entries; writing there reports the error.
   const bool none = code == std::errc::no_such_file_or_directory ||
                     code == std::errc::not_a_directory || code == std::errc::filename_too_long;
   if (code && !none) throw_unreadable(folder);

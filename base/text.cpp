@@ -9,7 +9,7 @@
 namespace base {
 namespace {
 
-constexpr std::size_t kLongestName = 64;  // longer ones are no typing mistakes
+constexpr std::size_t kLongestName = 64;  // longer ones are not typing mistakes
 
 char fold(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
@@ -110,7 +110,7 @@ std::string quote(std::string_view value) {
   std::size_t end = value.size();
   if (end > kLongest) {
     end = kLongest;
-    // Back to the beginning of a character; of what is no UTF-8 no byte is better than another.
+    // Back to the beginning of a character, if it is UTF-8.
     for (int back = 0; back < 3 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80; ++back)
       --end;
   }

@@ -23,7 +23,7 @@ void require_utf8(std::string_view text, const std::string& name) {
   }
 }
 
-/// Throws where the cells of the first record, quoted or not, have another separator than commas.
+/// Throws if the first record has another separator than commas.
 void require_commas(std::string_view text, const std::string& name) {
   bool quoted = false, other = false;
   const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());

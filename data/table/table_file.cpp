@@ -47,7 +47,7 @@ class TableReader {
   TableReader(TableFile& table, bool classes, Memory memory)
       : table_(table), classes_(classes), memory_(memory) {}
 
-  /// What comes is of another file, whose first record may be the header again.
+  /// Begins another file, whose first record may repeat the header.
   void open(const std::string& file) {
     file_ = file;
     first_ = true;
@@ -83,7 +83,7 @@ class TableReader {
   }
 
  private:
-  /// Whether it has a number wherever the table has numbers alone: else it is some other header.
+  /// A line without any number in the number columns is another header.
   bool is_row(std::span<const std::string> cells) const {
     double number = 0;
     for (std::size_t i = 0; i < cells.size() && i < names_.size(); ++i)
@@ -120,7 +120,7 @@ class TableReader {
     table_.columns.erase(table_.columns.begin() + static_cast<std::ptrdiff_t>(target_));
   }
 
-  /// What the target may have meant: of a wide table the first columns alone are told.
+  /// Columns that the target may have meant; of a wide table the first ones.
   std::string suggestion() const {
     constexpr std::size_t kTold = 12;
     const std::vector<std::string_view> all(names_.begin(), names_.end());

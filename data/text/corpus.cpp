@@ -41,13 +41,13 @@ void require_window(const Corpus& corpus, const Tokens& ids, std::int64_t block_
           " needs at least ", block_size, " + 1; use a longer text or a smaller --block-size");
 }
 
-/// Why split `b` may not be what `a` is, and the way out.
+/// Why split `b` must differ from `a`, and the way out.
 std::string judged(std::string_view a, std::string_view b) {
   return concat("; test it on data that was not used for ", a == "val" ? "tuning" : "training",
                 ": give another file, or leave out ", b, " to hold out the end of the text");
 }
 
-/// Error where a split that has a file of its own says what another one says, packed or not.
+/// Error if two splits have the same contents, packed or not.
 template <class Whole>
 void require_different(const Whole& a, std::string_view a_is, const Whole& b, std::string_view b_is,
                        const std::string& file) {
@@ -172,10 +172,10 @@ void load_ids(Corpus& corpus, const TextSplits& splits, const TokenizerChoice& c
   corpus.tokenizer = corpus.codec->name();
 }
 
-/// The hash of what is known before the ids are counted, and the highest of them.
+/// The hash before the vocabulary is known, and the highest id.
 struct Scan {
   base::Hash hash;
-  std::uint32_t highest = 0;  // what was written as negative is beyond all others
+  std::uint32_t highest = 0;  // negative ids count as the highest
 };
 Scan scan(const Corpus& corpus) {
   Scan s;
@@ -193,7 +193,7 @@ Scan scan(const Corpus& corpus) {
 }
 
 std::string finish(base::Hash& hash, const Corpus& corpus) {
-  // What char and byte are is in their pieces, and their hashes are older than other tokenizers.
+  // char and byte are in their pieces; their hashes are older than other tokenizers.
   if (corpus.codec && corpus.pieces().empty()) hash.add(std::to_string(corpus.vocab));
   if (corpus.codec && !corpus.codec->definition().empty()) hash.add(corpus.codec->definition());
   return hash.hex();
@@ -208,8 +208,7 @@ const std::vector<std::string>& Corpus::pieces() const {
 
 Tokens encode_text(const Tokenizer& codec, std::string_view text, const std::string& name,
                    Memory memory) {
-  // Where a token is a character, what they will take is known; of others a token is rarely less
-  // than the four bytes that its id takes.
+  // Exact for bytes and characters; other tokens rarely have fewer than the four bytes of an id.
   double tokens = static_cast<double>(text.size()) / sizeof(std::int32_t);
   if (codec.name() == "byte")
     tokens = static_cast<double>(text.size());

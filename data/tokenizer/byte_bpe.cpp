@@ -136,8 +136,7 @@ class ByteBpe final : public Tokenizer {
     std::int32_t rank, id;
   };
 
-  /// Of all pairs side by side the one that was merged first in training becomes one symbol, the
-  /// leftmost of equals, until there is none. In n log n.
+  /// Merges the pair of lowest rank, the leftmost of equals, until there is none. O(n log n).
   std::vector<std::int32_t> merge(std::string_view token, std::string_view source,
                                   std::size_t offset) const {
     struct Symbol {
@@ -191,8 +190,7 @@ class ByteBpe final : public Tokenizer {
   PreTokens pattern_;
 };
 
-/// Of each byte its character in the alphabet of the files: itself where that is printable,
-/// otherwise the next one from U+0100 on.
+/// The character of each byte in the files: itself if printable, otherwise the next from U+0100 on.
 const std::array<char32_t, 256>& alphabet() {
   static const std::array<char32_t, 256> table = [] {
     std::array<char32_t, 256> out{};

@@ -20,7 +20,7 @@ using base::concat;
 using base::Error;
 using base::require;
 
-// Bytes of a line that are encoded at once, where a line may be cut.
+// Bytes of a line that are encoded at once, if it may be cut.
 constexpr std::size_t kSegment = 1 << 16;
 // What a thread takes at a time, in whole lines, and how many of those are out: their ids are held
 // twice.
@@ -46,7 +46,7 @@ class Sentences final : public sentencepiece::SentenceIterator {
   std::string value_;
 };
 
-/// What the library says, without the place in its sources: "… [condition] words".
+/// The library's message, without the place in its sources: "… [condition] words".
 std::string words_of(const sentencepiece::util::Status& status) {
   std::string text = status.ToString();
   if (const auto at = text.rfind("] "); at != text.npos) text = text.substr(at + 2);
@@ -195,7 +195,7 @@ class SentencePiece final : public Tokenizer {
     return out;
   }
 
-  /// What the library makes of `part`, held against what it stands for.
+  /// Encodes `part` and checks that it decodes to the same text.
   void add(std::string_view part, std::size_t offset, std::string_view source,
            std::vector<std::int32_t>& out) const {
     if (part.empty()) return;
@@ -220,7 +220,7 @@ class SentencePiece final : public Tokenizer {
   // What is encoded as its bytes: what would come back as a blank, and what no piece has in it.
   std::vector<std::string_view> as_bytes_;
   bool prefixed_ = false;
-  std::string lead_;           // stands before every text where the model puts a blank there
+  std::string lead_;           // put before every text if the model puts a blank there
   std::vector<int> lead_ids_;  // of that blank and it
 };
 

@@ -40,7 +40,7 @@ struct TrainState {
   double loss_sum = 0;
   std::int64_t loss_count = 0;
   std::optional<double> val_loss, best_val_loss;  // last, lowest
-  std::vector<float> best_weights;                // of the lowest, where the settings ask for it
+  std::vector<float> best_weights;                // of the lowest, if keeps_best()
   std::vector<float> val_windows;                 // losses of those that are the result so far
   // with regularizers on, nats: of the first step, and over the last tenth of the budget
   std::optional<double> first_loss;

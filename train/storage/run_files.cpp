@@ -26,9 +26,8 @@ bool there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// Moves a run that has its weights to run_file::kPrevious, where it replaces an older one; removes
-/// what one without has left. There its settings are first, so that whatever stops this, they tell
-/// whose the other files are.
+/// Moves a run with weights to run_file::kPrevious, replacing an older one; removes a run without.
+/// Its settings go there first: if this is stopped, they tell whose the other files are.
 void clear_away(const fs::path& folder) {
   std::error_code code;
   const bool whole = fs::exists(folder / run_file::kWeights, code);
@@ -68,7 +67,7 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
   return folder / run_file::kMetrics;
 }
 
-/// Drops what a log says of later steps, and a line that was not written to its end.
+/// Drops later steps from a log, and a line that is cut off.
 fs::path cut_log(const fs::path& path, std::int64_t step) {
   if (!there(path)) return path;
   std::string kept, line;

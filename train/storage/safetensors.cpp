@@ -41,7 +41,7 @@ std::span<const std::byte> bytes_of(const engine::Params& params, int index) {
   return std::as_bytes(std::span(params.value(index), count));
 }
 
-/// The same of what is going to be written: by name, as a TensorFile has them.
+/// tensors_hash() of tensors that are going to be written.
 std::string checksum(const std::vector<TensorView>& tensors) {
   std::map<std::string, const TensorView*> by_name;
   for (const TensorView& t : tensors) by_name[t.name] = &t;
@@ -110,13 +110,11 @@ void write(const std::filesystem::path& path, const std::vector<TensorView>& ten
   file.commit();
 }
 
-/// Where a tensor's bytes are within the data.
 struct Range {
   std::uint64_t begin, end;
   Tensor* tensor;
 };
 
-/// Checks of one file; what is wrong names it.
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path)
@@ -142,7 +140,7 @@ class Reader {
   }
 
  private:
-  /// False where the file ends first.
+  /// False at the end of the file.
   bool get(void* to, std::uint64_t bytes) {
     errno = 0;
     const bool whole = std::fread(to, 1, bytes, in_.get()) == bytes;
@@ -214,7 +212,7 @@ class Reader {
     ranges_.push_back({begin, end, &t});
   }
 
-  /// Only when the ranges tile the data, so that what is read is no more than the file has.
+  /// Only if the ranges tile the data, so that no more is read than the file has.
   void read_data() {
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
       return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
