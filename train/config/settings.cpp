@@ -44,28 +44,22 @@ Number read_number(const Row& row, std::string_view text, std::string_view sourc
 }
 
 Value read_text(const Row& row, std::string_view text, std::string_view source) {
-  const auto real = [&] { return read_number<double>(row, text, source); };
-  return std::visit(Overload{[&](std::int64_t Settings::*) -> Value {
-                               return read_number<std::int64_t>(row, text, source);
-                             },
-                             [&](std::uint64_t Settings::*) -> Value {
-                               return read_number<std::uint64_t>(row, text, source);
-                             },
-                             [&](double Settings::*) -> Value { return real(); },
-                             [&](std::optional<double> Settings::*) -> Value {
-                               return text == "auto" ? std::optional<double>{}
-                                                     : std::optional(real());
-                             },
-                             [&](bool Settings::*) -> Value {
-                               if (text != "true" && text != "false")
-                                 refuse(row, source, quote(text), "is neither true nor false");
-                               return text == "true";
-                             },
-                             [&](std::string Settings::*) -> Value {
-                               if (text.empty()) refuse(row, source, "''", "is empty");
-                               return std::string(text);
-                             }},
-                    row.member);
+  return std::visit(
+      [&]<class T>(T Settings::*) -> Value {
+        if constexpr (std::is_same_v<T, bool>) {
+          if (text != "true" && text != "false")
+            refuse(row, source, quote(text), "is neither true nor false");
+          return text == "true";
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          if (text.empty()) refuse(row, source, "''", "is empty");
+          return std::string(text);
+        } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+          return text == "auto" ? T{} : T(read_number<double>(row, text, source));
+        } else {
+          return read_number<T>(row, text, source);
+        }
+      },
+      row.member);
 }
 
 using Shown = std::function<std::string()>;
@@ -75,35 +69,29 @@ Value read_json(const Row& row, const base::Json& json, std::string_view source,
   const auto need = [&](bool ok, std::string_view wrong) {
     if (!ok) refuse(row, source, shown(), wrong);
   };
-  const auto real = [&] {
-    need(json.is_number(), "is not a number");
-    need(std::isfinite(json.get<double>()), "is out of range");
-    return json.get<double>();
-  };
   return std::visit(
-      Overload{[&](std::int64_t Settings::*) -> Value {
-                 need(json.is_number_integer(), "is not a whole number");
-                 need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
-                      "is out of range");
-                 return json.get<std::int64_t>();
-               },
-               [&](std::uint64_t Settings::*) -> Value {
-                 const auto seed = seed_from_json(json);
-                 need(seed.has_value(), "is not a seed");
-                 return *seed;
-               },
-               [&](double Settings::*) -> Value { return real(); },
-               [&](std::optional<double> Settings::*) -> Value {
-                 return json.is_null() ? std::optional<double>{} : std::optional(real());
-               },
-               [&](bool Settings::*) -> Value {
-                 need(json.is_boolean(), "is neither true nor false");
-                 return json.get<bool>();
-               },
-               [&](std::string Settings::*) -> Value {
-                 need(json.is_string(), "is not a string");
-                 return json.get<std::string>();
-               }},
+      [&]<class T>(T Settings::*) -> Value {
+        if constexpr (std::is_same_v<T, std::int64_t>) {
+          need(json.is_number_integer(), "is not a whole number");
+          need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
+               "is out of range");
+        } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+          const auto seed = seed_from_json(json);
+          need(seed.has_value(), "is not a seed");
+          return *seed;
+        } else if constexpr (std::is_same_v<T, bool>) {
+          need(json.is_boolean(), "is neither true nor false");
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          need(json.is_string(), "is not a string");
+        } else {
+          if (std::is_same_v<T, std::optional<double>> && json.is_null())
+            return std::optional<double>();
+          need(json.is_number(), "is not a number");
+          need(std::isfinite(json.get<double>()), "is out of range");
+          return T(json.get<double>());
+        }
+        if constexpr (!std::is_same_v<T, std::optional<double>>) return json.get<T>();
+      },
       row.member);
 }
 
