@@ -14,7 +14,7 @@ namespace {
 
 using base::require;
 
-void require_utf8(std::string_view text, const std::string& name) {
+void require_utf8_lines(std::string_view text, const std::string& name) {
   std::int64_t line = 1;
   for (std::size_t at = 0; at < text.size();) {
     line += text[at] == '\n';
@@ -113,7 +113,7 @@ class CsvPass {
 void read_csv(std::string_view text, const std::string& name, const CsvRow& row) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  require_utf8(text, name);
+  require_utf8_lines(text, name);
   require_commas(text, name);
   CsvPass(name, row).run(text);
 }

@@ -191,7 +191,7 @@ class ByteBpe final : public Tokenizer {
 };
 
 /// The character of each byte in the files: itself if printable, otherwise the next from U+0100 on.
-const std::array<char32_t, 256>& alphabet() {
+const std::array<char32_t, 256>& byte_alphabet() {
   static const std::array<char32_t, 256> table = [] {
     std::array<char32_t, 256> out{};
     char32_t other = 256;
@@ -207,13 +207,13 @@ const std::array<char32_t, 256>& alphabet() {
 
 }  // namespace
 
-std::string byte_symbol(unsigned char byte) { return utf8(alphabet()[byte]); }
+std::string byte_symbol(unsigned char byte) { return utf8(byte_alphabet()[byte]); }
 
 bool symbol_bytes(std::string_view symbol, std::string& bytes) {
   static const std::array<int, 512> of = [] {
     std::array<int, 512> out{};
     out.fill(-1);
-    for (unsigned b = 0; b < 256; ++b) out[alphabet()[b]] = static_cast<int>(b);
+    for (unsigned b = 0; b < 256; ++b) out[byte_alphabet()[b]] = static_cast<int>(b);
     return out;
   }();
   std::string found;

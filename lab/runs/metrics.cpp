@@ -277,7 +277,7 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
   for (const Metric& m : metrics()) {
     if (m.name != name) continue;
     const train::TaskKind& task = base::row_named(train::task_kinds(), s.task, "task");
-    if ((!m.task.empty() && m.task != s.task) || (m.forecast && *m.forecast != task.forecast))
+    if ((!m.task.empty() && m.task != s.task) || (m.forecast && *m.forecast != task.target))
       return fmt::format("the task {} has no {}", s.task, name);
     if (name.starts_with("test") && s.text.empty() == false && s.test.empty() &&
         s.test_fraction == 0)
