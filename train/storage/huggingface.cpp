@@ -121,7 +121,7 @@ TensorFile to_huggingface(const SavedRun& run) {
 }
 
 /// Throws base::Error if a folder has such files without exported weights.
-void refuse_others(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+void refuse_foreign(const std::filesystem::path& folder, const std::vector<std::string>& names) {
   try {
     if (safetensors_metadata(folder / kModelFile).contains(kExported)) return;
   } catch (const base::Error&) {
@@ -271,7 +271,7 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
   for (const auto& [file, json] : files) written.push_back(file);
   if (own && !kept.empty()) written.push_back(kept);
   written.emplace_back(kModelFile);
-  refuse_others(folder, written);
+  refuse_foreign(folder, written);
   base::make_folder(folder);
   // Weights first: they tell that the others may be replaced.
   write_safetensors(folder / kModelFile, to_huggingface(run));
