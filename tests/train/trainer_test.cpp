@@ -122,7 +122,7 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
     double sum = 0;
     for (std::size_t begin = 0; begin < count; begin += 16) {
       const std::size_t n = std::min<std::size_t>(16, count - begin);
-      std::copy_n(corpus.val.ids.begin() + static_cast<std::ptrdiff_t>(begin), n, tokens.data());
+      data::TokenSpan(corpus.val.ids).copy(begin, n, tokens.data());
       plan.forward({});
       const float* logits = plan.view(gpt.logits).f32();
       for (std::size_t t = 0; t < n; ++t) {
