@@ -1,20 +1,15 @@
 #include "base/files.h"
 
 #include <fcntl.h>
-#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <random>
 #include <utility>
 
-#include "base/error.h"
 #include "base/json.h"
 
 namespace base {
@@ -30,14 +25,13 @@ bool disk_full(int code) { return code == ENOSPC || code == EDQUOT || code == EF
 [[noreturn]] void fail_with_errno(const fs::path& path, const char* what,
                                   const char* way_out = "choose another folder") {
   const int code = errno;
-  throw base::Error(base::concat(what, " ", path.string(), ": ", std::strerror(code), "; ",
-                                 code == EFBIG     ? "raise the limit of file sizes (ulimit -f)"
-                                 : disk_full(code) ? "free some space or choose another folder"
-                                                   : way_out));
+  throw Error(concat(what, " ", path.string(), ": ", std::strerror(code), "; ",
+                     code == EFBIG     ? "raise the limit of file sizes (ulimit -f)"
+                     : disk_full(code) ? "free some space or choose another folder"
+                                       : way_out));
 }
 
-/// Writes what can be written now and takes it off `bytes`. errno of what stops it; 0: all is
-/// written.
+/// Writes what it can and takes it off `bytes`. Returns the errno that stopped it, or 0.
 int write_some(int file, std::string_view& bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(file, bytes.data(), bytes.size());
@@ -53,9 +47,9 @@ int write_some(int file, std::string& bytes) {
   return code;
 }
 
-/// Nobody else's: neither another process's here nor one's on another machine.
+/// Of no other process, here or on another machine.
 std::string temporary_suffix() {
-  return base::concat('.', getpid(), '-', std::hex, std::random_device{}(), ".tmp");
+  return concat('.', getpid(), '-', std::hex, std::random_device{}(), ".tmp");
 }
 
 /// Whether it ends as temporary_suffix() does.
@@ -69,7 +63,7 @@ bool is_temporary(std::string_view name) {
   return dot != name.npos && dot > 0 && name[dot] == '.' && dot + 1 < hex;
 }
 
-/// Waits for whoever looks whether it is a leftover. A file system without locks has none.
+/// Waits for a process that checks whether it is a leftover. Some file systems have no locks.
 void lock(int file) {
   while (flock(file, LOCK_EX) != 0 && errno == EINTR) continue;
 }
@@ -78,11 +72,11 @@ void lock(int file) {
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   std::error_code code;  // what cannot be looked at cannot be written either, and that says why
   const fs::file_type type = fs::status(path_, code).type();
-  base::require(type != fs::file_type::character && type != fs::file_type::block &&
-                    type != fs::file_type::fifo && type != fs::file_type::socket,
-                "cannot write ", path_.string(),
-                ": is a device, pipe or socket, which a finished file would replace; give the "
-                "path of a file");
+  require(type != fs::file_type::character && type != fs::file_type::block &&
+              type != fs::file_type::fifo && type != fs::file_type::socket,
+          "cannot write ", path_.string(),
+          ": is a device, pipe or socket; give the "
+          "path of a file");
   for (bool ours = false; !ours;) {  // till nobody has taken it for a leftover before it is locked
     if (file_ >= 0) close(file_);
     temporary_ = path_.string() + temporary_suffix();
@@ -124,27 +118,9 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   if ((errno = write_some(file_, waiting_)) != 0 || fsync(file_) != 0) fail("cannot write");
-  // Before it is closed, which ends the lock. What is wrong with the bytes fsync() has told.
+  // Renamed before close(), which ends the lock. fsync() has reported write errors.
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot replace");
   if (close(std::exchange(file_, -1)) != 0) fail("cannot write");
-}
-
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code code;
-  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code))
-    files.push_back(at->path());
-  errno = code.value();
-  // What cannot be a folder holds nothing; who writes there says so.
-  const bool none = code == std::errc::no_such_file_or_directory ||
-                    code == std::errc::not_a_directory || code == std::errc::filename_too_long;
-  if (code && !none) throw_unreadable(folder);
-  return files;
-}
-
-bool has_ending(std::string_view name, std::string_view ending) {
-  return name.size() > ending.size() &&
-         strncasecmp(name.data() + name.size() - ending.size(), ending.data(), ending.size()) == 0;
 }
 
 void remove_temporaries(const fs::path& folder, std::string_view name) {
@@ -169,65 +145,13 @@ void write_atomically(const fs::path& path, std::string_view text) {
 
 void write_json(const fs::path& path, const Json& json) { write_atomically(path, json_text(json)); }
 
-Json read_json(const fs::path& path, Whose whose) {
-  constexpr std::int64_t kMostBytes = std::int64_t{1} << 30;  // of a report of 100,000 runs
-  return parse_json(read_whole(path, whose, kMostBytes), path.string(),
-                    "remove it or choose another folder");
-}
-
-void read_parts(const std::string& path, const std::function<void(std::string_view)>& part,
-                std::string_view if_missing, Whose whose) {
-  using base::require;
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  require(status.type() != fs::file_type::not_found, "no such file: '", path, "'; ", if_missing);
-  require(!error, "cannot open '", path, "': ", error.message());
-  require(status.type() != fs::file_type::directory, "'", path,
-          "' is a folder; give a file inside it");
-  const bool pipe = status.type() == fs::file_type::fifo;
-  require(status.type() == fs::file_type::regular || (pipe && whose == Whose::kPerson), "'", path,
-          "' is a ", pipe ? "pipe, which nobody may ever write to" : "device or socket",
-          "; give a file");
-  const FilePtr file =
-      whose == Whose::kPerson ? FilePtr(std::fopen(path.c_str(), "rb")) : open_file(path, whose);
-  require(file != nullptr, "cannot open '", path, "': ", std::strerror(errno),
-          "; check its permissions");
-  // Read to the end rather than trust the size in the directory: a pipe has none, a file may grow.
-  std::array<char, std::size_t{1} << 16> chunk;
-  for (std::size_t got = 1; got > 0;) {
-    errno = 0;
-    got = std::fread(chunk.data(), 1, chunk.size(), file.get());
-    require(!std::ferror(file.get()), "cannot read '", path, "': ", std::strerror(errno));
-    if (got > 0) part({chunk.data(), got});
-  }
-}
-
-std::string read_file(const std::string& path, std::int64_t max_bytes, std::string_view if_missing,
-                      Whose whose) {
-  std::string text;
-  read_parts(
-      path,
-      [&](std::string_view part) {
-        base::require(static_cast<std::int64_t>(text.size() + part.size()) <= max_bytes, "'", path,
-                      "' is larger than ", max_bytes, " bytes; give a part of it (head -c ",
-                      max_bytes, ")");
-        try {
-          text.append(part);
-        } catch (const std::bad_alloc&) {
-          throw base::Error(base::concat("'", path, "' does not fit in memory; give a part of it"));
-        }
-      },
-      if_missing, whose);
-  return text;
-}
-
 void make_folder(const fs::path& path) {
   std::error_code code;
   fs::create_directories(path, code);
   if (code || !fs::is_directory(path))
-    throw base::Error(base::concat("cannot create the folder ", path.string(), ": ",
-                                   code ? code.message() : "a file of that name is there",
-                                   "; choose another folder"));
+    throw Error(concat("cannot create the folder ", path.string(), ": ",
+                       code ? code.message() : "a file of that name is there",
+                       "; choose another folder"));
   if (access(path.c_str(), W_OK | X_OK) != 0) fail_with_errno(path, "cannot write to the folder");
   remove_temporaries(path);
 }
@@ -238,15 +162,15 @@ LineFile::LineFile(const fs::path& path, bool append, std::function<void(const s
       file_(open(path.c_str(),
                  O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (append ? O_APPEND : O_TRUNC),
                  0666)) {
-  base::require(file_ >= 0 || errno != ELOOP, path.string(),
-                ": is a link, and may lead anywhere; remove it");
+  require(file_ >= 0 || errno != ELOOP, path.string(),
+          ": is a link and may lead anywhere; remove it");
   if (file_ < 0) fail_with_errno(path_, "cannot write");
 }
 
 LineFile::~LineFile() {
   if (write_some(file_, waiting_) != 0 && note_)
-    note_(base::concat(path_.string(), ": its last ", waiting_.size(),
-                       " bytes could not be written, and are lost"));
+    note_(concat(path_.string(), ": the last ", waiting_.size(),
+                 " bytes could not be written and are lost"));
   close(file_);
 }
 
@@ -255,7 +179,7 @@ void LineFile::write(std::string_view text) {
   waiting_.append(text);
   const int code = write_some(file_, waiting_);
   if (code == 0) {
-    if (waited && note_) note_(base::concat(path_.string(), ": is written again, whole"));
+    if (waited && note_) note_(concat(path_.string(), ": complete again"));
     return;
   }
   if (!disk_full(code) || waiting_.size() > kMostKept) {
@@ -263,8 +187,38 @@ void LineFile::write(std::string_view text) {
     fail_with_errno(path_, "cannot write");
   }
   if (!waited && note_)
-    note_(base::concat("cannot write ", path_.string(), ": ", std::strerror(code),
-                       "; the run goes on, and what is missing is written when there is room"));
+    note_(concat("cannot write ", path_.string(), ": ", std::strerror(code),
+                 "; the run continues, and writes what is missing when there is room"));
+}
+
+RunLock::RunLock(const std::filesystem::path& folder, std::string flag)
+    : path_(folder / "lock"), flag_(std::move(flag)) {
+  file_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  require(file_ >= 0 || errno != ELOOP, path_.string(),
+          ": is a link and may lead anywhere; remove it");
+  require(file_ >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno),
+          "; choose another ", flag_);
+  struct stat status {};
+  const bool regular = fstat(file_, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) close(file_);  // there is no destructor yet
+  require(regular, path_.string(), ": is not a regular file; remove it");
+  take(LOCK_EX | LOCK_NB);
+}
+
+void RunLock::wait() { take(LOCK_EX); }
+
+void RunLock::take(int how) {
+  int result = 0;
+  do {
+    result = flock(file_, how);
+  } while (result != 0 && errno == EINTR);
+  held_ = result == 0;
+  require(held_ || errno == EWOULDBLOCK, "cannot lock ", path_.string(), ": ", std::strerror(errno),
+          "; choose a ", flag_, " on a file system with locks");
+}
+
+RunLock::~RunLock() {
+  if (file_ >= 0) close(file_);
 }
 
 }  // namespace base

@@ -1,4 +1,4 @@
-// XXH3-128, by which data and runs are told apart: the same digits on every machine.
+// XXH3-128, which identifies data and runs: the same digits on every machine.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,11 +14,11 @@ namespace base {
 class Hash {
  public:
   Hash();
-  /// The length, then what is there: ("ab", "c") and ("a", "bc") differ.
+  /// Adds the length, then the contents: ("ab", "c") and ("a", "bc") differ.
   Hash& add(std::string_view text);
   Hash& add(std::span<const std::int32_t> numbers);
   Hash& add(std::span<const std::byte> bytes);
-  /// What add() of all parts in one would make of them: begin() with the bytes in all, then each.
+  /// The same as add() of all parts joined: begin() with their size, then each part.
   Hash& begin(std::uint64_t bytes);
   Hash& part(std::span<const std::byte> bytes);
   /// 32 hex digits.

@@ -84,7 +84,7 @@ class Builder : public nlohmann::json_sax<Json> {
     sorted_.assign(keys.begin(), keys.end());
     std::sort(sorted_.begin(), sorted_.end());
     const auto twice = std::adjacent_find(sorted_.begin(), sorted_.end());
-    if (twice != sorted_.end()) wrong("the key " + base::quote(*twice) + " is there twice");
+    if (twice != sorted_.end()) wrong("the key " + base::quote(*twice) + " is repeated");
   }
 
   const std::string& name_;

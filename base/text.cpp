@@ -1,15 +1,15 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
-
-#include "base/utf8.h"
+#include <utility>
 
 namespace base {
 namespace {
 
-constexpr std::size_t kLongestName = 64;  // longer ones are no typing mistakes
+constexpr std::size_t kLongestName = 64;  // longer ones are not typing mistakes
 
 char fold(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
@@ -22,10 +22,18 @@ std::string fold(std::string_view text) {
   return out;
 }
 
-/// C0, DEL and C1, what turns the direction of writing or is not seen, and line separators.
+/// C0, DEL and C1, changes of direction, what is not seen, and line separators.
 bool hidden(char32_t c) {
   return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+template <class Number>
+std::errc from_whole(std::string_view text, Number& out) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, out);
+  if (error == std::errc::invalid_argument || stop != end) return std::errc::invalid_argument;
+  return error;
 }
 
 }  // namespace
@@ -102,7 +110,7 @@ std::string quote(std::string_view value) {
   std::size_t end = value.size();
   if (end > kLongest) {
     end = kLongest;
-    // Back to the beginning of a character; of what is no UTF-8 no byte is better than another.
+    // Back to the beginning of a character, if it is UTF-8.
     for (int back = 0; back < 3 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80; ++back)
       --end;
   }
@@ -165,6 +173,93 @@ std::string grouped(std::uint64_t n) {
 
 std::string grouped(std::uint64_t n, std::string_view what) {
   return grouped(n) + " " + std::string(what) + (n == 1 ? "" : "s");
+}
+
+std::errc parse_number(std::string_view text, std::int64_t& out) { return from_whole(text, out); }
+
+std::errc parse_number(std::string_view text, std::uint64_t& out) {
+  std::int64_t negative = 0;
+  if (from_whole(text, negative) == std::errc{} && negative < 0)
+    return std::errc::result_out_of_range;
+  return from_whole(text, out);
+}
+
+std::errc parse_number(std::string_view text, double& out) {
+  const std::errc error = from_whole(text, out);
+  if (error == std::errc{} && !std::isfinite(out)) return std::errc::invalid_argument;  // "nan"
+  return error;
+}
+
+double parse_time(const std::string& text, const std::string& source) {
+  constexpr double kLongest = 365 * 86400.0;
+  constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"min", 60}, {"s", 1}, {"m", 60}, {"h", 3600}, {"", 1}};
+  for (const auto& [unit, factor] : kUnits) {
+    if (!text.ends_with(unit)) continue;
+    double value = 0;
+    const std::string_view number =
+        trim(std::string_view(text).substr(0, text.size() - unit.size()));
+    if (parse_number(number, value) != std::errc{}) break;
+    require(value > 0 && value * factor <= kLongest, source, " ", quote(text),
+            ": give a time above 0 and at most a year");
+    return value * factor;
+  }
+  throw Error(source + " " + quote(text) + ": give a time, such as 10min, 90s or 1.5h");
+}
+
+char32_t next_code_point(std::string_view text, std::size_t& at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(at);
+  if (lead < 0x80) return byte(at++);
+  // The lead byte gives the length and the smallest code point that needs that many bytes.
+  std::size_t length = 0;
+  char32_t value = 0, smallest = 0;
+  if ((lead & 0xE0u) == 0xC0u) {
+    length = 2, value = lead & 0x1Fu, smallest = 0x80;
+  } else if ((lead & 0xF0u) == 0xE0u) {
+    length = 3, value = lead & 0x0Fu, smallest = 0x800;
+  } else if ((lead & 0xF8u) == 0xF0u) {
+    length = 4, value = lead & 0x07u, smallest = 0x10000;
+  } else {
+    return kInvalidUtf8;
+  }
+  if (text.size() - at < length) return kInvalidUtf8;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xC0u) != 0x80u) return kInvalidUtf8;
+    value = value << 6 | (byte(at + i) & 0x3Fu);
+  }
+  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+  if (value < smallest || surrogate || value > 0x10FFFF) return kInvalidUtf8;
+  at += length;
+  return value;
+}
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();)
+    if (next_code_point(text, at) == kInvalidUtf8) return false;
+  return true;
+}
+
+std::string utf8(char32_t code_point) {
+  const auto tail = [&](int shift) {
+    return static_cast<char>(0x80u | (code_point >> shift & 0x3Fu));
+  };
+  if (code_point < 0x80) return {static_cast<char>(code_point)};
+  if (code_point < 0x800) return {static_cast<char>(0xC0u | code_point >> 6), tail(0)};
+  if (code_point < 0x10000) return {static_cast<char>(0xE0u | code_point >> 12), tail(6), tail(0)};
+  return {static_cast<char>(0xF0u | code_point >> 18), tail(12), tail(6), tail(0)};
+}
+
+std::string replaced_utf8(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t from = at;
+    if (next_code_point(text, at) == kInvalidUtf8)
+      ++at, out += utf8(0xFFFD);
+    else
+      out += text.substr(from, at - from);
+  }
+  return out;
 }
 
 }  // namespace base

@@ -6,7 +6,6 @@
 #include <cctype>
 
 #include "base/json.h"
-#include "base/numbers.h"
 #include "base/text.h"
 
 namespace base {

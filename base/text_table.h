@@ -7,13 +7,13 @@
 
 namespace base {
 
-/// The heading, then the rows; all of one length. The first and the last column are words, the
-/// others numbers.
+/// The heading, then the rows, all of one length. The first and last columns are words, the others
+/// numbers.
 using Lines = std::vector<std::vector<std::string>>;
 
 inline constexpr std::string_view kBold = "\033[1m";
 
-/// The escape sequence that a terminal shows a line in; empty: none.
+/// The escape sequence for a line; empty: none.
 using LineStyle = std::string_view (*)(const std::vector<std::string>& line, bool heading);
 
 /// Characters (code points) of UTF-8 text.
@@ -22,12 +22,12 @@ std::size_t text_width(std::string_view utf8);
 /// Columns padded to their widths, fields printable. `style` null: plain text.
 std::string text_table(const Lines& lines, LineStyle style);
 
-/// Text that Markdown and the HTML in it read as text, on one line.
+/// Escaped for Markdown and the HTML in it, on one line.
 std::string markdown_text(std::string_view text);
 std::string markdown_table(const Lines& lines);
 
-/// A string, number or null (empty), quoted where RFC 4180 asks for it. Text that begins as a
-/// formula does (=, +, -, @) and is no number gets an apostrophe before it.
+/// A string, number or null (empty), quoted as RFC 4180 asks. Text that looks like a formula (=, +,
+/// -, @) and is not a number gets an apostrophe before it.
 std::string csv_field(const nlohmann::ordered_json& value);
 
 }  // namespace base

@@ -17,7 +17,8 @@ std::string read_toml_text(const std::filesystem::path& path, std::string_view w
   std::string text(kMostBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  base::require(text.size() <= kMostBytes, path.string(), ": larger than 1 MB: no ", what);
+  base::require(text.size() <= kMostBytes, path.string(), ": larger than 1 MB; give a smaller ",
+                what);
   return text;
 }
 
@@ -80,7 +81,7 @@ void require_printable(const toml::node& node, const std::filesystem::path& path
 
 toml::table parse_toml(const std::string& text, const std::filesystem::path& path) {
   base::require(!too_deep(text), path.string(), ": a key of more than ", kMostDepth,
-                " parts, or as many brackets in each other; make it flatter");
+                " parts, or brackets nested as deep; make it flatter");
   try {
     toml::table root = toml::parse(text, path.string());
     require_printable(root, path);

@@ -1,4 +1,4 @@
-// A table of a TOML file: hands out its values, and says of what is wrong where it stands.
+// Reading TOML; errors name file, line and column.
 #pragma once
 #include <fmt/format.h>
 
@@ -18,7 +18,7 @@
 
 namespace base {
 
-/// Of seeds and trials.
+/// The largest count in a file, such as seeds or trials.
 inline constexpr std::int64_t kMostOfAnything = 10'000;
 
 /// "FILE:LINE:COLUMN"
@@ -26,12 +26,13 @@ inline std::string place(const std::filesystem::path& path, const toml::source_r
   return fmt::format("{}:{}:{}", path.string(), at.begin.line, at.begin.column);
 }
 
-/// The text of a TOML file of at most 1 MB. `what`: "study file". Throws base::Error.
+/// The text of a TOML file of at most 1 MB. `what` ("study file") is for errors. Throws
+/// base::Error.
 std::string read_toml_text(const std::filesystem::path& path, std::string_view what);
-/// Throws base::Error with line and column where it is no TOML.
+/// Throws base::Error with line and column if it is not TOML.
 toml::table parse_toml(const std::string& text, const std::filesystem::path& path);
 
-/// A table of the file: hands out its values, and at the end refuses what nobody asked for.
+/// A table of the file. Hands out its values; done() refuses keys that nobody asked for.
 class TomlTable {
  public:
   TomlTable(const std::filesystem::path& path, const toml::table* table, std::string name)
@@ -70,15 +71,11 @@ class TomlTable {
   template <class T>
   std::vector<T> list(std::string_view key) {
     std::vector<T> out;
-    const toml::node* node = find(key);
-    if (node == nullptr) return out;
-    const toml::array* array = node->as_array();
-    if (array == nullptr) wrong(*node, key, "a list");
-    for (const toml::node& item : *array) {
+    for_items(key, "a list", [&](const toml::node& item) {
       const auto value = std::is_same_v<T, double> ? item.value<T>() : item.value_exact<T>();
       if (!value) wrong(item, key, kind<T>());
       out.push_back(*value);
-    }
+    });
     return out;
   }
   TomlTable table(std::string_view key) {
@@ -88,18 +85,14 @@ class TomlTable {
   }
   std::vector<TomlTable> tables(std::string_view key) {
     std::vector<TomlTable> out;
-    const toml::node* node = find(key);
-    if (node == nullptr) return out;
-    const toml::array* array = node->as_array();
-    if (array == nullptr) wrong(*node, key, "tables, [[" + std::string(key) + "]]");
-    for (const toml::node& item : *array) {
+    for_items(key, "tables, [[" + std::string(key) + "]]", [&](const toml::node& item) {
       if (item.as_table() == nullptr) wrong(item, key, "a table");
       out.emplace_back(path_, item.as_table(), std::string(key));
-    }
+    });
     return out;
   }
 
-  /// Every key, with its value as a flag would have it.
+  /// Every key that was not asked for, with its value as a flag would have it.
   std::vector<std::pair<std::string, std::string>> settings() {
     std::vector<std::pair<std::string, std::string>> out;
     if (table_ == nullptr) return out;
@@ -111,10 +104,7 @@ class TomlTable {
   }
   std::vector<std::string> texts(std::string_view key) {
     std::vector<std::string> out;
-    const toml::node* node = find(key);
-    const toml::array* array = node != nullptr ? node->as_array() : nullptr;
-    if (array == nullptr) wrong(*node, key, "a list");
-    for (const toml::node& item : *array) out.push_back(text_of(item, key));
+    for_items(key, "a list", [&](const toml::node& item) { out.push_back(text_of(item, key)); });
     return out;
   }
   std::vector<std::string> keys() const {
@@ -139,6 +129,14 @@ class TomlTable {
   const toml::node* find(std::string_view key) {
     if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.emplace_back(key);
     return table_ != nullptr ? table_->get(key) : nullptr;
+  }
+  template <class F>
+  void for_items(std::string_view key, std::string_view want, const F& f) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) wrong(*node, key, want);
+    for (const toml::node& item : *array) f(item);
   }
   std::string title() const { return name_.empty() ? "the file" : "[" + name_ + "]"; }
   [[noreturn]] void wrong(const toml::node& node, std::string_view key,

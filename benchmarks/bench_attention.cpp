@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/quantile.h"
+#include "base/measure.h"
 #include "benchmarks/attention_onednn-inl.h"
 #include "ops/attention.h"
 

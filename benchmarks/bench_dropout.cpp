@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/quantile.h"
 #include "benchmarks/stored_mask-inl.h"
 #include "ops/noise.h"
 

@@ -10,7 +10,7 @@
 #include "cli/wait_politely.h"
 #include "ops/peak.h"
 #include "train/tasks/language_modelling.h"
-#include "train/tasks/random_corpus.h"
+#include "train/tasks/load_corpus.h"
 
 namespace {
 

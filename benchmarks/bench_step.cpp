@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/numbers.h"
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/quantile.h"
+#include "base/text.h"
 #include "benchmarks/products.h"
 #include "benchmarks/step_args.h"
 #include "cli/wait_politely.h"
@@ -18,7 +18,7 @@
 #include "ops/peak.h"
 #include "train/config/budget.h"
 #include "train/tasks/language_modelling.h"
-#include "train/tasks/random_corpus.h"
+#include "train/tasks/load_corpus.h"
 
 namespace {
 

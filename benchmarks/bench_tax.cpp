@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/quantile.h"
 #include "benchmarks/step_args.h"
 #include "cli/wait_politely.h"
 #include "engine/rng.h"
@@ -14,7 +14,7 @@
 #include "lab/stats/paired_ratio.h"
 #include "lab/study/arm.h"
 #include "train/tasks/language_modelling.h"
-#include "train/tasks/random_corpus.h"
+#include "train/tasks/load_corpus.h"
 
 namespace {
 

@@ -8,8 +8,7 @@
 #include <string_view>
 
 #include "data/tokenizer/byte_bpe.h"
-#include "data/tokenizer/sentencepiece.h"
-#include "data/tokenizer/symbols.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <cblas.h>
 #endif
 
-#include "base/quantile.h"
+#include "base/measure.h"
 #include "benchmarks/step_args.h"
 #include "engine/rng.h"
 #include "ops/gemm.h"

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "cli/session_view.h"
 #include "cli/show.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"

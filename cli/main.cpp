@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/cpu_check.h"
 #include "cli/standard_files.h"

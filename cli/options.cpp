@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "cli/config_file.h"
 #include "cli/terminal.h"
-#include "data/text/token_file.h"
+#include "data/text/tokens.h"
 #include "lab/runs/store.h"
 #include "train/config/budget.h"
 

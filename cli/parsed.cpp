@@ -7,7 +7,6 @@
 #include <stdexcept>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "cli/options.h"
 #include "train/config/settings.h"

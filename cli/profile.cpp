@@ -10,7 +10,7 @@
 #include "lab/inspect/profile_render.h"
 #include "lab/runs/build.h"
 #include "train/tasks/language_modelling.h"
-#include "train/tasks/random_corpus.h"
+#include "train/tasks/load_corpus.h"
 #include "train/trainer.h"
 
 namespace cli {

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/stopwatch.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"

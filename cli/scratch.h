@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/run_lock.h"
+#include "base/files.h"
 
 namespace cli {
 

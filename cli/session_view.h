@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "cli/terminal.h"
 #include "lab/runs/processes.h"
 #include "lab/session/observer.h"

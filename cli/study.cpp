@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/numbers.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "cli/output_file.h"

@@ -1,7 +1,6 @@
 // The flags of what makes a study's runs, and what they say.
 #include "base/error.h"
 #include "base/files.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "cli/output_file.h"
 #include "cli/study_command.h"

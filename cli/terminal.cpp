@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "base/text.h"
 
 namespace cli {

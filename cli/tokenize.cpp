@@ -4,14 +4,12 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
 #include "data/text/text_files.h"
-#include "data/text/token_file.h"
-#include "data/tokenizer/sentencepiece.h"
+#include "data/text/tokens.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace cli {

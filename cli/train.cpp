@@ -14,7 +14,6 @@
 #include "lab/study/dry_run.h"
 #include "lab/study/folder.h"
 #include "train/storage/run_files.h"
-#include "train/storage/run_folder.h"
 #include "train/tasks/task.h"
 
 namespace cli {

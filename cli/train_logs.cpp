@@ -85,7 +85,7 @@ TrainLogs::TrainLogs(const Parsed& args, const std::filesystem::path& folder,
   const std::int64_t done = trainer.state().step;
   for (const std::string& name : names_of(args))
     if (name == kTensorBoard)
-      sinks_.push_back(&events_.emplace(folder, task.constant("val_bytes_per_token"),
+      sinks_.push_back(&events_.emplace(folder, task.constants().val_bytes_per_token,
                                         done > 0 ? done + 1 : 0, note));
     else
       sinks_.push_back(&files.metrics(note));

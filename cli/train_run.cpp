@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "cli/show.h"
 #include "cli/terminal.h"
@@ -58,8 +57,9 @@ std::string owner(const train::TrainState& state) {
 
 lab::Json summary(const lab::RunRecord& record, const ReadyRun& run) {
   lab::Json json = lab::to_json(record);
-  for (const char* known : {"bayes_loss", "bayes_loss_window"})
-    json[known] = base::or_null(run.task.constant(known));
+  const train::DataConstants known = run.task.constants();
+  json["bayes_loss"] = base::or_null(known.bayes_loss);
+  json["bayes_loss_window"] = base::or_null(known.bayes_loss_window);
   json["extended"] = lab::Json::array();
   for (const train::Stretch& s : run.trainer.state().earlier)
     json["extended"].push_back({{"budget", s.budget}, {"until", s.until}});
@@ -78,7 +78,7 @@ void print_text(const lab::RunRecord& record, const ReadyRun& run, const std::st
   fmt::print("validation loss  {} nats/{}{}, best along the way {}\n", number("val_loss"),
              task.name() == train::Settings{}.task ? "token" : "target", bits("val_bpb"),
              number("best_val_loss"));
-  const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
+  const auto bayes = task.constants().bayes_loss, window = task.constants().bayes_loss_window;
   if (bayes)
     fmt::print("Bayes-optimal    {:.4f}{}\n", *bayes,
                window ? fmt::format(", from a window of T {:.4f}", *window) : "");

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "cli/options.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"

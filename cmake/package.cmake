@@ -19,7 +19,7 @@ install(EXPORT isodrop FILE isodropTargets.cmake NAMESPACE isodrop:: DESTINATION
 
 # The public headers. What only the .cpp files of a room read is not among them.
 set(headers
-  base/error.h base/memory_limits.h base/parallel.h base/table.h base/text.h
+  base/error.h base/limits.h base/parallel.h base/text.h
   engine/buffer.h engine/memory_plan.h engine/op.h engine/params.h engine/plan.h engine/rng.h engine/shape.h
   engine/tape.h engine/tuning.h
   ops/activation.h ops/attention.h ops/mask.h ops/noise.h ops/noise_op.h ops/ops.h

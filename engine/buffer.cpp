@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/memory_limits.h"
+#include "base/limits.h"
 
 namespace engine {
 namespace {

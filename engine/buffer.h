@@ -10,7 +10,7 @@
 #include <memory>
 #include <new>
 
-#include "base/memory_limits.h"
+#include "base/limits.h"
 #include "engine/memory_plan.h"
 
 namespace engine {

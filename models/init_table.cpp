@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "base/table.h"
+#include "base/text.h"
 
 namespace models {
 namespace {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/parallel.h"
-#include "base/table.h"
+#include "base/text.h"
 #include "ops/noise-inl.h"
 #include "ops/noise_rows.h"
 #include "ops/ops.h"

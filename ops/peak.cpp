@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/quantile.h"
+#include "base/measure.h"
 #include "engine/buffer.h"
 #include "ops/simd.h"
 

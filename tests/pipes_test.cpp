@@ -7,7 +7,7 @@
 
 #include "data/table/table_file.h"
 #include "data/text/text_files.h"
-#include "data/text/token_file.h"
+#include "data/text/tokens.h"
 #include "data/tokenizer/byte_bpe.h"
 #include "engine/tuning.h"
 #include "lab/runs/make.h"

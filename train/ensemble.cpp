@@ -3,7 +3,7 @@
 #include <cmath>
 #include <memory>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "train/trainer.h"
 
 namespace train {
@@ -23,7 +23,7 @@ Settings member(const Settings& all, std::int64_t number) {
 std::vector<double> losses(const Predictions& p) {
   std::vector<double> out(p.count());
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (p.kind == Forecast::kClasses) {
+    if (p.kind == TargetKind::kClass) {
       out[i] =
           -static_cast<double>(p.scores[i * p.classes + static_cast<std::size_t>(p.labels[i])]);
     } else {

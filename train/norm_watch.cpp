@@ -20,7 +20,7 @@ void NormWatch::before(const Trainer& trainer) {
       weights_.insert(weights_.end(), params.value(i), params.value(i) + params[i].shape.numel());
 }
 
-std::optional<Norms> NormWatch::after(Trainer& trainer) {
+std::optional<StepNorms> NormWatch::after(Trainer& trainer) {
   if (weights_.empty()) return {};
   try {
     trainer.collect_gradients();
@@ -28,7 +28,7 @@ std::optional<Norms> NormWatch::after(Trainer& trainer) {
     if (trainer.finished()) return {};  // and needs nobody any more
     throw;
   }
-  Norms norms{trainer.state().step, {}};
+  StepNorms norms{trainer.state().step, {}};
   const engine::Params& params = trainer.params();
   const float* old = weights_.data();
   for (int i = 0; i < static_cast<int>(params.list().size()); ++i) {

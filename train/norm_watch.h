@@ -1,5 +1,5 @@
-// Norms of weights, gradients and updates by layer, seen from beside a step: nothing of training is
-// touched, so that no bit of it changes, and nothing of it is timed.
+// StepNorms of weights, gradients and updates by layer, seen from beside a step: nothing of
+// training is touched, so that no bit of it changes, and nothing of it is timed.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -17,7 +17,7 @@ class NormWatch {
   /// Before a step: keeps the weights, where its norms are wanted.
   void before(const Trainer& trainer);
   /// After it: the norms, where they are wanted. REQUIRES: the gradients are still the step's.
-  std::optional<Norms> after(Trainer& trainer);
+  std::optional<StepNorms> after(Trainer& trainer);
 
  private:
   std::int64_t interval_;

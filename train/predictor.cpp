@@ -27,7 +27,7 @@ double log_sum(std::span<const double> x) {
 /// What passes say of one batch, added up; `forecasts`: scores, or means and sds, too.
 class Mixture {
  public:
-  Mixture(Forecast kind, std::size_t targets, std::size_t width, bool forecasts)
+  Mixture(TargetKind kind, std::size_t targets, std::size_t width, bool forecasts)
       : kind_(kind),
         width_(width),
         forecasts_(forecasts),
@@ -52,7 +52,7 @@ class Mixture {
       double* sum = forecasts_ ? &sums_[i * width_] : nullptr;
       const float* out = outputs + i * width_;
       double loss = 0;
-      if (kind_ == Forecast::kClasses) {
+      if (kind_ == TargetKind::kClass) {
         z.assign(out, out + width_);
         const double all = log_sum(z);
         for (std::size_t v = 0; forecasts_ && v < width_; ++v) sum[v] += std::exp(z[v] - all);
@@ -86,7 +86,7 @@ class Mixture {
   double sd(std::size_t i) const { return std::sqrt(sums_[i * width_ + 1] / passes_); }
 
  private:
-  Forecast kind_;
+  TargetKind kind_;
   std::size_t width_;
   bool forecasts_;
   // sums_ of probabilities; of kNormal the mean, and the sum of variances and squared deviations.
@@ -108,7 +108,7 @@ double log_add(double a, double b) {
 
 Predictor::Predictor(const Task& task, engine::Params& params, models::GptConfig config,
                      models::Mode mode, std::int64_t rows)
-    : kind_(task.forecast()),
+    : kind_(task.target_kind()),
       whole_(mode == models::Mode::kTrain),
       config_(models::without_losses(std::move(config))),
       plan_(task, params, config_, rows > 0 ? rows : rows_of_batch(config_), mode,
@@ -122,11 +122,11 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
   const engine::View outputs = plan_.outputs();
   const auto width = static_cast<std::size_t>(outputs.shape->back());
   const auto time = static_cast<std::size_t>(outputs.shape->numel() / rows) / width;
-  if (kind_ == Forecast::kClasses) out.classes = width;
+  if (kind_ == TargetKind::kClass) out.classes = width;
   const auto* labels = static_cast<const std::int32_t*>(plan_.targets());
   const auto* targets = static_cast<const float*>(plan_.targets());
   const auto counts = [&](std::size_t i) {
-    return kind_ == Forecast::kClasses ? labels[i] >= 0 : !std::isnan(targets[i]);
+    return kind_ == TargetKind::kClass ? labels[i] >= 0 : !std::isnan(targets[i]);
   };
   const bool forecasts = keep == Keep::kAll || keep == Keep::kForecasts;
   Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width, forecasts);
@@ -150,7 +150,7 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
         if (!counts(i)) continue;
         window += mixture.loss(i, keep == Keep::kPassLosses);
         if (!forecasts) continue;
-        if (kind_ == Forecast::kClasses) {
+        if (kind_ == TargetKind::kClass) {
           mixture.scores(i, out.scores);
           out.labels.push_back(labels[i]);
         } else {

@@ -10,7 +10,7 @@ namespace train {
 
 /// Of the targets that count, in the exam's order.
 struct Predictions {
-  Forecast kind = Forecast::kClasses;
+  TargetKind kind = TargetKind::kClass;
   // kClasses: logarithms of probabilities (n,classes).
   std::size_t classes = 0;
   std::vector<float> scores;
@@ -21,7 +21,7 @@ struct Predictions {
   std::vector<double> truth;
   Examined examined;  // the losses; of several passes those of the mixture
 
-  std::size_t count() const { return kind == Forecast::kClasses ? labels.size() : targets.size(); }
+  std::size_t count() const { return kind == TargetKind::kClass ? labels.size() : targets.size(); }
 };
 
 /// What is kept of predictions: forecasts with the truth and losses; without the truth, which takes
@@ -55,7 +55,7 @@ class Predictor {
                       Keep keep = Keep::kAll, RowRange stretch = {});
 
  private:
-  Forecast kind_;
+  TargetKind kind_;
   bool whole_;  // batches alone: rows that are padded would count in a batch's statistics
   models::GptConfig config_;
   BoundPlan plan_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "train/norm_watch.h"
 
 namespace train {
@@ -35,7 +35,7 @@ bool evaluate(Trainer& trainer, TrainState& s) {
   const bool best = !s.best_val_loss || val.loss < *s.best_val_loss;
   if (best) s.best_val_loss = val.loss;
   s.worse = best ? 0 : s.worse + 1;
-  const bool stop_at_best = trainer.planned().settings.stop == "best";
+  const bool stop_at_best = trainer.planned().settings.keeps_best();
   if (best && stop_at_best) trainer.keep_weights();
   if (best || !stop_at_best) s.val_windows = std::move(val.windows);
   return true;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "engine/buffer.h"
 #include "train/distributed/shards.h"
 #include "train/optim/optimizer.h"
@@ -54,7 +54,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   tokens_per_step = step_tokens(s);
   flops_per_step = tokens_per_step * models::flops_per_token(config);
   tokens_per_epoch = feed->tokens_per_epoch();
-  uniform_loss = task.constant("uniform_loss");
+  uniform_loss = task.constants().uniform_loss;
   val = task.exam(s, Split::kVal);
   test = task.exam(s, Split::kTest);
   train_subset = task.exam(s, Split::kTrainSubset);
@@ -91,7 +91,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   if (s.recalibrate_norm && config.norm->running)
     recalibration.emplace(task, *params, config, s.micro_batch());
   executed_flops = static_cast<double>(s.micro_steps()) * training->plan().cost().flops;
-  memory = {params->bytes(), AdamW::bytes(*params), s.stop == "best" ? params->bytes() / 2 : 0,
+  memory = {params->bytes(), AdamW::bytes(*params), s.keeps_best() ? params->bytes() / 2 : 0,
             ShardSum::bytes(*params, s.shards),
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0,
@@ -100,7 +100,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   // have weights of their own, or a copy of them.
   if (asked("calibration"))
     memory.measures = static_cast<std::size_t>(
-        both * static_cast<double>(task.forecast() == Forecast::kClasses ? config.vocab : 2) *
+        both * static_cast<double>(task.target_kind() == TargetKind::kClass ? config.vocab : 2) *
         (sizeof(float) + sizeof(double)));
   if (asked("mode_gap") || asked("moments"))
     memory.measures = std::max(memory.measures, 2 * (params->bytes() + memory.training));

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "train/trainer.h"
 
 namespace train {

@@ -1,6 +1,6 @@
 #include "train/text_watch.h"
 
-#include "data/tokenizer/utf8.h"
+#include "data/tokenizer/tokenizer.h"
 #include "train/sampling.h"
 
 namespace train {
@@ -21,7 +21,7 @@ void TextWatch::progress(const Progress& p) {
   std::vector<std::int32_t> ids;
   generate(decoder_, opening_, tokens_, default_keep(decoder_.limit()), {}, 0,
            [&](const Sampled& s) { ids.push_back(s.token); });
-  told_.text({p.step, data::replaced_utf8(tokenizer_.decode(ids))});
+  told_.text({p.step, base::replaced_utf8(tokenizer_.decode(ids))});
 }
 
 }  // namespace train

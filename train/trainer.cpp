@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "train/optim/learning_rate.h"
 #include "train/storage/initial_weights.h"
 

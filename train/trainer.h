@@ -7,7 +7,7 @@
 #include "train/distributed/moment_shards.h"
 #include "train/distributed/shards.h"
 #include "train/run_plan.h"
-#include "train/storage/state.h"
+#include "train/storage/checkpoint.h"
 
 namespace train {
 

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "data/synthetic/synthetic_filter.h"
-#include "data/tokenizer/symbols.h"
+#include "data/synthetic/bayes.h"
+#include "data/tokenizer/tokenizer.h"
 #include "engine/rng.h"
 
 namespace data {

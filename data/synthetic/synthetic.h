@@ -1,6 +1,6 @@
 // The built-in corpus: word-like text from a hidden Markov model over words, seeded, endless, the
 // same bytes on every machine, and with next-character probabilities that are known exactly
-// (synthetic_filter.h).
+// (bayes.h).
 //
 // The hidden state is (topic, role). The topic is sticky, the role follows a small grammar
 // (opener, modifier, noun, closer), and a state emits a word of a generated lexicon together with
@@ -17,8 +17,8 @@
 
 namespace data {
 
-/// A hidden Markov model over words. All weights are integers, so that which word comes next never
-/// hangs on a rounding. A row's weights are relative to the row's sum.
+/// A hidden Markov model over words. All weights are integers, so that the next word never
+/// depends on rounding. A row's weights are relative to the row's sum.
 struct WordHmm {
   std::size_t states = 0;
   /// Words with the separator behind them. REQUIRES: none is a prefix of a suffix of another
@@ -40,13 +40,13 @@ WordHmm make_language(std::uint64_t corpus_seed);
 std::string generate_text(const WordHmm& language, std::uint64_t corpus_seed,
                           std::string_view stream, std::size_t length);
 
-/// 32 hex digits of the language and of how its texts are made.
+/// Hash of the language and of how its texts are made: 32 hex digits.
 std::string language_hash(std::uint64_t corpus_seed);
 
-/// Which corpus of the endlessly many: the language, and whose texts in it.
+/// A language and its texts.
 struct SyntheticChoice {
   std::uint64_t language = 1;  // of make_language()
-  std::uint64_t texts = 1;     // the run's seed: every seed has texts of its own
+  std::uint64_t texts = 1;     // the run's seed: each seed gets its own texts
   std::int64_t train_tokens = 1 << 20, val_tokens = 1 << 14, test_tokens = 1 << 15;
 };
 

@@ -1,5 +1,4 @@
-#include "data/table/csv_file.h"
-
+// CSV as spreadsheets and data frames write it. Nothing else sees libcsv.
 #include <csv.h>
 
 #include <algorithm>
@@ -8,14 +7,14 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/tokenizer/tokenizer.h"
+#include "data/table/table_file.h"
 
 namespace data {
 namespace {
 
 using base::require;
 
-void require_utf8(std::string_view text, const std::string& name) {
+void require_utf8_lines(std::string_view text, const std::string& name) {
   std::int64_t line = 1;
   for (std::size_t at = 0; at < text.size();) {
     line += text[at] == '\n';
@@ -24,7 +23,7 @@ void require_utf8(std::string_view text, const std::string& name) {
   }
 }
 
-/// Throws where the cells of the first record, quoted or not, have another separator than commas.
+/// Throws if the first record has another separator than commas.
 void require_commas(std::string_view text, const std::string& name) {
   bool quoted = false, other = false;
   const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
@@ -38,7 +37,7 @@ void require_commas(std::string_view text, const std::string& name) {
   const auto line =
       1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
   require(!other, name, ":", line,
-          ": columns are separated by something else than commas; write the table with commas");
+          ": columns are not separated by commas; write the table with commas");
 }
 
 /// One pass of libcsv over a text. No exception may cross its C frames: one is kept until they are
@@ -69,9 +68,9 @@ class CsvPass {
   void check(bool parsed) {
     if (thrown_) std::rethrow_exception(thrown_);
     if (!parsed && csv_error(&parser_) != CSV_EPARSE) throw std::bad_alloc();
-    require(parsed, name_, ":", line_,
-            ": a quote within a cell, or one that is not closed; put such a cell in quotes and "
-            "double the quotes inside it");
+    require(
+        parsed, name_, ":", line_,
+        ": a quote inside a cell, or an unclosed one; put the cell in quotes and double the quotes inside it");
   }
 
   static void on_cell(void* text, std::size_t size, void* self) {
@@ -114,7 +113,7 @@ class CsvPass {
 void read_csv(std::string_view text, const std::string& name, const CsvRow& row) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  require_utf8(text, name);
+  require_utf8_lines(text, name);
   require_commas(text, name);
   CsvPass(name, row).run(text);
 }

@@ -10,11 +10,9 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/numbers.h"
 #include "base/text.h"
-#include "data/table/csv_file.h"
 #include "data/text/corpus.h"
-#include "data/text/unpack.h"
+#include "data/text/text_files.h"
 
 namespace data {
 namespace {
@@ -51,7 +49,7 @@ class TableReader {
   TableReader(TableFile& table, bool classes, Memory memory)
       : table_(table), classes_(classes), memory_(memory) {}
 
-  /// What comes is of another file, whose first record may be the header again.
+  /// Begins another file, whose first record may repeat the header.
   void open(const std::string& file) {
     file_ = file;
     first_ = true;
@@ -61,7 +59,7 @@ class TableReader {
     const bool again = std::exchange(first_, false) && !names_.empty();
     if (again && std::equal(cells.begin(), cells.end(), names_.begin(), names_.end())) return;
     require(!again || is_row(cells), file_, ":", line, ": neither the header of ",
-            quote(header_of_), " nor a row with a number in it; give every file the same columns");
+            quote(header_of_), " nor a row with a number; give every file the same columns");
     hash_.add(std::to_string(cells.size()));
     for (const std::string& cell : cells) hash_.add(cell);
     if (names_.empty())
@@ -71,10 +69,10 @@ class TableReader {
   }
 
   void finish() {
-    require(table_.rows > 0, table_.path, ": has no row below its header; give some");
+    require(table_.rows > 0, table_.path, ": has no rows below its header; give some");
     table_.hash = hash_.hex();
     if (!classes_) return;
-    // Sorted, so that a class's number hangs on no order of rows.
+    // Sorted, so that a class's number does not depend on the order of rows.
     std::int32_t next = 0;
     for (auto& [name, id] : ids_) {
       table_.classes.push_back(name);
@@ -83,11 +81,11 @@ class TableReader {
     }
     for (std::int32_t& label : table_.labels) label = rank_[static_cast<std::size_t>(label)];
     require(table_.classes.size() > 1, table_.path, ": column ", quote(table_.target), " has ",
-            quote(table_.classes[0]), " in every row: there is nothing to tell apart");
+            quote(table_.classes[0]), " in every row: there is only one class");
   }
 
  private:
-  /// Whether it has a number wherever the table has numbers alone: else it is some other header.
+  /// A line without any number in the number columns is another header.
   bool is_row(std::span<const std::string> cells) const {
     double number = 0;
     for (std::size_t i = 0; i < cells.size() && i < names_.size(); ++i)
@@ -104,13 +102,13 @@ class TableReader {
     double number = 0;
     need(!std::all_of(names_.begin(), names_.end(),
                       [&](const std::string& n) { return read_cell(n, number) == std::errc{}; }),
-         "the first line must name the columns, and there are only numbers; add one with names");
+         "the first line must name the columns, but has only numbers; add a line of names");
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i < names_.size(); ++i) {
       need(!names_[i].empty(), "column ", i + 1, " has no name; give it one");
       need(std::none_of(names_[i].begin(), names_[i].end(),
                         [](unsigned char c) { return c < ' ' || c == 0x7f; }),
-           "column ", quote(names_[i]), " has a line end or the like in its name; rename it");
+           "column ", quote(names_[i]), " has a control character in its name; rename it");
       need(seen.insert(names_[i]).second, "two columns are called ", quote(names_[i]),
            "; rename one");
     }
@@ -119,12 +117,12 @@ class TableReader {
       throw base::Error(concat(file_, ":", line, ": no column is called ", quote(table_.target),
                                ", the target; ", suggestion()));
     target_ = static_cast<std::size_t>(at - names_.begin());
-    need(names_.size() > 1, "there is no column but the target; give some to predict it from");
+    need(names_.size() > 1, "the target is the only column; give others to predict it from");
     table_.columns = names_;
     table_.columns.erase(table_.columns.begin() + static_cast<std::ptrdiff_t>(target_));
   }
 
-  /// What the target may have meant: of a wide table the first columns alone are told.
+  /// Columns that the target may have meant; of a wide table the first ones.
   std::string suggestion() const {
     constexpr std::size_t kTold = 12;
     const std::vector<std::string_view> all(names_.begin(), names_.end());
@@ -137,7 +135,7 @@ class TableReader {
   void row(std::int64_t line, std::span<const std::string> cells) {
     require(cells.size() == names_.size(), file_, ":", line, ": ",
             base::counted(cells.size(), "cell"), " where the header names ",
-            base::counted(names_.size(), "column"), "; each needs its own");
+            base::counted(names_.size(), "column"), "; give one cell per column");
     ++table_.rows;
     require(table_.rows <= std::numeric_limits<std::int32_t>::max(), table_.path,
             ": more rows than 31 bits count; train on a part of it");

@@ -1,7 +1,10 @@
 // A user's table: a CSV file with named columns, one of which is predicted from the others.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/text/text_files.h"
@@ -21,12 +24,21 @@ struct TableFile {
   std::int64_t width() const { return static_cast<std::int64_t>(columns.size()); }
 };
 
-/// Reads `path`, a file or several (text_files()), packed or not, one table together: the first
-/// line names the columns, and may stand again at the head of the other files. All columns but
-/// `target` are numbers, and so is that unless `classes`. Throws Error naming file, line and column
-/// for what is missing or no number, for columns without a name or with the same, for rows of other
-/// lengths, and for what does not fit in memory.
+/// Reads a file or several (text_files()), packed or not, as one table. The first line names the
+/// columns and may be repeated at the head of further files. All columns but `target` are numbers,
+/// and so is the target unless `classes`. Throws Error naming file, line and column for a missing
+/// or malformed cell, unnamed or repeated columns, rows of other lengths, and a table larger than
+/// memory.
 TableFile read_table(const std::string& path, const std::string& target, bool classes,
                      Memory memory = memory_left);
+
+/// A record's cells, valid during the call, and the line (from 1) that it begins on.
+using CsvRow = std::function<void(std::int64_t line, std::span<const std::string> cells)>;
+
+/// Calls `row` for each record of a text as RFC 4180 has it. Skips a UTF-8 byte order mark, blank
+/// lines and blanks around cells without quotes. Throws Error "NAME:LINE: …" for text that is not
+/// UTF-8, separators other than commas and quotes that do not pair; what `row` throws passes
+/// through.
+void read_csv(std::string_view text, const std::string& name, const CsvRow& row);  // csv_file.cpp
 
 }  // namespace data

@@ -22,6 +22,13 @@ constexpr std::uint32_t kOrder = site_id("data.order");
 
 }  // namespace
 
+void shuffle(std::vector<std::uint32_t>& order, engine::Sequence random) {
+  // From the identity, not the last order: epochs do not depend on each other.
+  std::iota(order.begin(), order.end(), 0u);
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(i))]);
+}
+
 Batches::Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, std::uint64_t seed,
                  std::optional<std::int64_t> unique_tokens)
     : tokens_(tokens),
@@ -38,8 +45,8 @@ Batches::Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, 
   const std::int64_t unique = *unique_tokens;
   require(unique <= n, unique, " unique tokens are more than the training split's ", n,
           "; use more --epochs, a smaller --budget or a longer text");
-  require(unique > block_size, unique, unique == 1 ? " unique token holds" : " unique tokens hold",
-          " no window of block size ", block_size,
+  require(unique > block_size, base::counted(static_cast<std::uint64_t>(unique), "unique token"),
+          unique == 1 ? " is" : " are", " fewer than a window of block size ", block_size,
           " and its target; use fewer --epochs, a larger --budget or a smaller --block-size");
   const auto all = static_cast<std::size_t>(n), length = static_cast<std::size_t>(unique);
   const std::size_t first =
@@ -67,10 +74,7 @@ void Batches::shuffle(std::uint64_t epoch) {
   const auto windows = static_cast<std::int64_t>(order_.size());
   const std::int64_t offsets = static_cast<std::int64_t>(tokens_.size()) - windows * block_;
   offset_ = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(offsets)));
-  // Fisher-Yates from the identity, not from the last order: epochs don't depend on each other.
-  std::iota(order_.begin(), order_.end(), 0u);
-  for (std::size_t i = order_.size(); i > 1; --i)
-    std::swap(order_[i - 1], order_[static_cast<std::size_t>(random.below(i))]);
+  data::shuffle(order_, random);
 }
 
 std::int64_t Batches::start(std::uint64_t step, std::int64_t row) {
@@ -122,6 +126,28 @@ std::int64_t fill_eval(TokenSpan tokens, std::int64_t block_size, std::int64_t f
     valid += count;
   }
   return valid;
+}
+
+RowOrder::RowOrder(std::int64_t rows, std::int64_t batch, std::uint64_t seed)
+    : batch_(static_cast<std::uint64_t>(batch)),
+      key_(engine::stream_key(seed, engine::Stream::kData)) {
+  require(rows >= 1, "there are no rows to train on");
+  require(rows <= std::numeric_limits<std::uint32_t>::max(), rows,
+          " rows are more than 32 bits count; give fewer --unique-tokens");
+  order_.resize(static_cast<std::size_t>(rows));
+  shuffle(0);
+}
+
+void RowOrder::shuffle(std::uint64_t epoch) {
+  epoch_ = epoch;
+  data::shuffle(order_, {key_, site_id("data.row_order"), epoch});
+}
+
+std::uint32_t RowOrder::at(std::uint64_t step, std::int64_t row) {
+  const std::uint64_t number = step * batch_ + static_cast<std::uint64_t>(row);
+  const std::uint64_t epoch = number / order_.size();
+  if (epoch != epoch_) shuffle(epoch);
+  return order_[number % order_.size()];
 }
 
 }  // namespace data

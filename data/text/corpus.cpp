@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "data/text/token_file.h"
-#include "data/tokenizer/numbers.h"
+#include "data/text/tokens.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace data {
 
@@ -42,13 +42,13 @@ void require_window(const Corpus& corpus, const Tokens& ids, std::int64_t block_
           " + 1; use a longer text or a smaller --block-size");
 }
 
-/// Why split `b` may not be what `a` is, and the way out.
+/// Why split `b` must differ from `a`, and the way out.
 std::string judged(std::string_view a, std::string_view b) {
-  return concat("; what is judged must not be what was ", a == "val" ? "chosen on" : "trained on",
-                ": give another file, or leave ", b, " out to hold out the end of the text");
+  return concat("; test it on data that was not used for ", a == "val" ? "tuning" : "training",
+                ": give another file, or leave out ", b, " to hold out the end of the text");
 }
 
-/// Error where a split that has a file of its own says what another one says, packed or not.
+/// Error if two splits have the same contents, packed or not.
 template <class Whole>
 void require_different(const Whole& a, std::string_view a_is, const Whole& b, std::string_view b_is,
                        const std::string& file) {
@@ -153,11 +153,11 @@ void load_ids(Corpus& corpus, const TextSplits& splits, const TokenizerChoice& c
           ": '", splits.text,
           "' holds token ids; give --tokenizer ids, or the sp:FILE.model or gpt2:FOLDER that they "
           "are of");
-  require(corpus.tokenizer != "sp" ||
-              choice.argument.find_first_not_of("0123456789") != std::string::npos,
-          "tokenizer=sp:", choice.argument, ": '", splits.text,
-          "' holds token ids, so there is no text to train one on; give the sp:FILE.model they are "
-          "of");
+  require(
+      corpus.tokenizer != "sp" ||
+          choice.argument.find_first_not_of("0123456789") != std::string::npos,
+      "tokenizer=sp:", choice.argument, ": '", splits.text,
+      "' holds token ids, not text to train a tokenizer on; give the sp:FILE.model that made them");
   const auto ids_of = [&](const std::string& path) {
     return path.empty() ? Tokens() : map_tokens(path, splits.bin_type);
   };
@@ -173,10 +173,10 @@ void load_ids(Corpus& corpus, const TextSplits& splits, const TokenizerChoice& c
   corpus.tokenizer = corpus.codec->name();
 }
 
-/// The hash of what is known before the ids are counted, and the highest of them.
+/// The hash before the vocabulary is known, and the highest id.
 struct Scan {
   base::Hash hash;
-  std::uint32_t highest = 0;  // what was written as negative is beyond all others
+  std::uint32_t highest = 0;  // negative ids count as the highest
 };
 Scan scan(const Corpus& corpus) {
   Scan s;
@@ -194,7 +194,7 @@ Scan scan(const Corpus& corpus) {
 }
 
 std::string finish(base::Hash& hash, const Corpus& corpus) {
-  // What char and byte are is in their pieces, and their hashes are older than other tokenizers.
+  // char and byte are in their pieces; their hashes are older than other tokenizers.
   if (corpus.codec && corpus.pieces().empty()) hash.add(std::to_string(corpus.vocab));
   if (corpus.codec && !corpus.codec->definition().empty()) hash.add(corpus.codec->definition());
   return hash.hex();
@@ -209,8 +209,7 @@ const std::vector<std::string>& Corpus::pieces() const {
 
 Tokens encode_text(const Tokenizer& codec, std::string_view text, const std::string& name,
                    Memory memory) {
-  // Where a token is a character, what they will take is known; of others a token is rarely less
-  // than the four bytes that its id takes.
+  // Exact for bytes and characters; other tokens rarely have fewer than the four bytes of an id.
   double tokens = static_cast<double>(text.size()) / sizeof(std::int32_t);
   if (codec.name() == "byte")
     tokens = static_cast<double>(text.size());
@@ -237,7 +236,7 @@ void complete(Corpus& corpus) {
   corpus.vocab = corpus.codec->vocab();
   require(s.highest < corpus.vocab, "'", corpus.name, "': the id ", s.highest,
           " is outside the vocabulary [0, ", corpus.vocab, ") of tokenizer ", corpus.tokenizer,
-          "; give the tokenizer that made the ids, or --tokenizer ids, which takes all there are");
+          "; give the tokenizer that made the ids, or --tokenizer ids");
   corpus.val.bytes_per_token = bytes_per_token(corpus.val.ids, *corpus.codec);
   if (!corpus.test.ids.empty())
     corpus.test.bytes_per_token = bytes_per_token(corpus.test.ids, *corpus.codec);
@@ -259,9 +258,10 @@ Corpus load_text(const TextSplits& splits, const std::string& tokenizer, std::in
   const double test_share = splits.test.empty() ? splits.test_fraction : 0;
   require(splits.val_fraction > 0 && splits.val_fraction < 1, "validation share ",
           splits.val_fraction, " is outside (0, 1); 0.1 holds out a tenth");
-  require(test_share >= 0 && val_share + test_share < 1, "validation share ", val_share,
-          " and test share ", test_share,
-          " leave nothing to train on; give --val-fraction and --test-fraction below 1 in all");
+  require(
+      test_share >= 0 && val_share + test_share < 1, "validation share ", val_share,
+      " and test share ", test_share,
+      " leave nothing to train on; the sum of --val-fraction and --test-fraction must be below 1");
   require_different_files(splits.text, "text", splits.val, "val");
   require_different_files(splits.text, "text", splits.test, "test");
   require_different_files(splits.val, "val", splits.test, "test");

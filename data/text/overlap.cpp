@@ -1,17 +1,17 @@
-#include "data/text/overlap.h"
-
 #include <algorithm>
 #include <array>
 #include <bitset>
 #include <memory>
 #include <unordered_map>
 
+#include "data/text/corpus.h"
+
 namespace data {
 namespace {
 
 constexpr std::size_t kWindow = 64, kMostWindows = 4096;
 
-/// Calls visit(symbol) for every byte of the text, or for every id where they stand for no text.
+/// Calls visit(symbol) for every byte of the text, or for every id without a tokenizer.
 template <class Visit>
 void each_symbol(TokenSpan ids, const std::vector<std::string>& pieces, const Visit& visit) {
   std::array<std::int32_t, 4096> some;

@@ -15,7 +15,6 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "data/text/unpack.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace data {
@@ -47,7 +46,7 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   }
   require(!error, "cannot read the folder ", quote(folder.string()), ": ", error.message());
   require(!files.empty(), quote(folder.string()),
-          ": the folder holds no files; give one with text files in it");
+          ": the folder has no files; give one with text files");
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -69,9 +68,9 @@ class Joiner {
          Documents& to)
       : path_(std::move(path)), separator_(separator), most_(most), memory_(memory), to_(to) {}
 
-  /// What is to come, at least.
+  /// Reserves room for at least this much.
   void expect(std::size_t bytes) { make_room(to_.text, bytes, path_, memory_); }
-  /// What comes is of another document; `begins` notes where the first byte of it is put.
+  /// Begins another document; `begins` is called with the offset of its first byte.
   template <class F>
   void next(const F& begins) {
     pending_ = true;
@@ -125,7 +124,7 @@ void add_line(std::string_view line, const std::string& where, Joiner& to, const
   to.add(json["text"].get_ref<const std::string&>());
 }
 
-/// `begins`: told where in the text each line's document begins, and the line.
+/// Calls `begins` with the offset of each line's document in the text, and the line number.
 template <class F>
 void read_lines(const fs::path& path, base::Whose whose, std::int64_t most, Joiner& to,
                 const F& begins) {
@@ -250,7 +249,7 @@ std::string shared_file(const std::string& a, const std::string& b) {
         kIfMissing, base::Whose::kFolder);
     return bytes.hex();
   };
-  const auto size = [&](const fs::path& path) {  // 0 of what is no file that can be read twice
+  const auto size = [&](const fs::path& path) {  // 0 if it cannot be read twice
     return fs::is_regular_file(path, none) ? fs::file_size(path, none) : 0;
   };
   std::set<fs::path> there;

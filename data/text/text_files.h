@@ -1,33 +1,33 @@
-// Text as it lies around: files, folders, wildcards, JSON lines, gzip and Zstandard.
+// Text from files, folders, patterns, JSON lines, gzip and Zstandard.
 #pragma once
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/memory_limits.h"
+#include "base/limits.h"
 #include "base/open_file.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace data {
 
-/// Of one text after everything is unpacked: beyond it an archive is a mistake, or a bomb.
+/// Of one unpacked text: beyond it an archive is a mistake, or a bomb.
 inline constexpr std::int64_t kMostTextBytes = std::int64_t{1} << 34;
 
-/// Bytes of memory that there are to be had; 0: not known. A parameter, so that a test can have
-/// less.
+/// Available memory in bytes; 0: not known. A parameter, so that tests can have less.
 using Memory = std::size_t (*)();
 inline std::size_t memory_left() { return base::available_memory(); }
 
-/// Throws base::Error where so many bytes more for what is in `path` do not fit in memory.
+/// Throws base::Error if `bytes` more for the contents of `path` do not fit in memory.
 void require_room(const std::string& path, double bytes, Memory memory = memory_left);
 
-/// Reserves room for `more` elements: twice what there is, or less where that does not fit. Throws
-/// as require_room() does, before the system ends the process.
+/// Reserves room for `more` elements, doubling if memory allows. Throws as require_room() does,
+/// before the system kills the process.
 template <class Container>
 void make_room(Container& of, std::size_t more, const std::string& path, Memory memory) {
   constexpr std::size_t kSmall = std::size_t{1} << 20, kElement = sizeof(*of.data());
@@ -42,17 +42,16 @@ void make_room(Container& of, std::size_t more, const std::string& path, Memory 
   of = std::move(roomy);
 }
 
-/// The files that a path means: itself; of a folder all in it and its folders, hidden ones left
-/// out, sorted by path; of a pattern with * ? or [ that is no file the sorted ones that match.
-/// Throws base::Error where there is none.
+/// The files of a path, sorted: itself, all files in a folder and its subfolders except hidden
+/// ones, or those that a pattern with * ? or [ matches. Throws base::Error if there are none.
 std::vector<std::filesystem::path> text_files(const std::string& path);
 
-/// A text, and where each document of it comes from.
+/// A text and the origin of each of its documents.
 class Documents {
  public:
   std::string text;
-  /// Runs `use`, which reads text from offset `begin` of this on and calls it `name`. Where a
-  /// BadText says that it cannot, the error thrown names the file, and the offset in it instead.
+  /// Runs `use`, which reads the text from offset `begin` on. A BadText that it throws is thrown
+  /// again with the file's name and the offset in that file.
   template <class F>
   auto naming_files(std::size_t begin, const F& use) const {
     try {
@@ -74,18 +73,17 @@ class Documents {
   std::vector<Begin> begins_;
 };
 
-/// Whose() `file` is of text_files(path): a person's where it is the path itself.
+/// Who names `file`, one of text_files(path): a person if it is the path itself.
 base::Whose whose(const std::filesystem::path& file, const std::string& path);
 
-/// Throws base::Error naming the flag, "--text", and the path where there is nothing to read: no
-/// file, no folder, and no pattern. `way_out`: what else there is than to check the path.
+/// Throws base::Error naming the flag ("--text") and the path if there is no such file, folder or
+/// match of a pattern. `way_out`: what one may do besides checking the path.
 void require_there(const std::string& path, std::string_view flag, std::string_view way_out = "");
 
-/// The text of all files that `path` means. NAME.gz and NAME.zst are unpacked; of NAME.jsonl and
-/// NAME.ndjson every line is a JSON object, and its string "text" a document. Endings may be in
-/// capitals. Between two documents (such lines, files where there are several) stands `separator`,
-/// once. Throws base::Error naming the file: what cannot be read or unpacked, is empty, is a
-/// .bin, larger than `max_bytes` in all, or more than fits in memory.
+/// The text of all files of `path`. NAME.gz and NAME.zst are unpacked; each line of NAME.jsonl and
+/// NAME.ndjson is a JSON object whose string "text" is a document. `separator` stands once between
+/// two documents (lines, files). Throws base::Error naming the file if it cannot be read or
+/// unpacked, is empty or a .bin, larger than `max_bytes` in all, or larger than memory.
 Documents read_documents(const std::string& path, std::string_view separator = kEndOfText,
                          std::int64_t max_bytes = kMostTextBytes, Memory memory = memory_left);
 /// The same as text alone.
@@ -95,8 +93,18 @@ std::string read_text(const std::string& path, std::int64_t max_bytes = kMostTex
 /// Whether the path names a file of token ids: NAME.bin.
 bool is_token_file(const std::string& path);
 
-/// A file that both paths mean, or one of each with the same bytes: "'A'" or "'B', a copy of 'A'".
-/// Empty where there is none.
+/// A file that both paths have in common, or a copy: "'A'" or "'B', a copy of 'A'". Empty if none.
 std::string shared_file(const std::string& a, const std::string& b);
+
+/// The name without its packing (.gz, .bgz, .zst, .zstd, in any case). Throws base::Error for a
+/// packing that is not read (.xz, .zip, .tar.gz).
+std::string_view unpacked_name(std::string_view name);  // unpack.cpp
+
+/// Hands the file's contents to `part`, piece by piece, unpacked if its name says so. Several
+/// members or frames are one text; zeros after a gzip member are padding. Throws base::Error as
+/// read_parts() does, and if the archive is damaged or cut off.
+void read_unpacked(const std::string& path, std::string_view if_missing,
+                   const std::function<void(std::string_view)>& part,
+                   base::Whose whose = base::Whose::kPerson);  // unpack.cpp
 
 }  // namespace data

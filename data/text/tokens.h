@@ -1,11 +1,12 @@
-// Token ids wherever they lie: in memory, or in a file that is mapped and read as it is needed.
+// Token ids, in memory or in a mapped file as nanoGPT and llm.c write it.
 #pragma once
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,35 +15,25 @@ namespace data {
 /// A view of ids, stored as 32 or as 16 bits; owns nothing. Elements are read by value.
 class TokenSpan {
  public:
-  /// Random access, by index.
   class Iterator {
    public:
-    using iterator_category = std::random_access_iterator_tag;
+    using iterator_category = std::forward_iterator_tag;
     using value_type = std::int32_t;
     using difference_type = std::ptrdiff_t;
     using pointer = void;
     using reference = std::int32_t;
     Iterator() = default;
-    Iterator(const TokenSpan* of, std::ptrdiff_t at) : of_(of->at_), wide_(of->wide_), at_(at) {}
-    std::int32_t operator*() const { return TokenSpan(of_, wide_)[static_cast<std::size_t>(at_)]; }
-    std::int32_t operator[](std::ptrdiff_t n) const { return *(*this + n); }
-    Iterator& operator+=(std::ptrdiff_t n) { return at_ += n, *this; }
-    Iterator& operator-=(std::ptrdiff_t n) { return at_ -= n, *this; }
-    Iterator& operator++() { return *this += 1; }
-    Iterator& operator--() { return *this -= 1; }
-    Iterator operator++(int) { return std::exchange(*this, *this + 1); }
-    Iterator operator--(int) { return std::exchange(*this, *this - 1); }
-    friend Iterator operator+(Iterator i, std::ptrdiff_t n) { return i += n; }
-    friend Iterator operator+(std::ptrdiff_t n, Iterator i) { return i += n; }
-    friend Iterator operator-(Iterator i, std::ptrdiff_t n) { return i -= n; }
-    friend std::ptrdiff_t operator-(const Iterator& a, const Iterator& b) { return a.at_ - b.at_; }
+    Iterator(const TokenSpan* of, std::size_t at) : of_(of->at_), wide_(of->wide_), at_(at) {}
+    std::int32_t operator*() const { return TokenSpan(of_, wide_)[at_]; }
+    Iterator& operator++() { return ++at_, *this; }
+    Iterator operator++(int) { return {of_, wide_, at_++}; }
     friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
-    friend auto operator<=>(const Iterator& a, const Iterator& b) { return a.at_ <=> b.at_; }
 
    private:
+    Iterator(const void* of, bool wide, std::size_t at) : of_(of), wide_(wide), at_(at) {}
     const void* of_ = nullptr;
     bool wide_ = true;
-    std::ptrdiff_t at_ = 0;
+    std::size_t at_ = 0;
   };
 
   TokenSpan() = default;
@@ -61,7 +52,7 @@ class TokenSpan {
   }
   std::int32_t front() const { return (*this)[0]; }
   Iterator begin() const { return {this, 0}; }
-  Iterator end() const { return {this, static_cast<std::ptrdiff_t>(size_)}; }
+  Iterator end() const { return {this, size_}; }
   /// REQUIRES: at + count <= size().
   TokenSpan subspan(std::size_t at, std::size_t count) const;
   TokenSpan first(std::size_t count) const { return subspan(0, count); }
@@ -77,12 +68,12 @@ class TokenSpan {
   bool wide_ = true;
 };
 
-/// Ids with what holds them: never changed, so that copies and parts share it.
+/// Ids and their owner: immutable, so copies and parts share it.
 class Tokens {
  public:
   Tokens() = default;
   Tokens(std::vector<std::int32_t> ids);
-  /// Part of what `owner` keeps, which is mapped: it takes no memory that cannot be had back.
+  /// Part of a mapped file that `owner` keeps.
   Tokens(std::shared_ptr<const void> owner, TokenSpan ids)
       : owner_(std::move(owner)), ids_(ids), mapped_(true) {}
 
@@ -94,7 +85,7 @@ class Tokens {
   TokenSpan::Iterator end() const { return ids_.end(); }
   /// REQUIRES: at + count <= size().
   Tokens part(std::size_t at, std::size_t count) const;
-  /// Memory that they take; 0 where they are mapped.
+  /// Memory that they take; 0 if mapped.
   std::size_t bytes() const { return mapped_ ? 0 : size() * ids_.width(); }
   bool mapped() const { return mapped_; }
   friend bool operator==(const Tokens& a, const Tokens& b) { return a.ids_ == b.ids_; }
@@ -104,5 +95,19 @@ class Tokens {
   TokenSpan ids_;
   bool mapped_ = false;
 };
+
+/// Widths of an id in a .bin without a header: "auto" (uint16, refusing what looks wider),
+/// "uint16", "uint32".
+std::vector<std::string_view> bin_types();
+
+/// The ids in a .bin, mapped: without a header (nanoGPT), or after llm.c's header of 256 32-bit
+/// numbers that begins with magic 20240520, version 1, count (16-bit ids, GPT-2), or magic
+/// 20240801, version 7 (32-bit ids, Llama 3). Throws base::Error naming the file: missing, a size
+/// or type that is not the header's, ids that look wider than `type`.
+Tokens map_tokens(const std::string& path, std::string_view type = "auto");
+
+/// The ids as map_tokens() reads them back: 16 bits each if all fit, otherwise llm.c's header
+/// and 32.
+std::string token_file(std::span<const std::int32_t> ids);
 
 }  // namespace data

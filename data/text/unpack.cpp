@@ -1,5 +1,4 @@
-#include "data/text/unpack.h"
-
+// gzip and Zstandard. Nothing else sees zlib and libzstd.
 #include <zlib.h>
 #include <zstd.h>
 
@@ -7,7 +6,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/files.h"
+#include "base/open_file.h"
+#include "data/text/text_files.h"
 
 namespace data {
 namespace {
@@ -51,7 +51,7 @@ class Gzip final : public Unpacker {
       stream_.avail_out = static_cast<uInt>(out_.size());
       const int code = inflate(&stream_, Z_NO_FLUSH);
       require(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR, "'", path_,
-              "' is no gzip file, or damaged (",
+              "' is not a gzip file, or is damaged (",
               stream_.msg != nullptr ? stream_.msg : zError(code), "); check it with gzip -t");
       part({reinterpret_cast<const char*>(out_.data()), out_.size() - stream_.avail_out});
       ended_ = code == Z_STREAM_END;
@@ -81,7 +81,7 @@ class Zstandard final : public Unpacker {
     while (in.pos < in.size || out.pos == out.size) {
       out.pos = 0;
       const std::size_t left = ZSTD_decompressStream(stream_.get(), &out, &in);
-      require(ZSTD_isError(left) == 0, "'", path_, "' is no Zstandard file, or damaged (",
+      require(ZSTD_isError(left) == 0, "'", path_, "' is not a Zstandard file, or is damaged (",
               ZSTD_getErrorName(left), "); check it with zstd -t");
       part({out_.data(), out.pos});
       ended_ = left == 0;
@@ -129,7 +129,7 @@ std::string_view unpacked_name(std::string_view name) {
   }
   require(packing == nullptr || packing->unpacker != nullptr, "'", name,
           "': ", packing == nullptr ? "" : packing->ending,
-          " files are not read; unpack it, or pack the text itself with gzip or Zstandard");
+          " files are not supported; unpack it, or compress the text with gzip or Zstandard");
   return out;
 }
 
@@ -141,8 +141,7 @@ void read_unpacked(const std::string& path, std::string_view if_missing, const T
   base::read_parts(
       path, [&](std::string_view bytes) { archive ? archive->feed(bytes, part) : part(bytes); },
       if_missing, whose);
-  require(!archive || archive->whole(), "'", path,
-          "' ends too early: it was cut off; fetch it again");
+  require(!archive || archive->whole(), "'", path, "' is cut off; download it again");
 }
 
 }  // namespace data

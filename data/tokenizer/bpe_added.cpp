@@ -1,11 +1,10 @@
-#include "data/tokenizer/bpe_added.h"
-
+// Added tokens of a byte-level BPE.
 #include <algorithm>
-#include <charconv>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "data/tokenizer/byte_bpe.h"
 
 namespace data {
 namespace {
@@ -26,7 +25,7 @@ base::Json object_in(const fs::path& path) {
   std::error_code none;  // what is not there says nothing
   if (!fs::exists(path, none)) return base::Json::object();
   base::Json json = base::parse_json(read_bpe_file(path.string()), path.string(), kGpt2Kind);
-  require(json.is_object(), path.string(), ": is no JSON object; ", kGpt2Kind);
+  require(json.is_object(), path.string(), ": is not a JSON object; ", kGpt2Kind);
   return json;
 }
 
@@ -45,9 +44,8 @@ std::string content_of(const base::Json& token, const std::string& source) {
 
 base::Json number(const std::string& text, const std::string& source) {
   std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  require(error == std::errc{} && end == text.data() + text.size(), source, ": ", quote(text),
-          " in added_tokens_decoder is no id; ", kGpt2Kind);
+  require(base::parse_number(text, id) == std::errc{}, source, ": ", quote(text),
+          " in added_tokens_decoder is not an id; ", kGpt2Kind);
   return id;
 }
 
@@ -64,7 +62,7 @@ void check_kind(const base::Json& config, const std::string& source) {
   std::string_view bare = name;
   if (bare.ends_with("Fast")) bare.remove_suffix(4);
   require(std::find(std::begin(kClasses), std::end(kClasses), bare) != std::end(kClasses), source,
-          ": tokenizer_class is ", quote(name), ", which cuts text in another way; ", kGpt2Kind);
+          ": tokenizer_class is ", quote(name), ", which splits text differently; ", kGpt2Kind);
   const base::Json prefix = config.value("add_prefix_space", base::Json(false));
   require(prefix.is_null() || prefix == false, source,
           ": it puts a blank before every text (add_prefix_space); ", kGpt2Kind);
@@ -78,7 +76,7 @@ std::string read_bpe_file(const std::string& path) {
 
 std::vector<AddedToken> added_tokens_of(const base::Json& tokenizer, const std::string& source) {
   const base::Json list = tokenizer.value("added_tokens", base::Json::array());
-  require(list.is_array(), source, ": added_tokens is no list; ", kGpt2Kind);
+  require(list.is_array(), source, ": added_tokens is not a list; ", kGpt2Kind);
   std::vector<AddedToken> out;
   for (const base::Json& token : list) {
     require(token.is_object() && token.contains("id") && token["id"].is_number_unsigned(), source,
@@ -98,7 +96,7 @@ std::vector<AddedToken> added_tokens_beside(const fs::path& folder) {
   std::vector<AddedToken> out;
   base::Json map = base::Json::object();
   if (const auto listed = config.find("added_tokens_decoder"); listed != config.end()) {
-    require(listed->is_object(), config_file.string(), ": added_tokens_decoder is no object; ",
+    require(listed->is_object(), config_file.string(), ": added_tokens_decoder is not an object; ",
             kGpt2Kind);
     for (const auto& [id, token] : listed->items())
       out.push_back({content_of(token, config_file.string()), number(id, config_file.string())});
@@ -107,7 +105,7 @@ std::vector<AddedToken> added_tokens_beside(const fs::path& folder) {
     const base::Json added = object_in(added_file);
     for (const auto& [content, id] : added.items()) {
       require(id.is_number_unsigned(), added_file.string(), ": the id ", quote(id.dump()), " of ",
-              quote(content), " is no whole number; ", kGpt2Kind);
+              quote(content), " is not a whole number; ", kGpt2Kind);
       out.push_back({content, id});
     }
     for (AddedToken& token : added_tokens_of(object_in(one_file), one_file.string()))
@@ -125,8 +123,8 @@ std::vector<AddedToken> added_tokens_beside(const fs::path& folder) {
   }
   const auto names = [&](const base::Json& json, const fs::path& file) {
     const base::Json further = json.value(kFurther, base::Json(nullptr));
-    require(further.is_null() || further.is_array(), file.string(), ": ", kFurther, " is no list; ",
-            kGpt2Kind);
+    require(further.is_null() || further.is_array(), file.string(), ": ", kFurther,
+            " is not a list; ", kGpt2Kind);
     for (const base::Json& token : further) name(token, file);
   };
   names(config, config_file);

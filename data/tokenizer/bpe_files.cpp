@@ -8,7 +8,6 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "data/tokenizer/bpe_added.h"
 #include "data/tokenizer/byte_bpe.h"
 
 namespace data {
@@ -25,8 +24,8 @@ class Builder {
 
   /// {"symbol": id, ...}
   void vocabulary(const base::Json& json) {
-    require(json.is_object() && !json.empty(), source_, ": the vocabulary is no object of ids; ",
-            kGpt2Kind);
+    require(json.is_object() && !json.empty(), source_,
+            ": the vocabulary is not an object of ids; ", kGpt2Kind);
     files_.symbols.resize(json.size());
     for (const auto& [symbol, id] : json.items()) place(symbol, id, json.size());
   }
@@ -57,7 +56,7 @@ class Builder {
     };
     const std::pair<std::int32_t, std::int32_t> pair{id(a), id(b)};
     require(merges_.insert(pair).second, source_, ": merge ", number, " (", quote(a + " " + b),
-            ") is there twice; leave one out");
+            ") is repeated; leave one out");
     files_.merges.push_back(pair);
     files_.merged.push_back(id(a + b));
   }
@@ -90,7 +89,7 @@ class Builder {
             "): ids must be numbered without gaps");
     const auto number = id.get<std::size_t>();
     require(files_.symbols[number].empty() && !symbol.empty(), source_, ": the id ", number,
-            " is there twice, or of nothing; make ids one a symbol");
+            " is repeated or has no symbol; give each symbol its own id");
     files_.symbols[number] = symbol;
     ids_.emplace(symbol, static_cast<std::int32_t>(number));
   }
@@ -130,7 +129,7 @@ Builder read_json_text(const std::string& text, const std::string& source) {
            object[key] == "" || object[key] == 0;
   };
   need(json.is_object() && json.contains("model") && json["model"].is_object(),
-       "no tokenizer.json (no object 'model')");
+       "not a tokenizer.json (no object 'model')");
   const base::Json& model = json["model"];
   // Older files, GPT-2's own among them, have no type: of the kinds of models BPE alone has merges.
   const base::Json type =

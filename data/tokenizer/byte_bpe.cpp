@@ -1,20 +1,71 @@
+// Nothing else sees PCRE2.
 #include "data/tokenizer/byte_bpe.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <queue>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
-#include "data/tokenizer/occurrences.h"
-#include "data/tokenizer/pre_tokens.h"
+#include "data/tokenizer/text_cuts.h"
 
 namespace data {
 namespace {
 
 using base::require;
+
+// GPT-2's pattern, with Unicode's White_Space spelled out for \s: PCRE2's own has U+180E in
+// addition, which the tokenizers in use do not take for a blank.
+#define BLANK \
+  R"(\t\n\v\f\r \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})"
+constexpr std::string_view kPattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{L}\p{N})" BLANK "]+|[" BLANK "]+(?![^" BLANK
+    "])|[" BLANK "]+";
+#undef BLANK
+
+std::string words_of(int error) {
+  std::array<PCRE2_UCHAR, 160> text{};
+  pcre2_get_error_message(error, text.data(), text.size());
+  return reinterpret_cast<const char*>(text.data());
+}
+
+/// What GPT-2 cuts a text into before it merges bytes: words with the blank before them, numbers,
+/// signs, blanks and English contractions.
+class PreTokens {
+ public:
+  PreTokens() {
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kPattern.data()), kPattern.size(),
+                              PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &offset, nullptr));
+    require(code_ != nullptr, "PCRE2 does not take GPT-2's pattern at ", offset, ": ",
+            words_of(error));
+    pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // without a JIT it is slower
+  }
+  /// Calls `found` with part after part of the text, without gaps. REQUIRES: UTF-8.
+  template <class Found>
+  void cut(std::string_view text, const Found& found) const {
+    const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(
+        pcre2_match_data_create_from_pattern(code_.get(), nullptr), &pcre2_match_data_free);
+    for (std::size_t at = 0; at < text.size();) {
+      const int count = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                    text.size(), at, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
+      require(count > 0, "PCRE2 at byte ", at, " of a text: ", words_of(count));
+      const PCRE2_SIZE end = pcre2_get_ovector_pointer(match.get())[1];
+      found(text.substr(at, end - at));
+      at = end;
+    }
+  }
+
+ private:
+  std::unique_ptr<pcre2_code, void (*)(pcre2_code*)> code_{nullptr, &pcre2_code_free};
+};
 
 /// Words that are remembered within one text, and how long they may be.
 constexpr std::size_t kMostRemembered = 1 << 18, kLongestRemembered = 48;
@@ -85,8 +136,7 @@ class ByteBpe final : public Tokenizer {
     std::int32_t rank, id;
   };
 
-  /// Of all pairs side by side the one that was merged first in training becomes one symbol, the
-  /// leftmost of equals, until there is none. In n log n.
+  /// Merges the pair of lowest rank, the leftmost of equals, until there is none. O(n log n).
   std::vector<std::int32_t> merge(std::string_view token, std::string_view source,
                                   std::size_t offset) const {
     struct Symbol {
@@ -140,9 +190,8 @@ class ByteBpe final : public Tokenizer {
   PreTokens pattern_;
 };
 
-/// Of each byte its character in the alphabet of the files: itself where that is printable,
-/// otherwise the next one from U+0100 on.
-const std::array<char32_t, 256>& alphabet() {
+/// The character of each byte in the files: itself if printable, otherwise the next from U+0100 on.
+const std::array<char32_t, 256>& byte_alphabet() {
   static const std::array<char32_t, 256> table = [] {
     std::array<char32_t, 256> out{};
     char32_t other = 256;
@@ -158,13 +207,13 @@ const std::array<char32_t, 256>& alphabet() {
 
 }  // namespace
 
-std::string byte_symbol(unsigned char byte) { return utf8(alphabet()[byte]); }
+std::string byte_symbol(unsigned char byte) { return utf8(byte_alphabet()[byte]); }
 
 bool symbol_bytes(std::string_view symbol, std::string& bytes) {
   static const std::array<int, 512> of = [] {
     std::array<int, 512> out{};
     out.fill(-1);
-    for (unsigned b = 0; b < 256; ++b) out[alphabet()[b]] = static_cast<int>(b);
+    for (unsigned b = 0; b < 256; ++b) out[byte_alphabet()[b]] = static_cast<int>(b);
     return out;
   }();
   std::string found;

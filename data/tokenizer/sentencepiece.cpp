@@ -1,5 +1,4 @@
-#include "data/tokenizer/sentencepiece.h"
-
+// Subwords of SentencePiece. Nothing else sees the library.
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
@@ -11,8 +10,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "data/tokenizer/occurrences.h"
 #include "data/tokenizer/text_cuts.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace data {
 namespace {
@@ -21,7 +20,7 @@ using base::concat;
 using base::Error;
 using base::require;
 
-// Bytes of a line that are encoded at once, where a line may be cut.
+// Bytes of a line that are encoded at once, if it may be cut.
 constexpr std::size_t kSegment = 1 << 16;
 // What a thread takes at a time, in whole lines, and how many of those are out: their ids are held
 // twice.
@@ -47,7 +46,7 @@ class Sentences final : public sentencepiece::SentenceIterator {
   std::string value_;
 };
 
-/// What the library says, without the place in its sources: "… [condition] words".
+/// The library's message, without the place in its sources: "… [condition] words".
 std::string words_of(const sentencepiece::util::Status& status) {
   std::string text = status.ToString();
   if (const auto at = text.rfind("] "); at != text.npos) text = text.substr(at + 2);
@@ -84,10 +83,11 @@ class SentencePiece final : public Tokenizer {
             "with --add_dummy_prefix=false");
     if (prefixed_) lead_ids_ = ask(lead_);
     const std::string probe = characters_.contain(' ') ? "It is  A test. " : "ItisAtest.";
-    require(spell(ask(lead_ + probe)) == spell(lead_ids_) + probe, source,
-            ": changes text before it cuts it, so that it would not come back; train it with "
-            "--normalization_rule_name=identity --remove_extra_whitespaces=false, or with 'isodrop "
-            "tokenize train'");
+    require(
+        spell(ask(lead_ + probe)) == spell(lead_ids_) + probe, source,
+        ": changes text before it splits it, so that it would not come back unchanged; train it with "
+        "--normalization_rule_name=identity --remove_extra_whitespaces=false, or with 'isodrop "
+        "tokenize train'");
   }
 
   std::string_view name() const override { return "sp"; }
@@ -195,7 +195,7 @@ class SentencePiece final : public Tokenizer {
     return out;
   }
 
-  /// What the library makes of `part`, held against what it stands for.
+  /// Encodes `part` and checks that it decodes to the same text.
   void add(std::string_view part, std::size_t offset, std::string_view source,
            std::vector<std::int32_t>& out) const {
     if (part.empty()) return;
@@ -208,7 +208,7 @@ class SentencePiece final : public Tokenizer {
       throw BadText(
           source,
           base::concat("the tokenizer does not give back ", base::quote(part.substr(0, 40))),
-          offset, "; it was trained to normalise text: use one with the rule 'identity'");
+          offset, "; it was trained to normalize text: use one with the rule 'identity'");
     out.insert(out.end(), own.begin(), own.end());
   }
 
@@ -220,7 +220,7 @@ class SentencePiece final : public Tokenizer {
   // What is encoded as its bytes: what would come back as a blank, and what no piece has in it.
   std::vector<std::string_view> as_bytes_;
   bool prefixed_ = false;
-  std::string lead_;           // stands before every text where the model puts a blank there
+  std::string lead_;           // put before every text if the model puts a blank there
   std::vector<int> lead_ids_;  // of that blank and it
 };
 
@@ -242,7 +242,7 @@ std::string train_sentencepiece(std::string_view text, std::int64_t vocab,
   for_each_sentence(text, [&](std::string_view sentence) {
     if (count++ % every == 0) all.push_back(sentence);
   });
-  require(!all.empty(), source, ": holds nothing but line ends; a vocabulary needs text");
+  require(!all.empty(), source, ": has only line ends; a vocabulary needs text");
   std::unordered_map<std::string, std::string> how = {
       {"model_type", "bpe"},
       {"vocab_size", std::to_string(vocab)},
@@ -263,8 +263,8 @@ std::string train_sentencepiece(std::string_view text, std::int64_t vocab,
   const auto make = [&] {
     Sentences sentences(all);
     const auto trained = sentencepiece::SentencePieceTrainer::Train(how, &sentences, &model);
-    require(trained.ok(), source, ": no vocabulary of ", vocab,
-            " can be made of it: ", words_of(trained));
+    require(trained.ok(), source, ": cannot make a vocabulary of ", vocab,
+            " from it: ", words_of(trained));
   };
   make();
   if (!knows_blanks(model)) {

@@ -1,8 +1,8 @@
-#include "data/tokenizer/symbols.h"
-
+// One token per byte or character, and ids without a tokenizer.
 #include <sstream>
 
 #include "base/error.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace data {
 namespace {
@@ -68,6 +68,23 @@ class Symbols final : public Tokenizer {
   std::vector<std::int32_t> ids_;  // symbol -> id, -1: not in the vocabulary
 };
 
+class Numbers final : public Tokenizer {
+ public:
+  explicit Numbers(std::int64_t vocab) : vocab_(vocab) {}
+  std::string_view name() const override { return "ids"; }
+  std::int64_t vocab() const override { return vocab_; }
+  const std::vector<std::string>& pieces() const override { return none_; }
+  std::vector<std::int32_t> encode(std::string_view, std::string_view source) const override {
+    throw base::Error(base::concat(
+        source,
+        ": the model was trained on token ids without a tokenizer; give a .bin file of ids, or train with --tokenizer gpt2:FOLDER or sp:FILE.model"));
+  }
+
+ private:
+  std::int64_t vocab_;
+  std::vector<std::string> none_;
+};
+
 }  // namespace
 
 TokenizerPtr char_tokenizer(std::span<const Source> texts) {
@@ -76,5 +93,6 @@ TokenizerPtr char_tokenizer(std::span<const Source> texts) {
 TokenizerPtr byte_tokenizer(std::span<const Source> texts) {
   return std::make_shared<Symbols>(true, texts);
 }
+TokenizerPtr number_tokenizer(std::int64_t vocab) { return std::make_shared<Numbers>(vocab); }
 
 }  // namespace data

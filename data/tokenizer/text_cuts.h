@@ -1,13 +1,53 @@
-// Where a text may be cut without changing what SentencePiece makes of it.
+// Where some texts occur in another, and where a text may be cut without changing what
+// SentencePiece makes of it.
 #pragma once
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "data/tokenizer/utf8.h"
+#include "base/text.h"
 
 namespace data {
+
+/// Walks through a text from one of the sought texts to the next, reading the text once for each:
+/// where a rare one was found is remembered until the walk is past it.
+class Occurrences {
+ public:
+  /// None of `sought` is empty. The views must outlive this.
+  Occurrences(std::string_view text, std::vector<std::string_view> sought)
+      : text_(text), sought_(std::move(sought)), next_(sought_.size(), kUnsought) {}
+
+  struct Found {
+    std::size_t at, which;  // the text's end and the number of sought texts: there is none
+  };
+  /// The first at `from` or behind it; of those that begin there the longest. REQUIRES: `from` is
+  /// not below the last one.
+  Found next(std::size_t from) {
+    Found found{text_.size(), sought_.size()};
+    for (std::size_t i = 0; i < sought_.size(); ++i) {
+      if (next_[i] == kUnsought || next_[i] < from) {
+        next_[i] = std::min(text_.find(sought_[i], from), text_.size());
+        scanned_ += std::min(next_[i] + sought_[i].size(), text_.size()) - from;
+      }
+      if (next_[i] == text_.size() || next_[i] > found.at) continue;
+      if (next_[i] < found.at || sought_[i].size() > sought_[found.which].size())
+        found = {next_[i], i};
+    }
+    return found;
+  }
+  std::string_view sought(std::size_t which) const { return sought_[which]; }
+  /// How many bytes the searches so far went over.
+  std::uint64_t scanned() const { return scanned_; }
+
+ private:
+  static constexpr std::size_t kUnsought = ~std::size_t{0};
+  std::string_view text_;
+  std::vector<std::string_view> sought_;
+  std::vector<std::size_t> next_;
+  std::uint64_t scanned_ = 0;
+};
 
 // U+2581, which stands for a blank in pieces, and U+2585, which the trainer has a use for.
 inline constexpr std::string_view kSpace = "\xE2\x96\x81", kUnknown = "\xE2\x96\x85";
@@ -58,11 +98,11 @@ void for_each_sentence(std::string_view text, const F& part) {
 class PieceCharacters {
  public:
   void add(std::string_view piece) {
-    char32_t before = kInvalidUtf8;
+    char32_t before = base::kInvalidUtf8;
     for (std::size_t at = 0; at < piece.size();) {
-      const char32_t c = next_code_point(piece, at);
-      if (c == kInvalidUtf8) ++at;  // such a piece matches no text
-      if (before != kInvalidUtf8) pairs_.push_back(key(before, c));
+      const char32_t c = base::next_code_point(piece, at);
+      if (c == base::kInvalidUtf8) ++at;  // such a piece matches no text
+      if (before != base::kInvalidUtf8) pairs_.push_back(key(before, c));
       all_.push_back(before = c);
     }
   }
@@ -78,7 +118,7 @@ class PieceCharacters {
     if (at == 0 || at == text.size()) return true;
     std::size_t before = at - 1;
     while (before > 0 && (static_cast<unsigned char>(text[before]) & 0xC0u) == 0x80u) --before;
-    const char32_t a = next_code_point(text, before), b = next_code_point(text, at);
+    const char32_t a = base::next_code_point(text, before), b = base::next_code_point(text, at);
     return !std::binary_search(pairs_.begin(), pairs_.end(), key(a, b));
   }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "lab/advise/halving.h"
 #include "lab/session/session.h"
 

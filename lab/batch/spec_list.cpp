@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "train/config/budget.h"
 

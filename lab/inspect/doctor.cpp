@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/quantile.h"
 #include "lab/runs/build.h"
 #include "ops/onednn.h"
 #include "ops/peak.h"

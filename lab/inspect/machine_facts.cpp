@@ -3,9 +3,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/control_groups.h"
-#include "base/memory_limits.h"
-#include "base/numbers.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "train/config/budget.h"
 

@@ -7,7 +7,7 @@
 #include <functional>
 #include <numeric>
 
-#include "base/quantile.h"
+#include "base/measure.h"
 
 namespace lab {
 namespace {

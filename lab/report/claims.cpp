@@ -7,7 +7,7 @@
 #include <regex>
 #include <set>
 
-#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/report/html.h"
 #include "lab/report/pairs.h"
 #include "lab/report/pictures.h"

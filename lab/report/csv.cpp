@@ -1,7 +1,7 @@
 // The report as CSV: one line a run, what a spreadsheet or R wants.
 #include <fmt/format.h>
 
-#include "base/at_once.h"
+#include "base/parallel.h"
 #include "lab/report/render.h"
 
 namespace lab {

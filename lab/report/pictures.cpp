@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/numbers.h"
 #include "base/text.h"
 #include "lab/report/pairs.h"
 #include "train/config/budget.h"

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "lab/stats/regression.h"
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <map>
 
-#include "base/at_once.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "lab/report/shares.h"
 #include "lab/runs/make.h"
 

@@ -1,5 +1,5 @@
 // The report as JSON. Its schema is in docs/schema.md.
-#include "base/at_once.h"
+#include "base/parallel.h"
 #include "lab/report/report.h"
 #include "lab/study/tuning.h"
 

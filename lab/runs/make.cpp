@@ -86,7 +86,7 @@ Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& option
   const std::unique_ptr<train::Task> task = load_checked(spec);
   train::check_run(spec.settings, *task);
   train::JsonLines<base::AtomicFile> metrics(store.folder(id) / "metrics.jsonl",
-                                             task->constant("val_bytes_per_token"));
+                                             task->constants().val_bytes_per_token);
   train::CallSink told([&](const train::Progress& p) {
     if (events.progress) events.progress(p);
   });

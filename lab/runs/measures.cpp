@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/table.h"
+#include "base/text.h"
 #include "lab/probe/probe.h"
 #include "lab/stats/gaussian.h"
 #include "lab/stats/regression.h"
@@ -147,13 +147,14 @@ std::vector<std::pair<std::string, double>> shifts(const ProbePoint& p) {
 }
 
 Measured moments(train::Trainer& trainer, const train::Task& task) {
-  const auto& lm = dynamic_cast<const train::LanguageModelling&>(task);
+  const data::Corpus* corpus = task.text_corpus();
+  base::require(corpus != nullptr, "measure=moments needs a task that learns text, such as lm");
   ProbeOptions options;
   options.masks = train::kProbeMasks;
   options.tokens = train::kProbeTokens;
   options.progress = trainer.state().progress;
   const Probe probe = measure_probe(
-      trainer.planned().settings, lm.corpus(),
+      trainer.planned().settings, *corpus,
       [&](engine::Params& to) { to.copy_from(trainer.params()); }, options,
       [](std::int64_t, std::int64_t) {});
   Measured out;
@@ -174,7 +175,7 @@ Measured moments(train::Trainer& trainer, const train::Task& task) {
 }
 
 Measured reliability_of(train::Trainer& trainer, const train::Task& task) {
-  if (!trainer.planned().test || task.forecast() != train::Forecast::kClasses) return {};
+  if (!trainer.planned().test || task.target_kind() != train::TargetKind::kClass) return {};
   const Predictions test = trainer.predict(Split::kTest);
   Measured out;
   const auto r = reliability(top_label(logits(test)), kReliabilityBins);
@@ -228,7 +229,7 @@ Measured ClassCalibration::result() const {
 }
 
 Measured calibration(const Predictions& val, const Predictions& test) {
-  return test.kind == train::Forecast::kClasses ? of_classes(val, test) : of_normals(val, test);
+  return test.kind == train::TargetKind::kClass ? of_classes(val, test) : of_normals(val, test);
 }
 
 Measured measure(train::Trainer& trainer, const train::Task& task) {

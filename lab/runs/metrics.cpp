@@ -6,13 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/numbers.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "lab/runs/measures.h"
 #include "models/regularizer_table.h"
 #include "train/config/evaluation.h"
-#include "train/log/json_lines.h"
+#include "train/log/sink.h"
 
 namespace lab {
 namespace {
@@ -31,7 +29,7 @@ Value above(const Value& loss, const Value& bound) {
 
 constexpr std::string_view kLm = "lm";
 
-constexpr auto kClasses = train::Forecast::kClasses, kNormal = train::Forecast::kNormal;
+constexpr auto kClasses = train::TargetKind::kClass, kNormal = train::TargetKind::kNormal;
 
 /// What `measure` has found under the row's own name.
 template <std::size_t N>
@@ -65,21 +63,21 @@ constexpr Metric kMetrics[] = {
     {"val_bpb", "bits/byte", Better::kLower, "{:.4f}", kLm, "val_loss in bits per byte of text",
      [](F f) {
        const Value loss = final_loss(f);
-       const Value bytes = f.task.constant("val_bytes_per_token");
+       const Value bytes = f.task.constants().val_bytes_per_token;
        return loss && bytes ? Value(train::bits_per_byte(*loss, *bytes)) : Value{};
      }},
     {"test_bpb", "bits/byte", Better::kLower, "{:.4f}", kLm, "test_loss in bits per byte of text",
      [](F f) {
        const Value loss = test_loss(f);
-       const Value bytes = f.task.constant("test_bytes_per_token");
+       const Value bytes = f.task.constants().test_bytes_per_token;
        return loss && bytes ? Value(train::bits_per_byte(*loss, *bytes)) : Value{};
      }},
     {"excess", "nats/token", Better::kLower, "{:.4f}", "",
      "test_loss above the Bayes-optimal loss, where that is known",
-     [](F f) { return above(test_loss(f), f.task.constant("bayes_loss")); }},
+     [](F f) { return above(test_loss(f), f.task.constants().bayes_loss); }},
     {"excess_window", "nats/token", Better::kLower, "{:.4f}", kLm,
      "test_loss above the best that a window of T tokens allows, where that is known",
-     [](F f) { return above(test_loss(f), f.task.constant("bayes_loss_window")); }},
+     [](F f) { return above(test_loss(f), f.task.constants().bayes_loss_window); }},
     {"kl", "nats/token", Better::kLower, "{:.5f}", "",
      "KL divergence of the test split's true probabilities from the model's, where they are known",
      measured<"kl">, "calibration", kClasses},
@@ -150,7 +148,7 @@ constexpr Metric kMetrics[] = {
      [](F f) { return f.result.diverged ? Value{} : Value(f.result.late_loss); }},
     {"uniform_loss", "nats/token", Better::kNeither, "{:.4f}", "",
      "loss of the same chance for every outcome",
-     [](F f) { return f.task.constant("uniform_loss"); }},
+     [](F f) { return f.task.constants().uniform_loss; }},
     {"parameters", "", Better::kNeither, "{:.0f}", "",
      "of the model without the positions, by which FLOPs are counted; of an ensemble all of them",
      [](F f) { return Value(f.result.parameters); }},
@@ -279,7 +277,7 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
   for (const Metric& m : metrics()) {
     if (m.name != name) continue;
     const train::TaskKind& task = base::row_named(train::task_kinds(), s.task, "task");
-    if ((!m.task.empty() && m.task != s.task) || (m.forecast && *m.forecast != task.forecast))
+    if ((!m.task.empty() && m.task != s.task) || (m.forecast && *m.forecast != task.target))
       return fmt::format("the task {} has no {}", s.task, name);
     if (name.starts_with("test") && s.text.empty() == false && s.test.empty() &&
         s.test_fraction == 0)

@@ -9,7 +9,6 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "lab/runs/spec.h"
 #include "train/config/budget.h"
@@ -75,7 +74,7 @@ RunRecord make_record(const train::RunResult& result, const train::Task& task,
   RunRecord record;
   const bool untrained =
       result.late_loss > result.first_loss ||
-      result.late_loss > task.constant("uniform_loss").value_or(result.late_loss);
+      result.late_loss > task.constants().uniform_loss.value_or(result.late_loss);
   record.status = result.diverged ? Status::kDiverged
                   : untrained     ? Status::kUntrained
                                   : Status::kOk;

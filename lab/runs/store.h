@@ -10,8 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "base/files.h"
 #include "base/open_file.h"
-#include "base/run_lock.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
 

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <optional>
 
-#include "base/at_once.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/parallel.h"
 #include "lab/runs/make.h"
 #include "lab/runs/survey.h"
 #include "lab/runs/verify.h"

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "base/quantile.h"
+#include "base/measure.h"
 #include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/study/speed.h"

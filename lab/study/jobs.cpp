@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/stopwatch.h"
 #include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/runs/processes.h"

@@ -3,7 +3,7 @@
 #include <array>
 #include <map>
 
-#include "base/quantile.h"
+#include "base/measure.h"
 #include "train/step_timer.h"
 
 namespace lab {

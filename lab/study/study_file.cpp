@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "base/toml_table.h"
 #include "lab/study/levels.h"

@@ -8,9 +8,9 @@
 #include <optional>
 #include <set>
 
-#include "base/at_once.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "engine/buffer.h"
 #include "lab/runs/make.h"

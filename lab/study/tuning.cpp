@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "engine/rng.h"
 #include "lab/stats/stats.h"

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "base/json.h"
-#include "base/run_lock.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 
@@ -104,7 +103,7 @@ TEST_F(Files, NothingIsWrittenThroughALink) {
   EXPECT_FALSE(fs::exists(at("elsewhere")));
   fs::remove(at("lock"));
   pipe("lock");
-  EXPECT_ERROR(base::RunLock(folder.path()), "no regular file");
+  EXPECT_ERROR(base::RunLock(folder.path()), "not a regular file");
   base::write_atomically(link("whole", mine), "new");
   EXPECT_EQ(folder.read("mine"), "mine");
   EXPECT_EQ(folder.read("whole"), "new");

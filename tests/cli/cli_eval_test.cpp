@@ -178,7 +178,7 @@ TEST_F(CliEval, WhatIsWrongIsSaid) {
             std::string::npos);
   EXPECT_NE(error({"eval", "run", "--split", "dev"}).find("--split"), std::string::npos);
   folder.write("text.txt", small_text(12000, 3));
-  EXPECT_NE(error({"eval", "run"}).find("not those it was trained on"), std::string::npos);
+  EXPECT_NE(error({"eval", "run"}).find("not the data it was trained on"), std::string::npos);
   // A vocabulary that was edited by hand.
   Json data = Json::parse(folder.read("run/data.json"));
   const Json whole = data;

@@ -89,7 +89,7 @@ TEST_F(TrainResume, AfterASignalItEndsAsIfNobodyHadStoppedIt) {
     const Result r = stopped(args, out, signal);
     EXPECT_EQ(r.code, code) << describe(args, r);
     EXPECT_EQ(r.out, "");
-    EXPECT_NE(r.err.find("'isodrop train --resume " + out + "' goes on"), std::string::npos)
+    EXPECT_NE(r.err.find("'isodrop train --resume " + out + "' continues"), std::string::npos)
         << r.err;
     EXPECT_EQ(checkpoints(out).size(), 1U);
     EXPECT_FALSE(there(out + "/model.safetensors"));
@@ -195,7 +195,7 @@ TEST_F(TrainResume, OtherSettingsAreRefusedWithTheDifference) {
   refuse({"--compare"}, "does nothing with --compare");
   folder.write("other.txt", small_text(5000, 2));
   const Words args = {"train", "--resume", "out", "--text", "other.txt"};
-  EXPECT_NE(only_error(args, run(args)).find("the data are not those"), std::string::npos);
+  EXPECT_NE(only_error(args, run(args)).find("these are not the data"), std::string::npos);
   // The same settings, said again, and the same text elsewhere are no difference.
   folder.write("moved.txt", folder.read("text.txt"));
   fs::remove(folder.path() / "text.txt");
@@ -212,9 +212,9 @@ TEST_F(TrainResume, WhatIsNoRunIsNamed) {
   EXPECT_TRUE(checkpoints("none").empty());
   for (const auto& [args, part] : std::vector<std::pair<Words, std::string>>{
            {{"nowhere"}, "no such folder"},
-           {{"empty"}, "holds no run"},
+           {{"empty"}, "is not a run"},
            {{"broken"}, "not valid JSON"},
-           {{"none", "--budget", "9steps"}, "holds no checkpoint"}}) {
+           {{"none", "--budget", "9steps"}, "has no checkpoint"}}) {
     const Words all = Words{"train", "--resume"} + args;
     const std::string error = only_error(all, run(all));
     EXPECT_NE(error.find(part), std::string::npos) << error;

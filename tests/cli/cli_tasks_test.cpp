@@ -90,11 +90,10 @@ TEST_F(CliTasks, BadTablesAreRefusedInOneLine) {
          "numbers.csv:1: no column is called 'z', the target; choose from a, b, y");
   expect(with({"--task", "regression", "--csv", "numbers.csv", "--target", "y"}),
          "a row of numbers.csv has 2 feature columns, 1 of them a token; give --block-size 2");
-  expect(with({"--task", "regression"}),
-         "task=regression learns from a table; give its file with --csv");
-  expect(with({"--csv", "numbers.csv"}), "csv='numbers.csv' does nothing with task=lm");
+  expect(with({"--task", "regression"}), "task=regression needs a table; give its file with --csv");
+  expect(with({"--csv", "numbers.csv"}), "csv='numbers.csv' has no effect with task=lm");
   expect(with(kNumbers + Words{"--text", "t.txt"}),
-         "text='t.txt' does nothing with task=regression");
+         "text='t.txt' has no effect with task=regression");
   expect(with(kNumbers + Words{"--reg", "z_loss:0.1"}), "z_loss adds to the loss of classes");
   expect(refused({"train", "--task", "in_context", "--budget", "2epochs"}),
          "rows that are all new have no epochs");

@@ -112,7 +112,7 @@ TEST_F(CliTokenize, WideIdsAreReadAsWhatTheyAre) {
             std::string::npos);
   ok({"eval", "wide", "--text", "u.bin", "--bin-type", "uint32"});
   EXPECT_NE(error({"train", "--text", "text.txt", "--bin-type", "uint32", "--out", "no"})
-                .find("does nothing without a .bin"),
+                .find("has no effect without token ids"),
             std::string::npos);
   const Result text = ok({"tokenize", "decode", "--ids", "u.bin", "--bin-type", "uint32",
                           "--tokenizer", "gpt2:" + kGolden});

@@ -115,7 +115,7 @@ TEST_F(CliWeights, WhatDoesNotFitIsSaid) {
   says(train("x", {"--init-from", "none"}), "none: no such file or folder");
   says(train("x", {"--init-from", "first", "--bias"}), "give --bias=false");
   says(train("x", {"--init-from", "first", "--n-layer", "3"}), "give --n-layer");
-  says(train("x", {"--init-from", "first", "--init-stream", "1"}), "init_stream=1 does nothing");
+  says(train("x", {"--init-from", "first", "--init-stream", "1"}), "init_stream=1 has no effect");
   says({"export"}, "export what?");
   says({"export", "first"}, "Give --hf DIR");
   says({"export", "none", "--hf", "x"}, "no such folder");

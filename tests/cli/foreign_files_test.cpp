@@ -32,7 +32,7 @@ class CliForeignFiles : public testing::Test {
 TEST_F(CliForeignFiles, TrainTakesNoFolderOfSomebodyElse) {
   folder.write("mine/config.toml", "n_layer = 1\n");
   refuses(Words{"train", "--config", "mine/config.toml", "--out", "mine"} + kSmall,
-          "--out mine: holds a config.toml that is not a run's");
+          "--out mine: holds a config.toml that isodrop did not write");
   folder.write("mine/config.json", R"({"model_type": "gpt2"})");
   refuses(Words{"train", "--restart", "--out", "mine"} + kSmall, "holds a config.");
   // Its own run's folder as before, with the settings that the run has written.

@@ -213,7 +213,7 @@ TEST(BatchErrors, NameTheValuesAndTheWayOut) {
   EXPECT_EQ(text(8, 2, 101),
             "101 unique tokens are more than the training split's 100; use more --epochs, a "
             "smaller --budget or a longer text");
-  EXPECT_NE(text(8, 2, 8).find("8 unique tokens hold no window of block size 8"),
+  EXPECT_NE(text(8, 2, 8).find("8 unique tokens are fewer than a window of block size 8"),
             std::string::npos);
   EXPECT_NE(text(8, 2, -5).find("-5 unique tokens"), std::string::npos);
   EXPECT_NE(text(100, 2, {}).find("has 100 tokens, block size 100"), std::string::npos);

@@ -1,6 +1,4 @@
 // The files beside a GPT-2 tokenizer's vocabulary, and files from before a key that has a default.
-#include "data/tokenizer/bpe_added.h"
-
 #include <gtest/gtest.h>
 
 #include "base/files.h"
@@ -71,17 +69,17 @@ TEST(BpeAdded, WrongFilesAreNamed) {
   refused(config, {{"tokenizer_class", 3}}, "tokenizer_class is '3'");
   refused(config, {{"add_prefix_space", true}}, "add_prefix_space");
   refused(config, {{"added_tokens_decoder", base::Json::array()}},
-          "added_tokens_decoder is no object");
+          "added_tokens_decoder is not an object");
   refused(config, {{"added_tokens_decoder", {{"6oo", "x"}}}}, "'6oo' in added_tokens_decoder");
   refused(config, {{"added_tokens_decoder", {{"600", base::Json::object()}}}}, "has no content");
   refused(config, {{"added_tokens_decoder", {{"600", {{"content", "x"}, {"rstrip", true}}}}}},
           "'x' has rstrip");
   refused(config, {{"pad_token", 5}}, "the token '5' has no content");
-  refused(config, {{"additional_special_tokens", "x"}}, "additional_special_tokens is no list");
+  refused(config, {{"additional_special_tokens", "x"}}, "additional_special_tokens is not a list");
   refused(map, {{"mask_token", {{"content", "<mask>"}, {"lstrip", true}}}}, "'<mask>' has lstrip");
   refused(map, {{"pad_token", ""}}, "a special token is empty");
   refused(added, {{"<|pad|>", 601}}, "'601' of '<|pad|>' is outside [0, 601)");
-  refused(added, {{"<|pad|>", 5}}, "the id 5 is there twice");
+  refused(added, {{"<|pad|>", 5}}, "the id 5 is repeated");
   refused(added, {{"<|pad|>", "600"}}, "is no whole number");
   refused(added, {{"a", 600}}, "'a' has two ids, 65 and 600");
   for (const char* name : {"GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast"})

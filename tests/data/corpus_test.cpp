@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/text/overlap.h"
-#include "data/tokenizer/symbols.h"
+#include "data/tokenizer/tokenizer.h"
 #include "engine/rng.h"
 #include "train/tasks/language_modelling.h"
 
@@ -108,9 +107,9 @@ TEST(Utf8, RefusesWhatIsNotUtf8AndStaysThere) {
 }
 
 TEST(Utf8, WhatIsNoneIsReplacedByteByByte) {
-  EXPECT_EQ(data::replaced_utf8(""), "");
-  EXPECT_EQ(data::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
-  EXPECT_EQ(data::replaced_utf8("\xFF"
+  EXPECT_EQ(base::replaced_utf8(""), "");
+  EXPECT_EQ(base::replaced_utf8("a\xC3\xA9\n"), "a\xC3\xA9\n");
+  EXPECT_EQ(base::replaced_utf8("\xFF"
                                 "b\xE2\x98"),
             "\xEF\xBF\xBD"
             "b\xEF\xBF\xBD\xEF\xBF\xBD");
@@ -276,11 +275,11 @@ TEST_F(CorpusFiles, WhatIsJudgedIsNotWhatWasChosenOn) {
   const auto load = [&](const std::string& val, const std::string& test) {
     return [=, this] { (void)load_text({text, val, test}, "byte", 4); };
   };
-  expect_error(load(one, one), {"test", one, "a file in common with val", "chosen on"});
-  expect_error(load(one, same), {"test", one, same, "a copy of", "chosen on"});
-  expect_error(load("", text), {"test", "a file in common with text", "trained on"});
+  expect_error(load(one, one), {"test", one, "a file in common with val", "used for tuning"});
+  expect_error(load(one, same), {"test", one, same, "a copy of", "used for tuning"});
+  expect_error(load("", text), {"test", "a file in common with text", "used for training"});
   expect_error(load(write("copy", std::string(100, 'a')), ""),
-               {"val", "/copy', a copy of '" + text, "trained on", "leave val out"});
+               {"val", "/copy', a copy of '" + text, "used for training", "leave out val"});
   fs::create_hard_link(text, folder_ / "hard");
   expect_error(load("", (folder_ / "hard").string()), {"test", "/hard', a copy of '" + text});
   // In other files, or packed: the same contents.

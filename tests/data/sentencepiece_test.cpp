@@ -1,13 +1,12 @@
 // SentencePiece models from elsewhere: the ids of the library itself, whatever their pieces have in
 // them, and a blank in every model that is trained here.
-#include "data/tokenizer/sentencepiece.h"
-
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
 #include "data/tokenizer/text_cuts.h"
+#include "data/tokenizer/tokenizer.h"
 #include "tests/expect_error.h"
 
 namespace train {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/synthetic/synthetic_filter.h"
+#include "data/synthetic/bayes.h"
 #include "engine/rng.h"
 #include "tests/train/small_corpus.h"
 

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/table/csv_file.h"
+#include "data/table/table_file.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
@@ -44,8 +44,9 @@ TEST(Csv, ReadsWhatSpreadsheetsWrite) {
 }
 
 TEST(Csv, RefusesWhatItCannotRead) {
-  EXPECT_ERROR(records_of("a,b\n1,2\"3\n"), "x.csv:2: a quote within a cell, or one that is not");
-  EXPECT_ERROR(records_of("a,b\n\"1,2\n3,4\n"), "x.csv:3: a quote within a cell, or one");
+  EXPECT_ERROR(records_of("a,b\n1,2\"3\n"), "x.csv:2: a quote inside a cell, or an unclosed one");
+  EXPECT_ERROR(records_of("a,b\n\"1,2\n3,4\n"),
+               "x.csv:3: a quote inside a cell, or an unclosed one");
   EXPECT_ERROR(records_of("a,b\n1,caf\xe9\n"), "x.csv:2: not UTF-8; save the table as UTF-8");
   EXPECT_THROW(data::read_csv("a\nb\n", "x",
                               [](std::int64_t line, auto) {
@@ -192,32 +193,30 @@ TEST_F(TableTest, SaysWhatIsWrongWhere) {
        "t.csv:2: column 'y': '1e999' is out of range; give numbers of at most 1e30"},
       {"a,y\n\"1,5\",2\n",
        "t.csv:2: column 'a': '1,5' is not a number; write it as numbers, or leave out the column"},
-      {"a,y\n1,2,3\n", "t.csv:2: 3 cells where the header names 2 columns; each needs its own"},
-      {"a,y\n\n1\n", "t.csv:3: 1 cell where the header names 2 columns; each needs its own"},
+      {"a,y\n1,2,3\n",
+       "t.csv:2: 3 cells where the header names 2 columns; give one cell per column"},
+      {"a,y\n\n1\n", "t.csv:3: 1 cell where the header names 2 columns; give one cell per column"},
       {"a,y,a\n1,2,3\n", "t.csv:1: two columns are called 'a'; rename one"},
       {"\"a\nb\",y\n1,2\n",
-       "t.csv:1: column 'a\\x0ab' has a line end or the like in its name; rename it"},
+       "t.csv:1: column 'a\\x0ab' has a control character in its name; rename it"},
       {"a,,y\n1,2,3\n", "t.csv:1: column 2 has no name; give it one"},
       {"a,yy\n1,2\n", "t.csv:1: no column is called 'y', the target; did you mean 'yy'?"},
       {"a,b\n1,2\n", "t.csv:1: no column is called 'y', the target; choose from a, b"},
-      {"y\n1\n", "t.csv:1: there is no column but the target; give some to predict it from"},
+      {"y\n1\n", "t.csv:1: the target is the only column; give others to predict it from"},
       {"1,2\n3,4\n",
-       "t.csv:1: the first line must name the columns, and there are only numbers; add one with "
-       "names"},
-      {"a;y\n1;2\n",
-       "t.csv:1: columns are separated by something else than commas; write the table with commas"},
+       "t.csv:1: the first line must name the columns, but has only numbers; add a line of names"},
+      {"a;y\n1;2\n", "t.csv:1: columns are not separated by commas; write the table with commas"},
       {"\"a\";\"y\"\n\"1\";\"2\"\n",
-       "t.csv:1: columns are separated by something else than commas; write the table with commas"},
+       "t.csv:1: columns are not separated by commas; write the table with commas"},
       {"\n\"a, b\"\t\"y\"\n1\t2\n",
-       "t.csv:2: columns are separated by something else than commas; write the table with commas"},
+       "t.csv:2: columns are not separated by commas; write the table with commas"},
       {"a|y\r\n1,5|2\r\n",
-       "t.csv:1: columns are separated by something else than commas; write the table with commas"},
+       "t.csv:1: columns are not separated by commas; write the table with commas"},
       {"\"a;b\",y\n1,red\n",
        "t.csv:2: column 'y': 'red' is not a number; for classes give --task classification"},
-      {"a,y\n", "t.csv: has no row below its header; give some"},
-      {"\n\n", "t.csv: has no row below its header; give some"},
-      {"a,y\n1,x\n2,x\n", "t.csv: column 'y' has 'x' in every row: there is nothing to tell apart",
-       true},
+      {"a,y\n", "t.csv: has no rows below its header; give some"},
+      {"\n\n", "t.csv: has no rows below its header; give some"},
+      {"a,y\n1,x\n2,x\n", "t.csv: column 'y' has 'x' in every row: there is only one class", true},
       {"a,y\n1,\n",
        "t.csv:2: column 'y': is missing; fill it in, or leave out the row or the column", true},
   };
@@ -306,15 +305,16 @@ TEST_F(TableTest, AConstantColumnIsZerosAndAConstantTargetRefused) {
   }
   const TableData d = split_table(file(text), 0.1, 0.1);
   for (std::size_t r = 0; r < 30; ++r) EXPECT_EQ(d.features[2 * r], 0);
-  EXPECT_ERROR(split_table(file(same), 0.1, 0.1), "column 'y' has the same number in every row");
+  EXPECT_ERROR(split_table(file(same), 0.1, 0.1),
+               "column 'y' has the same number in every training row");
   std::string rare = "a,y\n";
   for (int i = 0; i < 30; ++i) rare += std::to_string(i) + ',' + (i < 15 ? "p" : "q") + '\n';
   bool refused = false;  // one row of a class is in some split; try places until it is held out
   for (int at = 0; at < 12 && !refused; ++at)
-    refused = tests::error_of([&] {
-                split_table(file(rare + std::to_string(100 + at) + ",rare\n", true), 0.4, 0.4);
-              }).find("class 'rare' is in no row that is trained on; give more rows of it") !=
-              std::string::npos;
+    refused =
+        tests::error_of([&] {
+          split_table(file(rare + std::to_string(100 + at) + ",rare\n", true), 0.4, 0.4);
+        }).find("class 'rare' is in no training row; give more rows of it") != std::string::npos;
   EXPECT_TRUE(refused);
 }
 
@@ -379,21 +379,22 @@ TEST_F(TableTest, SettingsThatDoNotFitAreRefused) {
   };
   EXPECT_NO_THROW(validate(settings("regression", "a,y\n1,2\n")));
   refused([](Settings& t) { t.csv = ""; },
-          "task=regression learns from a table; give its file with --csv");
+          "task=regression needs a table; give its file with --csv");
   refused([](Settings& t) { t.target = ""; },
           "task=regression predicts a column of the table; name it with --target");
-  refused([](Settings& t) { t.text = "a.txt"; }, "text='a.txt' does nothing with task=regression");
+  refused([](Settings& t) { t.text = "a.txt"; }, "text='a.txt' has no effect with task=regression");
   refused([](Settings& t) { t.tokenizer = "byte"; },
-          "tokenizer=byte does nothing with task=regression");
+          "tokenizer=byte has no effect with task=regression");
   refused([](Settings& t) { t.language = "seeded"; },
-          "language=seeded does nothing with task=regression");
+          "language=seeded has no effect with task=regression");
   refused([](Settings& t) { t.task = "lm"; },
-          "t.csv' does nothing with task=lm; give --task regression or");
+          "t.csv' has no effect with task=lm; give --task regression or");
   refused([](Settings& t) { t.task = "in_context", t.csv = ""; },
-          "target='y' does nothing with task=in_context");
+          "target='y' has no effect with task=in_context");
   refused([](Settings& t) { t.task = "lm", t.csv = t.target = "", t.columns_per_token = 2; },
-          "columns_per_token=2 does nothing with task=lm");
-  refused([](Settings& t) { t.unique_tokens = 1; }, "unique_tokens=1 hold no row of block_size=2");
+          "columns_per_token=2 has no effect with task=lm");
+  refused([](Settings& t) { t.unique_tokens = 1; },
+          "unique_tokens=1 is less than a row of block_size=2");
   Settings fraction = settings("classification", "a,y\n1,2\n");
   fraction.val_fraction = 0.3;
   EXPECT_NO_THROW(validate(fraction));
@@ -411,7 +412,7 @@ TEST_F(TableTest, BothTasksLearn) {
   const RunResult r = run(trainer);
   EXPECT_LT(*r.test_loss, 0.5) << "of N(0, 1) in these units: 1.42";
   EXPECT_NEAR(r.spent.epochs, 20, 1);
-  EXPECT_EQ(regression->forecast(), Forecast::kNormal);
+  EXPECT_EQ(regression->target_kind(), TargetKind::kNormal);
   tests::expect_has(regression->describe(s).sentence, "'y' from 2 columns, trained on 240 rows");
 
   s.task = "classification";
@@ -421,7 +422,7 @@ TEST_F(TableTest, BothTasksLearn) {
   s.reg = "dropout:0.05+label_smoothing:0.01";
   const auto classification = load_task(s);
   EXPECT_EQ(classification->name(), "classification");
-  EXPECT_EQ(*classification->constant("uniform_loss"), std::log(2.0));
+  EXPECT_EQ(*classification->constants().uniform_loss, std::log(2.0));
   EXPECT_EQ(classification->encoding()["classes"].dump(), R"(["minus","plus"])");
   Trainer other(s, *classification);
   EXPECT_LT(*run(other).test_loss, 0.3);

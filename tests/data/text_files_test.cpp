@@ -9,7 +9,7 @@
 
 #include "data/text/batches.h"
 #include "data/text/corpus.h"
-#include "data/text/token_file.h"
+#include "data/text/tokens.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
@@ -90,13 +90,13 @@ TEST_F(TextFiles, PackedTextIsTheText) {
   EXPECT_EQ(data::read_text(write("b.gz", gzip(text) + gzip(more))), text + more) << "members";
   EXPECT_EQ(data::read_text(write("b.zst", zstandard(text) + zstandard(more))), text + more)
       << "frames";
-  EXPECT_ERROR(data::read_text(write("c.gz", text)), "is no gzip file, or damaged");
-  EXPECT_ERROR(data::read_text(write("c.zst", text)), "is no Zstandard file, or damaged");
+  EXPECT_ERROR(data::read_text(write("c.gz", text)), "is not a gzip file, or is damaged");
+  EXPECT_ERROR(data::read_text(write("c.zst", text)), "is not a Zstandard file, or is damaged");
   for (const char* name : {"d.gz", "d.zst"}) {
     const std::string whole = std::string(name) == "d.gz" ? gzip(text) : zstandard(text);
     for (const std::size_t size : {whole.size() - 1, whole.size() / 2, std::size_t{3}})
-      EXPECT_ERROR(data::read_text(write(name, whole.substr(0, size))), "ends too early");
-    EXPECT_ERROR(data::read_text(write(name, "")), "ends too early");
+      EXPECT_ERROR(data::read_text(write(name, whole.substr(0, size))), "is cut off");
+    EXPECT_ERROR(data::read_text(write(name, "")), "is cut off");
   }
   EXPECT_ERROR(data::read_text(write("e.gz", gzip(""))), "is empty");
 }
@@ -108,8 +108,9 @@ TEST_F(TextFiles, PaddingAndEmptyMembersAreNoText) {
   EXPECT_EQ(data::read_text(write("a.gz", gzip(text) + zeros)), text);
   EXPECT_EQ(data::read_text(write("a.gz", gzip(text) + zeros + gzip(more) + "\0"s)), text + more);
   EXPECT_EQ(data::read_text(write("a.bgz", gzip(text) + gzip(more) + gzip(""))), text + more);
-  EXPECT_ERROR(data::read_text(write("a.gz", gzip(text) + zeros + "what is this?")), "or damaged");
-  EXPECT_ERROR(data::read_text(write("a.gz", zeros)), "or damaged");
+  EXPECT_ERROR(data::read_text(write("a.gz", gzip(text) + zeros + "what is this?")),
+               "or is damaged");
+  EXPECT_ERROR(data::read_text(write("a.gz", zeros)), "or is damaged");
   const std::string skippable = "\x50\x2a\x4d\x18\x03\0\0\0abc"s;  // RFC 8878, 3.1.2
   EXPECT_EQ(data::read_text(write(
                 "a.zstd", skippable + zstandard(text) + skippable + zstandard(more) + skippable)),
@@ -128,7 +129,7 @@ TEST_F(TextFiles, EndingsMayBeInCapitals) {
   EXPECT_ERROR(data::read_text(write("c.bin.gz", gzip("abcd"))),
                "c.bin.gz' holds token ids, not text");
   for (const char* name : {"d.xz", "d.TXT.BZ2", "d.zip", "d.parquet", "d.tar.gz", "d.tgz"})
-    EXPECT_ERROR(data::read_text(write(name, "text")), "files are not read; unpack it");
+    EXPECT_ERROR(data::read_text(write(name, "text")), "files are not supported; unpack it");
 }
 
 // Of a joined text an offset alone leads nowhere.
@@ -246,11 +247,11 @@ TEST_F(TextFiles, IdsAreMapped) {
                "header says 6 ids of 2 bytes");
   EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240520, 1, -1})), "header says -1");
   EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240520, 2, 5})), "header has version 2");
-  EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240522, 1, 5})), "multiple choices");
+  EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240522, 1, 5})), "multiple-choice questions");
   EXPECT_ERROR(data::map_tokens(write("x.bin", "abc")), "no whole number");
   EXPECT_ERROR(data::map_tokens(write("x.bin", "")), "is empty");
   EXPECT_ERROR(data::map_tokens(at("none.bin")), "no such file");
-  EXPECT_ERROR(data::map_tokens(folder.path().string()), "no file that can be mapped");
+  EXPECT_ERROR(data::map_tokens(folder.path().string()), "not a file that can be mapped");
 }
 
 TEST_F(TextFiles, WiderIdsThanTheyAreReadAsAreRefused) {
@@ -281,7 +282,7 @@ TEST_F(TextFiles, WiderIdsThanTheyAreReadAsAreRefused) {
   EXPECT_EQ(data::map_tokens(raw("narrow.bin", narrow)).size(), 1000U);
   EXPECT_ERROR(data::map_tokens(write("odd.bin", "abcdef"), "uint32"),
                "no whole number of 32-bit ids");
-  EXPECT_ERROR(data::map_tokens(write("np.bin", "\x93NUMPY\1\0v\0"s)), "is an array of NumPy's");
+  EXPECT_ERROR(data::map_tokens(write("np.bin", "\x93NUMPY\1\0v\0"s)), "is a NumPy .npy file");
   EXPECT_ERROR(data::map_tokens(bin("h.bin", {5, 6}, {20240520, 1, 2}), "uint32"),
                "its header says uint16, --bin-type uint32");
   EXPECT_EQ(data::map_tokens(at("h.bin"), "uint16").size(), 2U);
@@ -344,7 +345,7 @@ TEST_F(TextFiles, ACorpusOfIds) {
   EXPECT_NE(data::load_text({raw}, "ids:50", 8).hash, corpus.hash);
   EXPECT_ERROR(data::load_text({raw}, "ids:40", 8), "the id 40 is outside the vocabulary [0, 40)");
   EXPECT_ERROR(data::load_text({raw}, "byte", 8), "holds token ids");
-  EXPECT_ERROR(data::load_text({raw}, "sp:300", 8), "no text to train one on");
+  EXPECT_ERROR(data::load_text({raw}, "sp:300", 8), "not text to train a tokenizer on");
   EXPECT_ERROR(data::load_text({raw, write("v.txt", "text")}, "ids", 8), "v.txt' is text");
   EXPECT_ERROR(data::load_text({write("t.txt", tests::small_text(200))}, "ids", 8),
                "reads token ids");

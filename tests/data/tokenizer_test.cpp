@@ -9,8 +9,6 @@
 
 #include "base/files.h"
 #include "data/tokenizer/byte_bpe.h"
-#include "data/tokenizer/numbers.h"
-#include "data/tokenizer/sentencepiece.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
@@ -75,8 +73,9 @@ TEST(Tokenizers, RefuseWhatIsNotUtf8) {
     EXPECT_ERROR(tokenizer->decode(std::vector{-1}), "token -1 is outside");
     EXPECT_ERROR(tokenizer->decode(std::vector{100000}), "token 100000 is outside");
   }
-  EXPECT_ERROR(data::number_tokenizer(5)->encode("a", "x"), "x: the model knows token ids alone");
-  EXPECT_ERROR(data::number_tokenizer(5)->decode(std::vector{1}), "they are no text");
+  EXPECT_ERROR(data::number_tokenizer(5)->encode("a", "x"),
+               "x: the model was trained on token ids without a tokenizer");
+  EXPECT_ERROR(data::number_tokenizer(5)->decode(std::vector{1}), "it has no text");
 }
 
 TEST(ByteBpe, SaysWhatHuggingFaceSays) {
@@ -135,17 +134,17 @@ TEST(ByteBpe, WrongFilesAreNamed) {
   };
   EXPECT_EQ(said(R"({"a":0,"b":1,"ab":2})", "#version: 0.2\na b\r\n"), "");
   EXPECT_EQ(said(R"({"#":0,"##":1})", "# #\n"), "");
-  expect("[]", "", "no object of ids");
+  expect("[]", "", "not an object of ids");
   expect("{", "", "vocab.json: not valid JSON");
-  expect(R"({"a":0,"a":1})", "", "there twice");
-  expect(R"({"a":0,"b":0})", "", "the id 0 is there twice");
+  expect(R"({"a":0,"a":1})", "", "is repeated");
+  expect(R"({"a":0,"b":0})", "", "the id 0 is repeated");
   expect(R"({"a":0,"b":2})", "", "'2' of 'b' is outside [0, 2)");
   expect(R"({"a":-1})", "", "'-1' of 'a' is outside");
   expect(R"({"a":"0"})", "", "is outside");
   expect(R"({"":0})", "", "of nothing");
   expect(R"({"a b":0})", "", "not of the byte-level alphabet");
   expect(R"({"a":0,"b":1})", "a b", "merge 1 ('a b'): 'ab' is not in the vocabulary");
-  expect(R"({"a":0,"b":1,"ab":2})", "a b\na b", "merge 2 ('a b') is there twice");
+  expect(R"({"a":0,"b":1,"ab":2})", "a b\na b", "merge 2 ('a b') is repeated");
   expect(R"({"a":0})", "\na", "merge 2 ('a') is not two symbols");
   expect(R"({"a":0})", "a  a", "is not two symbols");
   std::filesystem::remove(folder.path() / "t/merges.txt");
@@ -191,9 +190,8 @@ TEST(SentencePiece, NoPieceGoesOverALine) {
 
 TEST(SentencePiece, WhatCannotBeTrainedOrReadIsSaid) {
   EXPECT_ERROR(data::train_sentencepiece("ab", 400, "t.txt"),
-               "t.txt: no vocabulary of 400 can be made");
-  EXPECT_ERROR(data::train_sentencepiece("\n\n", 300, "t.txt"),
-               "t.txt: holds nothing but line ends");
+               "t.txt: cannot make a vocabulary of 400");
+  EXPECT_ERROR(data::train_sentencepiece("\n\n", 300, "t.txt"), "t.txt: has only line ends");
   EXPECT_ERROR(data::train_sentencepiece("a\xFF", 300, "t.txt"), "not UTF-8 at byte offset 1");
   EXPECT_ERROR(data::sentencepiece_tokenizer("", "m"), "m: not a SentencePiece model");
   EXPECT_ERROR(data::sentencepiece_tokenizer("no model at all", "m"),
@@ -217,7 +215,7 @@ TEST(Tokenizers, TheSettingHasAGrammar) {
   EXPECT_ERROR(data::canonical_tokenizer("char:3"), "not '3'");
   EXPECT_ERROR(data::canonical_tokenizer("sp:259"), "[260, 1000000]");
   EXPECT_ERROR(data::canonical_tokenizer("sp:99999999999999999999"), "[260, 1000000]");
-  EXPECT_ERROR(data::canonical_tokenizer("ids:0"), "'0' is no vocabulary");
+  EXPECT_ERROR(data::canonical_tokenizer("ids:0"), "'0' is not a vocabulary size");
   EXPECT_ERROR(data::canonical_tokenizer("bpe"), "'bpe' is unknown");
   EXPECT_ERROR(data::canonical_tokenizer("chra"), "did you mean 'char'?");
 }

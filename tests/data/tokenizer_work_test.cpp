@@ -6,7 +6,7 @@
 #include <atomic>
 #include <map>
 
-#include "data/tokenizer/occurrences.h"
+#include "data/tokenizer/text_cuts.h"
 #include "data/tokenizer/tokenizer.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <set>
 
-#include "base/numbers.h"
+#include "base/text.h"
 #include "lab/advise/advising.h"
 #include "lab/runs/make.h"
 #include "lab/study/levels.h"

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
-#include "train/log/json_lines.h"
+#include "train/log/sink.h"
 
 namespace lab {
 namespace {

@@ -92,7 +92,7 @@ TEST(Metrics, ExcessIsOfEveryTaskWhoseBayesLossIsKnown) {
   s.block_size = 4;
   const auto regression = train::load_task(s);
   const RunRecord record = make_record(finished(), *regression, {"cpu", 2});
-  EXPECT_NEAR(*record.value("excess"), 2.5 - *regression->constant("bayes_loss"), 1e-12);
+  EXPECT_NEAR(*record.value("excess"), 2.5 - *regression->constants().bayes_loss, 1e-12);
   EXPECT_FALSE(record.value("excess_window"));
   EXPECT_FALSE(record.value("val_bpb"));
 }

@@ -414,7 +414,7 @@ std::string repeated(const std::string& part, int n) {
 }
 
 TEST(Toml, DepthIsBoundBeforeTheParserRecurses) {
-  constexpr const char* kDeep = "f.toml: a key of more than 64 parts, or as many brackets";
+  constexpr const char* kDeep = "f.toml: a key of more than 64 parts, or brackets nested as deep";
   const std::string dots = repeated("a.", 160'000) + "a", quoted = repeated("\"a\" . ", 100) + "a";
   for (const std::string& deep :
        {dots + " = 1", "[" + dots + "]", "[[" + dots + "]]", quoted + " = 1",

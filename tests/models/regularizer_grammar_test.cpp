@@ -9,7 +9,7 @@
 
 #include "lab/study/arm.h"
 #include "tests/expect_error.h"
-#include "train/config/regularization.h"
+#include "train/config/architecture.h"
 
 namespace {
 

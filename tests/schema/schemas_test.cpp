@@ -5,7 +5,6 @@
 
 #include <filesystem>
 
-#include "base/overload.h"
 #include "lab/runs/metrics.h"
 #include "tests/golden_text.h"
 #include "train/config/settings.h"
@@ -34,7 +33,7 @@ Json object_of(const Json& members, bool required, bool closed) {
 }
 
 Json schema_of(const train::Row& row) {
-  using base::Overload;
+  using train::Overload;
   Json schema = std::visit(
       Overload{[](const train::Integers& d) {
                  Json out = {{"type", "integer"}, {"minimum", d.low}};

@@ -237,7 +237,7 @@ TEST_F(OverRanks, ARankThatDiesEndsTheRunWithAStateToGoOnFrom) {
     const Result r = launcher.wait();
     EXPECT_NE(r.code, 0) << r.err;
     // Who leads says how to go on, unless it is the one that died.
-    EXPECT_EQ(r.err.find("'isodrop train --resume " + out + "' goes on") != std::string::npos,
+    EXPECT_EQ(r.err.find("'isodrop train --resume " + out + "' continues") != std::string::npos,
               victim != 0)
         << r.err;
     EXPECT_FALSE(fs::exists(folder.path() / out / "model.safetensors"));

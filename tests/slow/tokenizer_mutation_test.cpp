@@ -6,9 +6,9 @@
 
 #include "base/files.h"
 #include "data/text/corpus.h"
-#include "data/text/token_file.h"
+#include "data/text/tokens.h"
 #include "data/tokenizer/byte_bpe.h"
-#include "data/tokenizer/sentencepiece.h"
+#include "data/tokenizer/tokenizer.h"
 #include "tests/slow/mutator.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"

@@ -152,7 +152,7 @@ TEST_F(CheckpointTest, ADamagedOneGivesWayToTheOneBefore) {
   EXPECT_NE(error().find("000005"), std::string::npos) << error();
   EXPECT_NE(error().find("000002"), std::string::npos) << error();
   for (const fs::path& path : checkpoints_in(folder.path())) fs::remove(path);
-  EXPECT_NE(error().find("holds no checkpoint"), std::string::npos) << error();
+  EXPECT_NE(error().find("has no checkpoint"), std::string::npos) << error();
 }
 
 TEST_F(CheckpointTest, OneThatCannotBeReadIsNotCalledDamaged) {
@@ -186,17 +186,17 @@ TEST_F(CheckpointTest, OneThatIsSetAsideKeepsItsBytes) {
 TEST_F(CheckpointTest, OnlyTheRunsOwnAreTaken) {
   trained({2});
   settings.lr *= 2;
-  EXPECT_NE(error().find("is no checkpoint of the run"), std::string::npos) << error();
+  EXPECT_NE(error().find("is not a checkpoint of the run"), std::string::npos) << error();
   settings.lr /= 2;
   EXPECT_EQ(error(), "");
   const LanguageModelling others{tests::small_corpus(401, 60)};
   Trainer fresh(settings, others);
   EXPECT_ERROR(Checkpoints(folder.path(), settings, others.data_hash()).load(fresh.state()),
-               "is no checkpoint of the run");
+               "is not a checkpoint of the run");
   // Weights alone are none either.
   write_safetensors(folder.path() / "checkpoint-000003.safetensors", fresh.params(), {});
   fs::remove(folder.path() / "checkpoint-000002.safetensors");
-  EXPECT_NE(error().find("is no checkpoint of the run"), std::string::npos) << error();
+  EXPECT_NE(error().find("is not a checkpoint of the run"), std::string::npos) << error();
 }
 
 TEST_F(CheckpointTest, AnotherBudgetBeginsANewSchedule) {

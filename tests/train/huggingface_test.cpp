@@ -274,7 +274,7 @@ TEST(InitialWeights, MustBeOfTheModelAndTheData) {
                "data has 4");
   EXPECT_ERROR(read_initial_weights("nowhere"), "nowhere: no such file or folder");
   const tests::TempFolder folder;
-  EXPECT_ERROR(read_initial_weights(folder.path().string()), "no config.json is there");
+  EXPECT_ERROR(read_initial_weights(folder.path().string()), "there is no config.json");
 }
 
 TEST(InitialWeights, WhatIsNotFiniteOrInSeveralFilesIsRefused) {
@@ -286,8 +286,7 @@ TEST(InitialWeights, WhatIsNotFiniteOrInSeveralFilesIsRefused) {
   const float nan = NAN;
   std::memcpy(tensor.bytes.data() + 8, &nan, sizeof nan);
   write_safetensors(file, weights);
-  EXPECT_ERROR(read_initial_weights((folder.path() / "hf").string()),
-               "has NaN at element ");
+  EXPECT_ERROR(read_initial_weights((folder.path() / "hf").string()), "has NaN at element ");
   fs::rename(file, folder.path() / "hf/model-00001-of-00002.safetensors");
   folder.write("hf/model.safetensors.index.json", "{}");
   EXPECT_ERROR(read_initial_weights((folder.path() / "hf").string()),

@@ -6,8 +6,8 @@
 #include <numbers>
 #include <set>
 
-#include "data/synthetic/bayes_regression.h"
-#include "data/table/row_order.h"
+#include "data/synthetic/bayes.h"
+#include "data/text/batches.h"
 #include "engine/rng.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
@@ -127,7 +127,7 @@ TEST(RowOrder, ShowsEveryRowOnceAnEpochInAnotherOrderEach) {
   EXPECT_EQ(order.at(0, 2), epochs[0][2]) << "back again";
   EXPECT_NE(data::RowOrder(7, 3, 6).at(0, 0) + 7 * data::RowOrder(7, 3, 6).at(0, 1),
             order.at(0, 0) + 7 * order.at(0, 1));
-  EXPECT_ERROR(data::RowOrder(0, 1, 1), "no row to train on");
+  EXPECT_ERROR(data::RowOrder(0, 1, 1), "no rows to train on");
 }
 
 TEST(InContext, ATokenIsThePairBeforeAndTheQuery) {
@@ -201,17 +201,17 @@ TEST(InContext, TheTruthIsThatOfItsRows) {
     }
   }
   const double n = 2048 * 16;
-  EXPECT_NEAR(loss / 2048, task->constant("bayes_loss").value(), 1e-9);
+  EXPECT_NEAR(loss / 2048, task->constants().bayes_loss.value(), 1e-9);
   EXPECT_NEAR(squares / n, 1, 4 * std::sqrt(2 / n));
   EXPECT_NEAR(second / n, 5.25, 0.3);
   EXPECT_LT(loss / 2048, 1.6) << "always N(0, 5.25): 2.25";
-  EXPECT_FALSE(task->constant("uniform_loss").has_value());
-  EXPECT_EQ(task->forecast(), Forecast::kNormal);
+  EXPECT_FALSE(task->constants().uniform_loss.has_value());
+  EXPECT_EQ(task->target_kind(), TargetKind::kNormal);
   EXPECT_TRUE(task->own_exams());
   Settings few = s;
   few.eval_tokens = 33;
   EXPECT_EQ(task->exam(few, Split::kVal)->rows(), 3);
-  tests::expect_has(task->describe(s).sentence, "16 pairs a row");
+  tests::expect_has(task->describe(s).sentence, "16 pairs per row");
 }
 
 TEST(InContext, AModelLearnsAndDoesNotBeatBayes) {
@@ -224,7 +224,7 @@ TEST(InContext, AModelLearnsAndDoesNotBeatBayes) {
   EXPECT_FALSE(r.diverged);
   const double constant = 0.5 * std::log(2 * std::numbers::pi * std::numbers::e * 5.25);
   EXPECT_LT(*r.test_loss, constant - 0.05);
-  EXPECT_GT(*r.test_loss, *task->constant("bayes_loss") - 0.05);
+  EXPECT_GT(*r.test_loss, *task->constants().bayes_loss - 0.05);
   EXPECT_EQ(r.spent.epochs, 0) << "nothing is seen twice";
 }
 

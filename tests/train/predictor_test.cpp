@@ -155,7 +155,7 @@ TEST(Predictor, NormalForecasts) {
   Trainer trainer(s, *task);
   for (int i = 0; i < 30; ++i) trainer.advance();
   const Predictions said = trainer.predict(Split::kTest);
-  EXPECT_EQ(said.kind, Forecast::kNormal);
+  EXPECT_EQ(said.kind, TargetKind::kNormal);
   ASSERT_EQ(said.count(), static_cast<std::size_t>(trainer.exam(Split::kTest).tokens()));
   ASSERT_EQ(said.truth.size(), 2 * said.count());
   EXPECT_NEAR(said.examined.loss, trainer.evaluate(Split::kTest).loss, 1e-5);
@@ -224,7 +224,7 @@ TEST(Predictor, TruthIsThatOfWhoeverMadeTheText) {
       loss -= std::log(p[static_cast<std::size_t>(t) * V + next]);
     }
   }
-  EXPECT_NEAR(loss / static_cast<double>(exam->tokens()), *task.constant("bayes_loss_window"),
+  EXPECT_NEAR(loss / static_cast<double>(exam->tokens()), *task.constants().bayes_loss_window,
               1e-9);
   EXPECT_TRUE(task.exam(s, Split::kTrainSubset)->truth(0).empty());
 }

@@ -30,7 +30,6 @@ class Spy final : public Task {
     return inner_.exam(s, split);
   }
   bool own_exams() const override { return false; }
-  std::optional<double> constant(std::string_view) const override { return {}; }
 
   mutable std::vector<std::uint64_t> steps;
 

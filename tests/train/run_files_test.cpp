@@ -10,7 +10,6 @@
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
 #include "train/storage/checkpoint.h"
-#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {
@@ -68,7 +67,7 @@ TEST_F(RunFilesTest, StaleFilesAreGoneBeforeTheNewOnesCome) {
   EXPECT_FALSE(fs::exists(folder.path() / "run/model.safetensors"));
   EXPECT_FALSE(fs::exists(folder.path() / "run/summary.json"));
   EXPECT_EQ(folder.read("run/notes.txt"), "mine");
-  EXPECT_NE(error("run").find("holds no weights"), std::string::npos) << error("run");
+  EXPECT_NE(error("run").find("has no weights"), std::string::npos) << error("run");
   // The old run is whole where it was moved to, and an unfinished one does not push it away.
   EXPECT_EQ(read_run(folder.path() / "run/previous").settings, Settings{});
   begin("run", settings, task);
@@ -271,7 +270,7 @@ TEST_F(RunFilesTest, OtherSettingsMoveTheResultOfTheOldOnesAside) {
   longer.budget = "4000steps";
   change_settings(folder.path() / "run", longer);
   EXPECT_EQ(read_begun(folder.path() / "run").settings, longer);
-  EXPECT_NE(error("run").find("holds no weights"), std::string::npos) << error("run");
+  EXPECT_NE(error("run").find("has no weights"), std::string::npos) << error("run");
   EXPECT_TRUE(read_summary(folder.path() / "run").is_null());
   EXPECT_EQ(read_run(folder.path() / "run/previous").settings, settings);
   EXPECT_EQ(read_summary(folder.path() / "run/previous")["status"], "ok");
@@ -309,7 +308,7 @@ TEST_F(RunFilesTest, ChangedDataAreNoticed) {
   corpus.hash = data::hash_corpus(corpus);
   const LanguageModelling edited(corpus);
   EXPECT_NO_THROW(require_same_encoding(run, edited));
-  EXPECT_ERROR(require_same_data(run, edited), "the data are not those it was trained on");
+  EXPECT_ERROR(require_same_data(run, edited), "these are not the data it was trained on");
   const std::string text = tests::small_text(400) + "Q";  // one symbol more
   const data::Source source{text, "text"};
   corpus.codec = data::char_tokenizer({&source, 1});
@@ -355,7 +354,7 @@ TEST_F(RunFilesTest, DataFilesAreNotTrusted) {
   expect(R"({"task":"lm","hash":"x"})", "is not 32 hex digits");
   expect(R"({"task":"lm","hash":")" + hash + R"("})", "has no object 'encoding'");
   expect(R"({"task":"lm","hash":")" + hash + R"(","encoding":{}})", "is not of the run");
-  expect(R"({"task":"lm","task":"lm"})", "the key 'task' is there twice");
+  expect(R"({"task":"lm","task":"lm"})", "the key 'task' is repeated");
   make("run", settings, task);
   fs::remove(folder.path() / "run/data.json");
   EXPECT_NE(error("run").find("no data.json"), std::string::npos);

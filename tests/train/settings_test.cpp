@@ -243,12 +243,12 @@ TEST(Settings, UntrustedJson) {
   expect_has(error(R"({"n_layer": 3.0})"), "is not a whole number");
   expect_has(error(R"({"n_layer": -1})"), "is out of range");
   expect_has(error(R"({"seed": 18446744073709551616})"),
-             "is no seed; give a whole number in [0, 2^64)");
-  expect_has(error(R"({"seed": -1})"), "is no seed");
-  expect_has(error(R"({"seed": 1.0})"), "is no seed");
-  expect_has(error(R"({"seed": 1e300})"), "is no seed");
-  expect_has(error(R"({"seed": "18446744073709551616"})"), "is no seed");
-  expect_has(error(R"({"seed": "1x"})"), "is no seed");
+             "is not a seed; give a whole number in [0, 2^64)");
+  expect_has(error(R"({"seed": -1})"), "is not a seed");
+  expect_has(error(R"({"seed": 1.0})"), "is not a seed");
+  expect_has(error(R"({"seed": 1e300})"), "is not a seed");
+  expect_has(error(R"({"seed": "18446744073709551616"})"), "is not a seed");
+  expect_has(error(R"({"seed": "1x"})"), "is not a seed");
   expect_has(error(R"({"n-layer": 3})"), "unknown setting 'n-layer'; did you mean 'n_layer'?");
   expect_has(error(R"({"lr": null})"), "is not a number");
   expect_has(error(R"({"bias": 1})"), "is neither true nor false");

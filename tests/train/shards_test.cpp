@@ -231,7 +231,7 @@ TEST_F(Shards, AreCountedInMemory) {
 }
 
 TEST_F(Shards, ANumberThatDoesNotFitIsRefused) {
-  EXPECT_ERROR(settings_of({{"shards", "6", ""}}), "shards=6 is no power of two");
+  EXPECT_ERROR(settings_of({{"shards", "6", ""}}), "shards=6 is not a power of two");
   EXPECT_ERROR(settings_of({{"shards", "16", ""}}),
                "shards=16 does not divide batch=8; try shards=8");
   EXPECT_ERROR(settings_of({{"shards", "4", ""}, {"grad_accum", "4", ""}}),

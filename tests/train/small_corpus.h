@@ -3,7 +3,7 @@
 #pragma once
 #include <string>
 
-#include "data/tokenizer/symbols.h"
+#include "data/tokenizer/tokenizer.h"
 #include "engine/rng.h"
 #include "train/tasks/language_modelling.h"
 

@@ -86,9 +86,7 @@ class Counting final : public Task {
   }
   bool own_exams() const override { return false; }
 
-  std::optional<double> constant(std::string_view name) const override {
-    return name == "bayes_loss" ? std::optional(0.0) : std::nullopt;
-  }
+  DataConstants constants() const override { return {.bayes_loss = 0}; }
 };
 
 constexpr TaskKind kRow = {
@@ -132,13 +130,12 @@ TEST(Task, TheTableLoadsByName) {
   const auto task = load_task(s);
   EXPECT_EQ(task->name(), "lm");
   EXPECT_EQ(task->data_hash().size(), 32U);
-  EXPECT_TRUE(task->constant("bayes_loss").has_value());
-  EXPECT_TRUE(task->constant("bayes_loss_window").has_value());
-  EXPECT_EQ(task->constant("val_bytes_per_token"), 1);
-  EXPECT_EQ(task->constant("test_bytes_per_token"), 1);
-  EXPECT_EQ(task->constant("uniform_loss"), std::log(28.0));
+  EXPECT_TRUE(task->constants().bayes_loss.has_value());
+  EXPECT_TRUE(task->constants().bayes_loss_window.has_value());
+  EXPECT_EQ(task->constants().val_bytes_per_token, 1);
+  EXPECT_EQ(task->constants().test_bytes_per_token, 1);
+  EXPECT_EQ(task->constants().uniform_loss, std::log(28.0));
   EXPECT_TRUE(task->own_exams());
-  EXPECT_FALSE(task->constant("weather").has_value());
   s.task = "lmm";
   EXPECT_ERROR(load_task(s), "unknown task 'lmm'; choose from lm");
   EXPECT_ERROR(set(s, "task", "poker"), "task 'poker' is unknown; give one of lm");

@@ -260,10 +260,10 @@ class Norming : public testing::Test {
     settings.grad_accum = 2;
   }
   struct Kept : Sink {
-    std::vector<Norms> all;
+    std::vector<StepNorms> all;
     std::vector<DrawnText> texts;
     void progress(const Progress&) override {}
-    void norms(const Norms& n) override { all.push_back(n); }
+    void norms(const StepNorms& n) override { all.push_back(n); }
     void text(const DrawnText& t) override { texts.push_back(t); }
   };
   Settings settings;

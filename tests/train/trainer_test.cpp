@@ -122,7 +122,7 @@ TEST(Trainer, EvaluatesEveryTokenButTheFirstOnce) {
     double sum = 0;
     for (std::size_t begin = 0; begin < count; begin += 16) {
       const std::size_t n = std::min<std::size_t>(16, count - begin);
-      std::copy_n(corpus.val.ids.begin() + static_cast<std::ptrdiff_t>(begin), n, tokens.data());
+      data::TokenSpan(corpus.val.ids).copy(begin, n, tokens.data());
       plan.forward({});
       const float* logits = plan.view(gpt.logits).f32();
       for (std::size_t t = 0; t < n; ++t) {
@@ -169,7 +169,7 @@ TEST(Trainer, EndsAsDivergedFarAboveAUniformGuess) {
   EXPECT_EQ(r.diverged_at, 1);
   ASSERT_TRUE(r.train_loss && r.val_loss);
   EXPECT_TRUE(std::isfinite(*r.train_loss));
-  EXPECT_GT(*r.train_loss, 10 * *task.constant("uniform_loss"));
+  EXPECT_GT(*r.train_loss, 10 * *task.constants().uniform_loss);
   EXPECT_TRUE(r.val_windows.empty() && r.test_windows.empty());
 }
 

@@ -1,4 +1,4 @@
-// The model that a run's settings ask for.
+// The model and the regularizers that a run's settings ask for.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -11,7 +11,7 @@ namespace train {
 
 models::GptConfig gpt_config(const Settings& settings, std::int64_t vocab);
 
-/// Remarks on models that run and still are not what they seem.
-std::vector<std::string> architecture_notes(const Settings& settings);
+/// Those of `dropout`, then those of `reg`. Throws Error if they do not go together.
+std::vector<models::RegularizerSetting> regularizers(const Settings& settings);
 
 }  // namespace train

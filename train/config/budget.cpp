@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <stdexcept>
@@ -39,26 +40,15 @@ std::string_view unit_of(Kind kind) {
       ->name;
 }
 
+/// Of the prefixes k, K, M, G and T; 1 for anything else.
 double multiplier(char c) {
-  switch (c) {
-    case 'k':
-      return 1e3;
-    case 'K':
-      return 1e3;
-    case 'M':
-      return 1e6;
-    case 'G':
-      return 1e9;
-    case 'T':
-      return 1e12;
-    default:
-      return 1;
-  }
+  const std::size_t thousands = std::string_view("kMGT").find(c == 'K' ? 'k' : c);
+  return thousands == std::string_view::npos ? 1 : std::array{1e3, 1e6, 1e9, 1e12}[thousands];
 }
 
 bool countable(Kind kind) { return kind == Kind::kTokens || kind == Kind::kSteps; }
 
-/// 0.77 * 1e6 is not quite 770000: the whole number that is meant, where there is one.
+/// The whole number that is meant: 0.77 * 1e6 is not quite 770000.
 double whole_if_near(double x) {
   const double whole = std::round(x);
   return std::abs(x - whole) <= 1e-9 * x ? whole : x;
@@ -77,6 +67,23 @@ std::string digits(double x, std::chars_format format) {
     if (!exponent.empty()) out += (negative ? "e-" : "e") + exponent;
   }
   return out;
+}
+
+/// What was spent in a budget's own unit.
+double amount_of(Kind kind, const Spent& spent) {
+  switch (kind) {
+    case Kind::kFlops:
+      return spent.flops;
+    case Kind::kTokens:
+      return spent.tokens;
+    case Kind::kSteps:
+      return static_cast<double>(spent.steps);
+    case Kind::kEpochs:
+      return spent.epochs;
+    case Kind::kSeconds:
+      return spent.seconds;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -136,7 +143,7 @@ std::string Budget::to_string() const {
 
 Budget Budget::scaled(double share) const {
   if (!(share > 0) || !std::isfinite(share))
-    throw Error(fmt::format("budget {}: a share of {} is not above 0", to_string(), share));
+    throw Error(fmt::format("budget {}: the share {} is not above 0", to_string(), share));
   Budget out{kind, amount * share};
   if (countable(kind)) out.amount = std::round(out.amount);
   if (!(out.amount > 0))
@@ -146,48 +153,17 @@ Budget Budget::scaled(double share) const {
 }
 
 double Budget::fraction_spent(const Spent& spent) const {
-  double used = 0;
-  switch (kind) {
-    case Kind::kFlops:
-      used = spent.flops;
-      break;
-    case Kind::kTokens:
-      used = spent.tokens;
-      break;
-    case Kind::kSteps:
-      used = static_cast<double>(spent.steps);
-      break;
-    case Kind::kEpochs:
-      used = spent.epochs;
-      break;
-    case Kind::kSeconds:
-      used = spent.seconds;
-      break;
-  }
-  return std::clamp(used / amount, 0.0, 1.0);
+  return std::clamp(amount_of(kind, spent) / amount, 0.0, 1.0);
 }
 
 std::int64_t Budget::steps_for(double tokens_per_step, double flops_per_step,
                                double tokens_per_epoch) const {
-  double per_step = 0;  // of the budget's own unit
-  switch (kind) {
-    case Kind::kFlops:
-      per_step = flops_per_step;
-      break;
-    case Kind::kTokens:
-      per_step = tokens_per_step;
-      break;
-    case Kind::kSteps:
-      per_step = 1;
-      break;
-    case Kind::kEpochs:
-      per_step = tokens_per_step / tokens_per_epoch;
-      break;
-    case Kind::kSeconds:
-      throw std::logic_error("steps_for: a budget in seconds has no fixed number of steps");
-  }
-  if (!(per_step > 0) || !std::isfinite(per_step))
-    throw std::logic_error("steps_for: a step must cost something");
+  const double per_step = amount_of(kind, {.steps = 1,
+                                           .tokens = tokens_per_step,
+                                           .flops = flops_per_step,
+                                           .epochs = tokens_per_step / tokens_per_epoch});
+  if (!fixed_steps() || !(per_step > 0) || !std::isfinite(per_step))
+    throw std::logic_error("steps_for: a step must cost something, and not in seconds");
   const double steps = whole_if_near(amount / per_step);
   if (steps < 1)
     throw Error(fmt::format("budget {} is less than one step, which costs {}{}; give at least that",

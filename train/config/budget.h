@@ -30,13 +30,13 @@ struct Budget {
   Kind kind = Kind::kSteps;
   double amount = 0;  // above 0 and finite; whole for steps and tokens
 
-  /// Reads one of kBudgetForms; throws Error that lists them.
+  /// Reads one of kBudgetForms; throws Error.
   static Budget parse(std::string_view text);
 
-  /// The one canonical spelling, which parse() reads back to the same budget.
+  /// The canonical spelling, which parse() reads back.
   std::string to_string() const;
 
-  /// This share of the budget. Throws Error where less than one step would remain.
+  /// This fraction of the budget. Throws Error if less than one step would remain.
   Budget scaled(double share) const;
 
   /// The share that is spent, in [0, 1].
@@ -45,9 +45,8 @@ struct Budget {
   /// False for seconds, whose number of steps depends on the machine.
   bool fixed_steps() const { return kind != Kind::kSeconds; }
 
-  /// The whole number of steps nearest to the budget, which is what makes runs repeatable: a run
-  /// then trains these steps, and progress is the share of them. Throws Error where the budget is
-  /// less than one step, telling what one costs. REQUIRES: fixed_steps().
+  /// The nearest whole number of steps, which makes runs repeatable. Throws Error naming the cost
+  /// of a step if the budget is less than one. REQUIRES: fixed_steps().
   std::int64_t steps_for(double tokens_per_step, double flops_per_step,
                          double tokens_per_epoch) const;
 

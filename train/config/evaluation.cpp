@@ -4,7 +4,6 @@
 #include <array>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "train/config/budget.h"
 
@@ -12,24 +11,24 @@ namespace train {
 namespace {
 
 constexpr std::array kMeasures{
-    MeasureKind{"calibration",
-                "whether probabilities mean what they say: KL to the true ones where they are "
-                "known, calibration error, Brier score, and after temperature scaling; of a normal "
-                "forecast CRPS, coverage and squared error",
-                true},
-    MeasureKind{"mode_gap", "the test loss as training computes it, noise and batch statistics on",
-                false},
-    MeasureKind{"moments",
-                "the probe: moments at every hook and behind it, training against "
-                "evaluation",
-                false},
-    MeasureKind{"reliability",
-                "the points of a reliability diagram: what the likeliest class was given, and how "
-                "often it was right, in ten bins of equal mass",
-                true},
-    MeasureKind{"stability",
-                "tails of the gradient's norm and spikes of the training loss, over the steps",
-                false},
+    MeasureKind{
+        .name = "calibration",
+        .help =
+            "calibration error, Brier score, temperature scaling, KL to the true probabilities if they are known; for numbers CRPS, coverage and squared error",
+        .predicts = true},
+    MeasureKind{.name = "mode_gap",
+                .help = "test loss computed as in training: noise and batch statistics on"},
+    MeasureKind{
+        .name = "moments",
+        .help =
+            "moments at and after every hook, training against evaluation (see 'isodrop probe')"},
+    MeasureKind{
+        .name = "reliability",
+        .help =
+            "reliability diagram: predicted and observed frequency of the likeliest class in ten bins of equal size",
+        .predicts = true},
+    MeasureKind{.name = "stability",
+                .help = "tail of the gradient norm and spikes of the training loss"},
 };
 
 }  // namespace
@@ -62,12 +61,9 @@ std::vector<const MeasureKind*> parse_measures(std::string_view text) {
     const std::string_view name = text.substr(at, end - at);
     const auto row = std::find_if(kMeasures.begin(), kMeasures.end(),
                                   [&](const MeasureKind& m) { return m.name == name; });
-    if (row == kMeasures.end()) {
-      std::vector<std::string_view> names;
-      for (const MeasureKind& m : kMeasures) names.push_back(m.name);
-      throw base::Error(base::concat("measure ", base::quote(name), ": there is none; ",
-                                     base::suggest(name, names)));
-    }
+    if (row == kMeasures.end())
+      throw base::Error(base::concat("unknown measure ", base::quote(name), "; ",
+                                     base::suggest(name, base::names_of(measure_kinds()))));
     if (std::find(out.begin(), out.end(), &*row) == out.end()) out.push_back(&*row);
     at = end + 1;
   }

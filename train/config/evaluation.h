@@ -1,4 +1,4 @@
-// How a finished model is asked: without noise, or over what noise makes of it.
+// How a finished model is evaluated and what is measured.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,12 +9,14 @@
 namespace train {
 
 /// The setting `evaluation`:
-///   plain      what a model is asked in use: noise replaced by its mean
-///   corrected  noise replaced by its root mean square, so that a value's mean square is that of
-///              training, and with mean 0 the variance behind it where values are uncorrelated
-///              (after Li et al. 2018, arXiv:1801.05134); a mean that is not 0 grows with it
-///   mc:N       N passes with masks of their own stream, probabilities averaged (Gal & Ghahramani
-///              2016, arXiv:1506.02142); the result alone, evaluations on the way are plain
+///   plain      noise off: replaced by its mean
+///   corrected  noise replaced by its root mean square, which keeps the mean square of training,
+///   and
+///              the variance of uncorrelated values with mean 0 (after Li et al. 2018,
+///              arXiv:1801.05134)
+///   mc:N       N noisy passes with masks of their own stream, probabilities averaged (Gal &
+///   Ghahramani
+///              2016, arXiv:1506.02142); only for the result, evaluations during training are plain
 struct Evaluation {
   models::Mode mode = models::Mode::kEval;
   std::int64_t passes = 1;
@@ -23,19 +25,18 @@ struct Evaluation {
 
 inline constexpr std::int64_t kMostPasses = 4096;
 
-// What measuring takes: passes of mode_gap, and of moments masks (with the pass without) and tokens
-// of each.
+// Passes of mode_gap; masks (one pass without) and tokens per mask of moments.
 inline constexpr std::int64_t kGapPasses = 4, kProbeMasks = 16, kProbeTokens = 4096;
 
-/// Throws base::Error where it is none.
+/// Throws base::Error.
 Evaluation parse_evaluation(std::string_view text);
 std::string to_string(const Evaluation& evaluation);
 
-/// What may be measured of a finished run beside its losses: the setting `measure`, "none" or names
-/// with '+' between. lab/runs/measures.cpp does it.
+/// A measurement of a finished run besides its losses. The setting `measure` is "none" or names
+/// joined with '+'. lab/runs/measures.cpp does the work.
 struct MeasureKind {
   std::string_view name, help;
-  bool predicts;  // asks for what the model says of every target
+  bool predicts = false;  // needs the prediction of every target
 };
 std::span<const MeasureKind> measure_kinds();
 std::vector<const MeasureKind*> parse_measures(std::string_view text);

@@ -9,10 +9,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/numbers.h"
-#include "base/overload.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "train/config/budget.h"
 
 namespace train {
@@ -25,7 +22,7 @@ using Value =
 
 constexpr double kRateSteps = 65536;  // masks compare 16 random bits
 
-/// A complaint about a setting: "--lr 'x' is not a number; give a number of at least 0".
+/// An error about a setting: "--lr 'x' is not a number; give a number of at least 0".
 [[noreturn]] void refuse(const Row& row, std::string_view source, std::string_view shown,
                          std::string_view wrong) {
   const bool flag = source.starts_with("--");
@@ -47,27 +44,21 @@ Number read_number(const Row& row, std::string_view text, std::string_view sourc
 }
 
 Value read_text(const Row& row, std::string_view text, std::string_view source) {
-  const auto real = [&] { return read_number<double>(row, text, source); };
   return std::visit(
-      base::Overload{[&](std::int64_t Settings::*) -> Value {
-                       return read_number<std::int64_t>(row, text, source);
-                     },
-                     [&](std::uint64_t Settings::*) -> Value {
-                       return read_number<std::uint64_t>(row, text, source);
-                     },
-                     [&](double Settings::*) -> Value { return real(); },
-                     [&](std::optional<double> Settings::*) -> Value {
-                       return text == "auto" ? std::optional<double>{} : std::optional(real());
-                     },
-                     [&](bool Settings::*) -> Value {
-                       if (text != "true" && text != "false")
-                         refuse(row, source, quote(text), "is neither true nor false");
-                       return text == "true";
-                     },
-                     [&](std::string Settings::*) -> Value {
-                       if (text.empty()) refuse(row, source, "''", "is empty");
-                       return std::string(text);
-                     }},
+      [&]<class T>(T Settings::*) -> Value {
+        if constexpr (std::is_same_v<T, bool>) {
+          if (text != "true" && text != "false")
+            refuse(row, source, quote(text), "is neither true nor false");
+          return text == "true";
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          if (text.empty()) refuse(row, source, "''", "is empty");
+          return std::string(text);
+        } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+          return text == "auto" ? T{} : T(read_number<double>(row, text, source));
+        } else {
+          return read_number<T>(row, text, source);
+        }
+      },
       row.member);
 }
 
@@ -78,35 +69,29 @@ Value read_json(const Row& row, const base::Json& json, std::string_view source,
   const auto need = [&](bool ok, std::string_view wrong) {
     if (!ok) refuse(row, source, shown(), wrong);
   };
-  const auto real = [&] {
-    need(json.is_number(), "is not a number");
-    need(std::isfinite(json.get<double>()), "is out of range");
-    return json.get<double>();
-  };
   return std::visit(
-      base::Overload{[&](std::int64_t Settings::*) -> Value {
-                       need(json.is_number_integer(), "is not a whole number");
-                       need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
-                            "is out of range");
-                       return json.get<std::int64_t>();
-                     },
-                     [&](std::uint64_t Settings::*) -> Value {
-                       const auto seed = seed_from_json(json);
-                       need(seed.has_value(), "is no seed");
-                       return *seed;
-                     },
-                     [&](double Settings::*) -> Value { return real(); },
-                     [&](std::optional<double> Settings::*) -> Value {
-                       return json.is_null() ? std::optional<double>{} : std::optional(real());
-                     },
-                     [&](bool Settings::*) -> Value {
-                       need(json.is_boolean(), "is neither true nor false");
-                       return json.get<bool>();
-                     },
-                     [&](std::string Settings::*) -> Value {
-                       need(json.is_string(), "is not a string");
-                       return json.get<std::string>();
-                     }},
+      [&]<class T>(T Settings::*) -> Value {
+        if constexpr (std::is_same_v<T, std::int64_t>) {
+          need(json.is_number_integer(), "is not a whole number");
+          need(!json.is_number_unsigned() || json.get<std::uint64_t>() <= INT64_MAX,
+               "is out of range");
+        } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+          const auto seed = seed_from_json(json);
+          need(seed.has_value(), "is not a seed");
+          return *seed;
+        } else if constexpr (std::is_same_v<T, bool>) {
+          need(json.is_boolean(), "is neither true nor false");
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          need(json.is_string(), "is not a string");
+        } else {
+          if (std::is_same_v<T, std::optional<double>> && json.is_null())
+            return std::optional<double>();
+          need(json.is_number(), "is not a number");
+          need(std::isfinite(json.get<double>()), "is out of range");
+          return T(json.get<double>());
+        }
+        if constexpr (!std::is_same_v<T, std::optional<double>>) return json.get<T>();
+      },
       row.member);
 }
 
@@ -121,49 +106,49 @@ void store(Settings& settings, const Row& row, Value value, std::string_view sou
   if (const auto* real = std::get_if<double>(&value)) number = *real, numeric = true;
   if (const auto* maybe = std::get_if<std::optional<double>>(&value))
     number = maybe->value_or(0), numeric = maybe->has_value();
-  std::visit(base::Overload{
-                 [&](const Integers& d) {
-                   const auto i = std::get<std::int64_t>(value);
-                   within(i >= d.low && i <= d.high);
-                 },
-                 [](const Seeds&) {},
-                 [&](const Reals& d) {
-                   within(!numeric || ((d.open_low ? number > d.low : number >= d.low) &&
-                                       (d.open_high ? number < d.high : number <= d.high)));
-                 },
-                 [&](const Rate&) {
-                   within(number >= 0 && number < 1);
-                   if (std::round((1 - number) * kRateSteps) < 1)
-                     refuse(row, source, shown(),
-                            "is so close to 1 that masks of 16 bits would drop everything (at most "
-                            "0.99999 works)");
-                 },
-                 [&](const Switch&) {},
-                 [&](const Choices& d) {
-                   const auto& text = std::get<std::string>(value);
-                   const auto list = d.list();
-                   if (std::find(list.begin(), list.end(), text) != list.end()) return;
-                   const std::string_view near = base::nearest(text, list);
+  std::visit(
+      Overload{[&](const Integers& d) {
+                 const auto i = std::get<std::int64_t>(value);
+                 within(i >= d.low && i <= d.high);
+               },
+               [](const Seeds&) {},
+               [&](const Reals& d) {
+                 within(!numeric || ((d.open_low ? number > d.low : number >= d.low) &&
+                                     (d.open_high ? number < d.high : number <= d.high)));
+               },
+               [&](const Rate&) {
+                 within(number >= 0 && number < 1);
+                 if (std::round((1 - number) * kRateSteps) < 1)
                    refuse(row, source, shown(),
-                          near.empty() ? "is unknown"
-                                       : fmt::format("is unknown; did you mean '{}'?", near));
-                 },
-                 [&](const Text& d) {
-                   auto& text = std::get<std::string>(value);
-                   if (text.find('\0') != text.npos) refuse(row, source, shown(), "has a NUL byte");
-                   if (!base::is_utf8(text))
-                     refuse(row, source, shown(), "is not UTF-8, as config.json must be");
-                   if (base::printable(text) != text)
-                     refuse(row, source, shown(), "has control characters; leave them out");
-                   if (d.canonical == nullptr) return;
-                   try {
-                     text = d.canonical(text);
-                   } catch (const Error& e) {
-                     if (source.empty()) throw;
-                     throw Error(fmt::format("{}: {}", source, e.what()));
-                   }
-                 }},
-             row.domain);
+                          "is so close to 1 that masks of 16 bits would drop everything (at most "
+                          "0.99999 works)");
+               },
+               [&](const Switch&) {},
+               [&](const Choices& d) {
+                 const auto& text = std::get<std::string>(value);
+                 const auto list = d.list();
+                 if (std::find(list.begin(), list.end(), text) != list.end()) return;
+                 const std::string_view near = base::nearest(text, list);
+                 refuse(row, source, shown(),
+                        near.empty() ? "is unknown"
+                                     : fmt::format("is unknown; did you mean '{}'?", near));
+               },
+               [&](const Text& d) {
+                 auto& text = std::get<std::string>(value);
+                 if (text.find('\0') != text.npos) refuse(row, source, shown(), "has a NUL byte");
+                 if (!base::is_utf8(text))
+                   refuse(row, source, shown(), "is not UTF-8, as config.json must be");
+                 if (base::printable(text) != text)
+                   refuse(row, source, shown(), "has control characters; leave them out");
+                 if (d.canonical == nullptr) return;
+                 try {
+                   text = d.canonical(text);
+                 } catch (const Error& e) {
+                   if (source.empty()) throw;
+                   throw Error(fmt::format("{}: {}", source, e.what()));
+                 }
+               }},
+      row.domain);
   std::visit([&]<class T>(T Settings::*member) { settings.*member = std::get<T>(value); },
              row.member);
 }
@@ -210,14 +195,13 @@ bool equal_in(const Row& row, const Settings& a, const Settings& b) {
 }
 
 base::Json json_value(const Settings& settings, const Row& row) {
-  return std::visit(
-      base::Overload{[&](std::optional<double> Settings::*m) {
-                       return (settings.*m).has_value() ? base::Json(*(settings.*m))
-                                                        : base::Json(nullptr);
-                     },
-                     [&](std::uint64_t Settings::*m) { return base::exact(settings.*m); },
-                     [&](auto m) { return base::Json(settings.*m); }},
-      row.member);
+  return std::visit(Overload{[&](std::optional<double> Settings::*m) {
+                               return (settings.*m).has_value() ? base::Json(*(settings.*m))
+                                                                : base::Json(nullptr);
+                             },
+                             [&](std::uint64_t Settings::*m) { return base::exact(settings.*m); },
+                             [&](auto m) { return base::Json(settings.*m); }},
+                    row.member);
 }
 
 base::Json to_json(const Settings& settings) {

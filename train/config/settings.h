@@ -3,6 +3,7 @@
 // To add a setting: a member of Settings with its default, and one row in settings_table.cpp.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -15,6 +16,27 @@
 #include "train/config/budget.h"
 
 namespace train {
+
+class Task;
+struct Settings;
+
+/// What a model predicts for a target. kClass: logits of V classes for an i32, which does not count
+/// below 0. kNormal: a mean and, through softplus, a standard deviation (see ops::gaussian_nll) for
+/// an f32, which does not count if it is NaN.
+enum class TargetKind : std::uint8_t { kClass, kNormal };
+
+/// Where a task's data come from, which decides its settings: a text or the built-in corpus, a
+/// generator of its own, or a table.
+enum class DataFrom : std::uint8_t { kText, kGenerator, kTable };
+
+struct TaskKind {
+  std::string_view name, help;
+  std::unique_ptr<Task> (*load)(const Settings&);
+  DataFrom from = DataFrom::kText;
+  TargetKind target = TargetKind::kClass;
+};
+/// The table of tasks; its rows are in train/tasks/task.cpp.
+std::span<const TaskKind> task_kinds();
 
 /// A run's settings, each with its default (those of the preset `nano`).
 struct Settings {
@@ -47,7 +69,7 @@ struct Settings {
   std::int64_t columns_per_token = 1;  // of the table's others
   std::string language = "fixed";      // of the built-in corpus
   double target_noise = 0;             // share of training targets that are drawn at random
-  std::int64_t unique_tokens = 0;      // train on a stretch of so many; 0: crops of the whole split
+  std::int64_t unique_tokens = 0;      // train on this many; 0: crops of the whole split
   // run
   std::string budget = "2000steps";
   double budget_share = 1;           // of the budget, with schedules that end there
@@ -64,6 +86,8 @@ struct Settings {
   std::int64_t micro_steps() const { return shards * grad_accum; }
   std::int64_t micro_batch() const { return batch / micro_steps(); }
   double final_lr() const { return min_lr.value_or(lr / 10); }
+  /// Whether the result is the weights of the lowest validation loss, not those of the end.
+  bool keeps_best() const { return stop == "best"; }
   bool operator==(const Settings&) const = default;
 };
 
@@ -80,7 +104,7 @@ struct Reals {
   double low, high;
   bool open_low = false, open_high = false;
 };
-struct Rate {};    // of dropout: in [0, 1), and short of 1 by more than the masks' resolution
+struct Rate {};    // in [0, 1), and below 1 by more than the masks' resolution
 struct Switch {};  // true or false
 struct Choices {
   std::vector<std::string_view> (*list)();
@@ -91,6 +115,14 @@ struct Text {
   std::string (*canonical)(const std::string&) = nullptr;
 };
 using Domain = std::variant<Integers, Seeds, Reals, Rate, Switch, Choices, Text>;
+
+/// Lambdas as one function, to visit a Member or a Domain.
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
 
 enum class Group { kModel, kRegularizers, kOptimizer, kData, kRun };
 inline constexpr Group kGroups[] = {Group::kModel, Group::kRegularizers, Group::kOptimizer,
@@ -103,15 +135,15 @@ struct Row {
   Domain domain;
   Group group;
   std::string_view help;
-  std::string_view shared = {};  // why all arms have it in common; empty: an arm may override it
-  std::string_view off = {};     // the value the arm `none` gives it; empty: no regularizer
+  std::string_view shared = {};  // why no arm may override it; empty: it may
+  std::string_view off = {};     // its value in the arm `none`; empty: not a regularizer
   bool arm_ok() const { return shared.empty(); }
 };
 
 struct Preset {
   std::string_view name, help;
   std::vector<std::pair<std::string_view, std::string_view>> values;
-  std::int64_t vocabulary;  // assumed where there is no corpus (dry runs, benchmarks)
+  std::int64_t vocabulary;  // assumed without a corpus (dry runs, benchmarks)
 };
 
 std::span<const Row> settings_table();
@@ -121,46 +153,47 @@ std::vector<std::string_view> preset_names();
 
 /// The row of `name` ('-' and '_' are one), or null.
 const Row* find_setting(std::string_view name);
-/// The preset of `settings`; throws Error where there is none of that name.
+/// The preset of `settings`; throws Error if it is unknown.
 const Preset& preset_of(const Settings& settings);
 
-/// One setting as somebody gave it; `source` is the flag ("--lr"), arm or file it came from.
+/// One setting as given; `source` is the flag ("--lr"), arm or file it came from.
 struct Assignment {
   std::string name, value, source;
 };
 
-/// Sets one setting from text; a preset sets all of its own. Throws Error: an unknown name, or a
-/// value that is malformed or outside what the setting may be.
+/// Sets one setting from text; a preset sets all of its values. Throws Error for an unknown name,
+/// and for a malformed value or one that is out of range.
 void set(Settings& settings, std::string_view name, std::string_view value,
          std::string_view source = {});
 
-/// `base` with `given` on top: the preset first, wherever it stands, so that the rest overrides it.
+/// `base` with `given` on top. A preset goes first, wherever it stands, so that the rest overrides
+/// it.
 Settings resolve(const Settings& base, std::span<const Assignment> given);
 
-/// The same with every path absolute: those of data, tokenizer and initial weights.
+/// With every path absolute: data, tokenizer and initial weights.
 Settings with_absolute_paths(Settings settings);
 
-/// Throws base::Error where a path of the data is a pipe or socket, for which a reader would wait:
-/// of settings that a file names, `source`, not a person. What the process was given open
+/// Throws base::Error if a path of the data is a pipe or socket, for which a reader would wait, in
+/// settings that a file (`source`) names, not a person. What the process was given open
 /// (/dev/stdin) stays.
 void refuse_pipes(const Settings& settings, std::string_view source);
 
-/// What a run of these settings may spend: their share of their budget.
+/// The budget times budget_share.
 Budget run_budget(const Settings& settings);
 
-/// Rules between settings; throws Error. `source` as above, empty for the command line.
+/// Checks rules between settings; throws Error. `source` as above, empty for the command line.
 void validate(const Settings& settings, std::string_view source = {});
 
-/// Remarks on settings that are valid and still not what they seem.
+/// Remarks on settings that are valid but may not do what one expects.
 std::vector<std::string> notes(const Settings& settings);
 
 /// The value in the spelling that set() reads.
 std::string value_text(const Settings& settings, const Row& row);
 /// "a rate in [0, 1)"
 std::string domain_text(const Row& row);
-/// What stands for the value after the flag: "N"; empty for a switch.
+/// The placeholder of the value in help: "N"; empty for a switch.
 std::string hint_text(const Row& row);
-/// The help line with what the setting may be and its value in `defaults`.
+/// The help line with its domain and its value in `defaults`.
 std::string help_text(const Row& row, const Settings& defaults = {});
 
 /// A seed as exact() writes it, or a plain number; nothing for anything else.
@@ -173,15 +206,15 @@ nlohmann::ordered_json json_value(const Settings& settings, const Row& row);
 
 /// All settings in the table's order; min_lr not set is null, a seed as exact() has it.
 nlohmann::ordered_json to_json(const Settings& settings);
-/// Reads what to_json wrote, trusting nothing. A setting that is missing has its default (older
-/// files); an unknown one, a wrong type or a value out of range throws Error naming `source`.
+/// Reads to_json()'s output, trusting nothing. Missing settings have their default (older files);
+/// unknown ones, wrong types and values out of range throw Error naming `source`.
 Settings from_json(const nlohmann::ordered_json& json, std::string_view source);
 
-/// All settings as TOML in the table's order, for people and for `--config`; made of to_json()'s
-/// table, and the same values. A text that is not set is left out.
+/// All settings as TOML in the table's order, for people and for `--config`. Empty texts are left
+/// out.
 std::string to_toml(const Settings& settings);
 
-/// Steps between evaluations: eval_interval, or where that is 0 what gives 10 to 20 of them.
+/// Steps between evaluations: eval_interval, or if that is 0 enough for 10 to 20 of them.
 std::int64_t eval_every(const Settings& settings, std::int64_t steps);
 
 }  // namespace train

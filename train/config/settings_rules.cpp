@@ -5,15 +5,11 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "data/text/text_files.h"
 #include "data/tokenizer/tokenizer.h"
 #include "train/config/architecture.h"
-#include "train/config/budget.h"
-#include "train/config/regularization.h"
 #include "train/config/settings.h"
-#include "train/config/task_kinds.h"
 
 namespace train {
 
@@ -52,7 +48,7 @@ void validate(const Settings& s, std::string_view source) {
   need(s.batch % s.grad_accum == 0, "grad_accum=", s.grad_accum, " does not divide batch=", s.batch,
        "; try grad_accum=", base::divisors_near(s.batch, s.grad_accum));
   need(std::has_single_bit(static_cast<std::uint64_t>(s.shards)), "shards=", s.shards,
-       " is no power of two, and their gradients are summed in a binary tree; try shards=",
+       " is not a power of two, as the binary tree that sums gradients needs; try shards=",
        std::bit_floor(static_cast<std::uint64_t>(s.shards)));
   need(s.batch % s.shards == 0, "shards=", s.shards, " does not divide batch=", s.batch,
        "; try shards=", s.batch & -s.batch, " or less, or another batch");
@@ -64,80 +60,79 @@ void validate(const Settings& s, std::string_view source) {
        "; the learning rate falls from lr to min_lr");
   const Settings defaults;
   need(s.init_from.empty() || s.init_stream == defaults.init_stream, "init_stream=", s.init_stream,
-       " does nothing with init_from=", base::quote(s.init_from),
-       ", whose weights are not drawn; leave out one of them");
+       " has no effect with init_from=", base::quote(s.init_from),
+       ", which gives the weights; leave out one of them");
   need(s.init_from.empty() || s.init == defaults.init, "init=", s.init,
-       " does nothing with init_from=", base::quote(s.init_from),
-       ", whose weights are not drawn; leave out one of them");
-  const From from = base::row_named(task_kinds(), s.task, "task").from;
-  const bool table = from == From::kTable;
-  need(table || s.csv.empty(), "csv=", base::quote(s.csv), " does nothing with task=", s.task,
+       " has no effect with init_from=", base::quote(s.init_from),
+       ", which gives the weights; leave out one of them");
+  const DataFrom from = base::row_named(task_kinds(), s.task, "task").from;
+  const bool table = from == DataFrom::kTable;
+  need(table || s.csv.empty(), "csv=", base::quote(s.csv), " has no effect with task=", s.task,
        "; give --task regression or --task classification");
-  need(!table || !s.csv.empty(), "task=", s.task, " learns from a table; give its file with --csv");
+  need(!table || !s.csv.empty(), "task=", s.task, " needs a table; give its file with --csv");
   need(table || s.target.empty(), "target=", base::quote(s.target),
-       " does nothing with task=", s.task, ", which reads no table; leave it out");
+       " has no effect with task=", s.task, ", which reads no table; leave it out");
   need(!table || !s.target.empty(), "task=", s.task,
        " predicts a column of the table; name it with --target");
   need(table || s.columns_per_token == defaults.columns_per_token,
-       "columns_per_token=", s.columns_per_token, " does nothing with task=", s.task,
+       "columns_per_token=", s.columns_per_token, " has no effect with task=", s.task,
        "; leave it out");
-  need(from == From::kText || s.text.empty(), "text=", base::quote(s.text),
-       " does nothing with task=", s.task, "; leave it out, or give --task lm");
+  need(from == DataFrom::kText || s.text.empty(), "text=", base::quote(s.text),
+       " has no effect with task=", s.task, "; leave it out, or give --task lm");
   need(s.val.empty() || !s.text.empty(), "val=", base::quote(s.val),
        " needs a text to train on; give text too");
   need(s.test.empty() || !s.text.empty(), "test=", base::quote(s.test),
        " needs a text to train on; give text too");
-  need(from == From::kText || s.language == defaults.language, "language=", s.language,
-       " does nothing with task=", s.task, "; leave it out");
-  need(from == From::kText || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
-       " does nothing with task=", s.task, "; leave it out");
+  need(from == DataFrom::kText || s.language == defaults.language, "language=", s.language,
+       " has no effect with task=", s.task, "; leave it out");
+  need(from == DataFrom::kText || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
+       " has no effect with task=", s.task, "; leave it out");
   need(s.text.empty() || s.language == defaults.language, "language=", s.language,
-       " is of the built-in corpus and does nothing for a text; leave it out");
-  need(!s.text.empty() || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
-       " does nothing for the built-in corpus, which has symbols of its own; give a text, or leave "
-       "it "
-       "out");
+       " has no effect on a text, only on the built-in corpus; leave it out");
+  need(
+      !s.text.empty() || s.tokenizer == defaults.tokenizer, "tokenizer=", s.tokenizer,
+      " has no effect on the built-in corpus, which has its own symbols; give a text, or leave it out");
   need(data::is_token_file(s.text) || s.bin_type == defaults.bin_type, "bin_type=", s.bin_type,
-       " is of token ids and does nothing without a .bin as text; leave it out");
+       " has no effect without token ids (a .bin as text); leave it out");
   const bool built_in = s.text.empty() && !table;
   need((s.val.empty() && !built_in) || s.val_fraction == defaults.val_fraction,
-       "val_fraction=", s.val_fraction, " does nothing where ",
-       built_in ? "no text is given" : "val names a text", "; leave out one of them");
+       "val_fraction=", s.val_fraction, " has no effect ",
+       built_in ? "without a text" : "if val names a text", "; leave out one of them");
   need((s.test.empty() && !built_in) || s.test_fraction == defaults.test_fraction,
-       "test_fraction=", s.test_fraction, " does nothing where ",
-       built_in ? "no text is given" : "test names a text", "; leave it out");
+       "test_fraction=", s.test_fraction, " has no effect ",
+       built_in ? "without a text" : "if test names a text", "; leave it out");
   need(!s.val.empty() || !s.test.empty() || s.val_fraction + s.test_fraction < 1,
        "val_fraction=", s.val_fraction, " and test_fraction=", s.test_fraction,
-       " leave nothing to train on; let them be less than 1 in all");
-  need(s.stop == defaults.stop || !s.recalibrate_norm, "stop=", s.stop,
-       " with recalibrate_norm: statistics are estimated anew at the end alone; leave out one of "
-       "them");
-  need(s.patience == 0 || !s.recalibrate_norm, "patience=", s.patience,
-       " with recalibrate_norm: statistics are estimated anew before the last evaluation, which "
-       "patience does not know beforehand; leave out one of them");
+       " leave nothing to train on; their sum must be below 1");
+  need(
+      s.stop == defaults.stop || !s.recalibrate_norm, "stop=", s.stop,
+      " with recalibrate_norm: statistics are re-estimated at the end only; leave out one of them");
+  need(
+      s.patience == 0 || !s.recalibrate_norm, "patience=", s.patience,
+      " with recalibrate_norm: statistics are re-estimated before the last evaluation, which patience cannot know in advance; leave out one of them");
   need(s.task == defaults.task || s.measure.find("moments") == s.measure.npos,
-       "measure=", s.measure, ": moments are of task=lm; leave them out");
+       "measure=", s.measure, ": moments need task=lm; leave them out");
   need(s.members == 1 || s.measure == defaults.measure, "members=", s.members,
        " with measure=", s.measure,
-       ": only the losses of an ensemble are known; leave out one of them");
+       ": of an ensemble only the losses are measured; leave out one of them");
   need(s.task == defaults.task || s.target_noise == 0, "target_noise=", s.target_noise,
-       " is of task=lm; leave it out");
+       " needs task=lm; leave it out");
   try {
     regularizers(s);
   } catch (const base::Error& e) {
     need(false, e.what());
   }
   need(s.unique_tokens == 0 || s.unique_tokens > s.block_size ||
-           (from != From::kText && s.unique_tokens == s.block_size),
-       "unique_tokens=", s.unique_tokens, " hold no ", from == From::kText ? "window of" : "row of",
-       " block_size=", s.block_size,
-       from == From::kText ? " and its target; give more of them" : "; give more of them");
+           (from != DataFrom::kText && s.unique_tokens == s.block_size),
+       "unique_tokens=", s.unique_tokens, " is less than ",
+       from == DataFrom::kText ? "a window of" : "a row of", " block_size=", s.block_size,
+       from == DataFrom::kText ? " and its target; give more" : "; give more");
   try {
     run_budget(s);
   } catch (const base::Error& e) {
     need(false, e.what());
   }
-  // What the largest tensors would hold, as engine::Shape would refuse it later.
+  // The largest tensors, which engine::Shape would refuse later.
   const auto real = [](std::int64_t n) { return static_cast<double>(n); };
   const double C = real(s.n_embd), rows = real(s.micro_batch()) * real(s.block_size);
   const double H = 2 * std::max(4 * C, real(s.mlp_hidden));  // swiglu has two halves
@@ -146,13 +141,7 @@ void validate(const Settings& s, std::string_view source) {
   need(largest < real(std::numeric_limits<std::int64_t>::max()) / 16,
        "sizes overflow: batch=", s.batch, ", block_size=", s.block_size, ", n_embd=", s.n_embd,
        ", mlp_hidden=", s.mlp_hidden, ", n_head=", s.n_head, ", n_layer=", s.n_layer,
-       " make tensors of ", largest, " numbers; make the largest of them smaller");
-}
-
-std::vector<std::string> notes(const Settings& s) {
-  std::vector<std::string> out = architecture_notes(s);
-  for (std::string& note : regularizer_notes(s)) out.push_back(std::move(note));
-  return out;
+       " make tensors of ", largest, " numbers; reduce the largest of them");
 }
 
 std::int64_t eval_every(const Settings& s, std::int64_t steps) {

@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "base/stopwatch.h"
+#include "base/measure.h"
 #include "base/text.h"
 
 namespace train {

@@ -7,8 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/measure.h"
 #include "base/parallel.h"
-#include "base/stopwatch.h"
 
 namespace train {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/numbers.h"
-#include "train/log/json_lines.h"
+#include "base/text.h"
+#include "train/log/sink.h"
 
 namespace train {
 namespace {
@@ -206,7 +206,7 @@ void TensorBoard::progress(const Progress& p) {
   write(p.step, values);
 }
 
-void TensorBoard::norms(const Norms& n) {
+void TensorBoard::norms(const StepNorms& n) {
   Values values;
   for (const LayerNorms& layer : n.layers) {
     values.emplace_back("weight_norm/" + layer.name, layer.weight);

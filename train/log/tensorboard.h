@@ -18,31 +18,30 @@
 
 namespace train {
 
-/// What every such file's name begins with.
+/// Prefix of the names of event files.
 inline constexpr std::string_view kEventsPrefix = "events.out.tfevents.";
 
 /// CRC-32C (Castagnoli), turned and shifted as the format wants it.
 std::uint32_t masked_crc(std::string_view bytes);
 
-/// Drops from the files that isodrop has written in a folder what they say of steps after `step`,
-/// and a record that was not written to its end. Throws base::Error.
+/// Drops events after `step`, and a record that is cut off, from isodrop's files in a folder.
+/// Throws base::Error.
 void cut_events(const std::filesystem::path& folder, std::int64_t step);
 
 /// One record of the file.
 std::string event_record(std::string_view event);
 
-/// Writes a file of its own in the folder; every event is there at once. Tags: loss/train,
-/// loss/val, bpb/val, learning_rate, gradient_norm, and of norms weight_norm/, layer_gradient_norm/
-/// and update_norm/ with the layer's name; texts are "sample". Throws base::Error where the file
-/// cannot be written.
+/// Writes a new file in the folder, flushed at every event. Tags: loss/train, loss/val, bpb/val,
+/// learning_rate, gradient_norm, and weight_norm/LAYER, layer_gradient_norm/LAYER,
+/// update_norm/LAYER; texts are "sample". Throws base::Error if the file cannot be written.
 class TensorBoard final : public Sink {
  public:
-  /// `first_step`: the step that a run which goes on makes next: readers drop what earlier files
-  /// say of it and of later ones. `note` is told of a full disk (LineFile).
+  /// `first_step`: the next step of a continued run; readers then drop earlier events from it on.
+  /// `note` is told of a full disk (LineFile).
   TensorBoard(const std::filesystem::path& folder, std::optional<double> bytes_per_token,
               std::int64_t first_step = 0, std::function<void(const std::string&)> note = {});
   void progress(const Progress& p) override;
-  void norms(const Norms& n) override;
+  void norms(const StepNorms& n) override;
   void text(const DrawnText& t) override;
   const std::filesystem::path& path() const { return path_; }
 

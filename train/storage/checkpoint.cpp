@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
-#include "base/numbers.h"
 #include "base/text.h"
 #include "train/storage/safetensors.h"
 
@@ -188,7 +187,7 @@ bool is_set_aside(std::string_view name) {
 }
 
 std::size_t checkpoint_bytes(const engine::Params& params, const Settings& settings) {
-  std::size_t numbers = numbers_of(params) * (settings.stop == "best" ? 2 : 1);
+  std::size_t numbers = numbers_of(params) * (settings.keeps_best() ? 2 : 1);
   for (const engine::Param& p : params.list()) numbers += p.trainable ? 2 * numbers_of(p) : 0;
   return numbers * sizeof(float);
 }
@@ -232,7 +231,8 @@ void Checkpoints::fill(TrainState& state, const fs::path& path, std::string& ext
   const auto run = file.metadata.find(kRun), budgets = file.metadata.find(kBudgets);
   require(run != file.metadata.end() && budgets != file.metadata.end() &&
               run->second == id(budgets->second),
-          path.string(), ": is no checkpoint of the run that config.json and data.json describe");
+          path.string(),
+          ": is not a checkpoint of the run that config.json and data.json describe");
   load_parameters(*state.params, file);
   const Reader reader{file};
   for (const engine::Param& p : state.params->list()) {
@@ -245,8 +245,8 @@ void Checkpoints::fill(TrainState& state, const fs::path& path, std::string& ext
           path.string(), ": holds ", state.best_weights.size(),
           " numbers as the best weights, not ", numbers_of(*state.params));
   for (const std::vector<float>* steps : {&state.losses, &state.grad_norms})
-    require(std::ssize(*steps) == state.step, path.string(), ": knows ",
-            base::counted(steps->size(), "step"), " of the ", state.step, " that were made");
+    require(std::ssize(*steps) == state.step, path.string(), ": has losses of ",
+            base::counted(steps->size(), "step"), " out of ", state.step);
   std::string last;
   state.earlier = earlier_budgets(budgets->second, last);
   extended.clear();
@@ -269,11 +269,10 @@ Checkpoints::Loaded Checkpoints::load(TrainState& state) const {
     }
   }
   require(!loaded.damaged.empty(), base::quote(folder_.string()),
-          ": holds no checkpoint to go on from (the run was stopped before its first); start it "
-          "anew with --out");
+          ": has no checkpoint (the run was stopped before its first); start it again with --out");
   std::vector<std::string> why;
   for (const auto& [path, reason] : loaded.damaged) why.push_back(reason);
-  throw base::Error(fmt::format("{}: no checkpoint can be used; start the run anew with --out; {}",
+  throw base::Error(fmt::format("{}: no checkpoint can be used; start the run again with --out; {}",
                                 base::quote(folder_.string()), fmt::join(why, "; ")));
 }
 

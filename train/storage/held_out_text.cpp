@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "data/text/token_file.h"
-#include "data/tokenizer/numbers.h"
+#include "data/text/tokens.h"
+#include "data/tokenizer/tokenizer.h"
 
 namespace train {
 namespace {
@@ -18,7 +18,7 @@ using base::require;
 /// A piece as LanguageModelling::encoding() writes it: a string, or a list of bytes.
 std::string piece_from(const nlohmann::ordered_json& json, const std::string& folder) {
   if (json.is_string()) return json.get<std::string>();
-  require(json.is_array(), folder, ": data.json: a piece is no text; train again");
+  require(json.is_array(), folder, ": data.json: a piece is not text; train again");
   std::string piece;
   for (const auto& byte : json) {
     require(byte.is_number_unsigned() && byte < 256U, folder,
@@ -102,7 +102,7 @@ data::Corpus held_out_text(const SavedRun& run, const std::string& path,
   corpus.val.ids = data::is_token_file(path) ? data::map_tokens(path, bin_type)
                                              : encode_file(*corpus.codec, path);
   require(corpus.val.ids.size() > 1, path, ": holds ", corpus.val.ids.size(),
-          " tokens; a model is asked for what follows one, so give at least 2");
+          " tokens; a model predicts the next one, so give at least 2");
   corpus.train = corpus.val.ids;  // for shapes alone
   complete(corpus);
   corpus.test = corpus.val;

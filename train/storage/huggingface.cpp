@@ -7,8 +7,8 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "data/tokenizer/byte_bpe.h"
 #include "train/storage/held_out_text.h"
-#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {
@@ -35,7 +35,7 @@ class Config {
  public:
   Config(const Json& json, const std::string& source) : json_(json), source_(source) {}
 
-  /// Where it is not there, what transformers takes: its second name's value, or the default.
+  /// If missing, the value of its second name, or transformers' default.
   std::int64_t integer(const char* key, std::int64_t most, std::int64_t otherwise = 0,
                        const char* second = "") const {
     const char* used = !json_.contains(key) && json_.contains(second) ? second : key;
@@ -50,7 +50,7 @@ class Config {
     const auto it = json_.find(key);
     return it == json_.end() || it->is_null() ? nullptr : &*it;
   }
-  /// Where it says otherwise the model is another function.
+  /// Any other value would be another model.
   void must_be(const char* key, const Json& wanted) const {
     const Json* value = find(key);
     require(value == nullptr || *value == wanted, source_, ": ", key, "=",
@@ -66,21 +66,6 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
   for (const char* ending : endings)
     if (name.ends_with(ending)) return true;
   return false;
-}
-
-/// A byte as the character that stands for it in byte-level tokenizers: printable ones are
-/// themselves, the others follow from U+0100 on (Radford et al. 2019, bytes_to_unicode).
-std::string byte_character(unsigned byte) {
-  const auto printable = [](unsigned b) {
-    return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
-  };
-  unsigned code = byte;
-  if (!printable(byte)) {
-    code = 0x100;
-    for (unsigned b = 0; b < byte; ++b) code += printable(b) ? 0 : 1;
-  }
-  if (code < 0x80) return {static_cast<char>(code)};
-  return {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 0x3F))};
 }
 
 std::vector<std::string> obstacles(const Settings& s) {
@@ -122,7 +107,7 @@ Json config_json(const Settings& s, std::int64_t vocab) {
           {"torch_dtype", "float32"}};
 }
 
-/// Under transformers' names, with zeros for the biases that the run has not.
+/// Under transformers' names, with zeros for missing biases.
 TensorFile to_huggingface(const SavedRun& run) {
   TensorFile out;
   out.metadata = {{"format", "pt"}, {kExported, "export"}};
@@ -169,15 +154,14 @@ bool is_huggingface(const Json& config) {
 
 HuggingFaceModel huggingface_model(const Json& json, const std::string& source) {
   const Config config(json, source);
-  require(is_huggingface(json), source,
-          ": has no model_type; only \"gpt2\" is the model that isodrop has");
+  require(is_huggingface(json), source, ": has no model_type; isodrop reads only \"gpt2\"");
   // The oldest files name the class alone.
   const Json classes = json.value("architectures", Json::array());
   const bool by_class = classes.is_array() && !classes.empty() && classes[0] == "GPT2LMHeadModel";
   const Json type = json.value("model_type", by_class ? Json("gpt2") : classes);
   require(type == "gpt2", source,
           json.contains("model_type") ? ": model_type=" : ": architectures=", type.dump(),
-          "; only \"gpt2\" is the model that isodrop has");
+          "; isodrop reads only \"gpt2\"");
   config.must_be("layer_norm_epsilon", kEpsilon);
   config.must_be("scale_attn_weights", true);
   config.must_be("scale_attn_by_inverse_layer_idx", false);
@@ -189,7 +173,7 @@ HuggingFaceModel huggingface_model(const Json& json, const std::string& source) 
   for (const Activation& a : kActivations)
     if (activation == a.theirs) ours = a.ours;
   require(ours != nullptr, source, ": activation_function=", activation.dump(),
-          "; isodrop has gelu_new and relu of those");
+          "; isodrop has gelu_new and relu");
   constexpr std::int64_t kMost = 1 << 20;
   const std::int64_t channels = config.integer("n_embd", kMost, 768, "hidden_size");
   // As the setting has it: 0 is 4 · n_embd.
@@ -237,7 +221,7 @@ Json huggingface_tokenizer(const Json& encoding, const std::string& definition) 
   const std::string kind = encoding.value("tokenizer", "");
   if (kind == "gpt2") return base::parse_json(definition, "the tokenizer", "train again");
   require(kind == "char" || kind == "byte", "tokenizer=", kind,
-          " has no form here that transformers loads; only char, byte and gpt2 have");
+          " cannot be exported for transformers; only char, byte and gpt2 can");
   const bool bytes = kind == "byte";
   Json vocab = Json::object();
   std::int64_t id = 0;
@@ -246,9 +230,9 @@ Json huggingface_tokenizer(const Json& encoding, const std::string& definition) 
     if (!bytes)
       symbol = piece.get<std::string>();
     else if (piece.is_string())
-      symbol = byte_character(static_cast<unsigned char>(piece.get<std::string>().at(0)));
+      symbol = data::byte_symbol(static_cast<unsigned char>(piece.get<std::string>().at(0)));
     else
-      symbol = byte_character(piece.at(0).get<unsigned>());
+      symbol = data::byte_symbol(piece.at(0).get<unsigned char>());
     vocab[symbol] = id++;
   }
   const Json split = {{"type", "Split"},
@@ -281,14 +265,12 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
   std::string all;
   for (const std::string& one : against) all += (all.empty() ? "" : ", ") + one;
   require(against.empty(), name, ": GPT-2 has no ", all,
-          "; only a model with layernorm before each branch, gelu or relu, and no qk_norm is one");
+          "; it has layernorm before each branch, gelu or relu, and no qk_norm");
   std::vector<std::pair<std::string, Json>> files = {
       {"config.json", config_json(run.settings, codec->vocab())}};
-  // Of SentencePiece the model itself goes along: transformers have no GPT-2 that reads it.
-  // Called as its kind has it: a name in data.json may be any path.
-  std::string kept;
-  for (const data::TokenizerKind& kind : data::tokenizer_kinds())
-    if (kind.name == codec->name()) kept = kind.file;
+  // A SentencePiece model is copied: transformers has no GPT-2 tokenizer that reads it. The name
+  // comes from the table, as data.json may name any path.
+  const std::string kept(base::row_named(data::tokenizer_kinds(), codec->name(), "tokenizer").file);
   const bool own = codec->name() == "sp" || codec->pieces().empty();
   if (!own) {
     files.emplace_back(kTokenizerFile,

@@ -82,11 +82,11 @@ void check_model(const InitialWeights& given, const Settings& settings) {
 void check_vocabulary(const InitialWeights& given, const Settings& settings, const Task& task) {
   if (given.run) return require_same_encoding(*given.run, task);
   require(settings.task == Settings{}.task, given.name,
-          ": is a language model, and task=", settings.task, " is none");
+          ": is a language model, and task=", settings.task, " is not");
   const std::int64_t vocab = task.model(settings).vocab;
   require(*given.vocab == vocab, given.name, ": has a vocabulary of ", *given.vocab,
           " tokens, and that of the data has ", vocab,
-          "; its weights mean nothing there: give a text with the tokenizer it was trained with");
+          "; give a text with the tokenizer it was trained with");
   if (!given.tokenizer) return;
   const std::vector<KeptFile> kept = task.files();
   const auto wanted =
@@ -97,8 +97,7 @@ void check_vocabulary(const InitialWeights& given, const Settings& settings, con
   require(model.is_object() && model.contains("vocab") &&
               nlohmann::json(model["vocab"]) == nlohmann::json(wanted["model"]["vocab"]),
           given.name,
-          ": its tokenizer.json has other tokens than the data, so its weights mean nothing there; "
-          "give the text it was trained on");
+          ": its tokenizer.json has other tokens than the data; give the text it was trained on");
 }
 
 }  // namespace
@@ -114,7 +113,7 @@ InitialWeights read_initial_weights(const std::string& path) {
           ": no such file or folder; give a run's folder, or a model.safetensors with its "
           "config.json beside it");
   require(fs::exists(folder / "config.json", ignored), path,
-          ": no config.json is there, which says what model the weights are of");
+          ": there is no config.json beside it to describe the model");
   const fs::path config = folder / "config.json";
   const auto json = base::read_json(config);
   InitialWeights out;

@@ -1,4 +1,4 @@
-// Weights that a run begins with, instead of drawn ones: the setting init_from.
+// Initial weights from files: the setting init_from.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -14,22 +14,21 @@ struct InitialWeights {
   ModelSettings model;
   std::optional<SavedRun> run;                           // of isodrop's own, its data
   std::optional<std::int64_t> vocab;                     // of Hugging Face's
-  std::optional<nlohmann::ordered_json> tokenizer = {};  // likewise, where there is one
+  std::optional<nlohmann::ordered_json> tokenizer = {};  // likewise, if it has one
   TensorFile weights;                                    // by isodrop's names
   std::string hash;  // of the tensors, wherever they lie: 32 hex digits
 };
 
-/// Reads a run's folder, or a folder of Hugging Face's with config.json and model.safetensors, or
-/// the model.safetensors in one of them. Trusts nothing: throws base::Error naming the file.
+/// Reads a run's folder, a Hugging Face folder with config.json and model.safetensors, or the
+/// model.safetensors in one. Trusts nothing: throws base::Error naming the file.
 InitialWeights read_initial_weights(const std::string& path);
 
-/// Throws base::Error unless they are of the model that the settings ask for, naming what differs
-/// and the flags that would be right, and read and say what the task's data mean. Of a longer
-/// block_size the first positions are taken.
+/// Throws base::Error unless the weights fit the settings' model and the task's data, naming what
+/// differs and the flags that would fit. A longer block_size is cut to the first positions.
 void check(const InitialWeights& weights, const Settings& settings, const Task& task);
 
-/// Fills the parameters with settings.init_from. Throws base::Error where they do not fit.
-/// REQUIRES: allocated.
+/// Fills the parameters from settings.init_from. Throws base::Error if they do not fit. REQUIRES:
+/// allocated.
 void load_initial_weights(engine::Params& params, const Settings& settings);
 
 }  // namespace train

@@ -11,7 +11,6 @@
 #include "train/log/tensorboard.h"
 #include "train/storage/checkpoint.h"
 #include "train/storage/huggingface.h"
-#include "train/storage/run_folder.h"
 
 namespace train {
 namespace {
@@ -28,9 +27,8 @@ bool there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// Moves a run that has its weights to run_file::kPrevious, where it replaces an older one; removes
-/// what one without has left. There its settings are first, so that whatever stops this, they tell
-/// whose the other files are.
+/// Moves a run with weights to run_file::kPrevious, replacing an older one; removes a run without.
+/// Its settings go there first: if this is stopped, they tell whose the other files are.
 void clear_away(const fs::path& folder) {
   std::error_code code;
   const bool whole = fs::exists(folder / run_file::kWeights, code);
@@ -70,17 +68,17 @@ fs::path prepare(const fs::path& folder, const Settings& settings, const Task& t
   return folder / run_file::kMetrics;
 }
 
-/// Drops what a log says of later steps, and a line that was not written to its end.
+/// Drops later steps from a log, and a line that is cut off.
 fs::path cut_log(const fs::path& path, std::int64_t step) {
   if (!there(path)) return path;
   std::string kept, line;
   std::istringstream in(base::read_whole(path, base::Whose::kFolder, kMostLogBytes));
   for (int number = 1; std::getline(in, line) && !in.eof(); ++number) {
     const auto json = base::parse_json(line, base::concat(path.string(), ": line ", number),
-                                       "remove the file to go on without it");
+                                       "remove the file to continue without it");
     require(json.is_object() && json.contains("step") && json["step"].is_number_integer(),
             path.string(), ": line ", number,
-            ": has no whole number 'step'; remove the file to go on without it");
+            ": has no whole number 'step'; remove the file to continue without it");
     if (json["step"].get<std::int64_t>() <= step) kept += line + "\n";
   }
   base::write_atomically(path, kept);
@@ -116,7 +114,7 @@ void refuse_unfinished(const fs::path& folder) {
           ": holds an unfinished run (",
           checkpoints.empty() ? "" : checkpoints[0].filename().string(),
           "); 'isodrop train --resume ", base::shell_word(folder.string()),
-          "' goes on with it, --restart removes it, another --out leaves it there");
+          "' continues it, --restart removes it, another --out leaves it there");
 }
 
 RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task& task,
@@ -125,7 +123,7 @@ RunFiles::RunFiles(const fs::path& folder, const Settings& settings, const Task&
       lock_(lock_new(folder)),
       id_(pairing_id(to_json(settings), task.data_hash())),
       metrics_path_(prepare(folder, settings, task, environment, restart)),
-      bytes_per_token_(task.constant("val_bytes_per_token")) {}
+      bytes_per_token_(task.constants().val_bytes_per_token) {}
 
 RunFiles::RunFiles(std::unique_ptr<base::RunLock> lock, const fs::path& folder, const Task& task,
                    std::int64_t step)
@@ -133,14 +131,14 @@ RunFiles::RunFiles(std::unique_ptr<base::RunLock> lock, const fs::path& folder, 
       lock_(std::move(lock)),
       id_(pairing_id(base::read_json(folder / run_file::kConfig), task.data_hash())),
       metrics_path_(cut_log(folder / run_file::kMetrics, step)),
-      bytes_per_token_(task.constant("val_bytes_per_token")),
-      goes_on_(true) {
+      bytes_per_token_(task.constants().val_bytes_per_token),
+      continues_(true) {
   base::remove_temporaries(folder);
   cut_events(folder, step);
 }
 
 Sink& RunFiles::metrics(std::function<void(const std::string&)> note) {
-  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, goes_on_, std::move(note));
+  if (!metrics_) metrics_.emplace(metrics_path_, bytes_per_token_, continues_, std::move(note));
   return *metrics_;
 }
 
@@ -170,7 +168,7 @@ Settings read_config(const fs::path& folder) {
   require(fs::is_directory(folder, ignored), name,
           ": no such folder; give the one that 'isodrop train --out DIR' wrote");
   require(there(folder / run_file::kConfig), name,
-          ": holds no run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
+          ": is not a run (no config.json); give a folder that 'isodrop train --out DIR' wrote");
   const fs::path config = folder / run_file::kConfig;
   const base::Json json = base::read_json(config);
   require(!is_huggingface(json), name,
@@ -181,9 +179,9 @@ Settings read_config(const fs::path& folder) {
 
 BegunRun read_begun(const fs::path& folder) {
   BegunRun run{folder, read_config(folder), {}};
-  require(there(folder / run_file::kData), quote(folder.string()),
-          ": does not say what it was trained on (no data.json): it was made by an older version; "
-          "train again");
+  require(
+      there(folder / run_file::kData), quote(folder.string()),
+      ": has no data.json to say what it was trained on: an older version made it; train again");
   run.data = read_data(folder / run_file::kData);
   return run;
 }
@@ -192,10 +190,11 @@ nlohmann::ordered_json read_flags(const fs::path& folder) {
   const fs::path file = folder / run_file::kFlags;
   if (!there(file)) return nlohmann::ordered_json::object();
   nlohmann::ordered_json flags = base::read_json(file);
-  require(flags.is_object(), file.string(), ": is no object of flags; remove it to go on without");
+  require(flags.is_object(), file.string(),
+          ": is not an object of flags; remove it to continue without");
   for (const auto& [name, value] : flags.items())
     require(value.is_string(), file.string(), ": the flag ", quote(name),
-            " is no text; remove the file to go on without");
+            " is not text; remove the file to continue without");
   return flags;
 }
 
@@ -209,21 +208,19 @@ SavedRun read_run(const fs::path& folder) {
   const Settings settings = read_config(folder);
   const nlohmann::ordered_json written = base::read_json(folder / run_file::kConfig);
   SavedRun run{{folder, settings, {}}, {}};
-  require(
-      there(folder / run_file::kWeights), name,
-      ": holds no weights (no model.safetensors): the run was stopped or diverged; ",
-      checkpoints_in(folder).empty()
-          ? "train again"
-          : "'isodrop train --resume " + base::shell_word(folder.string()) + "' goes on with it");
+  require(there(folder / run_file::kWeights), name,
+          ": has no weights (no model.safetensors): the run was stopped or diverged; ",
+          checkpoints_in(folder).empty()
+              ? "train again"
+              : "'isodrop train --resume " + base::shell_word(folder.string()) + "' continues it");
   run.weights = read_safetensors(folder / run_file::kWeights);
   require_finite(run.weights);
   run.data = read_begun(folder).data;
   const auto id = run.weights.metadata.find(kId);
   // Of the settings as they were written: a run of before there was some setting stays readable.
-  require(id != run.weights.metadata.end() && id->second == pairing_id(written, run.data.hash),
-          name,
-          ": its model.safetensors is not of the run that config.json and data.json describe; "
-          "train again");
+  require(
+      id != run.weights.metadata.end() && id->second == pairing_id(written, run.data.hash), name,
+      ": model.safetensors does not belong to the run in config.json and data.json; train again");
   return run;
 }
 
@@ -252,15 +249,15 @@ void require_same_encoding(const BegunRun& run, const Task& task) {
   const std::string name = quote(run.folder.string());
   require(run.data.task == task.name(), name, ": was trained on the task ", quote(run.data.task),
           ", not on ", quote(task.name()));
-  require(run.data.encoding == task.encoding(), name,
-          ": the data have another vocabulary than those it was trained on, so its weights mean "
-          "nothing there; give the text it was trained on");
+  require(
+      run.data.encoding == task.encoding(), name,
+      ": the data have another vocabulary than the training data; give the text it was trained on");
 }
 
 void require_same_data(const BegunRun& run, const Task& task) {
   require_same_encoding(run, task);
   require(run.data.hash == task.data_hash(), quote(run.folder.string()),
-          ": the data are not those it was trained on (hash ", task.data_hash(), ", not ",
+          ": these are not the data it was trained on (hash ", task.data_hash(), ", not ",
           run.data.hash, "); restore the text, or train again");
 }
 

@@ -1,6 +1,6 @@
 // The files of one run's folder: config.json (and config.toml, the same for people), flags.json,
-// data.json with the tokenizer where it has a file, environment.json, metrics.jsonl, its
-// checkpoints (checkpoint.h), and when it is through model.safetensors and at last summary.json.
+// data.json with the tokenizer's file, environment.json, metrics.jsonl, checkpoints (checkpoint.h),
+// and at the end model.safetensors, then summary.json.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -8,40 +8,64 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "base/run_lock.h"
+#include "base/files.h"
 #include "engine/params.h"
 #include "train/config/settings.h"
-#include "train/log/json_lines.h"
+#include "train/log/sink.h"
 #include "train/storage/safetensors.h"
 #include "train/tasks/task.h"
 
 namespace train {
 
-/// By which config.json, data.json and weights know each other: a hash of the settings, as they
-/// stand in config.json, and the data.
+namespace run_file {
+inline constexpr const char* kConfig = "config.json";
+inline constexpr const char* kConfigToml = "config.toml";  // for people, never read back here
+inline constexpr const char* kFlags = "flags.json";        // the command line's, for --resume
+inline constexpr const char* kData = "data.json";
+inline constexpr const char* kEnvironment = "environment.json";
+inline constexpr const char* kMetrics = "metrics.jsonl";
+inline constexpr const char* kSummary = "summary.json";
+inline constexpr const char* kWeights = "model.safetensors";
+inline constexpr const char* kPrevious = "previous";
+}  // namespace run_file
+
+/// Files in which a run may keep its tokenizer.
+std::vector<std::string> tokenizer_files();
+
+/// Names of a run's files in a folder, checkpoints included. Weights come first: if removing them
+/// is stopped, no two runs are mixed. Settings come last: until then the folder is known as a
+/// run's.
+std::vector<std::string> names_in(const std::filesystem::path& folder);
+
+/// Throws base::Error if a folder, or previous/ in it, has files of these names without a
+/// config.json of isodrop's: a new run would replace somebody else's files. Also if `settings` name
+/// one of them as text or table.
+void refuse_others(const std::filesystem::path& folder, const Settings& settings);
+
+/// Hash of the settings as they are in config.json and of the data; ties the files of a run
+/// together.
 std::string pairing_id(const nlohmann::ordered_json& config, std::string_view data_hash);
 
-/// Throws base::Error where a folder holds an unfinished run that could go on from a checkpoint.
+/// Throws base::Error if a folder holds an unfinished run that could continue from a checkpoint.
 void refuse_unfinished(const std::filesystem::path& folder);
 
 class RunFiles {
  public:
-  /// Begins a run: creates the folder, moves a run that is there with its weights to previous/ (in
-  /// place of what is there), removes what one without them has left, and writes what is known at
-  /// the start. Throws base::Error, also where another process is at it, and where the
-  /// folder has files of such names that are somebody else's (refuse_others()), and where an
-  /// unfinished run could go on from a checkpoint, unless `restart` says that it may be removed.
+  /// Starts a run: creates the folder, moves an existing run with weights to previous/, removes the
+  /// files of one without, and writes what is known at the start. Throws base::Error if another
+  /// process is training there, refuse_others() does, or an unfinished run could continue (unless
+  /// `restart`).
   RunFiles(const std::filesystem::path& folder, const Settings& settings, const Task& task,
            const nlohmann::ordered_json& environment, bool restart = false);
-  /// Goes on with the run that is there, after a step: what its logs say of later ones is dropped.
+  /// Continues an existing run after a step; drops what its logs say of later ones.
   RunFiles(std::unique_ptr<base::RunLock> lock, const std::filesystem::path& folder,
            const Task& task, std::int64_t step);
 
-  /// metrics.jsonl, which is there from the first call on. `note` is told of a full disk
-  /// (LineFile).
+  /// metrics.jsonl, created by the first call. `note` is told of a full disk (LineFile).
   Sink& metrics(std::function<void(const std::string&)> note = {});
-  /// The flags of the command that are no settings, which --resume keeps.
+  /// Flags of the command that are not settings; --resume keeps them.
   void write_flags(const nlohmann::ordered_json& flags) const;
   void write_summary(const nlohmann::ordered_json& summary) const;
   /// Returns the file's path.
@@ -53,53 +77,50 @@ class RunFiles {
   std::string id_;
   std::filesystem::path metrics_path_;
   std::optional<double> bytes_per_token_;
-  bool goes_on_ = false;  // with the lines that are there
+  bool continues_ = false;  // appends to the lines that are there
   std::optional<JsonLines<base::LineFile>> metrics_;
 };
 
-/// Of which data the weights are.
+/// The data that weights were trained on.
 struct SavedData {
   std::string task, hash;           // Task::name(), Task::data_hash()
   nlohmann::ordered_json encoding;  // Task::encoding()
 };
 
-/// What a run that was begun says of itself: its settings, and what it learns from.
+/// A run that was started: its settings and its data.
 struct BegunRun {
   std::filesystem::path folder;
   Settings settings;
   SavedData data;
 };
-/// What a finished run left.
+/// A finished run.
 struct SavedRun : BegunRun {
   TensorFile weights;
 };
 
-/// The lock of a folder that is there. Throws base::Error where another process has it.
+/// The lock of an existing folder. Throws base::Error if another process has it.
 std::unique_ptr<base::RunLock> lock_run(const std::filesystem::path& folder);
 
-/// Reads it, trusting nothing. Throws base::Error naming the folder or the file, and what makes
-/// one.
+/// Reads a run, trusting nothing. Throws base::Error naming the folder or file, and what makes one.
 BegunRun read_begun(const std::filesystem::path& folder);
+/// The same with its weights; refuses files of two runs.
+SavedRun read_run(const std::filesystem::path& folder);
 /// The settings alone.
 Settings read_config(const std::filesystem::path& folder);
-/// What write_flags() wrote: texts by name; an empty object where there is no such file.
+/// What write_flags() wrote: texts by name; an empty object without the file.
 nlohmann::ordered_json read_flags(const std::filesystem::path& folder);
-/// What a run wrote when it ended; null where it has not.
+/// What a run wrote at its end; null without the file.
 nlohmann::ordered_json read_summary(const std::filesystem::path& folder);
 
-/// Gives a run other settings: the result of one that has ended goes to previous/, then config.json
-/// is replaced, so that whenever this is stopped the run can go on with the old settings or the
-/// new. REQUIRES: the caller holds the lock.
+/// Gives a run other settings: moves the result of a finished one to previous/, then replaces
+/// config.json. Whenever this is stopped, the run can continue with the old settings or the new.
+/// REQUIRES: the caller holds the lock.
 void change_settings(const std::filesystem::path& folder, const Settings& settings);
 
-/// Reads them, trusting nothing: files of two runs are refused. Throws base::Error naming the
-/// folder or the file, and what makes one.
-SavedRun read_run(const std::filesystem::path& folder);
-
-/// Throws base::Error unless `task` encodes as the run's did: with another vocabulary the weights
-/// mean nothing.
+/// Throws base::Error unless `task` encodes data as the run's did: otherwise the weights mean
+/// nothing.
 void require_same_encoding(const BegunRun& run, const Task& task);
-/// The same, and the data are those the run was trained on.
+/// Also if the data are not those the run was trained on.
 void require_same_data(const BegunRun& run, const Task& task);
 
 }  // namespace train

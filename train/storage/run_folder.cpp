@@ -1,5 +1,4 @@
-#include "train/storage/run_folder.h"
-
+// Names of a run's files, and whose files they are.
 #include <algorithm>
 
 #include "base/error.h"
@@ -9,6 +8,7 @@
 #include "data/tokenizer/tokenizer.h"
 #include "train/log/tensorboard.h"
 #include "train/storage/checkpoint.h"
+#include "train/storage/run_files.h"
 
 namespace train {
 namespace fs = std::filesystem;
@@ -34,7 +34,7 @@ void refuse_others_in(const fs::path& folder) {
   for (const std::string& name : names_in(folder))
     base::require(!fs::exists(fs::symlink_status(folder / name, none)), "--out ", folder.string(),
                   ": holds a ", name,
-                  " that is not a run's of isodrop and would be replaced; choose another folder");
+                  " that isodrop did not write and would replace; choose another folder");
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/memory_limits.h"
+#include "base/limits.h"
 #include "base/open_file.h"
 #include "base/text.h"
 
@@ -42,7 +42,7 @@ std::span<const std::byte> bytes_of(const engine::Params& params, int index) {
   return std::as_bytes(std::span(params.value(index), count));
 }
 
-/// The same of what is going to be written: by name, as a TensorFile has them.
+/// tensors_hash() of tensors that are going to be written.
 std::string checksum(const std::vector<TensorView>& tensors) {
   std::map<std::string, const TensorView*> by_name;
   for (const TensorView& t : tensors) by_name[t.name] = &t;
@@ -90,13 +90,32 @@ const Tensor& TensorFile::at(const std::string& name) const {
 
 namespace {
 
-/// Where a tensor's bytes are within the data.
+void write(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
+           const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header;
+  header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const TensorView& t : tensors) {
+    header[t.name] = {{"dtype", t.dtype},
+                      {"shape", t.shape},
+                      {"data_offsets", {offset, offset + t.bytes.size()}}};
+    offset += t.bytes.size();
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t length = text.size();
+  base::AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&length, 1)));
+  file.write(text);
+  for (const TensorView& t : tensors) file.write(t.bytes);
+  file.commit();
+}
+
 struct Range {
   std::uint64_t begin, end;
   Tensor* tensor;
 };
 
-/// Checks of one file; what is wrong names it.
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path)
@@ -117,12 +136,12 @@ class Reader {
     const bool ours = format != file_.metadata.end() && format->second == kOurs;
     if (ours && sum == file_.metadata.end()) wrong("no checksum; make the file again");
     if (sum != file_.metadata.end() && sum->second != tensors_hash(file_))
-      wrong("its tensors are not those that were written (checksum)");
+      wrong("the tensors do not match the checksum");
     return std::move(file_);
   }
 
  private:
-  /// False where the file ends first.
+  /// False at the end of the file.
   bool get(void* to, std::uint64_t bytes) {
     errno = 0;
     const bool whole = std::fread(to, 1, bytes, in_.get()) == bytes;
@@ -194,7 +213,7 @@ class Reader {
     ranges_.push_back({begin, end, &t});
   }
 
-  /// Only when the ranges tile the data, so that what is read is no more than the file has.
+  /// Only if the ranges tile the data, so that no more is read than the file has.
   void read_data() {
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) {
       return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
@@ -260,31 +279,6 @@ void require_finite(const TensorFile& file) {
           ": the weights are damaged, or of a run that diverged; give others, or train again"));
   }
 }
-
-namespace {
-
-void write(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
-           const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header;
-  header["__metadata__"] = metadata;
-  std::uint64_t offset = 0;
-  for (const TensorView& t : tensors) {
-    header[t.name] = {{"dtype", t.dtype},
-                      {"shape", t.shape},
-                      {"data_offsets", {offset, offset + t.bytes.size()}}};
-    offset += t.bytes.size();
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const std::uint64_t length = text.size();
-  base::AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(text);
-  for (const TensorView& t : tensors) file.write(t.bytes);
-  file.commit();
-}
-
-}  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata) {

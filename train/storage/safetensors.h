@@ -28,15 +28,14 @@ struct TensorFile {
   std::filesystem::path path;
 };
 
-/// Reads a file, trusting nothing: header length, JSON, shapes and byte ranges are checked against
-/// each other and the file's size, the tensors' bytes must tile the data without gap or overlap (as
-/// the format demands), and where the metadata have a checksum it must be theirs; files of our own
-/// must have one. Throws base::Error.
+/// Reads a file, trusting nothing: header, shapes and byte ranges must agree with each other and
+/// with the file's size, the tensors must tile the data without gap or overlap, and a checksum in
+/// the metadata must be right; our own files must have one. Throws base::Error.
 TensorFile read_safetensors(const std::filesystem::path& path);
-/// What its header says of it, without the tensors; the same errors.
+/// The metadata alone; the same errors.
 std::map<std::string, std::string> safetensors_metadata(const std::filesystem::path& path);
 
-/// A tensor that lies elsewhere, to be written.
+/// A tensor to be written.
 struct TensorView {
   std::string name, dtype;
   std::vector<std::int64_t> shape;
@@ -46,12 +45,12 @@ struct TensorView {
 /// All parameters under their names.
 std::vector<TensorView> views(const engine::Params& params);
 
-/// Writes tensors of different names, atomically. To the metadata come the format, "isodrop", and a
-/// checksum: XXH3-128 of every tensor's name, dtype, shape and bytes.
+/// Writes tensors atomically; their names differ. Adds to the metadata the format "isodrop" and the
+/// checksum tensors_hash().
 void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
                        const std::map<std::string, std::string>& metadata);
 
-/// Writes all parameters, atomically, under their (GPT-2's) names.
+/// The same of all parameters.
 void write_safetensors(const std::filesystem::path& path, const engine::Params& params,
                        const std::map<std::string, std::string>& metadata);
 

@@ -11,8 +11,8 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "data/synthetic/bayes_regression.h"
-#include "data/table/row_order.h"
+#include "data/synthetic/bayes.h"
+#include "data/text/batches.h"
 #include "engine/rng.h"
 #include "train/config/architecture.h"
 #include "train/config/budget.h"
@@ -185,12 +185,13 @@ double InContextRegression::bayes_loss() const {
 
 DataSummary InContextRegression::describe(const Settings& s) const {
   const auto rows = [&](Split split) { return static_cast<std::uint64_t>(exam(s, split)->rows()); };
-  return {fmt::format("Regression in context: {} a row of y = w·x + ε, x of {} numbers, ε of "
-                      "standard deviation {}; validated on {}, tested on {}, rows of its own "
-                      "for every seed; Bayes-optimal {:.4f} nats per target (of the first seed)",
-                      base::counted(static_cast<std::uint64_t>(s.block_size), "pair"), kDim, kNoise,
-                      base::grouped(rows(Split::kVal), "row"),
-                      base::grouped(rows(Split::kTest), "row"), bayes_loss()),
+  return {fmt::format(
+              "Regression in context: {} per row of y = w·x + ε, x of {} numbers, ε of standard "
+              "deviation {}; validation on {}, test on {}; each seed gets its own rows; best "
+              "possible loss {:.4f} nats per target (of the first seed)",
+              base::counted(static_cast<std::uint64_t>(s.block_size), "pair"), kDim, kNoise,
+              base::grouped(rows(Split::kVal), "row"), base::grouped(rows(Split::kTest), "row"),
+              bayes_loss()),
           {{"name", "regression in context"},
            {"pairs", s.block_size},
            {"numbers", kDim},
@@ -218,19 +219,11 @@ models::GptConfig InContextRegression::model(const Settings& settings) const {
   return config;
 }
 
-Recorded InContextRegression::record(engine::Tape& tape, const models::GptConfig& config,
-                                     std::int64_t rows, models::Mode mode,
-                                     models::Output output) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
-  return {{gpt.features, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
-}
-
 std::unique_ptr<Feed> InContextRegression::feed(const Settings& s) const {
   const auto repeated = repeated_rows(s);
-  base::require(repeated || Budget::parse(s.budget).kind != Budget::Kind::kEpochs, "budget ",
-                s.budget,
-                ": rows that are all new have no epochs; give another kind of budget, "
-                "or --unique-tokens");
+  base::require(
+      repeated || Budget::parse(s.budget).kind != Budget::Kind::kEpochs, "budget ", s.budget,
+      ": rows that are all new have no epochs; give another kind of budget, or --unique-tokens");
   return std::make_unique<InContextFeed>(
       Rows(s.seed, "train", s.block_size), s.batch,
       repeated ? std::optional(data::RowOrder(*repeated, s.batch, s.seed)) : std::nullopt);
@@ -251,9 +244,7 @@ std::unique_ptr<Exam> InContextRegression::exam(const Settings& s, Split split) 
   return of("train", std::min(kInContextTrain, repeated_rows(s).value_or(kInContextTrain)));
 }
 
-std::optional<double> InContextRegression::constant(std::string_view name) const {
-  return name == "bayes_loss" ? std::optional(bayes_loss()) : std::nullopt;
-}
+DataConstants InContextRegression::constants() const { return {.bayes_loss = bayes_loss()}; }
 
 std::unique_ptr<Task> load_in_context_regression(const Settings& settings) {
   return std::make_unique<InContextRegression>(settings.seed, settings.block_size,

@@ -8,11 +8,10 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/table.h"
 #include "base/text.h"
-#include "data/synthetic/synthetic_filter.h"
+#include "data/synthetic/bayes.h"
 #include "data/text/batches.h"
-#include "data/text/overlap.h"
+#include "data/text/corpus.h"
 #include "train/config/architecture.h"
 #include "train/tasks/load_corpus.h"
 
@@ -49,7 +48,7 @@ class TokenFeed final : public Feed {
   double tokens_per_epoch() const override { return tokens_per_epoch_; }
 
  private:
-  /// What the target at a place of the data is taught as: hangs on the place alone.
+  /// Draws the noisy target of a place of the data, which depends on the place only.
   void replace(std::int64_t place, std::int32_t& target) const {
     static constexpr std::uint32_t kSite = engine::site_id("target_noise");
     engine::Sequence random(key_, kSite, static_cast<std::uint64_t>(place));
@@ -79,7 +78,7 @@ class TokenExam final : public Exam {
     return std::clamp<std::int64_t>(tokens() - row * time_, 0, time_);
   }
   std::int64_t tokens() const override { return static_cast<std::int64_t>(ids_.size()) - 1; }
-  /// For whoever sees nothing before the window, as the model (synthetic_filter.h).
+  /// With nothing before the window as context, like the model (bayes.h).
   std::vector<double> truth(std::int64_t row) const override {
     if (corpus_ == nullptr || !corpus_->language) return {};
     if (!filter_) filter_ = std::make_unique<data::BayesFilter>(*corpus_->language);
@@ -134,12 +133,13 @@ DataSummary LanguageModelling::describe(const Settings& settings) const {
     return text;
   };
   std::string text =
-      fmt::format("Corpus {}: {} symbols, validated on {}", c.name, c.vocab, on(val, c.val));
-  text += test > 0 ? fmt::format(", tested on {}", on(test, c.test)) : ", no test split";
-  if (c.own_texts) text += ", texts of its own for every seed";
+      fmt::format("Corpus {}: {} symbols, validation on {}", c.name, c.vocab, on(val, c.val));
+  text += test > 0 ? fmt::format(", test on {}", on(test, c.test)) : ", no test split";
+  if (c.own_texts) text += "; each seed gets its own text";
   if (c.bayes_loss && c.bayes_loss_window)
-    text += fmt::format("; Bayes-optimal {:.4f}, from a window of T {:.4f}{}", *c.bayes_loss,
-                        *c.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
+    text +=
+        fmt::format("; best possible loss {:.4f}, with T tokens of context {:.4f}{}", *c.bayes_loss,
+                    *c.bayes_loss_window, c.own_texts ? " (of the first seed)" : "");
   for (const std::string& note : notes()) text += "; " + note;
   const auto& [val_in_train, test_in_train] = in_training();
   return {text,
@@ -190,13 +190,6 @@ models::GptConfig LanguageModelling::model(const Settings& settings) const {
   return gpt_config(settings, corpus_.vocab);
 }
 
-Recorded LanguageModelling::record(engine::Tape& tape, const models::GptConfig& config,
-                                   std::int64_t rows, models::Mode mode,
-                                   models::Output output) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
-  return {{gpt.tokens, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
-}
-
 std::unique_ptr<Feed> LanguageModelling::feed(const Settings& settings) const {
   data::Batches all = batches(corpus_, settings);
   const std::int64_t windows = all.windows_per_epoch();
@@ -224,14 +217,13 @@ std::unique_ptr<Exam> LanguageModelling::exam(const Settings& settings, Split sp
   return std::make_unique<TokenExam>(std::vector(part.begin(), part.end()), T);
 }
 
-std::optional<double> LanguageModelling::constant(std::string_view name) const {
-  const data::HeldOut &val = corpus_.val, &test = corpus_.test;
-  if (name == "bayes_loss") return corpus_.bayes_loss;
-  if (name == "bayes_loss_window") return corpus_.bayes_loss_window;
-  if (name == "val_bytes_per_token") return val.bytes_per_token;
-  if (name == "test_bytes_per_token" && !test.ids.empty()) return test.bytes_per_token;
-  if (name == "uniform_loss") return std::log(static_cast<double>(corpus_.vocab));
-  return {};
+DataConstants LanguageModelling::constants() const {
+  const bool tested = !corpus_.test.ids.empty();
+  return {.bayes_loss = corpus_.bayes_loss,
+          .bayes_loss_window = corpus_.bayes_loss_window,
+          .val_bytes_per_token = corpus_.val.bytes_per_token,
+          .test_bytes_per_token = tested ? corpus_.test.bytes_per_token : std::nullopt,
+          .uniform_loss = std::log(static_cast<double>(corpus_.vocab))};
 }
 
 const std::array<std::optional<double>, 2>& LanguageModelling::in_training() const {

@@ -1,18 +1,20 @@
-// The corpus that the settings name.
+// The corpus of a run, and one for timing.
 #pragma once
 #include "data/text/corpus.h"
 #include "train/config/settings.h"
 
 namespace train {
 
-/// The text of settings.text, or where there is none the built-in corpus with texts of
-/// settings.seed and, where settings.language is "seeded", a language of it too. Throws
-/// base::Error.
+/// The text of settings.text; without one the built-in corpus with texts of settings.seed and, if
+/// settings.language is "seeded", a language of that seed. Throws base::Error.
 data::Corpus load_corpus(const Settings& settings);
 
-/// Training tokens of the built-in corpus: settings.unique_tokens, or where that is 0 enough for
-/// random crops to be fresh: twice what the whole budget reads (the same for every share of it),
-/// at least 2^20.
+/// Training tokens of the built-in corpus: settings.unique_tokens, or if that is 0 twice what the
+/// whole budget reads, at least 2^20, so that random crops are fresh.
 std::int64_t fresh_tokens(const Settings& settings);
+
+/// Uniform random tokens with the preset's vocabulary, always the same: a step costs the same on
+/// any text.
+data::Corpus random_corpus(const Settings& settings);
 
 }  // namespace train

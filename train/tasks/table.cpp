@@ -9,7 +9,7 @@
 #include <numeric>
 
 #include "base/text.h"
-#include "data/table/row_order.h"
+#include "data/text/batches.h"
 #include "train/config/architecture.h"
 
 namespace train {
@@ -102,8 +102,8 @@ TableTask::TableTask(TableData data, const Settings& s)
 }
 
 std::string_view TableTask::name() const { return classifies() ? "classification" : "regression"; }
-Forecast TableTask::forecast() const {
-  return classifies() ? Forecast::kClasses : Forecast::kNormal;
+TargetKind TableTask::target_kind() const {
+  return classifies() ? TargetKind::kClass : TargetKind::kNormal;
 }
 
 DataSummary TableTask::describe(const Settings& s) const {
@@ -118,12 +118,11 @@ DataSummary TableTask::describe(const Settings& s) const {
                                  base::counted(static_cast<std::uint64_t>(data_.width()), "column"),
                                  base::grouped(train, "row"), base::grouped(val, "row"));
   text += test > 0 ? ", tested on " + base::grouped(test, "row") : ", no test split";
-  text += classifies()
-              ? fmt::format("; {} classes", data_.classes.size())
-              : fmt::format(
-                    "; losses are of the target in units of the training rows (less {:.4g}, "
-                    "divided by {:.4g})",
-                    data_.mean.back(), data_.sd.back());
+  text +=
+      classifies()
+          ? fmt::format("; {} classes", data_.classes.size())
+          : fmt::format("; losses are of the standardized target (less {:.4g}, divided by {:.4g})",
+                        data_.mean.back(), data_.sd.back());
   nlohmann::ordered_json facts = {{"name", data_.path},       {"target", data_.target},
                                   {"columns", data_.width()}, {"train_rows", train},
                                   {"val_rows", val},          {"test_rows", test},
@@ -154,12 +153,6 @@ models::GptConfig TableTask::model(const Settings& settings) const {
   return config;
 }
 
-Recorded TableTask::record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                           models::Mode mode, models::Output output) const {
-  const models::Gpt gpt = models::record_gpt(tape, config, rows, config.block_size, mode, output);
-  return {{gpt.features, gpt.targets}, gpt.cross_entropy, gpt.loss, gpt.logits, gpt.targets};
-}
-
 std::vector<std::uint32_t> TableTask::reachable(const Settings& s) const {
   std::vector<std::uint32_t> rows(static_cast<std::size_t>(data_.train));
   std::iota(rows.begin(), rows.end(), 0u);
@@ -167,7 +160,7 @@ std::vector<std::uint32_t> TableTask::reachable(const Settings& s) const {
   const std::int64_t unique = s.unique_tokens / time_;
   require(unique <= data_.train, s.unique_tokens, " unique tokens are ", unique, " rows of ", time_,
           " tokens, more than the ", data_.train, " that ", data_.path,
-          " has to train on; give fewer, or 0 for all rows");
+          " has for training; give fewer, or 0 for all rows");
   data::shuffle(rows,
                 {engine::stream_key(s.seed, engine::Stream::kData), engine::site_id("table.part")});
   rows.resize(static_cast<std::size_t>(unique));
@@ -194,10 +187,9 @@ std::unique_ptr<Exam> TableTask::exam(const Settings& s, Split split) const {
   return std::make_unique<TableExam>(data_, std::move(rows), time_);
 }
 
-std::optional<double> TableTask::constant(std::string_view name) const {
-  if (name == "uniform_loss" && classifies())
-    return std::log(static_cast<double>(data_.classes.size()));
-  return {};
+DataConstants TableTask::constants() const {
+  if (!classifies()) return {};
+  return {.uniform_loss = std::log(static_cast<double>(data_.classes.size()))};
 }
 
 std::unique_ptr<Task> load_table_regression(const Settings& settings) {

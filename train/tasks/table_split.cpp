@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "data/table/row_order.h"
+#include "data/text/batches.h"
 #include "train/tasks/table.h"
 
 namespace train {
@@ -43,7 +43,7 @@ void standardize(const data::TableFile& file, std::span<const double> values, st
   for (std::size_t row = 0; row < order.size(); ++row) {
     const auto x = static_cast<float>(sd == 0 ? 0 : (at(row) - origin - shift) / sd);
     require(std::isfinite(x), file.path, ": column ", quote(name), ": ", at(row),
-            " is too far from the rows that are trained on, ", low, " to ", high,
+            " is too far from the training rows, ", low, " to ", high,
             "; leave out the row or the column");
     out[row * width + j] = x;
   }
@@ -84,7 +84,7 @@ TableData split_table(const data::TableFile& file, double val_fraction, double t
     data.numbers.resize(file.numbers.size());
     standardize(file, file.numbers, 1, 0, file.target, order, data, data.numbers);
     require(data.sd.back() > 0, file.path, ": column ", quote(file.target),
-            " has the same number in every row that is trained on: there is nothing to predict");
+            " has the same number in every training row: there is nothing to predict");
     return data;
   }
   std::vector<bool> trained(file.classes.size());
@@ -98,7 +98,7 @@ TableData split_table(const data::TableFile& file, double val_fraction, double t
     throw base::Error(
         base::concat(file.path, ": column ", quote(file.target), ": class ",
                      quote(file.classes[static_cast<std::size_t>(never - trained.begin())]),
-                     " is in no row that is trained on; give more rows of it, or leave it out"));
+                     " is in no training row; give more rows of it, or leave it out"));
   return data;
 }
 

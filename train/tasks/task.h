@@ -1,7 +1,6 @@
-// What is learned: data, batches, the model's head and what it is examined on, as one value.
+// What is learned, as one value: data, batches, the model's head, evaluation.
 //
-// A task is one file with a class, and one row in task.cpp. Trainer, evaluator and recalibration
-// know no task by name.
+// A task is one file with a class, and one row in task.cpp. Nothing else knows a task by name.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -15,19 +14,19 @@
 #include "engine/tape.h"
 #include "models/gpt.h"
 #include "train/config/settings.h"
-#include "train/config/task_kinds.h"
 
 namespace data {
 class Tokenizer;
-}
+struct Corpus;
+}  // namespace data
 
 namespace train {
 
-/// What one tape of the task has. Inputs are of 4-byte elements (f32 or i32) with the rows of the
-/// batch as first axis. `reported`: what is told of the model, without what regularizers add; in
-/// kTrain and with Output::kLogits (1), else (rows), each the mean over the row's targets that
-/// count. `loss` (1), of kTrain alone: what is trained on. `outputs`, with Output::kLogits alone:
-/// what Task::forecast() says they are, (rows,T,·); `targets` (rows,T): one of the inputs.
+/// Nodes of a recorded task. Inputs have 4-byte elements (f32 or i32) and the batch's rows as first
+/// axis. `reported`: the loss without what regularizers add; (1) in kTrain and with
+/// Output::kLogits, else (rows), each the mean over the row's targets that count. `loss` (1), in
+/// kTrain only: what is trained on. `outputs` (rows,T,·), with Output::kLogits only: see
+/// TargetKind. `targets` (rows,T): an input.
 struct Recorded {
   std::vector<engine::Ref> inputs;
   engine::Ref reported, loss;
@@ -43,39 +42,46 @@ class Feed {
   /// Recorded::inputs. Allocates nothing. Not for concurrent calls.
   virtual void fill(std::uint64_t step, std::int64_t first_row, std::int64_t rows,
                     std::span<void* const> inputs) = 0;
-  /// Tokens until all of the training data has been shown once (of crops: on average).
+  /// Tokens until all training data has been shown once (for crops: on average).
   virtual double tokens_per_epoch() const = 0;
 };
 
-/// Rows that a model is examined on, the same ones every time.
+/// Rows for evaluation, the same ones every time.
 class Exam {
  public:
   virtual ~Exam() = default;
   virtual std::int64_t rows() const = 0;
-  /// Writes rows [first, first + rows) to the memory of each input. What lies behind the last row
-  /// is padded and does not count.
+  /// Writes rows [first, first + rows) to the memory of each input. Rows past the last are padding
+  /// and do not count.
   virtual void fill(std::int64_t first, std::int64_t rows, std::span<void* const> inputs) const = 0;
-  /// Targets that count in a row; 0 behind the last one.
+  /// Targets that count in a row; 0 past the last one.
   virtual std::int64_t tokens(std::int64_t row) const = 0;
   /// Over all rows.
   virtual std::int64_t tokens() const = 0;
-  /// What whoever knows where the data come from would say of a row's targets: probabilities (T,V),
-  /// or means and standard deviations (T,2). Empty where that is not known. Not for concurrent
-  /// calls.
+  /// The true distribution of a row's targets: probabilities (T,V), or means and standard
+  /// deviations (T,2). Empty if it is not known. Not for concurrent calls.
   virtual std::vector<double> truth(std::int64_t /*row*/) const { return {}; }
 };
 
-/// What an exam is made of: a fixed part of what training can reach, the validation split, by which
-/// is chosen, or the test split, by which is judged.
+/// What a model is evaluated on: a fixed part of the training data, validation (for tuning and
+/// early stopping), or test (for verdicts).
 enum class Split : std::uint8_t { kTrainSubset, kVal, kTest };
 
-/// What a report says of the data: a sentence, and the same as a JSON object.
+/// The data in a report: a sentence, and the same as a JSON object.
 struct DataSummary {
   std::string sentence;
   nlohmann::ordered_json facts;
 };
 
-/// What is kept beside data.json, whole.
+/// Known facts of the data of the seed it was loaded for; nothing if not known or without meaning.
+struct DataConstants {
+  // Best possible loss on test, nats per token, with all text before and with T tokens of context.
+  std::optional<double> bayes_loss, bayes_loss_window;
+  std::optional<double> val_bytes_per_token, test_bytes_per_token;
+  std::optional<double> uniform_loss;  // of the same probability for every outcome
+};
+
+/// A file that is kept beside data.json.
 struct KeptFile {
   std::string name, bytes;
 };
@@ -84,39 +90,35 @@ class Task {
  public:
   virtual ~Task() = default;
   virtual std::string_view name() const = 0;
-  /// The data, and what of them runs with these settings are examined on.
+  /// The data, and the part that runs with these settings are evaluated on.
   virtual DataSummary describe(const Settings& settings) const = 0;
-  /// Of all that the result depends on, not of where it lies, nor of what follows from the seed: 32
-  /// hex digits.
+  /// Hash of all data that the result depends on, except what follows from the seed: 32 hex digits.
   virtual std::string data_hash() const = 0;
-  /// What the model's inputs and outputs mean (of language modelling the tokenizer and its pieces):
-  /// weights are of no use with another one. A JSON object, kept with the run.
+  /// What the model's inputs and outputs mean (language modelling: the tokenizer and its pieces). A
+  /// JSON object, kept with the run: weights are useless with another one.
   virtual nlohmann::ordered_json encoding() const = 0;
-  /// What encoding() has no room for: the tokenizer. Names of the table of tokenizers alone.
+  /// Files for which encoding() has no room: the tokenizer, under a name of the tokenizers' table.
   virtual std::vector<KeptFile> files() const { return {}; }
-  /// What makes text of its tokens; null where they are none.
+  /// Makes text of the task's tokens; null if they are not text.
   virtual const data::Tokenizer* tokenizer() const { return nullptr; }
+  /// The corpus that the task learns; null if it learns no text.
+  virtual const data::Corpus* text_corpus() const { return nullptr; }
   /// Memory that the data take.
   virtual std::size_t bytes() const = 0;
   virtual models::GptConfig model(const Settings& settings) const = 0;
-  /// Records the model for `rows` rows: in kTrain those of the batch, each as often as a step has
-  /// passes.
+  /// Records the model for `rows` rows: in kTrain those of the batch, once for each pass of a step.
   virtual Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
-                          models::Mode mode, models::Output output) const = 0;
-  virtual Forecast forecast() const { return Forecast::kClasses; }
-  /// Throws base::Error where the settings ask for more data than there are. The feed and the
-  /// exam refer to the task's data.
+                          models::Mode mode, models::Output output) const;
+  virtual TargetKind target_kind() const { return TargetKind::kClass; }
+  /// Throws base::Error if the settings ask for more data than there are. Feed and exam refer to
+  /// the task's data.
   virtual std::unique_ptr<Feed> feed(const Settings& settings) const = 0;
-  /// Null where there is no test split.
+  /// Null if there is no test split.
   virtual std::unique_ptr<Exam> exam(const Settings& settings, Split split) const = 0;
-  /// Whether every seed has held-out data of its own. Else all seeds are examined on the same.
+  /// Whether each seed has its own held-out data; otherwise all seeds share them.
   virtual bool own_exams() const = 0;
-  /// What is known of the data of the seed it was loaded for: "bayes_loss", "bayes_loss_window"
-  /// (nats per token of the test split), "val_bytes_per_token", "test_bytes_per_token",
-  /// "uniform_loss" (of the same chance for every outcome). Nothing where that is not known or has
-  /// no meaning.
-  virtual std::optional<double> constant(std::string_view name) const = 0;
-  /// Remarks on data that can be used and still are not what they seem.
+  virtual DataConstants constants() const { return {}; }
+  /// Remarks on data that can be used but may not be what one expects.
   virtual std::vector<std::string> notes() const { return {}; }
 };
 

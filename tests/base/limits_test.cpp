@@ -1,4 +1,4 @@
-#include "base/memory_limits.h"
+#include "base/limits.h"
 
 #include <gtest/gtest.h>
 

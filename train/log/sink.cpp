@@ -1,4 +1,4 @@
-#include "train/log/json_lines.h"
+#include "train/log/sink.h"
 
 #include <numbers>
 

@@ -1,5 +1,6 @@
-// The exact next-character probabilities of a WordHmm, and the losses they give.
+// The best possible predictors of generated data, and their losses.
 //
+// BayesFilter: exact next-character probabilities of a WordHmm.
 // With α(z) = p(state of the current word = z | everything before the word) and B_z(s) = p(the word
 // starts with s | z), the word's first characters being s,
 //
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -24,21 +26,19 @@ class BayesFilter {
   BayesFilter(const BayesFilter&) = delete;  // holds a pointer into itself
   BayesFilter& operator=(const BayesFilter&) = delete;
 
-  /// Forgets everything: the next character is the first of a text (state from hmm.initial).
+  /// Restarts: the next character is the first of a text (state from hmm.initial).
   void start_text();
-  /// Forgets everything: the next character is at a uniformly random position of the stationary
-  /// text, most often within a word. So the hypotheses are (state z, word w, place j in w) with
-  /// probability π(z) p(w | z) / E[length], for every j < |w|, π the stationary distribution over
-  /// words. They are summed exactly: the suffixes of all words make a second trie, which is left
-  /// at the first word's end.
+  /// Restarts: the next character is at a uniformly random position of the stationary text. Sums
+  /// over the hypotheses (state z, word w, place j < |w|), each with probability π(z) p(w | z) /
+  /// E[length], π the stationary distribution over words, by a second trie of all suffixes.
   void start_anywhere();
 
   /// p(next character = c | what was observed since the start).
   double probability(char c) const;
-  /// The same, and takes c as observed. Error when that is 0: no such text in this language.
+  /// The same, and observes c. Error if it is 0: no such text in this language.
   double observe(char c);
 
-  /// π: how often each state emits a word, in the long run, (states).
+  /// π (states): how often each state emits a word in the long run.
   const std::vector<double>& stationary() const { return stationary_; }
 
  private:
@@ -63,13 +63,21 @@ class BayesFilter {
   double joint_ = 1;  // of node_
 };
 
-/// Mean of −ln p over every character of the text but the first, in nats: the least any predictor
-/// can expect. The filter starts with the text and sees all of it. REQUIRES: two characters.
+/// Mean of −ln p over all characters but the first, in nats: the best possible loss with the whole
+/// text as context. REQUIRES: two characters.
 double bayes_loss(const WordHmm& hmm, std::string_view text);
 
-/// The same where the filter is restarted (start_anywhere) at every evaluation window: it sees
-/// character k·T, unscored, then predicts k·T + 1 … k·T + T, the last window ending with the text.
-/// This is the least for a model that sees nothing before its window.
+/// The best possible loss with T characters of context: the filter restarts (start_anywhere) at
+/// every evaluation window, sees character k·T unscored, then predicts k·T + 1 … k·T + T.
 double bayes_loss_window(const WordHmm& hmm, std::string_view text, std::int64_t block_size);
+
+/// Mean and standard deviation of y_t given x_0 … x_t and y_0 … y_{t−1}, for every t, if y = w·x +
+/// ε, w ~ N(0, I), ε ~ N(0, noise²): ridge regression with penalty noise² (Rasmussen & Williams
+/// 2006, section 2.1). x (T,d), y (T) → (T,2). REQUIRES: noise > 0, y not empty.
+std::vector<double> bayes_predictions(std::span<const float> x, std::span<const float> y,
+                                      double noise);
+
+/// Mean of −log N(y_t; mean, sd²) over the predictions (T,2), nats.
+double normal_loss(std::span<const double> predictions, std::span<const float> y);
 
 }  // namespace data

@@ -1,4 +1,4 @@
-#include "data/synthetic/synthetic_filter.h"
+#include "data/synthetic/bayes.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "base/quantile.h"
+#include "base/measure.h"
 
 #include <gtest/gtest.h>
 

@@ -1,16 +1,12 @@
-// The kinds of tokenizers, and the setting that chooses one.
+#include "data/tokenizer/tokenizer.h"
+
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/table.h"
 #include "base/text.h"
 #include "data/tokenizer/byte_bpe.h"
-#include "data/tokenizer/numbers.h"
-#include "data/tokenizer/sentencepiece.h"
-#include "data/tokenizer/symbols.h"
 
 namespace data {
 namespace {
@@ -27,29 +23,28 @@ bool is_number(const std::string& text) {
 std::int64_t number(const std::string& text, std::int64_t low, std::int64_t high,
                     std::string_view what) {
   std::int64_t n = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  require(error == std::errc{} && end == text.data() + text.size() && n >= low && n <= high, what,
-          quote(text), " is no vocabulary; give a number in [", low, ", ", high, "]");
+  require(base::parse_number(text, n) == std::errc{} && n >= low && n <= high, what, quote(text),
+          " is not a vocabulary size; give a number in [", low, ", ", high, "]");
   return n;
 }
 
 std::string nothing(const std::string& argument) {
-  require(argument.empty(), "the tokenizers char and byte take nothing behind a colon, not ",
-          quote(argument), "; leave it out");
+  require(argument.empty(), "the tokenizers char and byte take no argument, not ", quote(argument),
+          "; leave it out");
   return {};
 }
 
 std::string vocabulary_or_path(const std::string& argument) {
   require(!argument.empty(),
-          "tokenizer sp: of what? Give sp:VOCAB, as in sp:1024, or sp:FILE.model");
+          "tokenizer sp needs an argument: give sp:VOCAB, as in sp:1024, or sp:FILE.model");
   if (!is_number(argument)) return argument;
   return std::to_string(number(argument, kLeastSubwords, kMostSubwords, "sp:"));
 }
 
 std::string a_path(const std::string& argument) {
-  require(!argument.empty(),
-          "tokenizer gpt2: of which files? Give gpt2:FOLDER, with vocab.json and merges.txt in it, "
-          "or gpt2:tokenizer.json");
+  require(
+      !argument.empty(),
+      "tokenizer gpt2 needs an argument: give gpt2:FOLDER, with vocab.json and merges.txt in it, or gpt2:tokenizer.json");
   return argument;
 }
 
@@ -67,7 +62,7 @@ TokenizerPtr make_sentencepiece(const std::string& argument, std::span<const Sou
   return sentencepiece_tokenizer(train_sentencepiece(texts.front().text, vocab, name), name);
 }
 
-/// A vocabulary is the sorted symbols of its texts: of its own pieces it is itself.
+/// A vocabulary made from its own pieces is itself.
 TokenizerPtr restore_symbols(const KeptTokenizer& kept,
                              TokenizerPtr (*make)(std::span<const Source>)) {
   std::string all;
@@ -75,25 +70,25 @@ TokenizerPtr restore_symbols(const KeptTokenizer& kept,
   const Source source{all, kept.source};
   TokenizerPtr tokenizer = make({&source, 1});
   require(!kept.pieces.empty() && tokenizer->pieces() == kept.pieces, kept.source,
-          ": its pieces are not those of a tokenizer; train again");
+          ": the pieces are not a tokenizer's; train again");
   return tokenizer;
 }
 
 constexpr TokenizerKind kKinds[] = {
-    {"char", "", "a token per character of the text", "", nothing,
+    {"char", "", "one token per character", "", nothing,
      [](const std::string&, std::span<const Source> texts) { return char_tokenizer(texts); },
      [](const KeptTokenizer& kept) { return restore_symbols(kept, char_tokenizer); }},
-    {"byte", "", "a token per byte", "", nothing,
+    {"byte", "", "one token per byte", "", nothing,
      [](const std::string&, std::span<const Source> texts) { return byte_tokenizer(texts); },
      [](const KeptTokenizer& kept) { return restore_symbols(kept, byte_tokenizer); }},
     {"sp", ":VOCAB|FILE.model",
-     "SentencePiece: BPE of VOCAB pieces trained on the training split, or a model",
+     "SentencePiece: BPE with VOCAB pieces trained on the training split, or a trained model",
      "tokenizer.model", vocabulary_or_path, make_sentencepiece,
      [](const KeptTokenizer& kept) {
        return sentencepiece_tokenizer(kept.definition, kept.source);
      }},
     {"gpt2", ":FOLDER|tokenizer.json",
-     "GPT-2's byte-level BPE: vocab.json and merges.txt in a folder, or a tokenizer.json",
+     "GPT-2's byte-level BPE: a folder with vocab.json and merges.txt, or a tokenizer.json",
      "tokenizer.json", a_path,
      [](const std::string& path, std::span<const Source>) {
        return byte_bpe_tokenizer(read_bpe(path));
@@ -102,7 +97,7 @@ constexpr TokenizerKind kKinds[] = {
        return byte_bpe_tokenizer(parse_bpe_json(kept.definition, kept.source));
      }},
     {"ids", "[:VOCAB]",
-     "the numbers in a .bin file, of VOCAB different ones (default: up to the highest there)", "",
+     "token ids from a .bin file; VOCAB is the vocabulary size (default: highest id + 1)", "",
      count_or_nothing,
      [](const std::string& vocab, std::span<const Source>) {
        return number_tokenizer(vocab.empty() ? kMostIds : number(vocab, 1, kMostIds, "ids:"));
@@ -154,7 +149,7 @@ std::string absolute_tokenizer(const std::string& text) {
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   require(!pieces().empty(),
-          "the model knows token ids alone, of no tokenizer, so they are no text");
+          "the model was trained on token ids without a tokenizer, so it has no text");
   std::string out;
   out.reserve(ids.size());
   for (const std::int32_t id : ids) {
@@ -162,6 +157,17 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
     out += pieces()[static_cast<std::size_t>(id)];
   }
   return out;
+}
+
+void refuse_utf8(std::string_view source, std::size_t offset) {
+  throw BadText(source, "not UTF-8", offset, "; convert it to UTF-8 or use --tokenizer byte");
+}
+
+std::size_t require_utf8(std::string_view text, std::string_view source) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < text.size(); ++count)
+    if (next_code_point(text, at) == kInvalidUtf8) refuse_utf8(source, at);
+  return count;
 }
 
 }  // namespace data
