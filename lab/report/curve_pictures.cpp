@@ -85,10 +85,11 @@ std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
   const FlopUnit unit = flop_unit(most);
   Picture p{"curves", "Learning curves"};
   p.caption =
-      "Solid: validation loss, regularizers off. Dashed: training loss as the run goes (mean since "
-      "the last evaluation, regularizers on). Lines: means over seeds; bands: lowest to highest.";
+      "Solid: validation loss, regularizers off. Dashed: training loss, regularizers on, averaged "
+      "since the last evaluation. Lines: mean over seeds. Bands: lowest to highest seed.";
   p.at.label = fmt::format("compute spent ({})", unit.name);
   p.value.label = "loss (nats per token)";
+  p.value.trim = true;  // the first losses would flatten what follows
   for (std::size_t i = 0; i < cell.arms.size(); ++i)
     for (const bool train : {false, true}) {
       Series s{cell.arms[i].name + (train ? ", training" : ", validation"), Drawn::kLine,
@@ -109,11 +110,11 @@ std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
 std::optional<Picture> compute_picture(const Report& report, const CellReport& cell) {
   if (cell.shares.empty()) return {};
   const std::string& first = cell.arms.front().name;
-  Picture p{"compute", fmt::format("What each arm is worth in compute of {}", first)};
+  Picture p{"compute", fmt::format("How much compute {} needs to match each arm", first)};
   p.caption = fmt::format(
-      "{} trained with other budgets, each with its own schedule (band: lowest to highest seed). "
-      "Each arm stands at the whole budget; its line runs level to the share at which {} is as "
-      "good, or to the end of the curve where that lies beyond.",
+      "{} trained with several budgets, each with its own schedule. Band: lowest to highest seed. "
+      "Each arm starts at the whole budget; its dashed line ends at the share of the budget with "
+      "which {} is as good, or at the end of the curve if that share lies beyond it.",
       first, first);
   p.at.label = "share of the budget";
   p.value.label = judged_label(report);

@@ -23,6 +23,12 @@ std::string name_of(const CellReport& cell, const FrontPoint& p) {
   return fmt::format("{} at {:g} ×", cell.arms[p.arm].name, p.share);
 }
 
+/// As a person reads it: "off: b at 1 × has a lower loss for no more compute".
+std::string in_words(const FrontPoint& p) {
+  std::string text(p.place == FrontPlace::kUntold ? "inconclusive" : to_string(p.place));
+  return p.by.empty() ? text : text + ": " + p.by + " has a lower loss for no more compute";
+}
+
 /// The one-sided p of "a's mean loss is above b's" over the seeds of both; 1 where it is not above.
 double above(const ShareReport& a, const ShareReport& b) {
   std::vector<double> diffs;
@@ -82,15 +88,14 @@ std::vector<FrontPoint> front(const CellReport& cell, double alpha) {
 }
 
 base::Lines front_lines(const Report& report) {
-  base::Lines lines = {{"arm", "budget", "FLOP", "loss", "on the front of loss against compute"}};
+  base::Lines lines = {
+      {"arm", "budget", "FLOP", "loss", "on the Pareto front of loss and compute"}};
   const bool several = report.cells.size() > 1;
   if (several) lines.front().insert(lines.front().begin(), "cell");
   for (const CellReport& cell : report.cells)
     for (const FrontPoint& p : front(cell, report.rules.alpha)) {
       lines.push_back({cell.arms[p.arm].name, fmt::format("{:g} ×", p.share),
-                       fmt::format("{:.3g}", p.flops), base::decimals(p.loss, 4),
-                       std::string(to_string(p.place)) +
-                           (p.by.empty() ? "" : ": " + p.by + " has less for as little")});
+                       fmt::format("{:.3g}", p.flops), base::decimals(p.loss, 4), in_words(p)});
       if (several) lines.back().insert(lines.back().begin(), cell.name);
     }
   return lines.size() > 1 ? lines : base::Lines{};
@@ -113,21 +118,21 @@ Json front_json(const Report& report) {
 std::optional<Picture> front_picture(const Report& report, const CellReport& cell) {
   const std::vector<FrontPoint> points = front(cell, report.rules.alpha);
   if (points.empty()) return {};
-  Picture p{"front", "Loss against compute: " + (cell.name.empty() ? cell.title : cell.name)};
+  Picture p{"front", "Loss and compute: " + (cell.name.empty() ? cell.title : cell.name)};
   p.caption =
       "Mean over seeds of every arm at every share of the budget, each with its own schedule. Pale "
-      "points are off the Pareto front: another arm is better for as little compute, told by its "
-      "paired seeds.";
-  p.at = {"FLOP", true};
+      "points are off the Pareto front: another arm has a lower loss for no more compute, by a "
+      "test on paired seeds.";
+  const FlopUnit unit = flop_unit(points.back().flops);  // the largest: they are sorted
+  p.at = {fmt::format("compute ({})", unit.name), true};
   p.value.label = judged_label(report);
   Series off{"off the front", Drawn::kPoints, 0, false, true};
   for (std::size_t arm = 0; arm < cell.arms.size(); ++arm) {
     Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
     for (const FrontPoint& point : points) {
       if (point.arm != arm) continue;
-      Mark mark{point.flops, point.loss};
-      mark.note = {fmt::format("{}: {} the front{}", name_of(cell, point), to_string(point.place),
-                               point.by.empty() ? "" : ", " + point.by + " has less")};
+      Mark mark{point.flops / unit.size, point.loss};
+      mark.note = {fmt::format("{}, Pareto front: {}", name_of(cell, point), in_words(point))};
       if (point.place == FrontPlace::kOff) off.marks.push_back(mark);
       s.marks.push_back(std::move(mark));
     }

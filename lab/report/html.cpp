@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "lab/report/pictures.h"
 #include "lab/report/render.h"
@@ -52,9 +53,9 @@ std::string said_of(const CellReport& cell, Outcome outcome) {
     case Outcome::kNoDifference:
       return names + (one ? " makes" : " make") + " no difference";
     case Outcome::kCannotTell:
-      return "of " + names + " it cannot be told yet";
+      return "inconclusive for " + names;
     case Outcome::kWithheld:
-      return "of " + names + " it is not said, since runs were lost";
+      return "no verdict for " + names + ", because runs were lost";
     case Outcome::kBaseline:
       break;
   }
@@ -79,12 +80,10 @@ std::vector<std::string> missing(const Report& report) {
   const Count count = count_runs(report);
   std::vector<std::string> lines = {
       count.missing > 0
-          ? fmt::format("Not final: {} of the {} runs of this table are still missing, so there "
-                        "are no verdicts. The file is written anew after every run; load it again.",
+          ? fmt::format("Not final: {} of {} runs are missing, so there are no verdicts yet.",
                         count.missing, count.there + count.missing)
-          : "Not final: runs at other budgets are still missing, so there are no verdicts. The "
-            "file "
-            "is written anew after every run; load it again."};
+          : "Not final: runs at other budgets are missing, so there are no verdicts yet."};
+  lines.front() += " This page reloads itself until they are done.";
   for (const CellReport& cell : report.cells)
     for (const ArmReport& arm : cell.arms) {
       if (arm.missing.empty()) continue;
@@ -100,9 +99,10 @@ std::vector<std::string> missing(const Report& report) {
 std::string answer(const Report& report) {
   if (!report.final) {
     const Count count = count_runs(report);
-    return fmt::format("No answer yet: {} of {} runs are there.", count.there,
+    return fmt::format("No answer yet: {} of {} runs are done.", count.there,
                        count.there + count.missing);
   }
+  std::vector<std::string> parts;  // of the cells
   std::string text;
   for (const CellReport& cell : report.cells) {
     std::string said;
@@ -111,10 +111,52 @@ std::string answer(const Report& report) {
       if (const std::string part = said_of(cell, outcome); !part.empty())
         said += (said.empty() ? "" : ", ") + part;
     if (said.empty()) continue;
+    parts.push_back(said);
     text += (text.empty() ? "" : "; ") + (report.cells.size() > 1 ? cell.title + ": " : "") + said;
   }
-  return fmt::format("Against {} at the same compute: {}.", report.cells.front().arms.front().name,
-                     text);
+  if (parts.size() > 1 && std::count(parts.begin(), parts.end(), parts.front()) ==
+                              static_cast<std::ptrdiff_t>(report.cells.size()))
+    text = fmt::format("{} in each of the {} tables", parts.front(), parts.size());
+  return fmt::format("Compared with {} at equal compute: {}.",
+                     report.cells.front().arms.front().name, text);
+}
+
+/// The text's table with its columns in the order of what they say, and spelled out.
+PageSection cell_section(const Report& report, const CellReport& cell) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kHeads = {
+      {{"val", "validation loss"},
+       {"val loss", "validation loss"},
+       {"best*", "lowest validation loss"},
+       {"train", "training loss"},
+       {"gap", "validation − training"},
+       {"excess", "above best possible"},
+       {"excess (window)", "above best possible (with this context)"},
+       {"worth", "worth in compute"}}};
+  constexpr std::array<std::string_view, 5> kFirst = {"arm", " loss", "difference", " interval",
+                                                      "verdict"};
+  const base::Lines lines = cell_table(report, cell);
+  std::vector<std::size_t> order;
+  for (const std::string_view name : kFirst)
+    for (std::size_t i = 0; i < lines[0].size(); ++i)
+      if (lines[0][i].ends_with(name)) order.push_back(i);
+  PageSection section{cell.title, {}, cell_pictures(report, cell), cell_notes(report, cell)};
+  section.key = order.size();
+  for (std::size_t i = 0; i < lines[0].size(); ++i)
+    if (std::find(order.begin(), order.end(), i) == order.end()) order.push_back(i);
+  for (const std::vector<std::string>& line : lines) {
+    section.table.emplace_back();
+    for (const std::size_t i : order) section.table.back().push_back(line[i]);
+  }
+  for (std::string& head : section.table.front())
+    for (const auto& [name, words] : kHeads)
+      if (head == name) {
+        head = words;
+        break;
+      }
+  for (std::vector<std::string>& row : section.table)
+    for (std::string& field : row)
+      if (field == to_string(Outcome::kCannotTell)) field = "inconclusive";
+  return section;
 }
 
 std::string render_html(const Report& report, const std::string& headline,
@@ -125,9 +167,7 @@ std::string render_html(const Report& report, const std::string& headline,
   page.missing = missing(report);
   page.facts = report_header(report);
   page.sections = std::move(first);
-  for (const CellReport& cell : report.cells)
-    page.sections.push_back({cell.title, cell_table(report, cell), cell_pictures(report, cell),
-                             cell_notes(report, cell)});
+  for (const CellReport& cell : report.cells) page.sections.push_back(cell_section(report, cell));
   if (std::vector<Picture> all = report_pictures(report); !all.empty())
     page.sections.push_back({"Across the tables", {}, std::move(all)});
   page.footnotes = report_footnotes(report);

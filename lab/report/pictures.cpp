@@ -20,16 +20,22 @@ constexpr std::optional<Picture> (*kOfAll[])(const Report&) = {cells_picture};
 
 std::string ticks_of(double epochs) { return fmt::format("{:g} ×", epochs); }
 
+constexpr double kFarthest = 10;  // times the least distance of two cells: labels need room
+
 /// Where the cells stand: by the logarithm of their epochs where these tell them apart, else one
 /// beside the other.
 PlotAxis cell_axis(const Report& report) {
   std::vector<std::int64_t> epochs;
   for (const CellReport& cell : report.cells) epochs.push_back(cell.epochs);
   std::sort(epochs.begin(), epochs.end());
-  const bool apart =
-      epochs.front() > 0 && std::adjacent_find(epochs.begin(), epochs.end()) == epochs.end();
+  double least = INFINITY, range = 0;  // of the logarithms
+  for (std::size_t i = 1; i < epochs.size(); ++i) {
+    const double gap = std::log2(epochs[i]) - std::log2(epochs[i - 1]);
+    least = std::min(least, gap), range += gap;
+  }
+  const bool apart = epochs.front() > 0 && least > 0 && range <= kFarthest * least;
   PlotAxis axis;
-  if (apart) axis.label = "how often the unique data is seen";
+  if (apart) axis.label = "passes over the unique data";
   for (std::size_t i = 0; i < report.cells.size(); ++i) {
     const CellReport& cell = report.cells[i];
     if (apart)
@@ -68,11 +74,11 @@ std::vector<Picture> report_pictures(const Report& report) {
 }
 
 std::optional<Picture> forest_picture(const Report& report, const CellReport& cell) {
-  Picture p{"forest", fmt::format("Difference to {}", cell.arms.front().name)};
+  Picture p{"forest", fmt::format("Difference from {}", cell.arms.front().name)};
   p.caption = difference_caption(report) + " Small points: single seeds.";
-  p.value.label = "nats per token (left of 0: better)";
+  p.value.label = "nats per token (negative: better)";
   p.horizontal = true;
-  p.shade = {-cell.margin, cell.margin};
+  p.shades = {{-cell.margin, cell.margin}};
   p.rule = 0;
   Series seeds{"single seeds", Drawn::kPoints, 0, false, true};
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
@@ -97,8 +103,8 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
   const std::string& first = cell.arms.front().name;
   Picture p{"slopes", fmt::format("Seed by seed, from {} to each arm", first)};
   p.caption = fmt::format(
-      "A line is a seed: its {} loss with {} and with the arm. Lines that fall are seeds in "
-      "which the arm is better.",
+      "Each line is one seed: its {} loss with {}, then with the arm. If the loss goes down, the "
+      "arm is better for that seed.",
       report.judged == "test_loss" ? "test" : "validation", first);
   p.value.label = judged_label(report);
   for (std::size_t arm = 1; arm < cell.arms.size(); ++arm) {
@@ -120,12 +126,12 @@ std::optional<Picture> slopes_picture(const Report& report, const CellReport& ce
 }
 
 std::optional<Picture> tuning_picture(const Report&, const CellReport& cell) {
-  Picture p{"tuning", "What was tried before, and what was chosen"};
+  Picture p{"tuning", "Tuning: settings tried and chosen"};
   p.caption =
-      "Validation loss of every choice, mean over seeds of its own; the large point of an arm is "
-      "its "
-      "choice. Choices that diverged or learned nothing are left out.";
+      "Validation loss of every setting, mean over the tuning seeds. The large point of an arm is "
+      "the setting it uses. Settings that diverged or learned nothing have no point.";
   p.value.label = "validation loss (nats per token)";
+  p.horizontal = true;
   for (std::size_t arm = 0; arm < cell.arms.size(); ++arm) {
     if (!cell.arms[arm].tuned) continue;
     const Tuned& tuned = *cell.arms[arm].tuned;
@@ -159,15 +165,17 @@ std::optional<Picture> tuning_picture(const Report&, const CellReport& cell) {
 
 std::optional<Picture> cells_picture(const Report& report) {
   if (report.cells.size() < 2) return {};
-  Picture p{"cells", fmt::format("Difference to {}, table by table",
+  Picture p{"cells", fmt::format("Difference from {} in every table",
                                  report.cells.front().arms.front().name)};
   p.caption = difference_caption(report);
   p.at = cell_axis(report);
-  p.value.label = "nats per token (below 0: better)";
-  double margin = 0;  // the widest of the cells
-  for (const CellReport& cell : report.cells) margin = std::max(margin, cell.margin);
-  p.shade = {-margin, margin};
+  p.value.label = "nats per token (negative: better)";
   p.rule = 0;
+  const double half = 0.45 * spacing(p.at);
+  for (std::size_t i = 0; i < report.cells.size(); ++i) {  // each table is judged by its own margin
+    const double at = p.at.ticks[i].first, margin = report.cells[i].margin;
+    p.shades.push_back({-margin, margin, std::pair(at - half, at + half)});
+  }
   const std::size_t arms = report.cells.front().arms.size();
   const double step = std::min(0.12, 0.6 / static_cast<double>(arms)) * spacing(p.at);
   for (std::size_t arm = 1; arm < arms; ++arm) {

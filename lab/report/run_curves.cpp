@@ -91,6 +91,7 @@ Picture picture(const std::vector<CurveOfRun>& runs, bool compute) {
       "since the last evaluation, regularizers on).";
   p.at.label = compute ? fmt::format("compute spent ({})", unit.name) : "steps";
   p.value.label = "loss (nats per token)";
+  p.value.trim = true;
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (const bool train : {false, true}) {
       Series s{runs[i].name + (train ? ", training" : ", validation"), Drawn::kLine,

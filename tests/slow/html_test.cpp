@@ -1,5 +1,6 @@
 // The page in a browser: Chromium without a window runs the page's test of itself (page.js), which
 // says what it found in the document. Skipped where Chromium is not installed.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "lab/report/html/page.h"
@@ -35,14 +36,14 @@ class HtmlInChromium : public testing::Test {
   }
 
   /// What the page found out about itself.
-  Json selftest(const fs::path& page, const std::string& query) const {
+  Json selftest(const fs::path& page, const std::string& query, int width = 1200) const {
     const Words command = {chromium(),
                            "--headless",
                            "--no-sandbox",
                            "--disable-gpu",
                            "--disable-dev-shm-usage",
                            "--user-data-dir=" + (folder.path() / "profile").string(),
-                           "--window-size=1200,900",
+                           fmt::format("--window-size={},900", width),
                            "--virtual-time-budget=10000",
                            "--dump-dom",
                            "file://" + (folder.path() / page).string() + "?selftest" + query};
@@ -76,6 +77,7 @@ class HtmlInChromium : public testing::Test {
         const Json& is = seen["pictures"][next++];
         SCOPED_TRACE(is.dump());
         EXPECT_EQ(is["id"], picture["id"]);
+        EXPECT_EQ(is["namesLeftOut"], 0) << "of points";
         std::vector<std::size_t> wanted;
         std::size_t all = 0;
         for (const Json& series : picture["series"]) {
@@ -140,6 +142,47 @@ TEST_F(HtmlInChromium, AComparison) {
       EXPECT_FALSE(picture_of(data, cell, id).is_null()) << id;
   expect_whole("cmp/report.html", "&light", "light");
   expect_whole("cmp/report.html", "&dark", "dark");
+  // Interval and verdict are in sight at every width; 500 is as narrow as a window gets.
+  for (const int width : {500, 900, 1400}) {
+    const Json seen = selftest("cmp/report.html", "", width);
+    ASSERT_EQ(seen["hidden"].size(), 2U) << "tables";
+    for (const Json& hidden : seen["hidden"])
+      for (const Json& head : hidden) {
+        EXPECT_NE(head, "verdict") << width;
+        EXPECT_EQ(head.get<std::string>().find("interval"), std::string::npos) << width;
+        EXPECT_NE(head, "difference") << width;
+      }
+    EXPECT_EQ(seen["contents"], 4) << "two tables, both together, notes";
+    EXPECT_EQ(seen["reloads"], 0) << "it is final";
+    EXPECT_EQ(seen["navigation"], "navigate");
+  }
+}
+
+/// A line that falls from `first` to 2.
+lab::Page with_curve(double first) {
+  lab::Picture picture{"curves", "Learning curves", "", {"step"}, {"loss"}};
+  picture.value.trim = true;
+  picture.series = {{"none", lab::Drawn::kLine}};
+  for (int i = 0; i < 20; ++i)
+    picture.series[0].marks.push_back({static_cast<double>(i), i == 0 ? first : 2 + 1.0 / (1 + i)});
+  return {"curves", "", {}, {}, {{"", {}, {picture}}}, {}, ""};
+}
+
+TEST_F(HtmlInChromium, AnEarlySpikeLiesOutsideUntilAllValuesAreShown) {
+  folder.write("spike.html", lab::to_html(with_curve(50)));
+  expect_whole("spike.html", "&light", "light");  // which shows all
+  EXPECT_EQ(selftest("spike.html", "")["pictures"][0]["button"], "Show all values (1 above)");
+  folder.write("none.html", lab::to_html(with_curve(2.4)));
+  EXPECT_EQ(selftest("none.html", "")["pictures"][0]["button"], "") << "nothing lies outside";
+}
+
+TEST_F(HtmlInChromium, APageThatIsNotFinalReloadsItself) {
+  lab::Page page = with_curve(2);
+  page.missing = {"one run"};
+  folder.write("missing.html", lab::to_html(page));
+  const Json seen = selftest("missing.html", "");
+  EXPECT_GT(seen["reloads"], 0);
+  EXPECT_EQ(seen["navigation"], "reload") << "it has been";
 }
 
 TEST_F(HtmlInChromium, AProbeAndAProfile) {

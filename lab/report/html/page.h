@@ -19,6 +19,7 @@ struct PlotAxis {
   std::string label = {};  // with the unit
   bool log = false;
   std::vector<std::pair<double, std::string>> ticks = {};  // only these, by name; empty: numbers
+  bool trim = false;  // of values: rare high ones lie outside at first; a button shows them
 };
 
 /// Something at a place: what a pointer over it shows.
@@ -41,12 +42,14 @@ struct Series {
   bool dashed = false;     // a line
   bool quiet = false;      // small and pale: raw values beside what was made of them
   std::string stack = {};  // bars of one name stand on each other
+  bool named = false;      // the first line of a mark's note stands beside it
   std::vector<Mark> marks = {};
 };
 
 /// A stretch of the axis of values, shaded; the caption says what it is.
 struct Shade {
   double from = 0, to = 0;
+  std::optional<std::pair<double, double>> at = {};  // between these places; none: at all
 };
 
 struct Picture {
@@ -55,7 +58,7 @@ struct Picture {
   std::string caption = {};  // how to read it
   PlotAxis at = {}, value = {};
   bool horizontal = false;  // places stand below each other, values run to the right
-  std::optional<Shade> shade = {};
+  std::vector<Shade> shades = {};
   std::optional<double> rule = {};  // a line at this value
   std::vector<Series> series = {};
 };
@@ -66,6 +69,7 @@ struct PageSection {
   std::vector<std::vector<std::string>> table;
   std::vector<Picture> pictures = {};
   std::vector<std::string> notes = {};  // below the table
+  std::size_t key = 0;  // so many first columns say the most: in sight on a phone, too; 0: all do
 };
 
 struct Page {

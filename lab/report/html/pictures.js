@@ -71,46 +71,110 @@ function datasetsOf(picture, series, index) {
   return out;
 }
 
-/** Long names in lines of about so many characters. */
+/** Long names in lines of at most so many characters. */
 function wrapped(text, width) {
   const lines = [''];
   for (const word of text.split(/(?<=[ ,_:@])/)) {
-    if (lines[lines.length - 1] && (lines[lines.length - 1] + word).length > width) lines.push('');
+    if (lines[lines.length - 1] && (lines[lines.length - 1] + word.trimEnd()).length > width) lines.push('');
     lines[lines.length - 1] += word;
   }
   return lines.map(line => line.trim());
 }
 
-function scaleOf(axis, isPlaces, picture, narrow) {
+/** As wrapped(), but no more lines than there is room for; a tooltip has the whole name. */
+function shortened(text, width, most) {
+  const lines = wrapped(text, width).map(line => (line.length > width ? line.slice(0, width - 1) + '…' : line));
+  return lines.length <= most ? lines : [...lines.slice(0, most - 1), lines[most - 1].slice(0, width - 1) + '…'];
+}
+
+/** Named places: the first, the last, and the least distance of two. */
+function spanOf(axis) {
+  const places = axis.ticks.map(tick => tick[0]).sort((a, b) => a - b);
+  const gaps = places.slice(1).map((place, i) => place - places[i]);
+  return {places, first: places[0], last: places[places.length - 1], gap: gaps.length > 0 ? Math.min(...gaps) : 1};
+}
+
+const kCharacter = 7;  // pixels, at most
+
+function narrow() { return window.innerWidth < 640; }  // as in report.css
+
+/** Characters of a line of the name of a row. */
+function rowWidth() { return narrow() ? 14 : 28; }
+
+/** The picture as a canvas of this width can show it: places below each other if their names do
+    not fit beside each other. */
+function fitted(picture, width) {
+  if (picture.horizontal || picture.at.ticks.length === 0) return picture;
+  const {first, last, gap} = spanOf(picture.at);
+  const characters = Math.floor((width - 80) * gap / (last - first + gap) / kCharacter) - 1;
+  const fits = ([, name]) => {
+    const lines = wrapped(name, Math.min(18, characters));
+    return lines.length <= 3 && lines.every(line => line.length <= characters);
+  };
+  return picture.at.ticks.every(fits) ? {...picture, characters: Math.min(18, characters)}
+                                      : {...picture, horizontal: true};
+}
+
+/** Where the axis of values ends at first, and how many values lie above; null: nowhere. Rare high
+    values, as those of the first steps, would leave no height for all others. The last value of
+    every series is in sight. */
+function trimOf(picture) {
+  if (!picture.value.trim) return null;
+  const marks = picture.series.map(series => series.marks.map(read).filter(m => m.value !== null));
+  const values = marks.flat().map(m => m.value).sort((a, b) => a - b);
+  if (values.length < 10) return null;
+  const quantile = q => values[Math.floor(q * (values.length - 1))];
+  const ends = marks.filter(m => m.length > 0).map(m => m[m.length - 1]);
+  const to = Math.max(quantile(0.9) + 0.25 * (quantile(0.9) - quantile(0)), ...ends.map(m => Math.max(m.value, m.hi ?? m.value)));
+  const above = values.filter(value => value > to).length;
+  return above === 0 ? null : {to, above};
+}
+
+/** Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 times them if there are few. */
+function logTicks(scale) {
+  const [from, to] = [Math.floor(Math.log10(scale.min)), Math.ceil(Math.log10(scale.max))];
+  const factors = Math.log10(scale.max / scale.min) < 2 ? [1, 2, 5] : [1];
+  const ticks = [];
+  for (let power = from; power <= to; ++power)
+    for (const factor of factors) ticks.push({value: Number(`${factor}e${power}`)});
+  return ticks.filter(tick => tick.value >= scale.min && tick.value <= scale.max);
+}
+
+function scaleOf(axis, isPlaces, picture) {
   const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
                  title: {display: axis.label !== '', color: css('soft'),
-                         text: wrapped(axis.label, narrow || !isPlaces && !picture.horizontal ? 34 : 50)},
-                 ticks: {color: css('soft')}};
-  if (axis.log)  // a name for every power of ten
-    scale.ticks.callback = value => (Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6) ? number(value) : '');
+                         text: wrapped(axis.label, narrow() || !isPlaces && !picture.horizontal ? 34 : 50)},
+                 ticks: {color: css('soft'), maxRotation: 0, autoSkipPadding: 12}};
+  if (axis.log) {
+    scale.afterBuildTicks = built => { built.ticks = logTicks(built); };
+    scale.ticks.callback = value => number(value);
+  }
   if (!isPlaces) {
     scale.beginAtZero = picture.series.some(series => series.drawn === 'bars');
     scale.grace = '4%';
-    scale.suggestedMin = picture.shade?.from ?? picture.rule ?? undefined;
-    scale.suggestedMax = picture.shade?.to ?? picture.rule ?? undefined;
+    const known = [...picture.shades.flatMap(shade => [shade.from, shade.to]), ...(picture.rule === null ? [] : [picture.rule])];
+    if (known.length > 0) [scale.suggestedMin, scale.suggestedMax] = [Math.min(...known), Math.max(...known)];
     return scale;
   }
   scale.reverse = picture.horizontal;
   if (axis.ticks.length === 0) return scale;
-  const places = axis.ticks.map(tick => tick[0]).sort((a, b) => a - b);
-  const gaps = places.slice(1).map((place, i) => place - places[i]);
-  const room = gaps.length > 0 ? 0.5 * Math.min(...gaps) : 0.5;
-  scale.min = places[0] - room;
-  scale.max = places[places.length - 1] + room;
+  const {places, first, last, gap} = spanOf(axis);
+  scale.min = first - 0.5 * gap;
+  scale.max = last + 0.5 * gap;
   scale.grid.display = false;
-  scale.afterBuildTicks = built => { built.ticks = places.map(value => ({value})); };
+  scale.afterBuildTicks = built => {
+    built.ticks = places.filter(value => value >= built.min && value <= built.max).map(value => ({value}));
+  };
   scale.ticks.autoSkip = false;
-  scale.ticks.callback = value => wrapped((axis.ticks.find(tick => tick[0] === value) ?? [0, ''])[1],
-                                          picture.horizontal ? (narrow ? 14 : 28) : 18);
+  scale.ticks.callback = value => {
+    const name = (axis.ticks.find(tick => tick[0] === value) ?? [0, ''])[1];
+    return picture.horizontal ? shortened(name, rowWidth(), narrow() ? 3 : 2) : wrapped(name, picture.characters);
+  };
   return scale;
 }
 
-/** The shaded stretch of values and the line, below everything else. */
+/** The shaded stretches of values and the line, below everything else; on top, what a pointer is
+    dragged over (page.js). */
 const kBackdrop = {
   id: 'backdrop',
   beforeDraw(chart) {
@@ -124,15 +188,94 @@ const kBackdrop = {
       ? [from, area.top, to - from, area.height] : [area.left, to, area.width, from - to];
     const place = value => Math.max(picture.horizontal ? area.left : area.top,
       Math.min(picture.horizontal ? area.right : area.bottom, scale.getPixelForValue(value)));
-    if (picture.shade) {
-      ctx.fillStyle = css('shade');
-      ctx.fillRect(...stretch(place(picture.shade.from), place(picture.shade.to)));
+    const places = chart.scales[picture.horizontal ? 'y' : 'x'];
+    ctx.fillStyle = css('shade');
+    for (const shade of picture.shades) {
+      const [x, y, width, height] = stretch(place(shade.from), place(shade.to));
+      if (shade.at === null) {
+        ctx.fillRect(x, y, width, height);
+        continue;
+      }
+      const [start, end] = [picture.horizontal ? area.top : area.left, picture.horizontal ? area.bottom : area.right];
+      const [from, to] = shade.at.map(at => Math.max(start, Math.min(end, places.getPixelForValue(at))));
+      ctx.fillRect(...(picture.horizontal ? [x, from, width, to - from] : [from, y, to - from, height]));
     }
-    if (picture.rule !== null) {
+    if (picture.rule !== null && picture.rule >= scale.min && picture.rule <= scale.max) {
       const at = scale.getPixelForValue(picture.rule);
       ctx.fillStyle = css('soft');
       ctx.fillRect(...(picture.horizontal ? [at - 0.5, area.top, 1, area.height]
                                           : [area.left, at - 0.5, area.width, 1]));
+    }
+    ctx.restore();
+  },
+  afterDraw(chart) {
+    const box = chart.options.entry.drag;
+    if (!box) return;
+    chart.ctx.save();
+    chart.ctx.fillStyle = css('c1') + '30';
+    chart.ctx.strokeStyle = css('c1');
+    chart.ctx.fillRect(box.x, box.y, box.width, box.height);
+    chart.ctx.strokeRect(box.x, box.y, box.width, box.height);
+    chart.ctx.restore();
+  },
+};
+
+const kNameHeight = 14, kNameFont = 11;
+
+/** The names of points: beside them, and where that is taken farther off, with a line to the point. */
+const kNames = {
+  id: 'names',
+  afterDatasetsDraw(chart) {
+    const {ctx, chartArea: area} = chart, {picture} = chart.options;
+    const points = [];
+    chart.data.datasets.forEach((dataset, i) => {
+      if (!dataset.leads || !chart.isDatasetVisible(i)) return;
+      const series = picture.series[dataset.series];
+      chart.getDatasetMeta(i).data.forEach((e, j) => {
+        if (!e.skip && e.x >= area.left && e.x <= area.right && e.y >= area.top && e.y <= area.bottom)
+          points.push({x: e.x, y: e.y, colour: dataset.borderColor, name: series.named ? read(series.marks[j]).note[0] : null});
+      });
+    });
+    const around = (x, y, size) => ({x: x - size, y: y - size, width: 2 * size, height: 2 * size});
+    const taken = points.map(({x, y}) => around(x, y, 6));
+    chart.data.datasets.forEach((dataset, i) => {  // lines are crossed by no name
+      if (!dataset.showLine || !chart.isDatasetVisible(i)) return;
+      chart.getDatasetMeta(i).data.forEach((b, j, all) => {
+        const a = all[Math.max(0, j - 1)], steps = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 4);
+        for (let k = 0; k < steps; ++k) taken.push(around(a.x + (b.x - a.x) * k / steps, a.y + (b.y - a.y) * k / steps, 2));
+      });
+    });
+    const free = box => box.x >= area.left && box.x + box.width <= area.right && box.y >= area.top &&
+      box.y + box.height <= area.bottom && !taken.some(other => box.x < other.x + other.width &&
+      other.x < box.x + box.width && box.y < other.y + other.height && other.y < box.y + box.height);
+    chart.namesLeftOut = 0;  // for the test of itself
+    ctx.save();
+    ctx.font = `${kNameFont}px ${Chart.defaults.font.family}`;
+    ctx.textBaseline = 'middle';
+    for (const {x, y, name, colour} of points) {
+      if (!name) continue;
+      const width = ctx.measureText(name).width + 4, height = kNameHeight;
+      let box = null, far = 0;
+      for (far of [8, 22, 38, 56, 76]) {
+        box = [[far, -height / 2], [-far - width, -height / 2], [-width / 2, -far - height], [-width / 2, far],
+               [far, -far - height / 2], [far, far - height / 2], [-far - width, -far - height / 2], [-far - width, far - height / 2]]
+          .map(([dx, dy]) => ({x: x + dx, y: y + dy, width, height})).find(free) ?? null;
+        if (box) break;
+      }
+      if (!box) {
+        ++chart.namesLeftOut;
+        continue;
+      }
+      taken.push(box);
+      if (far > 8) {
+        ctx.strokeStyle = css('line');
+        ctx.beginPath();
+        ctx.moveTo(x, y);
+        ctx.lineTo(Math.max(box.x, Math.min(x, box.x + width)), Math.max(box.y, Math.min(y, box.y + height)));
+        ctx.stroke();
+      }
+      ctx.fillStyle = colour;
+      ctx.fillText(name, box.x + 2, box.y + height / 2);
     }
     ctx.restore();
   },
@@ -153,29 +296,34 @@ function legendItems(chart) {
     .map(item => ({...item, lineDash: item.pointStyle === 'line' ? chart.data.datasets[item.datasetIndex].borderDash : []}));
 }
 
+/** In pixels, of a picture that is fitted(). */
 function heightOf(picture) {
-  const rows = picture.at.ticks.length;
-  return picture.horizontal ? 140 + (rows > 6 ? 32 : 46) * Math.max(1, rows) : rows > 6 ? 460 : 340;
+  if (!picture.horizontal) return picture.series.some(series => series.named) ? 460 : 360;
+  if (picture.at.ticks.length === 0) return 340;
+  const {first, last, gap} = spanOf(picture.at), rows = (last - first) / gap + 1;
+  const oneLine = picture.at.ticks.every(([, name]) => name.length <= rowWidth());
+  return 140 + (rows > 6 && oneLine ? 32 : 46) * rows;
 }
 
-/** Draws into a canvas. REQUIRES: the canvas is in the document. */
-function draw(canvas, picture) {
-  const narrow = window.innerWidth < 640;
+/** Draws an entry of the page's charts. REQUIRES: its canvas is in the document. */
+function draw(entry) {
+  const {canvas} = entry, picture = fitted(entry.picture, canvas.parentElement.clientWidth);
+  canvas.parentElement.style.height = heightOf(picture) + 'px';
   const [placesId, valuesId] = picture.horizontal ? ['y', 'x'] : ['x', 'y'];
-  const one = picture.series.length > 1 || picture.shade !== null;
+  const one = picture.series.length > 1 || picture.shades.length > 0;
   const datasets = picture.series.flatMap((series, i) => datasetsOf(picture, series, i));
   const bars = picture.series.some(series => series.drawn === 'bars');
   const stacked = picture.series.some(series => series.stack !== '');
   const markOf = item => read(picture.series[item.dataset.series].marks[item.dataIndex]);
-  const scales = {[placesId]: scaleOf(picture.at, true, picture, narrow),
-                  [valuesId]: scaleOf(picture.value, false, picture, narrow)};
+  const scales = {[placesId]: scaleOf(picture.at, true, picture),
+                  [valuesId]: scaleOf(picture.value, false, picture)};
   if (stacked) scales[placesId].stacked = scales[valuesId].stacked = true;
   return new Chart(canvas, {
     type: 'line',
     data: {datasets},
-    plugins: [kBackdrop],
+    plugins: [kBackdrop, kNames],
     options: {
-      picture, scales, indexAxis: picture.horizontal ? 'y' : 'x',
+      entry, picture, scales, indexAxis: picture.horizontal ? 'y' : 'x',
       animation: false, responsive: true, maintainAspectRatio: false,
       // Anywhere along a bar is on it.
       interaction: {mode: 'nearest', intersect: false, axis: bars ? placesId : 'xy'},
