@@ -13,8 +13,7 @@
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "lab/advise/within_time.h"
-#include "lab/report/claims.h"
-#include "lab/report/published.h"
+#include "lab/report/pages.h"
 #include "lab/report/study_result.h"
 #include "lab/study/folder.h"
 

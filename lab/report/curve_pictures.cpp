@@ -1,11 +1,11 @@
-// Pictures of losses over compute.
+// Pictures of losses over compute, and of what probabilities are worth.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
+#include "lab/runs/measures.h"
 #include "lab/stats/stats.h"
 
 namespace lab {
@@ -66,6 +66,15 @@ Series baseline_series(const CellReport& cell, PlotAxis& axis) {
         over_seeds(std::log2(share.share), {share.losses.begin(), share.losses.end()}));
   }
   return s;
+}
+
+std::vector<double> of_runs(const ArmReport& arm, int bin, const char* what) {
+  std::vector<double> out;
+  for (const RecordPtr& run : arm.runs)
+    if (const auto x = run->ok() ? run->value(fmt::format("{}{}.{}", kReliabilityPrefix, bin, what))
+                                 : std::nullopt)
+      out.push_back(*x);
+  return out;
 }
 
 }  // namespace
@@ -136,6 +145,34 @@ std::optional<Picture> compute_picture(const Report& report, const CellReport& c
            {fmt::format("as good as {} with {} × the budget", first, to_string(*arm.equivalent))}});
     p.series.push_back(std::move(s));
   }
+  return p;
+}
+
+std::optional<Picture> reliability_picture(const Report&, const CellReport& cell) {
+  Picture p{"reliability",
+            "Are probabilities what they say? " + (cell.name.empty() ? cell.title : cell.name)};
+  p.caption = fmt::format(
+      "How often the likeliest class was right minus the probability it was given, in {} bins of "
+      "equally many targets. Line: mean over seeds. Band: lowest to highest seed. Below 0 the "
+      "model "
+      "is too sure of itself.",
+      kReliabilityBins);
+  p.at.label = "probability given to the likeliest class";
+  p.value.label = "share right minus probability";
+  p.rule = 0;
+  for (std::size_t i = 0; i < cell.arms.size(); ++i) {
+    Series s{cell.arms[i].name, Drawn::kLine, static_cast<int>(i)};
+    for (int bin = 1; bin <= kReliabilityBins; ++bin) {
+      const std::vector<double> given = of_runs(cell.arms[i], bin, "p"),
+                                right = of_runs(cell.arms[i], bin, "hit");
+      if (given.empty() || given.size() != right.size()) continue;
+      const std::vector<double> gaps = differences(right, given);
+      const auto [low, high] = std::minmax_element(gaps.begin(), gaps.end());
+      s.marks.push_back({*mean(given), mean(gaps), *low, *high});
+    }
+    if (!s.marks.empty()) p.series.push_back(std::move(s));
+  }
+  if (p.series.empty()) return {};
   return p;
 }
 

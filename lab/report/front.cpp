@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
 #include "lab/stats/stats.h"
 
@@ -25,7 +24,7 @@ std::string name_of(const CellReport& cell, const FrontPoint& p) {
 
 /// As a person reads it: "off: b at 1 × has a lower loss for no more compute".
 std::string in_words(const FrontPoint& p) {
-  std::string text(p.place == FrontPlace::kUntold ? "inconclusive" : to_string(p.place));
+  std::string text(to_string(p.place));
   return p.by.empty() ? text : text + ": " + p.by + " has a lower loss for no more compute";
 }
 
@@ -47,7 +46,7 @@ std::string_view to_string(FrontPlace place) {
     case FrontPlace::kOn:
       return "on";
     case FrontPlace::kUntold:
-      return "not told";
+      return "inconclusive";
     case FrontPlace::kOff:
       return "off";
   }

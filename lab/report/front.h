@@ -11,7 +11,7 @@ namespace lab {
 /// kOn: no arm has a lower mean loss for as little compute. kUntold: one has, and the seeds do not
 /// tell that from chance. kOff: one is better for as little compute, told by its paired t test.
 enum class FrontPlace : std::uint8_t { kOn, kUntold, kOff };
-std::string_view to_string(FrontPlace place);  // "on", "not told", "off"
+std::string_view to_string(FrontPlace place);  // "on", "inconclusive", "off"
 
 struct FrontPoint {
   std::size_t arm = 0;

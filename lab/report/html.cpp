@@ -1,12 +1,13 @@
-#include "lab/report/html.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+#include "lab/report/pages.h"
 #include "lab/report/pictures.h"
 #include "lab/report/render.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -62,6 +63,27 @@ std::string said_of(const CellReport& cell, Outcome outcome) {
   return "";
 }
 
+/// What the arms have alike: "at equal compute".
+std::string_view at_what(const Report& report) {
+  using Kind = train::Budget::Kind;
+  constexpr double kSame = 1.01;  // FLOPs of arms whose budgets are not in FLOPs
+  bool same_budget = true, same_flops = true;
+  for (const CellReport& cell : report.cells)
+    for (const ArmReport& arm : cell.arms) {
+      same_budget = same_budget && arm.budget == cell.arms.front().budget;
+      for (const RecordPtr& run : arm.runs)  // ended by patience
+        same_budget = same_budget && !run->value("budget_spent");
+      const auto mine = spread(arm, "flops").mean, first = spread(cell.arms.front(), "flops").mean;
+      same_flops = same_flops &&
+                   (!mine || !first || std::max(*mine, *first) <= kSame * std::min(*mine, *first));
+    }
+  if (!only_tuning_stops(report)) return "with different budgets";
+  if (!same_budget) return "at the same maximum budget";
+  const Kind kind = train::Budget::parse(report.budget).kind;
+  if (kind == Kind::kSeconds) return "in equal time";
+  return kind == Kind::kFlops || same_flops ? "at equal compute" : "at an equal budget";
+}
+
 struct Count {
   std::size_t there = 0, missing = 0;
 };
@@ -80,8 +102,9 @@ std::vector<std::string> missing(const Report& report) {
   const Count count = count_runs(report);
   std::vector<std::string> lines = {
       count.missing > 0
-          ? fmt::format("Not final: {} of {} runs are missing, so there are no verdicts yet.",
-                        count.missing, count.there + count.missing)
+          ? fmt::format("Not final: {} of {} {} missing, so there are no verdicts yet.",
+                        count.missing, base::counted(count.there + count.missing, "run"),
+                        count.missing == 1 ? "is" : "are")
           : "Not final: runs at other budgets are missing, so there are no verdicts yet."};
   lines.front() += " This page reloads itself until they are done.";
   for (const CellReport& cell : report.cells)
@@ -99,8 +122,10 @@ std::vector<std::string> missing(const Report& report) {
 std::string answer(const Report& report) {
   if (!report.final) {
     const Count count = count_runs(report);
-    return fmt::format("No answer yet: {} of {} runs are done.", count.there,
-                       count.there + count.missing);
+    if (count.missing == 0) return "No answer yet: runs at other budgets are not done.";
+    return fmt::format("No answer yet: {} of {} {} done.", count.there,
+                       base::counted(count.there + count.missing, "run"),
+                       count.there == 1 ? "is" : "are");
   }
   std::vector<std::string> parts;  // of the cells
   std::string text;
@@ -117,21 +142,13 @@ std::string answer(const Report& report) {
   if (parts.size() > 1 && std::count(parts.begin(), parts.end(), parts.front()) ==
                               static_cast<std::ptrdiff_t>(report.cells.size()))
     text = fmt::format("{} in each of the {} tables", parts.front(), parts.size());
-  return fmt::format("Compared with {} at equal compute: {}.",
-                     report.cells.front().arms.front().name, text);
+  if (text.empty()) return "There is nothing to compare.";
+  return fmt::format("Compared with {} {}: {}.", report.cells.front().arms.front().name,
+                     at_what(report), text);
 }
 
 /// The text's table with its columns in the order of what they say, and spelled out.
 PageSection cell_section(const Report& report, const CellReport& cell) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kHeads = {
-      {{"val", "validation loss"},
-       {"val loss", "validation loss"},
-       {"best*", "lowest validation loss"},
-       {"train", "training loss"},
-       {"gap", "validation − training"},
-       {"excess", "above best possible"},
-       {"excess (window)", "above best possible (with this context)"},
-       {"worth", "worth in compute"}}};
   constexpr std::array<std::string_view, 5> kFirst = {"arm", " loss", "difference", " interval",
                                                       "verdict"};
   const base::Lines lines = cell_table(report, cell);
@@ -139,7 +156,8 @@ PageSection cell_section(const Report& report, const CellReport& cell) {
   for (const std::string_view name : kFirst)
     for (std::size_t i = 0; i < lines[0].size(); ++i)
       if (lines[0][i].ends_with(name)) order.push_back(i);
-  PageSection section{cell.title, {}, cell_pictures(report, cell), cell_notes(report, cell)};
+  PageSection section{cell.title, {}, cell_pictures(report, cell), {}};
+  for (CellNote& note : cell_notes(report, cell)) section.notes.push_back(std::move(note.text));
   section.key = order.size();
   for (std::size_t i = 0; i < lines[0].size(); ++i)
     if (std::find(order.begin(), order.end(), i) == order.end()) order.push_back(i);
@@ -147,15 +165,7 @@ PageSection cell_section(const Report& report, const CellReport& cell) {
     section.table.emplace_back();
     for (const std::size_t i : order) section.table.back().push_back(line[i]);
   }
-  for (std::string& head : section.table.front())
-    for (const auto& [name, words] : kHeads)
-      if (head == name) {
-        head = words;
-        break;
-      }
-  for (std::vector<std::string>& row : section.table)
-    for (std::string& field : row)
-      if (field == to_string(Outcome::kCannotTell)) field = "inconclusive";
+  for (std::string& head : section.table.front()) head = spelled_out(head);
   return section;
 }
 
@@ -167,10 +177,15 @@ std::string render_html(const Report& report, const std::string& headline,
   page.missing = missing(report);
   page.facts = report_header(report);
   page.sections = std::move(first);
-  for (const CellReport& cell : report.cells) page.sections.push_back(cell_section(report, cell));
+  std::vector<std::string> heads;
+  for (const CellReport& cell : report.cells) {
+    page.sections.push_back(cell_section(report, cell));
+    const std::vector<std::string>& mine = page.sections.back().table.front();
+    heads.insert(heads.end(), mine.begin(), mine.end());
+  }
   if (std::vector<Picture> all = report_pictures(report); !all.empty())
     page.sections.push_back({"Across the tables", {}, std::move(all)});
-  page.footnotes = report_footnotes(report);
+  page.footnotes = report_footnotes(report, heads);
   page.csv = render(report, "csv", false);
   return to_html(page);
 }

@@ -7,7 +7,8 @@
 
 #include "base/numbers.h"
 #include "base/text.h"
-#include "lab/report/pairs.h"
+#include "lab/report/figures.h"
+#include "lab/stats/stats.h"
 #include "train/config/budget.h"
 
 namespace lab {
@@ -154,7 +155,11 @@ std::optional<Picture> tuning_picture(const Report&, const CellReport& cell) {
       if (!trial->val_loss) continue;
       const bool mine = trial == &tuned.trials[tuned.chosen];
       (mine ? chosen : tried)
-          .marks.push_back({at, trial->val_loss, {}, {}, {fmt::format("{} runs", trial->runs)}});
+          .marks.push_back({at,
+                            trial->val_loss,
+                            {},
+                            {},
+                            {base::counted(static_cast<std::uint64_t>(trial->runs), "run")}});
     }
     for (Series* s : {&tried, &chosen})
       if (!s->marks.empty()) p.series.push_back(std::move(*s));
@@ -192,6 +197,70 @@ std::optional<Picture> cells_picture(const Report& report) {
   }
   if (p.series.empty()) return {};
   return p;
+}
+
+std::string judged_label(const Report& report) {
+  return fmt::format("{} loss (nats per token)",
+                     report.judged == "test_loss" ? "test" : "validation");
+}
+
+std::vector<PairOfRuns> pairs(const Report& report, const CellReport& cell, const ArmReport& arm) {
+  const BySeed mine = values(arm, report.judged), theirs = values(cell.arms.front(), report.judged);
+  std::vector<PairOfRuns> out;
+  for (const auto& [seed, value] : mine)
+    if (const auto other = theirs.find(seed); other != theirs.end())
+      out.push_back({seed, other->second, value});
+  return out;
+}
+
+std::optional<Mark> difference_mark(const Report& report, const CellReport& cell,
+                                    const ArmReport& arm, double at) {
+  std::vector<double> diffs;
+  std::vector<std::pair<std::uint64_t, double>> by_seed;
+  for (const PairOfRuns& pair : pairs(report, cell, arm)) {
+    diffs.push_back(pair.diff());
+    by_seed.emplace_back(pair.seed, pair.diff());
+  }
+  if (diffs.empty()) return {};
+  Mark mark{at, mean(diffs)};
+  if (arm.versus) {
+    const Verdict& v = *arm.versus;
+    if (v.ci) mark.lo = v.ci->lo, mark.hi = v.ci->hi;
+    std::string verdict(to_string(v.verdict));
+    if (v.p_holm) verdict += fmt::format(", p (Holm) {:.2g}", *v.p_holm);
+    mark.note.push_back(std::move(verdict));
+  }
+  for (std::string& line : seed_lines(by_seed)) mark.note.push_back(std::move(line));
+  return mark;
+}
+
+std::string difference_caption(const Report& report) {
+  std::string text = fmt::format(
+      "The {} loss of the arm minus that of the first arm, mean over seeds. Shaded: {}, which "
+      "counts "
+      "as no difference.",
+      report.judged == "test_loss" ? "test" : "validation",
+      report.own_margin ? fmt::format("within ±{} nats", report.rules.margin)
+                        : "within the first arm's standard deviation over seeds");
+  if (report.final)
+    text +=
+        fmt::format(" Bars: {:.6g} % intervals.", 100 * ci_level(report.rules, family_of(report)));
+  return text;
+}
+
+std::vector<std::string> seed_lines(const std::vector<std::pair<std::uint64_t, double>>& values) {
+  constexpr std::size_t kInALine = 4, kMost = 16;
+  std::vector<std::string> lines;
+  if (values.size() > kMost) return lines;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string text =
+        fmt::format("seed {}: {}", values[i].first, base::decimals(values[i].second, 4));
+    if (i % kInALine == 0)
+      lines.push_back(text);
+    else
+      lines.back() += " · " + text;
+  }
+  return lines;
 }
 
 }  // namespace lab

@@ -1,5 +1,3 @@
-#include "lab/report/rate_figures.h"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -8,6 +6,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "base/text.h"
+#include "lab/report/figures.h"
 #include "lab/stats/regression.h"
 
 namespace lab {
@@ -141,7 +140,7 @@ void check_rates(const FigureSpec& spec, const Study& study, bool slope) {
   };
   const std::string other = other_of(spec);
   need(slope ? !other.empty() : spec.on.empty(),
-       slope ? "on = the setting that the best rate may hang on" : "on is not of it");
+       slope ? "on = the setting that the best rate may depend on" : "on is not of it");
   std::map<std::string, std::set<double>> rates;
   std::set<double> places;
   for (const Level& cell : study.cells) {

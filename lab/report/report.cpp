@@ -6,7 +6,6 @@
 
 #include "base/at_once.h"
 #include "base/error.h"
-#include "lab/report/shares.h"
 #include "lab/runs/make.h"
 
 namespace lab {

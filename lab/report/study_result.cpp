@@ -39,13 +39,13 @@ double level(const StudyResult& r) {
 }  // namespace
 
 std::string rule_text(const StudyFile& file) {
-  return fmt::format("supported where {}; contradicted where {}; open otherwise",
+  return fmt::format("supported if {}; contradicted if {}; else open",
                      joined(file.supported, " and "), joined(file.contradicted, " or "));
 }
 
 base::Lines figure_lines(const StudyResult& r) {
   base::Lines lines = {
-      {"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
+      {"estimate", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
   for (const Figure& f : r.figures)
     lines.push_back(
         {f.name, value_text(f), interval_text(f), f.unit + (f.note.empty() ? "" : ", " + f.note)});
@@ -148,7 +148,7 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
                         : bold + title + plain) +
       end + shown(r.file.question) + end +
       fmt::format("{}Verdict: {}{}", bold, to_string(r.verdict), plain) +
-      (r.file.quick ? ": too small for one; without --quick it is made at its real size" : "") +
+      (r.file.quick ? ": too small for one; without --quick the study has its real size" : "") +
       "\n\n" + said;
   const base::Lines lines = figure_lines(r);
   out += (md ? base::markdown_table(lines) : base::text_table(lines, nullptr)) + "\n";

@@ -1,5 +1,5 @@
 // Claims as a page: figures with the rule's bounds, a grid of two settings, all in one file.
-#include "lab/report/claims.h"
+#include "lab/report/pages.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Sensitivity to the learning rate and the slope of the best one, of losses made by hand.
-#include "lab/report/rate_figures.h"
+#include "lab/report/figures.h"
 
 #include <gtest/gtest.h>
 

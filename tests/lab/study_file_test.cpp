@@ -262,7 +262,7 @@ contradicted = ["back below 0.5"]
   EXPECT_NEAR(figure(r, "back").value.value(), 0.75, 0.002);
   EXPECT_LT(figure(r, "back").ci->lo, 0.75);
   EXPECT_EQ(figure(r, "back").unit, "share");
-  tests::expect_has(figure(r, "lost").missing, "not told from");
+  tests::expect_has(figure(r, "lost").missing, "cannot be told from");
   EXPECT_EQ(r.verdict, StudyVerdict::kSupported);
   EXPECT_EQ(figure(r, "own").note, "of this test text alone");
   EXPECT_EQ(figure(r, "other").note, "of this test text alone");

@@ -7,7 +7,7 @@
 
 namespace lab {
 namespace html_parts {  // made of the files beside this one by cmake/embed.cmake
-extern const std::string_view kHtml, kCss, kChart, kPictures, kPage;
+extern const std::string_view kHtml, kCss, kChart, kAxes, kPictures, kCharts, kPage;
 }  // namespace html_parts
 namespace {
 
@@ -101,10 +101,12 @@ std::string in_a_script(const Json& json) {
 
 std::string to_html(const Page& page) {
   const std::string data = in_a_script(page_json(page));
-  const std::array<std::pair<std::string_view, std::string_view>, 5> parts = {
+  const std::array<std::pair<std::string_view, std::string_view>, 7> parts = {
       {{"@CSS@", html_parts::kCss},
        {"@CHART@", html_parts::kChart},
+       {"@AXES@", html_parts::kAxes},
        {"@PICTURES@", html_parts::kPictures},
+       {"@CHARTS@", html_parts::kCharts},
        {"@PAGE@", html_parts::kPage},
        {"@DATA@", data}}};
   // What is put in is not looked at again, so that "@DATA@" in an arm's name is just that.

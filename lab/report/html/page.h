@@ -1,10 +1,11 @@
 // lab/report/html: a page of tables and pictures as one file of HTML that needs nothing else. This
-// room knows neither runs nor verdicts: whoever has something to show (lab/report/pictures.h,
+// room knows neither runs nor verdicts: a caller with something to show (lab/report/pictures.h,
 // lab/inspect) says it in the values below, and whatever they hold is text, never markup.
 //
 //   page.{h,cpp}   the values, and how they get into the file: one block of JSON
 //   report.html    the frame;  report.css: light, dark, phone and print
-//   pictures.js    a Picture as a chart of Chart.js;  page.js: all else, and the test of itself
+//   pictures.js    a Picture as a chart of Chart.js, with its axes in axes.js
+//   charts.js      zoom and export;  page.js: tables, notes, the rest and the test of itself
 //
 // A new picture is a function that returns a Picture; no line of JavaScript.
 #pragma once
@@ -38,7 +39,7 @@ enum class Drawn : std::uint8_t { kLine, kPoints, kBars };
 struct Series {
   std::string name;
   Drawn drawn = Drawn::kPoints;
-  int colour = 0;          // of the palette; 0: what the others are held against
+  int colour = 0;          // of the palette; 0: what the others are compared with
   bool dashed = false;     // a line
   bool quiet = false;      // small and pale: raw values beside what was made of them
   std::string stack = {};  // bars of one name stand on each other
@@ -69,7 +70,7 @@ struct PageSection {
   std::vector<std::vector<std::string>> table;
   std::vector<Picture> pictures = {};
   std::vector<std::string> notes = {};  // below the table
-  std::size_t key = 0;  // so many first columns say the most: in sight on a phone, too; 0: all do
+  std::size_t key = 0;                  // the first columns, in sight on a phone, too; 0: all are
 };
 
 struct Page {

@@ -6,8 +6,6 @@ const problems = [];  // for the test of itself, below
 window.addEventListener('error', event => problems.push(String(event.message)));
 window.addEventListener('securitypolicyviolation', event => problems.push('blocked: ' + event.violatedDirective));
 
-const charts = [];  // {canvas, picture, chart, view, drag, button}
-
 /** Numbers and their units stay on one line: "61 440", "95 %", "± 0.1", "[-0.1, +0.2]". */
 function unbroken(text) {
   return text.replace(/(\d) (?=\d{3}(?!\d))/g, '$1\u202f').replace(/(\d) (?=(%|×|nats|ms)(?![a-z]))/g, '$1\u00a0')
@@ -29,57 +27,12 @@ function list(parent, lines, className) {
   return ul;
 }
 
-function save(name, href) {
-  const link = add(document.body, 'a', null, {href, download: name});
-  link.click();
-  link.remove();
-}
-
-function saveText(name, text) {
-  const url = URL.createObjectURL(new Blob([text], {type: 'text/csv'}));
-  save(name, url);
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
-// --- what a picture shows, as files -------------------------------------------------------------
-
-function csvField(value) {
-  // As csv_field() in table.cpp: text that a spreadsheet would take for a formula stays text.
-  const formula = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) && isNaN(value);
-  const text = value === null || value === undefined ? '' : (formula ? "'" : '') + String(value);
-  return /[",\n\r]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
-}
-
-function csvOf(picture) {
-  const rows = [['series', picture.at.label || 'place', 'name', picture.value.label || 'value', 'low', 'high', 'note']];
-  for (const series of picture.series)
-    for (const mark of series.marks.map(read)) {
-      const named = picture.at.ticks.find(tick => tick[0] === mark.at);
-      rows.push([series.name, mark.at, named ? named[1] : '', mark.value, mark.lo, mark.hi, mark.note.join('; ')]);
-    }
-  return rows.map(row => row.map(csvField).join(',') + '\r\n').join('');
-}
-
-/** With the title, which on the page stands above the canvas, and fine enough for a slide. */
-function pngOf(chart) {
-  const change = (title, pixels) => {
-    chart.options.plugins.title.display = title;
-    chart.options.devicePixelRatio = pixels;
-    chart.resize();
-    chart.update('none');
-  };
-  change(true, Math.max(2, window.devicePixelRatio));
-  const url = chart.toBase64Image('image/png');
-  change(false, undefined);
-  return url;
-}
-
 // --- the parts of the page ----------------------------------------------------------------------
 
 const kHowTo = 'Charts: drag to zoom, double-click to reset. Click a name in a legend to hide or show it.';
 const kVerdicts = {helps: 'helps', hurts: 'hurts'};  // classes of a cell that says so
 
-/** `key`: so many columns are in sight on a phone, where a row is a card; 0: all are. */
+/** `key`: how many columns are in sight on a phone, where a row is a card; 0: all are. */
 function addTable(parent, lines, title, key) {
   if (key > 0 && key < lines[0].length)
     add(parent, 'button', 'All columns', {type: 'button', className: 'columns', onclick: event =>
@@ -121,61 +74,16 @@ function addPicture(parent, picture, name) {
   charts.push(entry);
 }
 
-// --- what part of a chart is in sight -----------------------------------------------------------
-
-/** null: as at first; 'all': every value; {x: [from, to], y: [from, to]}: what was dragged over. */
-function look(entry, view) {
-  entry.view = view;
-  const {chart, trim} = entry;
-  const values = entry.chart.options.picture.horizontal ? 'x' : 'y';
-  for (const id of ['x', 'y']) {
-    const scale = chart.options.scales[id];
-    entry.base[id] ??= [scale.min, scale.max];
-    [scale.min, scale.max] = view?.[id] ?? entry.base[id];
-    if (view === null && trim && id === values) scale.max = trim.to;
-  }
-  chart.update('none');
-  entry.button.hidden = view === null && !trim;
-  entry.button.textContent = view === null ? `Show all values (${trim?.above} above)` : trim && view === 'all' ? 'Leave out early values' : 'Reset zoom';
-}
-
-function zoomByDragging(entry) {
-  const {canvas} = entry;
-  const at = event => {
-    const area = entry.chart.chartArea;
-    return {x: Math.max(area.left, Math.min(area.right, event.offsetX)), y: Math.max(area.top, Math.min(area.bottom, event.offsetY))};
-  };
-  let from = null;
-  const end = () => { from = entry.drag = null; };
-  canvas.addEventListener('pointerdown', event => {
-    if (event.button !== 0 || event.pointerType === 'touch') return;  // a finger scrolls
-    from = at(event);
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener('pointermove', event => {
-    if (!from) return;
-    const to = at(event);
-    entry.drag = {x: Math.min(from.x, to.x), y: Math.min(from.y, to.y), width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y)};
-    entry.chart.draw();
-  });
-  canvas.addEventListener('pointerup', () => {
-    const box = entry.drag;
-    end();
-    if (!box || box.width < 8 || box.height < 8) return entry.chart.draw();
-    const values = (id, ...pixels) => pixels.map(pixel => entry.chart.scales[id].getValueForPixel(pixel)).sort((a, b) => a - b);
-    look(entry, {x: values('x', box.x, box.x + box.width), y: values('y', box.y, box.y + box.height)});
-  });
-  canvas.addEventListener('pointercancel', end);
-  canvas.addEventListener('dblclick', () => look(entry, null));
-}
-
-/** A file that is not final is written after every run. Whoever looks closely is not disturbed. */
-const kReload = 5;  // seconds
-
+/** A file that is not final is written after every run. Nobody who looks closely at a chart is
+    disturbed. Screenshots and the test of itself see one page: ?light and ?dark never reload, and
+    ?selftest does so once. Returns the seconds between two; 0: never. */
 function reloadWhileMissing(page) {
-  if (page.missing.length === 0) return 0;
-  setInterval(() => { if (!document.hidden && charts.every(entry => entry.view === null)) location.reload(); }, 1000 * kReload);
-  return kReload;
+  const seconds = 5, asked = name => location.search.includes(name);
+  const done = asked('selftest') && performance.getEntriesByType('navigation')[0].type === 'reload';
+  if (page.missing.length === 0 || asked('light') || asked('dark') || done) return 0;
+  const close = entry => entry.view !== null || entry.chart.data.datasets.some((_, i) => !entry.chart.isDatasetVisible(i));
+  setInterval(() => { if (!document.hidden && !charts.some(close)) location.reload(); }, 1000 * seconds);
+  return seconds;
 }
 
 function addContents(parent, page) {
@@ -231,12 +139,13 @@ function build(page, root) {
 // --- light and dark -----------------------------------------------------------------------------
 
 const kSystem = window.matchMedia('(prefers-color-scheme: dark)');
-let chosen = null;  // by the button; null: as the system has it
+let chosen = null;  // by the button, and kept when the page reloads; null: as the system has it
 
 function dark() { return document.documentElement.dataset.theme === 'dark'; }
 
 function theme(choice) {
   chosen = choice;
+  history.replaceState({theme: chosen}, '');
   show(chosen ?? (kSystem.matches ? 'dark' : 'light'));
 }
 
@@ -258,7 +167,7 @@ function start() {
   const page = JSON.parse(document.getElementById('data').textContent);
   build(page, document.getElementById('page'));
   // ?light and ?dark are for screenshots.
-  theme(['light', 'dark'].find(name => location.search.includes(name)) ?? null);
+  theme(['light', 'dark'].find(name => location.search.includes(name)) ?? history.state?.theme ?? null);
   const reloads = reloadWhileMissing(page);
   let width = window.innerWidth;
   window.addEventListener('resize', () => {  // names of places may have to stand elsewhere
@@ -280,7 +189,7 @@ function start() {
   if (location.search.includes('selftest')) selftest(reloads);
 }
 
-// --- report.html?selftest: what a browser made of it, as JSON in the document ------------------
+// --- report.html?selftest: what a browser made of the page, as JSON in the document (tests/slow) -----
 
 function examine(entry) {
   const {chart, picture, canvas} = entry, button = entry.button.hidden ? '' : entry.button.textContent;
@@ -307,7 +216,7 @@ function examine(entry) {
   const ink = new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size;
   const seen = {id: picture.id, button, namesLeftOut: chart.namesLeftOut, wanted: picture.series.map(s => s.marks.filter(m => m[1] !== null).length), marks, hover,
           entries: chart.legend.legendItems.length, before, off, after: visible(), colours: ink,
-          csv: csvOf(picture).split('\r\n').length - 2, png: pngOf(chart).length,
+          csv: csvOf(picture), png: pngOf(chart).length,
           label: canvas.getAttribute('aria-label')};
   look(entry, null);
   return seen;

@@ -7,19 +7,7 @@
 const kShapes = ['circle', 'rect', 'triangle', 'rectRot', 'star', 'crossRot', 'rectRounded'];
 const kColours = 8;
 
-/** The value of a CSS variable, so that colours stand in report.css alone. */
-function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
-}
-
 function colourOf(series) { return css('c' + series.colour % kColours); }
-
-function number(x) {
-  if (x === null || x === undefined) return '–';
-  const size = Math.abs(x);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return x.toExponential(2);
-  return String(Number(size < 1 ? x.toFixed(4) : x.toPrecision(5)));
-}
 
 /** A mark as [at, value, lo, hi, note] with a name for each. */
 function read(mark) {
@@ -71,108 +59,6 @@ function datasetsOf(picture, series, index) {
   return out;
 }
 
-/** Long names in lines of at most so many characters. */
-function wrapped(text, width) {
-  const lines = [''];
-  for (const word of text.split(/(?<=[ ,_:@])/)) {
-    if (lines[lines.length - 1] && (lines[lines.length - 1] + word.trimEnd()).length > width) lines.push('');
-    lines[lines.length - 1] += word;
-  }
-  return lines.map(line => line.trim());
-}
-
-/** As wrapped(), but no more lines than there is room for; a tooltip has the whole name. */
-function shortened(text, width, most) {
-  const lines = wrapped(text, width).map(line => (line.length > width ? line.slice(0, width - 1) + '…' : line));
-  return lines.length <= most ? lines : [...lines.slice(0, most - 1), lines[most - 1].slice(0, width - 1) + '…'];
-}
-
-/** Named places: the first, the last, and the least distance of two. */
-function spanOf(axis) {
-  const places = axis.ticks.map(tick => tick[0]).sort((a, b) => a - b);
-  const gaps = places.slice(1).map((place, i) => place - places[i]);
-  return {places, first: places[0], last: places[places.length - 1], gap: gaps.length > 0 ? Math.min(...gaps) : 1};
-}
-
-const kCharacter = 7;  // pixels, at most
-
-function narrow() { return window.innerWidth < 640; }  // as in report.css
-
-/** Characters of a line of the name of a row. */
-function rowWidth() { return narrow() ? 14 : 28; }
-
-/** The picture as a canvas of this width can show it: places below each other if their names do
-    not fit beside each other. */
-function fitted(picture, width) {
-  if (picture.horizontal || picture.at.ticks.length === 0) return picture;
-  const {first, last, gap} = spanOf(picture.at);
-  const characters = Math.floor((width - 80) * gap / (last - first + gap) / kCharacter) - 1;
-  const fits = ([, name]) => {
-    const lines = wrapped(name, Math.min(18, characters));
-    return lines.length <= 3 && lines.every(line => line.length <= characters);
-  };
-  return picture.at.ticks.every(fits) ? {...picture, characters: Math.min(18, characters)}
-                                      : {...picture, horizontal: true};
-}
-
-/** Where the axis of values ends at first, and how many values lie above; null: nowhere. Rare high
-    values, as those of the first steps, would leave no height for all others. The last value of
-    every series is in sight. */
-function trimOf(picture) {
-  if (!picture.value.trim) return null;
-  const marks = picture.series.map(series => series.marks.map(read).filter(m => m.value !== null));
-  const values = marks.flat().map(m => m.value).sort((a, b) => a - b);
-  if (values.length < 10) return null;
-  const quantile = q => values[Math.floor(q * (values.length - 1))];
-  const ends = marks.filter(m => m.length > 0).map(m => m[m.length - 1]);
-  const to = Math.max(quantile(0.9) + 0.25 * (quantile(0.9) - quantile(0)), ...ends.map(m => Math.max(m.value, m.hi ?? m.value)));
-  const above = values.filter(value => value > to).length;
-  return above === 0 ? null : {to, above};
-}
-
-/** Ticks of a logarithmic axis: powers of ten, or 1, 2, 5 times them if there are few. */
-function logTicks(scale) {
-  const [from, to] = [Math.floor(Math.log10(scale.min)), Math.ceil(Math.log10(scale.max))];
-  const factors = Math.log10(scale.max / scale.min) < 2 ? [1, 2, 5] : [1];
-  const ticks = [];
-  for (let power = from; power <= to; ++power)
-    for (const factor of factors) ticks.push({value: Number(`${factor}e${power}`)});
-  return ticks.filter(tick => tick.value >= scale.min && tick.value <= scale.max);
-}
-
-function scaleOf(axis, isPlaces, picture) {
-  const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
-                 title: {display: axis.label !== '', color: css('soft'),
-                         text: wrapped(axis.label, narrow() || !isPlaces && !picture.horizontal ? 34 : 50)},
-                 ticks: {color: css('soft'), maxRotation: 0, autoSkipPadding: 12}};
-  if (axis.log) {
-    scale.afterBuildTicks = built => { built.ticks = logTicks(built); };
-    scale.ticks.callback = value => number(value);
-  }
-  if (!isPlaces) {
-    scale.beginAtZero = picture.series.some(series => series.drawn === 'bars');
-    scale.grace = '4%';
-    const known = [...picture.shades.flatMap(shade => [shade.from, shade.to]), ...(picture.rule === null ? [] : [picture.rule])];
-    if (known.length > 0) [scale.suggestedMin, scale.suggestedMax] = [Math.min(...known), Math.max(...known)];
-    return scale;
-  }
-  scale.reverse = picture.horizontal;
-  if (axis.ticks.length === 0) return scale;
-  const {places, first, last, gap} = spanOf(axis);
-  scale.min = first - 0.5 * gap;
-  scale.max = last + 0.5 * gap;
-  scale.grid.display = false;
-  scale.afterBuildTicks = built => {
-    built.ticks = places.filter(value => value >= built.min && value <= built.max).map(value => ({value}));
-  };
-  scale.ticks.autoSkip = false;
-  scale.ticks.callback = value => {
-    const name = (axis.ticks.find(tick => tick[0] === value) ?? [0, ''])[1];
-    return picture.horizontal ? shortened(name, rowWidth(), narrow() ? 3 : 2) : wrapped(name, picture.characters);
-  };
-  return scale;
-}
-
 /** The shaded stretches of values and the line, below everything else; on top, what a pointer is
     dragged over (page.js). */
 const kBackdrop = {
@@ -220,31 +106,66 @@ const kBackdrop = {
   },
 };
 
-const kNameHeight = 14, kNameFont = 11;
+const kNameHeight = 14, kNameFont = 11, kNear = 30;  // pixels
+const kNameDistances = [8, 22, 38, 56, 76, 98, 122, 150];
 
-/** The names of points: beside them, and where that is taken farther off, with a line to the point. */
+/** The points of a chart that lie in sight, each with the name that stands beside it, or null. */
+function pointsInSight(chart) {
+  const {chartArea: area} = chart, points = [];
+  chart.data.datasets.forEach((dataset, i) => {
+    if (!dataset.leads || !chart.isDatasetVisible(i)) return;
+    const series = chart.options.picture.series[dataset.series];
+    chart.getDatasetMeta(i).data.forEach((e, j) => {
+      if (!e.skip && e.x >= area.left && e.x <= area.right && e.y >= area.top && e.y <= area.bottom)
+        points.push({x: e.x, y: e.y, colour: dataset.borderColor, name: series.named ? read(series.marks[j]).note[0] : null});
+    });
+  });
+  return points;
+}
+
+/** Points near each other that have the same name share it. */
+function namesOf(points) {
+  const names = [];
+  for (const point of points.filter(point => point.name)) {
+    const near = names.find(other => other.name === point.name && Math.hypot(other.x - point.x, other.y - point.y) < kNear);
+    if (!near) names.push({...point});
+    else if (near.colour !== point.colour) near.colour = css('soft');
+  }
+  return names;
+}
+
+/** Boxes around what no name may cover: the points, and the lines in steps of a few pixels. */
+function takenIn(chart, points) {
+  const around = (x, y, size) => ({x: x - size, y: y - size, width: 2 * size, height: 2 * size});
+  const taken = points.map(({x, y}) => around(x, y, 6));
+  chart.data.datasets.forEach((dataset, i) => {
+    if (!dataset.showLine || !chart.isDatasetVisible(i)) return;
+    chart.getDatasetMeta(i).data.forEach((b, j, all) => {
+      const a = all[Math.max(0, j - 1)], steps = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 4);
+      for (let k = 0; k < steps; ++k) taken.push(around(a.x + (b.x - a.x) * k / steps, a.y + (b.y - a.y) * k / steps, 2));
+    });
+  });
+  return taken;
+}
+
+/** The nearest free place for a box of this size beside a point, and how far it is; null: none. */
+function placeBeside({x, y}, width, height, free) {
+  for (const far of kNameDistances) {
+    const [left, middle, right] = [-far - width, -width / 2, far], [above, level, below] = [-far - height / 2, -height / 2, far - height / 2];
+    const box = [[right, level], [left, level], [middle, above], [middle, below], [right, above], [right, below], [left, above], [left, below]]
+      .map(([dx, dy]) => ({x: x + dx, y: y + dy, width, height})).find(free);
+    if (box) return {box, far};
+  }
+  return null;
+}
+
+/** The names of points: beside them, and where that is taken farther off, with a line to the point.
+    A name for which there is no place is left out; a pointer over the point shows it. */
 const kNames = {
   id: 'names',
   afterDatasetsDraw(chart) {
-    const {ctx, chartArea: area} = chart, {picture} = chart.options;
-    const points = [];
-    chart.data.datasets.forEach((dataset, i) => {
-      if (!dataset.leads || !chart.isDatasetVisible(i)) return;
-      const series = picture.series[dataset.series];
-      chart.getDatasetMeta(i).data.forEach((e, j) => {
-        if (!e.skip && e.x >= area.left && e.x <= area.right && e.y >= area.top && e.y <= area.bottom)
-          points.push({x: e.x, y: e.y, colour: dataset.borderColor, name: series.named ? read(series.marks[j]).note[0] : null});
-      });
-    });
-    const around = (x, y, size) => ({x: x - size, y: y - size, width: 2 * size, height: 2 * size});
-    const taken = points.map(({x, y}) => around(x, y, 6));
-    chart.data.datasets.forEach((dataset, i) => {  // lines are crossed by no name
-      if (!dataset.showLine || !chart.isDatasetVisible(i)) return;
-      chart.getDatasetMeta(i).data.forEach((b, j, all) => {
-        const a = all[Math.max(0, j - 1)], steps = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 4);
-        for (let k = 0; k < steps; ++k) taken.push(around(a.x + (b.x - a.x) * k / steps, a.y + (b.y - a.y) * k / steps, 2));
-      });
-    });
+    const {ctx, chartArea: area} = chart;
+    const points = pointsInSight(chart), taken = takenIn(chart, points);
     const free = box => box.x >= area.left && box.x + box.width <= area.right && box.y >= area.top &&
       box.y + box.height <= area.bottom && !taken.some(other => box.x < other.x + other.width &&
       other.x < box.x + box.width && box.y < other.y + other.height && other.y < box.y + box.height);
@@ -252,30 +173,23 @@ const kNames = {
     ctx.save();
     ctx.font = `${kNameFont}px ${Chart.defaults.font.family}`;
     ctx.textBaseline = 'middle';
-    for (const {x, y, name, colour} of points) {
-      if (!name) continue;
-      const width = ctx.measureText(name).width + 4, height = kNameHeight;
-      let box = null, far = 0;
-      for (far of [8, 22, 38, 56, 76]) {
-        box = [[far, -height / 2], [-far - width, -height / 2], [-width / 2, -far - height], [-width / 2, far],
-               [far, -far - height / 2], [far, far - height / 2], [-far - width, -far - height / 2], [-far - width, far - height / 2]]
-          .map(([dx, dy]) => ({x: x + dx, y: y + dy, width, height})).find(free) ?? null;
-        if (box) break;
-      }
-      if (!box) {
+    for (const point of namesOf(points)) {
+      const place = placeBeside(point, ctx.measureText(point.name).width + 4, kNameHeight, free);
+      if (!place) {
         ++chart.namesLeftOut;
         continue;
       }
+      const {box, far} = place;
       taken.push(box);
-      if (far > 8) {
+      if (far > kNameDistances[0]) {
         ctx.strokeStyle = css('line');
         ctx.beginPath();
-        ctx.moveTo(x, y);
-        ctx.lineTo(Math.max(box.x, Math.min(x, box.x + width)), Math.max(box.y, Math.min(y, box.y + height)));
+        ctx.moveTo(point.x, point.y);
+        ctx.lineTo(Math.max(box.x, Math.min(point.x, box.x + box.width)), Math.max(box.y, Math.min(point.y, box.y + box.height)));
         ctx.stroke();
       }
-      ctx.fillStyle = colour;
-      ctx.fillText(name, box.x + 2, box.y + height / 2);
+      ctx.fillStyle = point.colour;
+      ctx.fillText(point.name, box.x + 2, box.y + box.height / 2);
     }
     ctx.restore();
   },
