@@ -17,12 +17,13 @@ std::string pass_note(const ProfilePart& p) {
 
 std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
 
-/// "+0.66 % (95 % interval [-0.67 %, +2.05 %])": how much longer.
-std::string longer(const PairedRatio& r) {
+/// "+0.66 % (95 % interval [-0.67 %, +2.05 %])", and whether that differs from 0.
+std::string change(const PairedRatio& r) {
   std::string text = fmt::format("{:+.2f} %", 100 * (r.ratio - 1));
   if (r.ci95)
     text += fmt::format(" (95 % interval [{:+.2f} %, {:+.2f} %])", 100 * (r.ci95->lo - 1),
                         100 * (r.ci95->hi - 1));
+  if (r.ci95 && r.ci95->lo <= 1 && r.ci95->hi >= 1) text += ", which may be 0";
   return text;
 }
 
@@ -46,8 +47,7 @@ PageSection section_of(const ProfileTable& t) {
       {"step", fmt::format("{:.3f}", t.step_ms), "100.0 %", "–", "–", "–",
        fmt::format("{:.3f} to {:.3f}", t.step_quartiles.lo, t.step_quartiles.hi), "–", "–", "–",
        "–"});
-  section.notes = {"A profiled step takes " + longer(t.overhead) +
-                   " more time than a step that is not profiled."};
+  section.notes = {"Profiling changes the time of a step by " + change(t.overhead) + "."};
   return section;
 }
 
@@ -85,9 +85,9 @@ PageSection overhead(const Profile& profile, const std::vector<ProfileTable>& ta
       {"step", fmt::format("{:+.3f}", sum), fmt::format("{:+.2f} %", 100 * sum / first.step_ms),
        fmt::format("{:.3f}", first.step_ms), fmt::format("{:.3f}", second.step_ms)});
   section.notes = {
-      fmt::format("A step of {} takes {} more time than a step of {}, measured in "
-                  "turns without the profiler.",
-                  second.arm, longer(step_tax(profile.arms[0], profile.arms[1])), first.arm)};
+      fmt::format("The step time of {} differs from that of {} by {}, measured in turns without "
+                  "the profiler.",
+                  second.arm, first.arm, change(step_tax(profile.arms[0], profile.arms[1])))};
   return section;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lab/report/pictures.h"
+#include "lab/report/study_result.h"
 #include "lab/runs/measures.h"
 #include "lab/stats/stats.h"
 
@@ -173,6 +174,33 @@ std::optional<Picture> reliability_picture(const Report&, const CellReport& cell
     if (!s.marks.empty()) p.series.push_back(std::move(s));
   }
   if (p.series.empty()) return {};
+  return p;
+}
+
+std::optional<Picture> front_picture(const Report& report, const CellReport& cell) {
+  const std::vector<FrontPoint> points = front(cell, report.rules.alpha);
+  if (points.empty()) return {};
+  Picture p{"front", "Loss and compute: " + (cell.name.empty() ? cell.title : cell.name)};
+  p.caption =
+      "Mean over seeds of every arm at every share of the budget, each with its own schedule. Pale "
+      "points are off the Pareto front: another arm has a lower loss for no more compute, by a "
+      "test on paired seeds.";
+  const FlopUnit unit = flop_unit(points.back().flops);  // the largest: they are sorted
+  p.at = {fmt::format("compute ({})", unit.name), true};
+  p.value.label = judged_label(report);
+  Series off{"off the front", Drawn::kPoints, 0, false, true};
+  for (std::size_t arm = 0; arm < cell.arms.size(); ++arm) {
+    Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
+    for (const FrontPoint& point : points) {
+      if (point.arm != arm) continue;
+      Mark mark{point.flops / unit.size, point.loss};
+      mark.note = {front_note(cell, point)};
+      if (point.place == FrontPlace::kOff) off.marks.push_back(mark);
+      s.marks.push_back(std::move(mark));
+    }
+    p.series.push_back(std::move(s));
+  }
+  if (!off.marks.empty()) p.series.push_back(std::move(off));
   return p;
 }
 

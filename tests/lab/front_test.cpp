@@ -1,5 +1,5 @@
 // The Pareto front of losses made by hand.
-#include "lab/report/front.h"
+#include "lab/report/study_result.h"
 
 #include <gtest/gtest.h>
 

@@ -89,7 +89,8 @@ function scaleOf(axis, isPlaces, picture) {
   const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
                  title: {display: axis.label !== '', color: css('soft'),
                          text: wrapped(axis.label, narrow() || !isPlaces && !picture.horizontal ? 34 : 50)},
-                 ticks: {color: css('soft'), maxRotation: 0, autoSkipPadding: 12}};
+                 // An axis that is cut ends at no round number, which would stand on the one below it.
+                 ticks: {color: css('soft'), maxRotation: 0, autoSkipPadding: 12, includeBounds: false}};
   if (axis.log) {
     scale.afterBuildTicks = built => { built.ticks = logTicks(built); };
     scale.ticks.callback = value => number(value);
