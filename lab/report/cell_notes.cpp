@@ -100,7 +100,8 @@ void note_verdict(std::vector<CellNote>& notes, const Report& report, const ArmR
                                               : "the difference lies within",
                                  loss_text(v.margin)),
                      false});
-  if (v.verdict == Outcome::kCannotTell && v.n < report.rules.min_seeds)
+  const bool too_few = v.verdict == Outcome::kCannotTell && v.n < report.rules.min_seeds;
+  if (too_few)
     notes.push_back({fmt::format("{}: {} too few for a verdict; give --seeds {}", arm.name,
                                  v.n == 1 ? "1 seed is" : fmt::format("{} seeds are", v.n),
                                  report.rules.min_seeds),
@@ -117,7 +118,7 @@ void note_verdict(std::vector<CellNote>& notes, const Report& report, const ArmR
              "seed{} (power now: {} for an effect of the margin, {} for half){}",
              arm.name, more, more == "1" ? "" : "s", power(v.plan->margin), power(v.plan->half),
              text_limits ? "; most of the uncertainty is in the test text: give a longer one" : ""),
-         true});
+         !too_few});
   }
   if (v.p_signs)
     notes.push_back(

@@ -48,9 +48,8 @@ constexpr ColumnWords kColumns[] = {
     {"chosen", "chosen", "the settings that tuning chose"},
     {"test loss", "test loss", "mean ± standard deviation over seeds, in nats per token"},
     {"val loss", "validation loss", "mean ± standard deviation over seeds, in nats per token"},
-    {"val", "validation loss", "mean over seeds at the end of training"},
-    {"best*", "lowest validation loss",
-     "the lowest during training; picked afterwards, so it is optimistic"},
+    {"val", "validation loss", "mean over seeds, at the end of training"},
+    {"best*", "lowest validation loss", "during training; picked afterwards, so it is optimistic"},
     {"train", "training loss", "at the end of training, with regularizers on"},
     {"gap", "validation − training", "the loss on new data minus that on training data"},
     {"budget", "budget", "the most that a run of the arm may train"},
@@ -260,7 +259,9 @@ std::vector<std::string> column_notes(const Report& report, const std::vector<st
     for (const std::string& head : heads) {
       const std::string_view kind = kind_of(head);
       if (column.head == other || (kind != column.head && kind != column.spelled)) continue;
-      notes.push_back(fmt::format("{}: {}{}.", head, column.what,
+      const bool short_form = kind == column.head && column.spelled != column.head;
+      notes.push_back(fmt::format("{}: {}{}{}.", head,
+                                  short_form ? std::string(column.spelled) + ", " : "", column.what,
                                   kind == "interval" ? interval_note(report) : ""));
       break;
     }
