@@ -138,10 +138,10 @@ std::vector<std::string> report_header(const Report& r) {
   std::vector<std::string> lines = {
       fmt::format("{}; {}; losses in nats per token", budget_text(r), seeds_text(r))};
   if (r.tuning_seeds > 0)
-    lines.push_back(
-        fmt::format("Each arm was tuned first, by its validation loss on {} or more other {}; the "
-                    "choice was written down before the judged runs",
-                    r.tuning_seeds, r.tuning_seeds == 1 ? "seed" : "seeds"));
+    lines.push_back(fmt::format(
+        "Each arm was tuned first, by its validation loss on {} or more; the choice was "
+        "written down before the judged runs",
+        base::counted(static_cast<std::uint64_t>(r.tuning_seeds), "other seed")));
   lines.push_back(r.data.sentence);
   std::string machines;
   for (const Machine& m : r.machines)
