@@ -60,14 +60,14 @@ function fitted(picture, width) {
 
 /** Where the axis of values ends at first, and how many values lie above; null: nowhere. Rare high
     values, as those of the first steps, would leave no height for all others. Left out is what lies
-    farther from the lowest value than 1.5 times the span of nine tenths of the values, and never the
+    more than twice as far from the lowest value as nine tenths of the values, and never the
     last value of a series. */
 function trimOf(picture) {
   if (!picture.value.trim) return null;
   const marks = picture.series.map(series => series.marks.map(read).filter(m => m.value !== null));
   const values = marks.flat().map(m => m.value).sort((a, b) => a - b);
   if (values.length < 10) return null;
-  const low = values[0], reach = low + 1.5 * (values[Math.floor(0.9 * (values.length - 1))] - low);
+  const low = values[0], reach = low + 2 * (values[Math.floor(0.9 * (values.length - 1))] - low);
   const last = marks.filter(m => m.length > 0).map(m => m[m.length - 1]).map(m => Math.max(m.value, m.hi ?? m.value));
   const highest = Math.max(...values.filter(value => value <= reach), ...last);
   const to = highest + 0.04 * (highest - low);  // so that a point at the end is whole
