@@ -83,7 +83,7 @@ Bowls bowls(const FigureContext& c, const std::string& arm_name, const std::stri
   return out;
 }
 
-/// One number of each seed's bowls, with the arm less with the first one.
+/// One number of each seed's bowls, with the arm minus with the first one.
 template <class F>
 Figure over_seeds(const FigureContext& c, const std::string& other, const F& number) {
   const Bowls mine = bowls(c, c.arm.name, other),

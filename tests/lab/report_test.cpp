@@ -190,8 +190,8 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
 // the columns are.
 TEST_F(ReportTest, AFirstLookIsBrief) {
   put_all();
-  put(0, 4, 0, {2.3}, [](RunRecord& r) { r.status = Status::kFailed; });
-  const Report r = report();
+  Report r = report();
+  r.cells[0].arms[4].diverged = 1;
   const std::string text = render(r, "text", false, 80);
   for (const std::string& line : split(text, "\n")) EXPECT_LE(base::text_width(line), 80U) << line;
   const Fields lines = split(text, "\n");
@@ -208,7 +208,7 @@ TEST_F(ReportTest, AFirstLookIsBrief) {
   EXPECT_FALSE(has(text, "best*: ")) << "no column is explained that is not there";
   EXPECT_TRUE(has(text, "difference: loss of the arm minus loss of the first arm")) << text;
   EXPECT_TRUE(has(text, "NO TEST SPLIT")) << text;
-  EXPECT_TRUE(has(text, "dropout=0.4: lost runs: 1 failed")) << text;
+  EXPECT_TRUE(has(text, "dropout=0.4: lost runs: 1 diverged")) << text;
   for (const char* part : {"sign flips", "Made by", "Study "})
     EXPECT_FALSE(has(text, part)) << text;
   EXPECT_TRUE(has(render(r, "text", false, 80, true), "sign flips"));
