@@ -7,7 +7,7 @@
 #include "cli/show.h"
 #include "cli/study_command.h"
 #include "lab/advise/advising.h"
-#include "lab/report/html.h"
+#include "lab/report/pages.h"
 
 namespace cli {
 namespace {

@@ -12,7 +12,7 @@
 #include "cli/studies.h"
 #include "cli/terminal.h"
 #include "data/tokenizer/tokenizer.h"
-#include "lab/report/figure_kinds.h"
+#include "lab/report/figures.h"
 #include "lab/runs/metrics.h"
 #include "lab/study/levels.h"
 #include "lab/study/study_file.h"

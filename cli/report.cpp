@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
-#include "lab/report/run_curves.h"
+#include "lab/report/pages.h"
 
 namespace cli {
 namespace {

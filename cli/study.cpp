@@ -11,8 +11,7 @@
 #include "cli/studies.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
-#include "lab/report/claims.h"
-#include "lab/report/published.h"
+#include "lab/report/pages.h"
 #include "lab/report/study_result.h"
 #include "lab/study/folder.h"
 

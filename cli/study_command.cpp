@@ -9,8 +9,8 @@
 #include "base/text.h"
 #include "cli/session_view.h"
 #include "cli/terminal.h"
-#include "lab/report/dry_run_render.h"
-#include "lab/report/html.h"
+#include "lab/report/pages.h"
+#include "lab/report/render.h"
 #include "lab/runs/take_up.h"
 
 namespace cli {

@@ -15,56 +15,116 @@ std::string pass_note(const ProfilePart& p) {
   return p.calls > 0 ? fmt::format("{:.3f}", p.ms) : "–";
 }
 
-std::vector<std::vector<std::string>> table_of(const ProfileTable& t) {
-  std::vector<std::vector<std::string>> lines = {{"", "calls", "forward ms", "backward ms",
-                                                  "total ms", "quartiles", "share", "GFLOP/s",
-                                                  "GB/s", "FLOP/B", "of roof"}};
+std::string percent(double share) { return fmt::format("{:.0f} %", 100 * share); }
+
+/// "+0.66 % (95 % interval [-0.67 %, +2.05 %])", and whether that differs from 0.
+std::string change(const PairedRatio& r) {
+  std::string text = fmt::format("{:+.2f} %", 100 * (r.ratio - 1));
+  if (r.ci95)
+    text += fmt::format(" (95 % interval [{:+.2f} %, {:+.2f} %])", 100 * (r.ci95->lo - 1),
+                        100 * (r.ci95->hi - 1));
+  if (r.ci95 && r.ci95->lo <= 1 && r.ci95->hi >= 1) text += ", which may be 0";
+  return text;
+}
+
+PageSection section_of(const ProfileTable& t) {
+  PageSection section{
+      fmt::format("{}: {:.3f} ms per step, {:.0f} tokens/s", t.arm, t.plain_ms,
+                  t.tokens_per_second),
+      {{"part of the step", "total ms", "share of step", "% of roofline", "forward ms",
+        "backward ms", "quartiles ms", "calls", "GFLOP/s", "GB/s", "FLOP/byte"}}};
+  section.key = 4;
   for (const ProfileRow& r : t.rows) {
     const auto roof = r.total.of_roof();
-    lines.push_back({r.name, r.total.calls > 0 ? fmt::format("{}", r.total.calls) : "–",
-                     pass_note(r.forward), pass_note(r.backward), fmt::format("{:.3f}", r.total.ms),
-                     fmt::format("{:.3f} to {:.3f}", r.quartiles.lo, r.quartiles.hi),
-                     fmt::format("{:.1f} %", 100 * r.share), number(r.total.gflops()),
-                     number(r.total.gbps()), number(r.total.intensity()),
-                     roof ? fmt::format("{:.0f} %", 100 * *roof) : "–"});
+    section.table.push_back(
+        {r.name, fmt::format("{:.3f}", r.total.ms), fmt::format("{:.1f} %", 100 * r.share),
+         roof ? percent(*roof) : "–", pass_note(r.forward), pass_note(r.backward),
+         fmt::format("{:.3f} to {:.3f}", r.quartiles.lo, r.quartiles.hi),
+         r.total.calls > 0 ? fmt::format("{}", r.total.calls) : "–", number(r.total.gflops()),
+         number(r.total.gbps()), number(r.total.intensity())});
   }
-  return lines;
+  section.table.push_back(
+      {"step", fmt::format("{:.3f}", t.step_ms), "100.0 %", "–", "–", "–",
+       fmt::format("{:.3f} to {:.3f}", t.step_quartiles.lo, t.step_quartiles.hi), "–", "–", "–",
+       "–"});
+  section.notes = {"Profiling changes the time of a step by " + change(t.overhead) + "."};
+  return section;
+}
+
+/// The implementation of every matrix product.
+PageSection products(const ProfileTable& t) {
+  PageSection section{
+      t.arm + ": matrix products",
+      {{"product", "pass", "total ms", "% of FMA peak", "calls", "GFLOP/s", "implementation"}}};
+  section.key = 4;
+  for (const HowRow& r : t.how)
+    section.table.push_back({r.name, r.pass, fmt::format("{:.3f}", r.part.ms), percent(r.of_peak),
+                             fmt::format("{}", r.part.calls), number(r.part.gflops()), r.how});
+  section.notes = {
+      "h.* stands for the same product in several layers. dx and dw are the gradients of a "
+      "product's input and weights."};
+  return section;
+}
+
+/// Where the second arm's step takes longer than the first's.
+PageSection overhead(const Profile& profile, const std::vector<ProfileTable>& tables) {
+  const ProfileTable &first = tables[0], &second = tables[1];
+  PageSection section{fmt::format("Overhead of {} over {}", second.arm, first.arm),
+                      {{"part of the step", "overhead ms", "% of a step of " + first.arm,
+                        first.arm + " ms", second.arm + " ms"}}};
+  section.key = 3;
+  double sum = 0;
+  for (const TaxRow& r : tax_rows(first, second)) {
+    sum += r.tax_ms();
+    section.table.push_back({r.name, fmt::format("{:+.3f}", r.tax_ms()),
+                             fmt::format("{:+.2f} %", 100 * r.tax_ms() / first.step_ms),
+                             fmt::format("{:.3f}", r.first_ms),
+                             fmt::format("{:.3f}", r.second_ms)});
+  }
+  section.table.push_back(
+      {"step", fmt::format("{:+.3f}", sum), fmt::format("{:+.2f} %", 100 * sum / first.step_ms),
+       fmt::format("{:.3f}", first.step_ms), fmt::format("{:.3f}", second.step_ms)});
+  section.notes = {
+      fmt::format("The step time of {} differs from that of {} by {}, measured in turns without "
+                  "the profiler.",
+                  second.arm, first.arm, change(step_tax(profile.arms[0], profile.arms[1])))};
+  return section;
 }
 
 /// What is known of a row, for a pointer over it.
 std::vector<std::string> note_of(const ProfileRow& row, const ProfilePart& part) {
   std::vector<std::string> note = {
-      fmt::format("{:.3f} ms, {:.1f} % of the step in all", part.ms, 100 * row.share)};
-  if (const auto roof = part.of_roof())
-    note.push_back(fmt::format("{:.0f} % of the roof", 100 * *roof));
+      fmt::format("{:.3f} ms, {:.1f} % of the step in total", part.ms, 100 * row.share)};
+  if (const auto roof = part.of_roof()) note.push_back(percent(*roof) + " of the roofline");
   return note;
 }
 
 /// The bound of both limits, over the intensities that there are.
 Series roof_series(const Roof& roof, double low, double high) {
-  Series s{"roof", Drawn::kLine, 0};
+  Series s{"roofline", Drawn::kLine, 0};
   const double ridge = roof.gflops / roof.gbps;
   low = std::min(low, ridge) / 2;
   high = std::max(high, ridge) * 2;
   s.marks = {{low, low * roof.gbps, {}, {}, {fmt::format("memory: {:.1f} GB/s", roof.gbps)}},
-             {ridge, roof.gflops, {}, {}, {"both bind"}},
+             {ridge, roof.gflops, {}, {}, {fmt::format("ridge point: {:.1f} FLOP/byte", ridge)}},
              {high, roof.gflops, {}, {}, {fmt::format("FMA: {:.0f} GFLOP/s", roof.gflops)}}};
   return s;
 }
 
 Picture roofline(const Profile& profile, const std::vector<ProfileTable>& tables) {
   Picture p{"roofline", "Roofline",
-            "Each point is a row of the table in one pass. The line is what the machine can do: "
-            "memory's rate on the left, the FMA units' on the right. Points above it found their "
-            "data in the caches."};
+            "Each point is a part of the step in one pass. The line is what this machine can do: "
+            "memory bandwidth limits on the left, the FMA units on the right. Points above the "
+            "line read their data from the caches."};
   p.at = {"FLOP per byte", true};
   p.value = {"GFLOP/s", true};
   double low = INFINITY, high = 0;
   int colour = 1;
   for (const ProfileTable& t : tables)
     for (const bool backward : {false, true}) {
-      Series s{fmt::format("{}, {}", t.arm, backward ? "backward" : "forward and others"),
+      Series s{fmt::format("{}, {}", t.arm, backward ? "backward" : "forward or other"),
                Drawn::kPoints, colour++};
+      s.named = true;
       for (const ProfileRow& r : t.rows) {
         const ProfilePart& part = backward ? r.backward : r.forward.calls > 0 ? r.forward : r.total;
         const auto x = part.intensity(), y = part.gflops();
@@ -82,8 +142,8 @@ Picture roofline(const Profile& profile, const std::vector<ProfileTable>& tables
 /// Of one arm forward, backward and the rest on each other; of two their totals beside each other.
 Picture bars(const std::vector<ProfileTable>& tables) {
   Picture p{"bars", "Where a step's time goes",
-            "Means over the middle half of the steps, so that the bars add up to the step."};
-  p.value.label = "milliseconds a step";
+            "Means over the middle half of the steps. The bars add up to the step."};
+  p.value.label = "milliseconds per step";
   p.horizontal = true;
   const auto place = [&](const std::string& name) {
     for (const auto& [at, there] : p.at.ticks)
@@ -101,7 +161,7 @@ Picture bars(const std::vector<ProfileTable>& tables) {
     return p;
   }
   Series forward{"forward", Drawn::kBars, 1}, backward{"backward", Drawn::kBars, 2},
-      other{"neither", Drawn::kBars, 0};
+      other{"outside the passes", Drawn::kBars, 0};
   for (const ProfileRow& r : tables.front().rows) {
     const double at = place(r.name);
     const bool passes = r.forward.calls > 0 || r.backward.calls > 0;
@@ -132,15 +192,14 @@ std::string render_html(const ProfileHead& head, const Profile& profile,
                             first.plain_ms, 100 * first.gflops / profile.roof.gflops);
   if (longest != first.rows.end())
     page.answer +=
-        fmt::format("; most of it, {:.0f} %, is {}", 100 * longest->share, longest->name);
+        fmt::format("; {} takes the most, {:.0f} %", longest->name, 100 * longest->share);
   page.answer += ".";
   page.facts = profile_header(head, profile);
-  page.sections.push_back({"", {}, {bars(tables), roofline(profile, tables)}});
+  page.sections.push_back({"Charts", {}, {bars(tables), roofline(profile, tables)}});
+  if (tables.size() == 2) page.sections.push_back(overhead(profile, tables));
+  for (const ProfileTable& t : tables) page.sections.push_back(section_of(t));
   for (const ProfileTable& t : tables)
-    page.sections.push_back({fmt::format("{}: {:.3f} ms a step, {:.0f} tokens/s", t.arm, t.plain_ms,
-                                         t.tokens_per_second),
-                             table_of(t),
-                             {}});
+    if (!t.how.empty()) page.sections.push_back(products(t));
   page.footnotes = {profile_footnote(head)};
   return to_html(page);
 }

@@ -1,4 +1,4 @@
-// The table of a cell and the notes below it.
+// The table of a cell, and what its columns are.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,21 +6,12 @@
 
 #include "base/text.h"
 #include "lab/report/render.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
 
 constexpr std::size_t kBar = 17;  // characters of an interval bar
-
-std::string loss_text(const std::optional<double>& x, bool sign = false) {
-  return x ? base::decimals(*x, 4, sign) : "–";
-}
-
-std::string signed_number(const std::optional<double>& x) { return loss_text(x, true); }
-
-const Spread& spread(const ArmReport& arm, std::string_view name) {
-  return arm.metrics.find(name)->second;
-}
 
 /// Mean over the seeds, in the metric's format.
 std::string mean_of(const ArmReport& arm, std::string_view name) {
@@ -39,9 +30,7 @@ std::string verdict_text(const ArmReport& arm, bool first, bool final) {
   return std::string(to_string(arm.versus->verdict));
 }
 
-std::string p_text(const std::optional<double>& p) {
-  return p && *p < 0.0001 ? "<0.0001" : loss_text(p);
-}
+constexpr std::size_t kBriefColumns = 6;
 
 /// A column: what it says of each arm, and how readily it is left out (0: never).
 struct Column {
@@ -49,6 +38,35 @@ struct Column {
   int readily;
   std::vector<std::string> fields;
 };
+
+/// A column: its heading, how a page spells it, and what it is in one line.
+struct ColumnWords {
+  std::string_view head, spelled, what;
+};
+constexpr ColumnWords kColumns[] = {
+    {"chosen", "chosen", "the settings that tuning chose"},
+    {"test loss", "test loss", "mean ± standard deviation over seeds, in nats per token"},
+    {"val loss", "validation loss", "mean ± standard deviation over seeds, in nats per token"},
+    {"val", "validation loss", "mean over seeds, at the end of training"},
+    {"best*", "lowest validation loss", "during training; picked afterwards, so it is optimistic"},
+    {"train", "training loss", "at the end of training, with regularizers on"},
+    {"gap", "validation − training", "the loss on new data minus that on training data"},
+    {"budget", "budget", "the most that a run of the arm may train"},
+    {"epochs", "epochs", "passes over the training data"},
+    {"excess (window)", "above best possible (with this context)",
+     "loss minus the lowest possible one, and minus the lowest with this context"},
+    {"excess", "above best possible", "loss minus the lowest possible one"},
+    {"difference", "difference", "loss of the arm minus loss of the first arm; below 0 is better"},
+    {"interval", "interval", "of the difference"},
+    {"p (Holm)", "p (Holm)", "of the difference, corrected for all arms of all tables"},
+    {"step time", "step time", "relative to the first arm, measured in turns, with quartiles"},
+    {"worth", "worth in compute",
+     "the share of its budget with which the first arm is as good as this arm"}};
+
+/// "97.5 % interval" is an "interval".
+std::string_view kind_of(std::string_view head) {
+  return head.ends_with(" interval") ? "interval" : head;
+}
 
 /// Half the width of the bars: the farthest end of any interval or margin.
 double reach_of(const CellReport& cell) {
@@ -90,7 +108,7 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
   add("train", 6, mean("train_loss"));
   add("gap", 10, mean("gap"));
   add(
-      "budget", 7, [](const ArmReport& a) { return a.budget; },
+      "budget", 7, [](const ArmReport& a) { return budget_words(a.budget); },
       any([&](const ArmReport& a) { return a.budget != first.budget; }));
   add("epochs", 11, mean("epochs"), differ("epochs"));
   add(
@@ -103,11 +121,11 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
         return spread(a, "excess").mean.has_value() && !spread(a, "excess_window").mean.has_value();
       }));
   add("difference", 0,
-      [](const ArmReport& a) { return signed_number(a.versus ? a.versus->diff : std::nullopt); });
+      [](const ArmReport& a) { return loss_text(a.versus ? a.versus->diff : std::nullopt, true); });
   add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, family_of(report))), 5,
       [](const ArmReport& a) {
-        return a.versus && a.versus->ci ? fmt::format("[{}, {}]", signed_number(a.versus->ci->lo),
-                                                      signed_number(a.versus->ci->hi))
+        return a.versus && a.versus->ci ? fmt::format("[{}, {}]", loss_text(a.versus->ci->lo, true),
+                                                      loss_text(a.versus->ci->hi, true))
                                         : "–";
       });
   add(
@@ -127,17 +145,7 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
     return fmt::format("×{:.3f} [{:.3f}, {:.3f}]", a.speed->step_time_ratio, a.speed->ratio_low,
                        a.speed->ratio_high);
   });
-  add(
-      "worth", 1,
-      [](const ArmReport& a) {
-        if (!a.equivalent) return std::string("–");
-        std::string text = to_string(*a.equivalent);
-        if (a.equivalent_ci)
-          text += fmt::format(" [{}, {}]", to_string(a.equivalent_ci->lo),
-                              to_string(a.equivalent_ci->hi));
-        return text;
-      },
-      any([](const ArmReport& a) { return a.equivalent.has_value(); }));
+  add("worth", 1, worth_text, any([](const ArmReport& a) { return a.equivalent.has_value(); }));
   add("verdict", 0,
       [&](const ArmReport& a) { return verdict_text(a, &a == &first, report.final); });
   return out;
@@ -153,69 +161,82 @@ std::size_t width_of(const std::vector<Column>& columns) {
   return sum;
 }
 
-std::string estimate_text(const Estimate& e, double alpha) {
-  const Interval ci = t_interval(e, alpha);
-  return fmt::format("{} [{}, {}]", signed_number(e.mean), signed_number(ci.lo),
-                     signed_number(ci.hi));
-}
-
-void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
-  if (!arm.tuned) return;
-  const Tuned& t = *arm.tuned;
-  std::int64_t runs = 0;
-  for (const Trial& trial : t.trials) runs += trial.runs;
-  std::string text = fmt::format(
-      "{}: {} chosen of {} in {} of {:.3g} TFLOP in all", arm.name, to_text(t.set()),
-      t.trials.size(), base::counted(static_cast<std::uint64_t>(runs), "run"), t.flops / 1e12);
-  if (t.extended > 0) text += fmt::format("; {} beyond the grid's edge", t.extended);
-  if (t.edge) text += "; STILL AT AN EDGE of what was tried: give a wider grid";
-  notes.push_back(text);
-}
-
-/// Runs that spent less than the budget that all are compared at.
-void note_patience(std::vector<std::string>& notes, const ArmReport& arm) {
-  std::size_t early = 0;
-  double spent = 0;
-  for (const RecordPtr& run : arm.runs)
-    if (const auto share = run->value("budget_spent")) ++early, spent += *share;
-  if (early > 0)
-    notes.push_back(fmt::format(
-        "{}: NOT AT EQUAL COMPUTE: patience ended {} of {} runs, after {:.0f} % of the budget on "
-        "average",
-        arm.name, early, arm.runs.size(), 100 * spent / static_cast<double>(early)));
-}
-
-void note_shares(std::vector<std::string>& notes, const ArmReport& arm, double alpha) {
-  std::string at;
-  for (const ShareReport& share : arm.shares)
-    if (share.diff)
-      at += fmt::format("{}× {}: {}", at.empty() ? "" : ", ", share.share,
-                        estimate_text(*share.diff, alpha));
-  if (!at.empty()) notes.push_back(fmt::format("{} by share of the budget: {}", arm.name, at));
-  if (arm.trend) {
-    const Interval ci = t_interval(*arm.trend, alpha);
-    notes.push_back(
-        fmt::format("{}: the difference changes by {} nats per doubling of the budget: {}",
-                    arm.name, estimate_text(*arm.trend, alpha),
-                    ci.hi < 0   ? "it gains with compute"
-                    : ci.lo > 0 ? "it loses with compute"
-                                : "no trend can be told"));
-  }
-  if (arm.at_equal_seconds)
-    notes.push_back(fmt::format("{}: at equal seconds instead of equal FLOPs {}", arm.name,
-                                estimate_text(*arm.at_equal_seconds, alpha)));
-}
-
-/// "12 to 40", of the power of an effect as it stands: "20 to 55 %".
-std::string power_text(const EffectPlan& plan) {
-  return fmt::format("{:.0f} to {:.0f} %", 100 * plan.power.lo, 100 * plan.power.hi);
+/// ", 97.5 % each and 95 % for all 2 at once (Bonferroni); …": what they cover.
+std::string interval_note(const Report& r) {
+  const std::size_t family = family_of(r);
+  std::string text;
+  if (family > 1)
+    text = fmt::format(", each at {:.6g} % so that all {} together hold at {:.6g} % (Bonferroni)",
+                       100 * ci_level(r.rules, family), family, 100 * ci_level(r.rules));
+  bool tested = false, windows = false;
+  for (const CellReport& cell : r.cells)
+    for (const ArmReport& arm : cell.arms)
+      if (arm.versus && arm.versus->ci) {
+        tested = true;
+        windows = windows || arm.versus->se_windows;
+      }
+  if (!tested) return text;
+  return text + (r.own_exams ? "; t over seeds, and each seed has its own held-out text"
+                 : windows
+                     ? "; t over seeds crossed with windows of the text they share"
+                     : "; t over seeds, which share one text: it says nothing about other text");
 }
 
 }  // namespace
 
-base::Lines cell_table(const Report& report, const CellReport& cell, std::size_t width, bool bars) {
-  std::vector<Column> columns = columns_of(report, cell, bars);
-  while (width > 0 && width_of(columns) > width) {
+std::string budget_words(const std::string& budget) {
+  using Kind = train::Budget::Kind;
+  const train::Budget b = train::Budget::parse(budget);
+  const auto whole = [&] { return static_cast<std::uint64_t>(b.amount); };
+  switch (b.kind) {
+    case Kind::kFlops:
+      return fmt::format("{:g} FLOP", b.amount);
+    case Kind::kTokens:
+      return base::grouped(whole()) + (b.amount == 1 ? " token" : " tokens");
+    case Kind::kSteps:
+      return base::counted(whole(), "step");
+    case Kind::kEpochs:
+      return fmt::format("{:g} epoch{}", b.amount, b.amount == 1 ? "" : "s");
+    case Kind::kSeconds:
+      break;
+  }
+  return fmt::format("{:g} s", b.amount);
+}
+
+const std::string& most_budget(const CellReport& cell) {
+  const auto amount = [](const ArmReport& arm) { return train::Budget::parse(arm.budget).amount; };
+  return std::max_element(
+             cell.arms.begin(), cell.arms.end(),
+             [&](const ArmReport& a, const ArmReport& b) { return amount(a) < amount(b); })
+      ->budget;
+}
+
+bool only_tuning_stops(const Report& report) {
+  for (const CellReport& cell : report.cells)
+    for (const ArmReport& arm : cell.arms)
+      if (arm.budget != most_budget(cell) && !arm.tuned) return false;
+  return true;
+}
+
+std::string loss_text(const std::optional<double>& x, bool sign) {
+  return x ? base::decimals(*x, 4, sign) : "–";
+}
+
+std::string p_text(const std::optional<double>& p) {
+  return p && *p < 0.0001 ? "<0.0001" : loss_text(p);
+}
+
+const Spread& spread(const ArmReport& arm, std::string_view name) {
+  return arm.metrics.find(name)->second;
+}
+
+base::Lines cell_table(const Report& report, const CellReport& cell, const TableSize& size) {
+  std::vector<Column> columns = columns_of(report, cell, size.bars);
+  if (size.brief)  // without the interval nobody can judge a difference
+    for (Column& column : columns)
+      if (kind_of(column.head) == "interval") column.readily = 0;
+  while ((size.width > 0 && width_of(columns) > size.width) ||
+         (size.brief && columns.size() > kBriefColumns)) {
     const auto least =
         std::max_element(columns.begin(), columns.end(),
                          [](const Column& a, const Column& b) { return a.readily < b.readily; });
@@ -230,66 +251,26 @@ base::Lines cell_table(const Report& report, const CellReport& cell, std::size_t
   return lines;
 }
 
-std::vector<std::string> cell_notes(const Report& report, const CellReport& cell) {
+std::vector<std::string> column_notes(const Report& report, const std::vector<std::string>& heads) {
+  const std::string_view other = report.judged == "test_loss" ? "val loss" : "val";
   std::vector<std::string> notes;
-  for (const ArmReport& arm : cell.arms) {
-    std::string lost;
-    const auto add = [&](int count, const char* what) {
-      if (count > 0) lost += fmt::format("{}{} {}", lost.empty() ? "" : ", ", count, what);
-    };
-    add(arm.diverged, "diverged");
-    add(arm.untrained, "learned nothing (training loss above its first value or a uniform guess)");
-    add(arm.failed, "failed");
-    add(static_cast<int>(arm.missing.size()), "to come");
-    if (!lost.empty()) notes.push_back(fmt::format("{}: of its runs {}", arm.name, lost));
-    if (const std::size_t n = arm.broken_curves.size(); n > 0)
-      notes.push_back(fmt::format("{}: {} left out of the pictures: {}", arm.name,
-                                  n == 1 ? "a curve is" : fmt::format("{} curves are", n),
-                                  arm.broken_curves.front()));
-    note_tuning(notes, arm);
-    note_patience(notes, arm);
-    const auto uniform = spread(arm, "uniform_loss").mean, val = spread(arm, "val_loss").mean;
-    if (uniform && val && *val > *uniform)
-      notes.push_back(
-          fmt::format("{}: overfitted, its validation loss {} is above a uniform guess of {}: {}",
-                      arm.name, loss_text(val), loss_text(uniform),
-                      &arm == cell.arms.data() ? "a baseline that nobody would use"
-                                               : "stop earlier or regularize more"));
-    if (arm.versus) {
-      const Verdict& v = *arm.versus;
-      if (v.verdict == Outcome::kWithheld)
-        notes.push_back(fmt::format("{}: withheld: lost {} of the pairs", arm.name,
-                                    v.diverged + v.failed + v.untrained));
-      if (v.verdict == Outcome::kNoDifference)
-        notes.push_back(fmt::format("{}: {}within ±{} nats", arm.name,
-                                    v.negligible ? "negligible, the whole interval " : "",
-                                    loss_text(v.margin)));
-      if (v.verdict == Outcome::kCannotTell && v.n < report.rules.min_seeds)
-        notes.push_back(fmt::format("{}: {} too few to tell: {} are needed (--seeds {})", arm.name,
-                                    v.n == 1 ? "1 seed is" : fmt::format("{} seeds are", v.n),
-                                    report.rules.min_seeds, report.rules.min_seeds));
-      if (v.plan && v.more_seeds) {
-        const bool text_limits = v.se_windows && v.se_seeds && *v.se_windows > *v.se_seeds;
-        notes.push_back(fmt::format(
-            "{}: {} more seed{} would tell half of this difference, or that there is none (power "
-            "now: "
-            "{} for the margin, {} for half){}",
-            arm.name, to_string(*v.more_seeds), to_string(*v.more_seeds) == "1" ? "" : "s",
-            power_text(v.plan->margin), power_text(v.plan->half),
-            text_limits ? "; but most of the uncertainty is in the test text: give a longer one"
-                        : ""));
-      }
-      if (v.p_signs)
-        notes.push_back(fmt::format(
-            "{}: t test p {}, sign flips p {}{}", arm.name, p_text(v.p), p_text(v.p_signs),
-            v.se_windows ? fmt::format("; standard error {:.4f} over seeds, {:.4f} "
-                                       "over the text's {} windows",
-                                       *v.se_seeds, *v.se_windows, v.windows)
-                         : ""));
+  for (const ColumnWords& column : kColumns)
+    for (const std::string& head : heads) {
+      const std::string_view kind = kind_of(head);
+      if (column.head == other || (kind != column.head && kind != column.spelled)) continue;
+      const bool short_form = kind == column.head && column.spelled != column.head;
+      notes.push_back(fmt::format("{}: {}{}{}.", head,
+                                  short_form ? std::string(column.spelled) + ", " : "", column.what,
+                                  kind == "interval" ? interval_note(report) : ""));
+      break;
     }
-    note_shares(notes, arm, report.rules.alpha);
-  }
   return notes;
+}
+
+std::string spelled_out(const std::string& head) {
+  for (const ColumnWords& column : kColumns)
+    if (column.head == head) return std::string(column.spelled);
+  return head;
 }
 
 std::string interval_bar(double low, double at, double high, double margin, double reach,

@@ -1,5 +1,3 @@
-#include "lab/report/claims.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +6,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "lab/report/html.h"
-#include "lab/report/pairs.h"
+#include "lab/report/pages.h"
 #include "lab/report/pictures.h"
 #include "lab/runs/metrics.h"
 #include "train/config/budget.h"
@@ -33,11 +30,13 @@ std::vector<std::string> asked_of(const StudyFile& file, const std::string& figu
 /// The figures that have this unit.
 Picture figures_of(const StudyResult& r, const std::string& unit, std::size_t number) {
   Picture p{fmt::format("figures-{}-{}", r.file.path.stem().string(), number),
-            unit.empty() ? "Figures" : "Figures, in " + unit};
-  p.caption = "With intervals that hold for all figures at once; small points: bounds of the rule.";
+            unit.empty() ? "Estimates" : "Estimates, in " + unit};
+  p.caption =
+      "With intervals that hold for all estimates of the study at once. Small points: bounds of "
+      "the rule.";
   p.value.label = unit;
   p.horizontal = true;
-  Series found{"figure", Drawn::kPoints, 1}, bounds{"bound of the rule", Drawn::kPoints, 0};
+  Series found{"estimate", Drawn::kPoints, 1}, bounds{"bound of the rule", Drawn::kPoints, 0};
   bounds.quiet = true;
   for (const Figure& f : r.figures) {
     if (f.unit != unit || !f.value) continue;
@@ -98,8 +97,8 @@ std::vector<std::string> figure_notes(const StudyResult& r) {
         flops += run->value("flops").value_or(0);
         seconds += run->value("seconds").value_or(0) * static_cast<double>(run->machine.threads);
       }
-  notes.push_back(fmt::format("Judged on {} runs: {:.3g} FLOP, {:.0f} min of one core in training.",
-                              runs, flops, seconds / 60));
+  notes.push_back(fmt::format("Based on {}: {:.3g} FLOP, {:.0f} min of training on one core.",
+                              base::counted(runs, "run"), flops, seconds / 60));
   notes.push_back(
       fmt::format("File {}, hash {}", r.file.path.filename().string(), r.file.hash.substr(0, 12)));
   for (const Build& build : r.report.builds) notes.push_back("Made by " + to_string(build));
@@ -155,9 +154,9 @@ std::optional<Picture> grid_picture(const Report& report) {
   if (places_taken.size() != report.cells.size()) return {};  // no grid
   const Varied &lines = settings[0], &places = settings[1];
   const ArmReport& last = report.cells.front().arms.back();
-  Picture p{"grid", fmt::format("{} against {}, by {} and {}", last.name,
+  Picture p{"grid", fmt::format("{} compared with {}, by {} and {}", last.name,
                                 report.cells.front().arms.front().name, lines.name, places.name)};
-  p.caption = "Where a line crosses 0 the benefit ends. " + difference_caption(report);
+  p.caption = "Where a line crosses 0, the benefit ends. " + difference_caption(report);
   p.at.label = places.name;
   p.value.label = "nats per token (below 0: better)";
   p.rule = 0;
@@ -218,7 +217,9 @@ std::optional<Picture> spread_picture(const StudyResult& r) {
   if (of == r.file.figures.end()) return {};
   const std::string& metric = of->metric.empty() ? r.report.judged : of->metric;
   Picture p{"spread", "Every seed's " + metric};
-  p.caption = "A point is a run; the large one is their mean with one standard deviation.";
+  p.caption =
+      "Small points: single runs. Large points: their mean, with one standard deviation on each "
+      "side.";
   p.value.label = metric + (unit_of(metric).empty() ? "" : fmt::format(" ({})", unit_of(metric)));
   p.horizontal = true;
   Series seeds{"single seeds", Drawn::kPoints, 0, false, true},
@@ -240,7 +241,7 @@ std::optional<Picture> spread_picture(const StudyResult& r) {
 }
 
 std::string study_html(const StudyResult& r) {
-  PageSection first = figures_section(r, "The figures of the rule");
+  PageSection first = figures_section(r, "The estimates of the rule");
   for (Picture& picture : study_pictures(r))
     if (picture.id != "cells") first.pictures.push_back(std::move(picture));
   return render_html(r.report, headline(r), {std::move(first)});
@@ -250,7 +251,7 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
   Page page;
   page.title = "claims about dropout";
   std::map<std::string_view, int> verdicts;
-  page.csv = "claim,title,verdict,figure,value,low,high,unit\r\n";
+  page.csv = "claim,title,verdict,estimate,value,low,high,unit\r\n";
   for (const ToldStudy& told : studies) {
     const StudyResult& r = told.result;
     ++verdicts[to_string(r.verdict)];
@@ -279,11 +280,12 @@ std::string claims_html(const std::vector<ToldStudy>& studies) {
   }
   for (const auto& [verdict, count] : verdicts)
     page.answer += fmt::format("{}{} {}", page.answer.empty() ? "" : ", ", count, verdict);
-  page.answer = fmt::format("{} claims, each by a rule that stood in its file before the runs: {}.",
-                            studies.size(), page.answer);
+  page.answer = fmt::format(
+      "{}, each with a rule that was fixed before its runs: {}.",
+      studies.size() == 1 ? "1 study" : fmt::format("{} studies", studies.size()), page.answer);
   page.footnotes = {
-      "Each claim is a file in studies/; 'isodrop study FILE' makes its runs, 'isodrop "
-      "study FILE --from docs/claims' its figures again from the published records."};
+      "Each study is a file in studies/. 'isodrop study FILE' makes its runs; 'isodrop study FILE "
+      "--from docs/claims' makes its estimates again from the published records."};
   return to_html(page);
 }
 

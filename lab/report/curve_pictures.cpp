@@ -1,11 +1,12 @@
-// Pictures of losses over compute.
+// Pictures of losses over compute, and of what probabilities are worth.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "lab/report/pairs.h"
 #include "lab/report/pictures.h"
+#include "lab/report/study_result.h"
+#include "lab/runs/measures.h"
 #include "lab/stats/stats.h"
 
 namespace lab {
@@ -68,6 +69,15 @@ Series baseline_series(const CellReport& cell, PlotAxis& axis) {
   return s;
 }
 
+std::vector<double> of_runs(const ArmReport& arm, int bin, const char* what) {
+  std::vector<double> out;
+  for (const RecordPtr& run : arm.runs)
+    if (const auto x = run->ok() ? run->value(fmt::format("{}{}.{}", kReliabilityPrefix, bin, what))
+                                 : std::nullopt)
+      out.push_back(*x);
+  return out;
+}
+
 }  // namespace
 
 FlopUnit flop_unit(double most) {
@@ -85,10 +95,11 @@ std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
   const FlopUnit unit = flop_unit(most);
   Picture p{"curves", "Learning curves"};
   p.caption =
-      "Solid: validation loss, regularizers off. Dashed: training loss as the run goes (mean since "
-      "the last evaluation, regularizers on). Lines: means over seeds; bands: lowest to highest.";
+      "Solid: validation loss, regularizers off. Dashed: training loss, regularizers on, averaged "
+      "since the last evaluation. Lines: mean over seeds. Bands: lowest to highest seed.";
   p.at.label = fmt::format("compute spent ({})", unit.name);
   p.value.label = "loss (nats per token)";
+  p.value.trim = true;  // the first losses would flatten what follows
   for (std::size_t i = 0; i < cell.arms.size(); ++i)
     for (const bool train : {false, true}) {
       Series s{cell.arms[i].name + (train ? ", training" : ", validation"), Drawn::kLine,
@@ -109,11 +120,11 @@ std::optional<Picture> curves_picture(const Report&, const CellReport& cell) {
 std::optional<Picture> compute_picture(const Report& report, const CellReport& cell) {
   if (cell.shares.empty()) return {};
   const std::string& first = cell.arms.front().name;
-  Picture p{"compute", fmt::format("What each arm is worth in compute of {}", first)};
+  Picture p{"compute", fmt::format("How much compute {} needs to match each arm", first)};
   p.caption = fmt::format(
-      "{} trained with other budgets, each with its own schedule (band: lowest to highest seed). "
-      "Each arm stands at the whole budget; its line runs level to the share at which {} is as "
-      "good, or to the end of the curve where that lies beyond.",
+      "{} trained with several budgets, each with its own schedule. Band: lowest to highest seed. "
+      "Each arm starts at the whole budget; its dashed line ends at the share of the budget with "
+      "which {} is as good, or at the end of the curve if that share lies beyond it.",
       first, first);
   p.at.label = "share of the budget";
   p.value.label = judged_label(report);
@@ -135,6 +146,61 @@ std::optional<Picture> compute_picture(const Report& report, const CellReport& c
            {fmt::format("as good as {} with {} × the budget", first, to_string(*arm.equivalent))}});
     p.series.push_back(std::move(s));
   }
+  return p;
+}
+
+std::optional<Picture> reliability_picture(const Report&, const CellReport& cell) {
+  Picture p{"reliability",
+            "Are probabilities what they say? " + (cell.name.empty() ? cell.title : cell.name)};
+  p.caption = fmt::format(
+      "How often the likeliest class was right minus the probability it was given, in {} bins of "
+      "equally many targets. Line: mean over seeds. Band: lowest to highest seed. Below 0 the "
+      "model "
+      "is too sure of itself.",
+      kReliabilityBins);
+  p.at.label = "probability given to the likeliest class";
+  p.value.label = "share right minus probability";
+  p.rule = 0;
+  for (std::size_t i = 0; i < cell.arms.size(); ++i) {
+    Series s{cell.arms[i].name, Drawn::kLine, static_cast<int>(i)};
+    for (int bin = 1; bin <= kReliabilityBins; ++bin) {
+      const std::vector<double> given = of_runs(cell.arms[i], bin, "p"),
+                                right = of_runs(cell.arms[i], bin, "hit");
+      if (given.empty() || given.size() != right.size()) continue;
+      const std::vector<double> gaps = differences(right, given);
+      const auto [low, high] = std::minmax_element(gaps.begin(), gaps.end());
+      s.marks.push_back({*mean(given), mean(gaps), *low, *high});
+    }
+    if (!s.marks.empty()) p.series.push_back(std::move(s));
+  }
+  if (p.series.empty()) return {};
+  return p;
+}
+
+std::optional<Picture> front_picture(const Report& report, const CellReport& cell) {
+  const std::vector<FrontPoint> points = front(cell, report.rules.alpha);
+  if (points.empty()) return {};
+  Picture p{"front", "Loss and compute: " + (cell.name.empty() ? cell.title : cell.name)};
+  p.caption =
+      "Mean over seeds of every arm at every share of the budget, each with its own schedule. Pale "
+      "points are off the Pareto front: another arm has a lower loss for no more compute, by a "
+      "test on paired seeds.";
+  const FlopUnit unit = flop_unit(points.back().flops);  // the largest: they are sorted
+  p.at = {fmt::format("compute ({})", unit.name), true};
+  p.value.label = judged_label(report);
+  Series off{"off the front", Drawn::kPoints, 0, false, true};
+  for (std::size_t arm = 0; arm < cell.arms.size(); ++arm) {
+    Series s{cell.arms[arm].name, Drawn::kLine, static_cast<int>(arm)};
+    for (const FrontPoint& point : points) {
+      if (point.arm != arm) continue;
+      Mark mark{point.flops / unit.size, point.loss};
+      mark.note = {front_note(cell, point)};
+      if (point.place == FrontPlace::kOff) off.marks.push_back(mark);
+      s.marks.push_back(std::move(mark));
+    }
+    p.series.push_back(std::move(s));
+  }
+  if (!off.marks.empty()) p.series.push_back(std::move(off));
   return p;
 }
 

@@ -1,10 +1,9 @@
-#include "lab/report/dry_run_render.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/text.h"
+#include "lab/report/render.h"
 
 namespace lab {
 namespace {
@@ -21,8 +20,10 @@ std::string time_text(double seconds) {
 }
 
 std::string how(const RunEstimate& e, const DryRun& plan) {
-  if (e.timed_steps > 0) return fmt::format("from {} timed steps", e.timed_steps);
-  return fmt::format("from half of the FMA peak measured here, {:.0f} GFLOP/s", plan.peak_gflops);
+  if (e.timed_steps > 0)
+    return fmt::format("from {}",
+                       base::counted(static_cast<std::uint64_t>(e.timed_steps), "timed step"));
+  return fmt::format("from half of the measured FMA peak, {:.0f} GFLOP/s", plan.peak_gflops);
 }
 
 std::string memory_text(const train::MemoryNeed& m) {

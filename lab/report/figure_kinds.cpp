@@ -1,5 +1,3 @@
-#include "lab/report/figure_kinds.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,9 +5,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "lab/report/by_seed.h"
-#include "lab/report/cell_figures.h"
-#include "lab/report/rate_figures.h"
+#include "base/text.h"
+#include "lab/report/figures.h"
 #include "lab/runs/measures.h"
 #include "lab/stats/crossing.h"
 #include "lab/stats/ratio_of_means.h"
@@ -61,11 +58,11 @@ Figure won_back(const FigureContext& c) {
     if (by.contains(seed) && against.contains(seed)) both.emplace(seed, x);
   const std::vector<double> won = less(both, by), lost = less(both, against);
   const auto ratio = ratio_of_means(won, lost, c.alpha);
-  if (!ratio) return missing("the arm itself is not told from the one it is held against");
+  if (!ratio) return missing("the arm cannot be told from the one it is compared with");
   const bool higher_is_better =
       !metric.starts_with(kProbePrefix) && ::lab::metric(metric).better == Better::kHigher;
   if ((*mean(lost) < 0) != higher_is_better)
-    return missing("the arm is better than the one it is held against: nothing is lost");
+    return missing("the arm is better than the one it is compared with: nothing is lost");
   return {"", "", ratio->ratio, ratio->ci, ""};
 }
 
@@ -129,7 +126,7 @@ Figure spread_ratio(const FigureContext& c) {
   for (const RecordPtr& a : c.arm.runs)
     if (const auto found = firsts.find(a->seed); found != firsts.end()) {
       const auto x = a->value(metric), y = found->second->value(metric);
-      if (!x || !y) return missing(fmt::format("{} is not known of these runs", metric));
+      if (!x || !y) return missing(fmt::format("these runs have no {}", metric));
       mine.push_back(*x);
       theirs.push_back(*y);
     }
@@ -139,7 +136,7 @@ Figure spread_ratio(const FigureContext& c) {
           Interval{std::sqrt(ratio->ci.lo), std::sqrt(ratio->ci.hi)}, ""};
 }
 
-/// The probability that the quartiles of so many rounds, independent of each other, have the median
+/// The probability that the quartiles of independent rounds have the median
 /// between them: 1 − 2·P(Bin(n, ½) ≤ ⌊(n − 1)/4⌋).
 double quartile_coverage(int rounds) {
   double log_choose = 0, below = 0;
@@ -165,7 +162,7 @@ Figure step_time(const FigureContext& c) {
 constexpr FigureKind kKinds[] = {
     {"value", "", "mean over seeds of 'metric' of an arm in a cell", 0, kMetric, value},
     {"difference", "",
-     "'metric' of the arm less that of 'against' (or its 'against_metric') in a cell, or in its "
+     "'metric' of the arm minus that of 'against' (or its 'against_metric') in a cell, or in its "
      "'against_cell'; without them the test loss against the first arm",
      0, kMetric | kAgainst | kElsewhere, difference},
     {"won_back", "share",
@@ -193,12 +190,13 @@ constexpr FigureKind kKinds[] = {
      "cells or those in 'cells', straight in its logarithm between them",
      kCells | kAscending, kMetric, crossover},
     {"rate_sensitivity", "nats/token",
-     "what a wrong learning rate costs, the mean loss over the rates less the lowest, with the arm "
-     "less with the first one; over cells that differ in lr (Wortsman et al. 2023)",
+     "what a wrong learning rate costs: the mean loss over the rates minus the lowest, with the "
+     "arm "
+     "minus with the first one; over cells that differ in lr (Wortsman et al. 2023)",
      kRates, 0, rate_sensitivity},
     {"best_rate_slope", "doublings per doubling",
-     "slope of log2 of the best learning rate on log2 of the setting in 'on', with the arm less "
-     "with the first one",
+     "slope of log2 of the best learning rate on log2 of the setting in 'on', with the arm "
+     "minus with the first one",
      kRates, 0, best_rate_slope},
     {"step_time", "×",
      "step time against the first arm's, median over rounds, with quartiles where these are an "
@@ -208,13 +206,47 @@ constexpr FigureKind kKinds[] = {
 
 }  // namespace
 
+Figure missing(std::string why) { return {"", "", {}, {}, std::move(why)}; }
+
+Figure of(const Estimate& e, double alpha) { return {"", "", e.mean, t_interval(e, alpha), ""}; }
+
+const std::string& metric_of(const FigureContext& c) {
+  return c.spec.metric.empty() ? c.report.judged : c.spec.metric;
+}
+
+std::string unknown(const ArmReport& arm, const std::string& metric) {
+  int lacking = 0;
+  for (const RecordPtr& run : arm.runs) lacking += run->ok() && !run->value(metric) ? 1 : 0;
+  return lacking == 0 ? ""
+                      : fmt::format("{} of {} of {} {} no {}", lacking,
+                                    base::counted(arm.runs.size(), "run"), arm.name,
+                                    lacking == 1 ? "has" : "have", metric);
+}
+
+BySeed values(const ArmReport& arm, const std::string& metric) {
+  BySeed out;
+  for (const RecordPtr& run : arm.runs)
+    if (const auto value = run->ok() ? run->value(metric) : std::nullopt)
+      out.emplace(run->seed, *value);
+  return out;
+}
+
+std::vector<double> less(const BySeed& a, const BySeed& b) {
+  std::vector<double> out;
+  for (const auto& [seed, value] : a)
+    if (const auto other = b.find(seed); other != b.end()) out.push_back(value - other->second);
+  return out;
+}
+
 std::span<const FigureKind> figure_kinds() { return kKinds; }
 
 std::string withheld(const ArmReport& arm) {
   if (!arm.missing.empty()) return "runs are missing";
   if (arm.diverged + arm.failed + arm.untrained > 0)
-    return fmt::format("{} run{} of {} lost", arm.diverged + arm.failed + arm.untrained,
-                       arm.diverged + arm.failed + arm.untrained == 1 ? "" : "s", arm.name);
+    return fmt::format(
+        "{} of {} lost",
+        base::counted(static_cast<std::uint64_t>(arm.diverged + arm.failed + arm.untrained), "run"),
+        arm.name);
   return "";
 }
 

@@ -6,9 +6,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "lab/report/cell_figures.h"
-#include "lab/report/figure_kinds.h"
-#include "lab/report/rate_figures.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
 
@@ -84,7 +81,7 @@ Place place_of(const StudyFile& file, const FigureSpec& spec) {
   if (!spec.by.empty()) at.by = index_of(arms, spec.by, 0, spec, "arm");
   base::require(!at.by || (*at.by != at.arm && *at.by != at.against), spec.source, ": figure ",
                 base::quote(spec.name), ": by = ", spec.by,
-                " is the arm itself, or what it is held against; give another arm");
+                " is the arm itself, or what it is compared with; give another arm");
   const bool elsewhere = !spec.against_cell.empty() && spec.against_cell != spec.cell;
   base::require(
       at.arm != at.against || kind.name == "value" || !spec.against_metric.empty() || elsewhere,
@@ -171,7 +168,7 @@ std::vector<Figure> make_figures(const StudyFile& file, const Report& report) {
                    ? std::string(kind.unit)
                    : unit_text(spec.metric.empty() ? report.judged : spec.metric, kind.unit);
     if (f.ci && !f.other_text && !report.own_exams && !spec.metric.starts_with(kProbePrefix))
-      f.note = "of this test text alone";
+      f.note = "for this test text only";
     out.push_back(std::move(f));
   }
   return out;

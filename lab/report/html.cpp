@@ -1,11 +1,13 @@
-#include "lab/report/html.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "base/text.h"
+#include "lab/report/pages.h"
 #include "lab/report/pictures.h"
 #include "lab/report/render.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
@@ -52,13 +54,34 @@ std::string said_of(const CellReport& cell, Outcome outcome) {
     case Outcome::kNoDifference:
       return names + (one ? " makes" : " make") + " no difference";
     case Outcome::kCannotTell:
-      return "of " + names + " it cannot be told yet";
+      return "inconclusive for " + names;
     case Outcome::kWithheld:
-      return "of " + names + " it is not said, since runs were lost";
+      return "no verdict for " + names + ", because runs were lost";
     case Outcome::kBaseline:
       break;
   }
   return "";
+}
+
+/// What the arms have alike: "at equal compute".
+std::string_view at_what(const Report& report) {
+  using Kind = train::Budget::Kind;
+  constexpr double kSame = 1.01;  // FLOPs of arms whose budgets are not in FLOPs
+  bool same_budget = true, same_flops = true;
+  for (const CellReport& cell : report.cells)
+    for (const ArmReport& arm : cell.arms) {
+      same_budget = same_budget && arm.budget == cell.arms.front().budget;
+      for (const RecordPtr& run : arm.runs)  // ended by patience
+        same_budget = same_budget && !run->value("budget_spent");
+      const auto mine = spread(arm, "flops").mean, first = spread(cell.arms.front(), "flops").mean;
+      same_flops = same_flops &&
+                   (!mine || !first || std::max(*mine, *first) <= kSame * std::min(*mine, *first));
+    }
+  if (!only_tuning_stops(report)) return "with different budgets";
+  if (!same_budget) return "at the same maximum budget";
+  const Kind kind = train::Budget::parse(report.budget).kind;
+  if (kind == Kind::kSeconds) return "in equal time";
+  return kind == Kind::kFlops || same_flops ? "at equal compute" : "at an equal budget";
 }
 
 struct Count {
@@ -79,12 +102,11 @@ std::vector<std::string> missing(const Report& report) {
   const Count count = count_runs(report);
   std::vector<std::string> lines = {
       count.missing > 0
-          ? fmt::format("Not final: {} of the {} runs of this table are still missing, so there "
-                        "are no verdicts. The file is written anew after every run; load it again.",
-                        count.missing, count.there + count.missing)
-          : "Not final: runs at other budgets are still missing, so there are no verdicts. The "
-            "file "
-            "is written anew after every run; load it again."};
+          ? fmt::format("Not final: {} of {} {} missing, so there are no verdicts yet.",
+                        count.missing, base::counted(count.there + count.missing, "run"),
+                        count.missing == 1 ? "is" : "are")
+          : "Not final: runs at other budgets are missing, so there are no verdicts yet."};
+  lines.front() += " This page reloads itself until they are done.";
   for (const CellReport& cell : report.cells)
     for (const ArmReport& arm : cell.arms) {
       if (arm.missing.empty()) continue;
@@ -100,9 +122,12 @@ std::vector<std::string> missing(const Report& report) {
 std::string answer(const Report& report) {
   if (!report.final) {
     const Count count = count_runs(report);
-    return fmt::format("No answer yet: {} of {} runs are there.", count.there,
-                       count.there + count.missing);
+    if (count.missing == 0) return "No answer yet: runs at other budgets are not done.";
+    return fmt::format("No answer yet: {} of {} {} done.", count.there,
+                       base::counted(count.there + count.missing, "run"),
+                       count.there == 1 ? "is" : "are");
   }
+  std::vector<std::string> parts;  // of the cells
   std::string text;
   for (const CellReport& cell : report.cells) {
     std::string said;
@@ -111,10 +136,37 @@ std::string answer(const Report& report) {
       if (const std::string part = said_of(cell, outcome); !part.empty())
         said += (said.empty() ? "" : ", ") + part;
     if (said.empty()) continue;
+    parts.push_back(said);
     text += (text.empty() ? "" : "; ") + (report.cells.size() > 1 ? cell.title + ": " : "") + said;
   }
-  return fmt::format("Against {} at the same compute: {}.", report.cells.front().arms.front().name,
-                     text);
+  if (parts.size() > 1 && std::count(parts.begin(), parts.end(), parts.front()) ==
+                              static_cast<std::ptrdiff_t>(report.cells.size()))
+    text = fmt::format("{} in each of the {} tables", parts.front(), parts.size());
+  if (text.empty()) return "There is nothing to compare.";
+  return fmt::format("Compared with {} {}: {}.", report.cells.front().arms.front().name,
+                     at_what(report), text);
+}
+
+/// The text's table with its columns in the order of what they say, and spelled out.
+PageSection cell_section(const Report& report, const CellReport& cell) {
+  constexpr std::array<std::string_view, 5> kFirst = {"arm", " loss", "difference", " interval",
+                                                      "verdict"};
+  const base::Lines lines = cell_table(report, cell);
+  std::vector<std::size_t> order;
+  for (const std::string_view name : kFirst)
+    for (std::size_t i = 0; i < lines[0].size(); ++i)
+      if (lines[0][i].ends_with(name)) order.push_back(i);
+  PageSection section{cell.title, {}, cell_pictures(report, cell), {}};
+  for (CellNote& note : cell_notes(report, cell)) section.notes.push_back(std::move(note.text));
+  section.key = order.size();
+  for (std::size_t i = 0; i < lines[0].size(); ++i)
+    if (std::find(order.begin(), order.end(), i) == order.end()) order.push_back(i);
+  for (const std::vector<std::string>& line : lines) {
+    section.table.emplace_back();
+    for (const std::size_t i : order) section.table.back().push_back(line[i]);
+  }
+  for (std::string& head : section.table.front()) head = spelled_out(head);
+  return section;
 }
 
 std::string render_html(const Report& report, const std::string& headline,
@@ -125,12 +177,15 @@ std::string render_html(const Report& report, const std::string& headline,
   page.missing = missing(report);
   page.facts = report_header(report);
   page.sections = std::move(first);
-  for (const CellReport& cell : report.cells)
-    page.sections.push_back({cell.title, cell_table(report, cell), cell_pictures(report, cell),
-                             cell_notes(report, cell)});
+  std::vector<std::string> heads;
+  for (const CellReport& cell : report.cells) {
+    page.sections.push_back(cell_section(report, cell));
+    const std::vector<std::string>& mine = page.sections.back().table.front();
+    heads.insert(heads.end(), mine.begin(), mine.end());
+  }
   if (std::vector<Picture> all = report_pictures(report); !all.empty())
     page.sections.push_back({"Across the tables", {}, std::move(all)});
-  page.footnotes = report_footnotes(report);
+  page.footnotes = report_footnotes(report, heads);
   page.csv = render(report, "csv", false);
   return to_html(page);
 }

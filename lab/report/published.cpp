@@ -1,5 +1,3 @@
-#include "lab/report/published.h"
-
 #include <fmt/format.h>
 
 #include <set>
@@ -8,7 +6,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "lab/report/claims.h"
+#include "lab/report/pages.h"
+#include "lab/report/study_result.h"
 #include "lab/runs/measures.h"
 #include "lab/study/tuning.h"
 
@@ -137,7 +136,7 @@ Published read_published(const StudyFile& given, const std::filesystem::path& fo
   const std::filesystem::path path = data_file(file, folder);
   const Json json = base::read_json(path);
   const auto need = [&](bool ok, const auto&... why) {
-    base::require(ok, path.string(), ": ", why..., "; publish the study anew");
+    base::require(ok, path.string(), ": ", why..., "; publish the study again");
   };
   need(json.is_object() && json.contains("hash") && json.contains("records") &&
            json["records"].is_array() && json.contains("looks") &&

@@ -1,5 +1,3 @@
-#include "lab/report/rate_figures.h"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -7,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "lab/report/figures.h"
 #include "lab/stats/regression.h"
 
 namespace lab {
@@ -83,7 +82,7 @@ Bowls bowls(const FigureContext& c, const std::string& arm_name, const std::stri
   return out;
 }
 
-/// One number of each seed's bowls, with the arm less with the first one.
+/// One number of each seed's bowls, with the arm minus with the first one.
 template <class F>
 Figure over_seeds(const FigureContext& c, const std::string& other, const F& number) {
   const Bowls mine = bowls(c, c.arm.name, other),
@@ -140,7 +139,7 @@ void check_rates(const FigureSpec& spec, const Study& study, bool slope) {
   };
   const std::string other = other_of(spec);
   need(slope ? !other.empty() : spec.on.empty(),
-       slope ? "on = the setting that the best rate may hang on" : "on is not of it");
+       slope ? "on = the setting that the best rate may depend on" : "on is not of it");
   std::map<std::string, std::set<double>> rates;
   std::set<double> places;
   for (const Level& cell : study.cells) {

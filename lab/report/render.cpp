@@ -4,42 +4,60 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/text.h"
-#include "lab/report/pairs.h"
+#include "lab/report/pages.h"
+#include "lab/report/pictures.h"
+#include "train/config/budget.h"
 
 namespace lab {
 namespace {
 
-/// FLOPs are those of the budget only where every arm spends the same.
-std::string budget_text(const Report& r) {
-  std::vector<std::string> budgets;  // each once
-  bool same_flops = true;
-  const auto flops = r.cells.front().arms.front().metrics.find("flops")->second.mean;
-  for (const CellReport& cell : r.cells)
-    for (const ArmReport& arm : cell.arms) {
-      if (std::find(budgets.begin(), budgets.end(), arm.budget) == budgets.end())
-        budgets.push_back(arm.budget);
-      const auto mine = arm.metrics.find("flops")->second.mean;
-      same_flops = same_flops && (!mine || mine == flops);
-    }
-  if (budgets.size() > 1)
-    return fmt::format("Budgets not equal for all arms: {}; ", fmt::join(budgets, ", "));
-  std::string text = fmt::format("Equal budget of {} an arm", budgets.front());
-  if (flops && same_flops) text += fmt::format(" ({:.3g} TFLOP)", *flops / 1e12);
-  return text + ", ";
+void add_once(std::vector<std::string>& to, const std::string& text) {
+  if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
 }
 
-/// Whether the seeds' shared text had windows enough to speak of other text, or nothing is tested.
-bool any_windows(const Report& r) {
-  bool tested = false;
-  for (const CellReport& cell : r.cells)
-    for (const ArmReport& arm : cell.arms)
-      if (arm.versus && arm.versus->ci) {
-        if (arm.versus->se_windows) return true;
-        tested = true;
-      }
-  return !tested;
+/// "Same budget for each arm: 500 steps (3 TFLOP)"; where arms have less, which ones and why. FLOPs
+/// are those of the budget only where every arm spends the same.
+std::string budget_text(const Report& r) {
+  std::vector<std::string> whole, less;  // of the tables, of arms that may spend less
+  const auto flops = spread(r.cells.front().arms.front(), "flops").mean;
+  const bool stopped = only_tuning_stops(r);
+  bool same_flops = true;
+  for (const CellReport& cell : r.cells) {
+    const std::string& most = most_budget(cell);
+    add_once(whole, budget_words(most));
+    for (const ArmReport& arm : cell.arms) {
+      const auto mine = spread(arm, "flops").mean;
+      same_flops = same_flops && (!mine || mine == flops);
+      if (arm.budget != most)
+        add_once(less, stopped ? fmt::format("tuning stopped {} at {}", base::quote(arm.name),
+                                             budget_words(arm.budget))
+                               : fmt::format("{} for {}", budget_words(arm.budget),
+                                             base::quote(arm.name)));
+    }
+  }
+  const std::string budget = fmt::format("{}", fmt::join(whole, " or "));
+  if (less.empty())
+    return "Same budget for each arm: " + budget +
+           (flops && same_flops ? " (" + flop_text(*flops) + ")" : "");
+  return fmt::format("{} {}; {}", stopped ? "Same maximum budget:" : "Budgets differ: at most",
+                     budget, fmt::join(less, ", "));
+}
+
+/// Lines of at most `width` characters, cut at blanks; 0: one line.
+std::string wrapped(const std::string& text, std::size_t width) {
+  std::string out, line;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (width > 0 && !line.empty() && base::text_width(line + " " + word) > width) {
+      out += line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return out + line + "\n";
 }
 
 /// What a terminal shows a line in: the heading bold, verdicts in their colours.
@@ -49,69 +67,108 @@ std::string_view line_style(const std::vector<std::string>& line, bool heading) 
   return line.back() == "hurts" ? "\033[31m" : "";
 }
 
-}  // namespace
+/// What a verdict means, in a sentence.
+std::string verdict_note(const Report& r) {
+  return fmt::format(
+      "verdict: helps or hurts if Holm's p < {} over the whole table, with {} or more; no "
+      "difference if two one-sided tests place it within the margin, {}; else inconclusive.",
+      r.rules.alpha, base::counted(static_cast<std::uint64_t>(r.rules.min_seeds), "seed"),
+      r.own_margin ? fmt::format("±{} nats", r.rules.margin)
+                   : std::string("the first arm's standard deviation over seeds"));
+}
 
-std::vector<std::string> report_header(const Report& r) {
-  std::vector<std::string> lines = {fmt::format("{}{} paired {}; losses in nats per token",
-                                                budget_text(r), r.seeds,
-                                                r.seeds == 1 ? "seed" : "seeds")};
-  if (r.tuning_seeds > 0)
-    lines.push_back(
-        fmt::format("Every arm tuned on {} or more seeds of its own by its validation loss, the "
-                    "choice written down before the judged runs",
-                    r.tuning_seeds));
-  lines.push_back(r.data.sentence);
+std::string seeds_text(const Report& r) {
+  return base::counted(static_cast<std::uint64_t>(r.seeds), "paired seed");
+}
+
+/// What every reader of a verdict must know.
+std::vector<std::string> warnings(const Report& r) {
+  std::vector<std::string> lines;
   if (r.judged != "test_loss")
     lines.emplace_back(
-        "NO TEST SPLIT: verdicts are on the validation split, by which was also chosen");
-  std::string machines;
-  for (const Machine& m : r.machines)
-    machines += fmt::format("{}{}, {} {}", machines.empty() ? "Made on " : "; ", m.cpu, m.threads,
-                            m.threads == 1 ? "thread" : "threads");
-  if (!machines.empty()) lines.push_back(machines);
-  if (r.builds.size() == 1) lines.push_back("By " + to_string(r.builds.front()));
-  if (r.builds.size() > 1) {
+        "NO TEST SPLIT: verdicts are on the validation split, which tuning and early stopping use, "
+        "too");
+  if (r.builds.size() > 1)
     lines.push_back(fmt::format(
-        "MIXED: made by {} builds, which may compute other bits; take differences with care:",
+        "MIXED: made by {} builds, which may compute other bits; take differences with care",
         r.builds.size()));
-    for (const Build& build : r.builds) lines.push_back("  " + to_string(build));
-  }
   return lines;
 }
 
-std::vector<std::string> report_footnotes(const Report& r) {
-  std::vector<std::string> lines;
-  lines.push_back(fmt::format(
-      "difference: {} loss minus the first arm's, with the interval at {:.6g} % (all {} at once "
-      "{:.6g} %, Bonferroni){}.",
-      r.judged == "test_loss" ? "test" : "validation", 100 * ci_level(r.rules, family_of(r)),
-      family_of(r), 100 * ci_level(r.rules),
-      r.own_exams      ? ", t over seeds, each with texts of its own"
-      : any_windows(r) ? ", t over seeds crossed with the windows of the text that they share"
-                       : ", t over seeds, which share one text: they don't speak of another"));
-  lines.push_back(
-      fmt::format("helps / hurts: Holm's p < {} over the whole table, from {} seeds on; "
-                  "no difference: two one-sided tests within the margin, {}.",
-                  r.rules.alpha, r.rules.min_seeds,
-                  r.own_margin ? fmt::format("±{} nats as given", r.rules.margin)
-                               : std::string("which is what another seed changes the first arm "
-                                             "by (its sd over seeds)")));
+/// The answer, a table for each cell, what may mislead who does not know it, and what columns are.
+std::string render_brief(const Report& r, bool color, std::size_t width) {
+  constexpr std::size_t kMostNotes = 4;
+  std::string out = wrapped(base::printable(answer(r)), width);
+  std::vector<std::string> heads, notes = warnings(r);
+  if (const std::string note = looks_note(r.rules); !note.empty()) notes.push_back(note);
+  std::size_t more = 0;
+  for (const CellReport& cell : r.cells) {
+    const base::Lines table = cell_table(r, cell, {width, true, true});
+    heads.insert(heads.end(), table.front().begin(), table.front().end());
+    out += "\n";
+    if (r.cells.size() > 1) out += base::printable(cell.title) + "\n";
+    out += base::text_table(table, color ? line_style : nullptr);
+    for (const CellNote& note : cell_notes(r, cell))
+      if (note.vital)
+        notes.push_back((r.cells.size() > 1 ? cell.title + ": " : "") + note.text);
+      else
+        ++more;
+  }
+  if (notes.size() > kMostNotes) {
+    more += notes.size() - (kMostNotes - 1);
+    notes.resize(kMostNotes - 1);
+    notes.push_back(fmt::format("{} with --format md", base::counted(more, "more note")));
+  }
+  if (!notes.empty()) out += "\n";
+  for (const std::string& note : notes) out += wrapped(base::printable(note), width);
+  out += "\n" + wrapped(fmt::format("{}; {}.", budget_text(r), seeds_text(r)), width);
+  for (const std::string& note : column_notes(r, heads)) out += wrapped(note, width);
+  if (r.final) out += wrapped(verdict_note(r), width);
+  return out;
+}
+
+}  // namespace
+
+std::string flop_text(double flops) {
+  const FlopUnit unit = flop_unit(flops);
+  return fmt::format("{:.3g} {}", flops / unit.size, unit.name);
+}
+
+std::vector<std::string> report_header(const Report& r) {
+  std::vector<std::string> lines = {
+      fmt::format("{}; {}; losses in nats per token", budget_text(r), seeds_text(r))};
+  if (r.tuning_seeds > 0)
+    lines.push_back(fmt::format(
+        "Each arm was tuned first, by its validation loss on {} or more; the choice was "
+        "written down before the judged runs",
+        base::counted(static_cast<std::uint64_t>(r.tuning_seeds), "other seed")));
+  lines.push_back(r.data.sentence);
+  std::string machines;
+  for (const Machine& m : r.machines)
+    machines += fmt::format("{}{}, {}", machines.empty() ? "Made on " : "; ", m.cpu,
+                            base::counted(static_cast<std::uint64_t>(m.threads), "thread"));
+  if (!machines.empty()) lines.push_back(machines);
+  if (r.builds.size() == 1) lines.push_back("Made by " + to_string(r.builds.front()));
+  for (std::string& line : warnings(r)) lines.push_back(std::move(line));
+  if (r.builds.size() > 1)
+    for (const Build& build : r.builds) lines.push_back("  " + to_string(build));
+  return lines;
+}
+
+std::vector<std::string> report_footnotes(const Report& r, const std::vector<std::string>& heads) {
+  std::vector<std::string> lines = column_notes(r, heads);
+  lines.push_back(verdict_note(r));
   lines.emplace_back(
-      "A seed varies initial weights, data order, masks and the data; the data of a smaller share "
-      "or "
-      "size are the beginning of those of a larger one, the same for every arm.");
+      "A seed changes initial weights, data order, masks and data. Smaller data sets are prefixes "
+      "of larger ones, and the same for every arm.");
   lines.emplace_back(
-      "best*: lowest validation loss on the way, optimistic. step time: against the first arm's, "
-      "in "
-      "turns, with quartiles.");
-  lines.emplace_back(
-      "FLOPs are counted as 6N + 12LCT a token; executed_flops in JSON and CSV is what the ops "
-      "took.");
+      "FLOPs are counted as 6N + 12LCT per token; executed_flops in JSON and CSV is what the ops "
+      "executed.");
   if (const std::string note = looks_note(r.rules); !note.empty()) lines.push_back(note);
   if (!train::Budget::parse(r.budget).fixed_steps())
     lines.emplace_back(
-        "A budget of time depends on the machine's speed at the moment: runs do not repeat bit by "
-        "bit.");
+        "A budget of time depends on the machine's speed at the moment, so runs do not repeat bit "
+        "by bit.");
   if (!r.study.empty())
     lines.push_back("Study " + r.study.substr(0, 12) +
                     " (hash of study.json, written before the first run)");
@@ -119,42 +176,45 @@ std::vector<std::string> report_footnotes(const Report& r) {
   return lines;
 }
 
-std::string render(const Report& report, const std::string& format, bool color, std::size_t width) {
+std::string render(const Report& report, const std::string& format, bool color, std::size_t width,
+                   bool verbose) {
   if (format == "json") return base::json_text(to_json(report));
   if (format == "csv") return render_csv(report);
   const bool markdown = format == "md";
+  if (!markdown && !verbose) return render_brief(report, color, width);
   const std::string end = markdown ? "  \n" : "\n";
   const auto shown = [&](const std::string& line) {
     return markdown ? base::markdown_text(line) : base::printable(line);
   };
-  std::string out;
+  std::string out = shown(answer(report)) + "\n\n";
   for (const std::string& line : report_header(report)) out += shown(line) + end;
-  if (!report.final)
-    out += std::string("NOT FINAL: some runs are still to come, so there are no verdicts") + end;
+  std::vector<std::string> heads;
   for (const CellReport& cell : report.cells) {
-    const base::Lines table = cell_table(report, cell, markdown ? 0 : width, !markdown);
+    const base::Lines table = cell_table(report, cell, {markdown ? 0 : width, !markdown});
+    heads.insert(heads.end(), table.front().begin(), table.front().end());
     out += (markdown ? "\n**" : "\n") + shown(cell.title) + (markdown ? "**\n\n" : "\n");
     out += markdown ? base::markdown_table(table)
                     : base::text_table(table, color ? line_style : nullptr);
     const auto notes = cell_notes(report, cell);
     if (markdown && !notes.empty()) out += "\n";
-    for (const std::string& note : notes) out += (markdown ? "- " : "  ") + shown(note) + "\n";
+    for (const CellNote& note : notes) out += (markdown ? "- " : "  ") + shown(note.text) + "\n";
   }
   out += "\n";
-  for (const std::string& line : report_footnotes(report)) out += shown(line) + end;
+  for (const std::string& line : report_footnotes(report, heads)) out += shown(line) + end;
   return out;
 }
 
 std::string render_live(const Report& report) {
-  std::string out = fmt::format("Not final: the {} so far, of {} paired seeds\n",
-                                report.tuning ? "choices" : "table", report.seeds);
+  std::string out = fmt::format("Not final: the {} so far, of {}\n",
+                                report.tuning ? "choices" : "table", seeds_text(report));
   const Metric& judged = metric(report.judged);
   for (const CellReport& cell : report.cells) {
     base::Lines lines = {{"arm", report.judged == "test_loss" ? "test loss" : "val loss",
                           "difference", "seeds", ""}};
     const ArmReport& first = cell.arms.front();
     for (const ArmReport& arm : cell.arms) {
-      // Of the seeds that both have, or an arm that is one seed ahead would be held against others.
+      // Of the seeds that both have, or an arm that is one seed ahead would be compared with
+      // others.
       std::vector<double> diff;
       for (const PairOfRuns& pair : pairs(report, cell, arm)) diff.push_back(pair.diff());
       const Spread& s = arm.metrics.find(report.judged)->second;

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "lab/report/shares.h"
 #include "lab/runs/make.h"
 
 namespace lab {

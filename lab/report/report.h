@@ -103,11 +103,21 @@ std::size_t family_of(const Report& report);
 /// be a hundred thousand, are train::ready().
 Json to_json(const Report& report);
 
-/// "text", "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0:
-/// any.
+/// "text", "json", "csv", "md". `width`: of a terminal, which the text does not exceed; 0: any.
+/// Text is what fits a first look; `verbose`: it is as full as the others.
 std::string render(const Report& report, const std::string& format, bool color,
-                   std::size_t width = 0);
+                   std::size_t width = 0, bool verbose = false);
 /// What there is while runs are still being made: means and differences, no verdicts.
 std::string render_live(const Report& report);
+
+/// Fills equivalent, equivalent_ci, shares, trend and, where its speed is there, at_equal_seconds.
+/// Nothing where a seed lacks a run of any share: a selection of seeds would mislead. `metric`: the
+/// loss that is judged on.
+void add_shares(ArmReport& out, const StudyRuns& runs, std::size_t cell, std::size_t arm,
+                const std::string& metric);
+
+/// The first arm's losses at every share, ascending; empty where it has one alone.
+std::vector<ShareLosses> losses_by_share(const StudyRuns& runs, std::size_t cell,
+                                         const std::string& metric);
 
 }  // namespace lab

@@ -1,5 +1,3 @@
-#include "lab/report/run_curves.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +6,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "lab/report/pages.h"
 #include "lab/report/pictures.h"
+#include "lab/report/render.h"
 #include "lab/runs/survey.h"
 
 namespace lab {
@@ -24,7 +24,7 @@ void tell(CurveOfRun& run, const train::Settings& settings) {
   run.seed = std::to_string(settings.seed);
   for (const auto& [name, value] : regime(settings))
     run.regime += fmt::format("{}{}={}", run.regime.empty() ? "" : " ", name, value);
-  if (run.regime.empty()) run.regime = "all as by default";
+  if (run.regime.empty()) run.regime = "defaults";
 }
 
 /// A log that cannot be read costs this curve, not those of other runs.
@@ -80,7 +80,7 @@ std::vector<std::string> table_row(const CurveOfRun& run) {
   return {run.name,
           run.task.empty() ? "–" : run.task,
           run.seed.empty() ? "–" : run.seed,
-          run.budget.empty() ? "–" : run.budget,
+          run.budget.empty() ? "–" : budget_words(run.budget),
           fmt::format("{:.0f}", run.points.back().step),
           loss_text(train),
           loss_text(val),
@@ -96,10 +96,11 @@ Picture picture(const std::vector<CurveOfRun>& runs, bool compute) {
   p.id = compute ? "compute" : "steps";
   p.title = compute ? "Loss against compute" : "Loss against steps";
   p.caption =
-      "Solid: validation loss, regularizers off. Dashed: training loss as the run goes (mean "
-      "since the last evaluation, regularizers on).";
+      "Solid: validation loss, regularizers off. Dashed: training loss, regularizers on, averaged "
+      "since the last evaluation.";
   p.at.label = compute ? fmt::format("compute spent ({})", unit.name) : "steps";
   p.value.label = "loss (nats per token)";
+  p.value.trim = true;
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (const bool train : {false, true}) {
       Series s{runs[i].name + (train ? ", training" : ", validation"), Drawn::kLine,
@@ -133,26 +134,27 @@ CurveOfRun curve_of_run(const std::string& given, const Store& store) {
 Page curves_page(const std::vector<CurveOfRun>& runs) {
   Page page;
   page.title = "isodrop report";
-  page.answer =
-      fmt::format("Learning curves of {} run{}.", runs.size(), runs.size() == 1 ? "" : "s");
+  page.answer = fmt::format("Learning curves of {}.", base::counted(runs.size(), "run"));
   std::set<std::string> tasks, data;
   for (const CurveOfRun& run : runs) tasks.insert(run.task), data.insert(run.data);
   if (tasks.size() > 1 || data.size() > 1 || data.contains(""))
     page.facts.push_back(
         data.contains("") && runs.size() > 1
-            ? "Of some it is not known what they learned from: their losses may not compare."
-        : tasks.size() > 1 ? "They learn other things: their losses do not compare."
+            ? "The data of some runs are not known: their losses may not be comparable."
+        : tasks.size() > 1 ? "These runs have different tasks: their losses cannot be compared."
         : data.size() > 1
-            ? "They learn from other data (or, on the built-in corpus, other seeds): compare "
-              "their losses with care."
-            : "It is not known what it learned from.");
-  PageSection section{
-      "Runs",
-      {{"run", "task", "seed", "budget", "steps", "train loss", "val loss", "best val", "regime"}}};
+            ? "These runs use different data (or, on the built-in corpus, different seeds): "
+              "compare their losses with care."
+            : "The data of this run are not known.");
+  PageSection section{"Runs",
+                      {{"run", "task", "seed", "budget", "steps", "training loss",
+                        "validation loss", "lowest validation loss", "settings"}}};
   for (const CurveOfRun& run : runs) section.table.push_back(table_row(run));
   section.pictures = {picture(runs, false), picture(runs, true)};
   page.sections.push_back(std::move(section));
-  page.footnotes = {"One run each, and no verdict: 'isodrop compare' tells differences from luck."};
+  page.footnotes = {
+      "Losses are in nats per token. These are single runs, so there is no verdict: 'isodrop "
+      "compare' tells differences from chance."};
   return page;
 }
 

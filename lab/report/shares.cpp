@@ -1,8 +1,7 @@
-#include "lab/report/shares.h"
-
 #include <algorithm>
 #include <cmath>
 
+#include "lab/report/report.h"
 #include "lab/stats/regression.h"
 
 namespace lab {

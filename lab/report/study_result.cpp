@@ -7,10 +7,38 @@
 
 #include "base/text.h"
 #include "base/text_table.h"
-#include "lab/report/front.h"
+#include "lab/stats/stats.h"
 
 namespace lab {
 namespace {
+
+constexpr double kSame = 1 + 1e-3;  // a whole number of steps never spends a budget to the FLOP
+
+struct Trained {
+  FrontPoint point;
+  const ShareReport* at;
+};
+
+std::string name_of(const CellReport& cell, const FrontPoint& p) {
+  return fmt::format("{} at {:g} ×", cell.arms[p.arm].name, p.share);
+}
+
+/// As a person reads it: "off: b at 1 × has a lower loss for no more compute".
+std::string in_words(const FrontPoint& p) {
+  std::string text(to_string(p.place));
+  return p.by.empty() ? text : text + ": " + p.by + " has a lower loss for no more compute";
+}
+
+/// The one-sided p of "a's mean loss is above b's" over the seeds of both; 1 where it is not above.
+double above(const ShareReport& a, const ShareReport& b) {
+  std::vector<double> diffs;
+  for (const auto& [seed, loss] : a.losses)
+    if (const auto other = b.losses.find(seed); other != b.losses.end())
+      diffs.push_back(loss - other->second);
+  const auto sample = summarize(diffs);
+  if (!sample || sample->mean <= 0) return 1;
+  return t_test(*sample) / 2;
+}
 
 bool holds(const Condition& c, const std::vector<Figure>& figures) {
   for (const Figure& f : figures)
@@ -38,14 +66,91 @@ double level(const StudyResult& r) {
 
 }  // namespace
 
+std::string_view to_string(FrontPlace place) {
+  switch (place) {
+    case FrontPlace::kOn:
+      return "on";
+    case FrontPlace::kUntold:
+      return "inconclusive";
+    case FrontPlace::kOff:
+      return "off";
+  }
+  return "?";
+}
+
+std::vector<FrontPoint> front(const CellReport& cell, double alpha) {
+  std::vector<Trained> all;
+  for (std::size_t arm = 0; arm < cell.arms.size(); ++arm) {
+    if (cell.arms[arm].shares.size() < 2) return {};
+    for (const ShareReport& at : cell.arms[arm].shares)
+      all.push_back({{arm, at.share, at.flops, at.loss.mean.value_or(0), {}, ""}, &at});
+  }
+  std::sort(all.begin(), all.end(), [](const Trained& a, const Trained& b) {
+    return std::pair(a.point.flops, a.point.loss) < std::pair(b.point.flops, b.point.loss);
+  });
+  const auto n = static_cast<double>(all.size());
+  std::vector<FrontPoint> out;
+  for (const Trained& mine : all) {
+    FrontPoint p = mine.point;
+    double best = p.loss, surest = 1;
+    for (const Trained& other : all) {
+      if (&other == &mine || other.point.flops > kSame * p.flops || other.point.loss >= p.loss)
+        continue;
+      const double chance = above(*mine.at, *other.at);
+      const bool told = chance < alpha / (n * (n - 1));
+      if (told ? chance < surest || p.place != FrontPlace::kOff
+               : p.place != FrontPlace::kOff && other.point.loss < best) {
+        p.by = name_of(cell, other.point);
+        p.place = told ? FrontPlace::kOff : FrontPlace::kUntold;
+        best = other.point.loss;
+        if (told) surest = chance;
+      }
+    }
+    out.push_back(std::move(p));
+  }
+  return out;
+}
+
+std::string front_note(const CellReport& cell, const FrontPoint& p) {
+  return fmt::format("{}, Pareto front: {}", name_of(cell, p), in_words(p));
+}
+
+base::Lines front_lines(const Report& report) {
+  base::Lines lines = {
+      {"arm", "budget", "FLOP", "loss", "on the Pareto front of loss and compute"}};
+  const bool several = report.cells.size() > 1;
+  if (several) lines.front().insert(lines.front().begin(), "cell");
+  for (const CellReport& cell : report.cells)
+    for (const FrontPoint& p : front(cell, report.rules.alpha)) {
+      lines.push_back({cell.arms[p.arm].name, fmt::format("{:g} ×", p.share),
+                       fmt::format("{:.3g}", p.flops), base::decimals(p.loss, 4), in_words(p)});
+      if (several) lines.back().insert(lines.back().begin(), cell.name);
+    }
+  return lines.size() > 1 ? lines : base::Lines{};
+}
+
+Json front_json(const Report& report) {
+  Json out = Json::array();
+  for (const CellReport& cell : report.cells)
+    for (const FrontPoint& p : front(cell, report.rules.alpha))
+      out.push_back({{"cell", cell.name},
+                     {"arm", cell.arms[p.arm].name},
+                     {"share", p.share},
+                     {"flops", p.flops},
+                     {"loss", p.loss},
+                     {"front", to_string(p.place)},
+                     {"by", p.by}});
+  return out;
+}
+
 std::string rule_text(const StudyFile& file) {
-  return fmt::format("supported where {}; contradicted where {}; open otherwise",
+  return fmt::format("supported if {}; contradicted if {}; else open",
                      joined(file.supported, " and "), joined(file.contradicted, " or "));
 }
 
 base::Lines figure_lines(const StudyResult& r) {
   base::Lines lines = {
-      {"figure", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
+      {"estimate", "value", fmt::format("{:.6g} % interval", 100 * level(r)), "unit"}};
   for (const Figure& f : r.figures)
     lines.push_back(
         {f.name, value_text(f), interval_text(f), f.unit + (f.note.empty() ? "" : ", " + f.note)});
@@ -148,7 +253,7 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
                         : bold + title + plain) +
       end + shown(r.file.question) + end +
       fmt::format("{}Verdict: {}{}", bold, to_string(r.verdict), plain) +
-      (r.file.quick ? ": too small for one; without --quick it is made at its real size" : "") +
+      (r.file.quick ? ": too small for one; without --quick the study has its real size" : "") +
       "\n\n" + said;
   const base::Lines lines = figure_lines(r);
   out += (md ? base::markdown_table(lines) : base::text_table(lines, nullptr)) + "\n";

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "lab/report/html.h"
+#include "lab/report/pages.h"
 
 namespace lab {
 

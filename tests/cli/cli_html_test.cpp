@@ -34,7 +34,7 @@ TEST_F(CliHtml, ThePageIsThereFromTheFirstRunOnAndInTheEndItIsFinal) {
   ASSERT_TRUE(fs::exists(page));
   const auto first = page_data(folder.read(page));
   ASSERT_GT(first["missing"].size(), 0U) << "after every run, not in the end alone";
-  EXPECT_EQ(first["missing"][0].get<std::string>().find("Not final: 5 of the 6 runs"), 0U)
+  EXPECT_EQ(first["missing"][0].get<std::string>().find("Not final: 5 of 6 runs are missing"), 0U)
       << first["missing"];
   EXPECT_EQ(picture_of(first, 0, "curves")["series"].size(), 2U) << "none's curves";
   const Result result = process.wait();

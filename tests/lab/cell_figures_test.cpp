@@ -1,12 +1,10 @@
 // Figures over cells, of losses made by hand: slopes along a path, where a benefit begins, another
 // cell to be held against.
-#include "lab/report/cell_figures.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "lab/report/slope_design.h"
+#include "lab/report/figures.h"
 #include "tests/expect_error.h"
 
 namespace lab {

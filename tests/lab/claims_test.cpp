@@ -1,8 +1,7 @@
 // Claims as a page: figures with the rule's bounds, a grid of two settings, all in one file.
-#include "lab/report/claims.h"
-
 #include <gtest/gtest.h>
 
+#include "lab/report/pages.h"
 #include "tests/page_data.h"
 
 namespace lab {

@@ -1,11 +1,10 @@
 // The Pareto front of losses made by hand.
-#include "lab/report/front.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "lab/report/pictures.h"
+#include "lab/report/study_result.h"
 
 namespace lab {
 namespace {

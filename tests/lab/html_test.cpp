@@ -1,12 +1,11 @@
 // The page of a comparison, from a report made by hand to what stands in the file.
-#include "lab/report/html.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "lab/report/html/page.h"
+#include "lab/report/pages.h"
 #include "lab/report/render.h"
 #include "tests/page_data.h"
 
@@ -122,19 +121,45 @@ TEST(Html, TheTablesAreThoseOfTheText) {
   ASSERT_EQ(data["sections"].size(), 3U) << "two cells, and what they have in common";
   for (std::size_t c = 0; c < 2; ++c) {
     EXPECT_EQ(data["sections"][c]["title"], r.cells[c].title);
-    EXPECT_EQ(data["sections"][c]["table"], nlohmann::json(cell_table(r, r.cells[c])));
-    EXPECT_EQ(data["sections"][c]["notes"], nlohmann::json(cell_notes(r, r.cells[c])));
+    const nlohmann::json& mine = data["sections"][c]["table"];
+    const base::Lines text = cell_table(r, r.cells[c]);
+    ASSERT_EQ(mine.size(), text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      EXPECT_EQ(mine[i].size(), text[i].size());
+      if (i > 0)  // in another order, under other headings
+        EXPECT_TRUE(std::is_permutation(text[i].begin(), text[i].end(), mine[i].begin()));
+    }
+    const auto notes = cell_notes(r, r.cells[c]);
+    ASSERT_EQ(data["sections"][c]["notes"].size(), notes.size());
+    for (std::size_t i = 0; i < notes.size(); ++i)
+      EXPECT_EQ(data["sections"][c]["notes"][i], notes[i].text);
   }
   const auto& row = data["sections"][0]["table"][2];
   EXPECT_EQ(row[0], "b");
   EXPECT_EQ(row[1], "2.1667 ± 0.6292");
-  EXPECT_EQ(row[5], "-0.3333");
-  EXPECT_EQ(row[6], "[-0.5000, -0.1250]");
-  EXPECT_EQ(row.back(), "helps");
+  EXPECT_EQ(row[2], "-0.3333");
+  EXPECT_EQ(row[3], "[-0.5000, -0.1250]");
+  EXPECT_EQ(row[4], "helps");
+  EXPECT_EQ(data["sections"][0]["key"], 5) << "which are in sight on a phone, too";
+  const nlohmann::json& heads = data["sections"][0]["table"][0];
+  EXPECT_EQ(heads[1], "validation loss");
+  EXPECT_EQ(heads[4], "verdict");
+  EXPECT_EQ(heads[5], "lowest validation loss");
   EXPECT_EQ(data["facts"], nlohmann::json(report_header(r)));
-  EXPECT_EQ(data["footnotes"], nlohmann::json(report_footnotes(r)));
+  EXPECT_EQ(data["footnotes"],
+            nlohmann::json(report_footnotes(r, heads.get<std::vector<std::string>>())));
   EXPECT_EQ(data["csv"], render(r, "csv", false));
   EXPECT_EQ(data["missing"], nlohmann::json::array());
+}
+
+TEST(Html, WhatIsNotToldIsInconclusive) {
+  Report r = made_report();
+  for (CellReport& cell : r.cells)
+    cell.arms[1].versus = made_verdict(Outcome::kCannotTell, 0.1, -0.2, 0.4, 0.5);
+  const auto data = page_data(render_html(r));
+  EXPECT_EQ(data["sections"][0]["table"][2][4], "inconclusive");
+  EXPECT_EQ(data["answer"],
+            "Compared with none at equal compute: inconclusive for b in each of the 2 tables.");
 }
 
 TEST(Html, TheTuningShowsWhatWasTriedInOrderAndTheChoice) {
@@ -152,6 +177,7 @@ TEST(Html, TheTuningShowsWhatWasTriedInOrderAndTheChoice) {
   for (const auto& tick : picture["at"]["ticks"]) ticks.push_back(tick[1]);
   EXPECT_EQ(ticks, (std::vector<std::string>{"dropout=0.05", "dropout=0.1", "dropout=0.2",
                                              "dropout=0.4"}));
+  EXPECT_TRUE(picture["horizontal"].get<bool>()) << "so that names of settings have room";
   ASSERT_EQ(picture["series"].size(), 2U);
   EXPECT_EQ(picture["series"][0]["name"], "b, tried");
   EXPECT_EQ(picture["series"][0]["marks"].size(), 2U) << "the one that was lost has no loss";
@@ -164,10 +190,10 @@ TEST(Html, TheTuningShowsWhatWasTriedInOrderAndTheChoice) {
 TEST(Html, OneSentenceAnswers) {
   Report r = made_report();
   EXPECT_EQ(answer(r),
-            "Against none at the same compute: seen once: b helps by 0.3333 nats; seen 8 times: b "
-            "hurts by 0.4167 nats.");
+            "Compared with none at equal compute: seen once: b helps by 0.3333 nats; seen 8 times: "
+            "b hurts by 0.4167 nats.");
   r.cells.pop_back();
-  EXPECT_EQ(answer(r), "Against none at the same compute: b helps by 0.3333 nats.");
+  EXPECT_EQ(answer(r), "Compared with none at equal compute: b helps by 0.3333 nats.");
   auto& arms = r.cells[0].arms;
   const auto add = [&](const char* name, Outcome outcome, double diff) {
     arms.push_back(made_arm(name, {2, 2, 2}));
@@ -177,9 +203,10 @@ TEST(Html, OneSentenceAnswers) {
   add("d", Outcome::kNoDifference, 0.001);
   add("e", Outcome::kCannotTell, 0.1);
   add("f", Outcome::kWithheld, 0.1);
-  EXPECT_EQ(answer(r),
-            "Against none at the same compute: c and b help by 0.3333 to 0.7500 nats, d makes no "
-            "difference, of e it cannot be told yet, of f it is not said, since runs were lost.");
+  EXPECT_EQ(
+      answer(r),
+      "Compared with none at equal compute: c and b help by 0.3333 to 0.7500 nats, d makes no "
+      "difference, inconclusive for e, no verdict for f, because runs were lost.");
   add("g", Outcome::kHelps, -0.5);
   add("h", Outcome::kHelps, -2);
   EXPECT_NE(answer(r).find("4 arms (h most) help by 0.3333 to 2.0000 nats"), std::string::npos)
@@ -194,13 +221,11 @@ TEST(Html, WhatIsMissingIsNamed) {
   r.cells[1].arms[1].missing = {2, 4};
   const auto data = page_data(render_html(r));
   ASSERT_EQ(data["missing"].size(), 2U) << data["missing"];
-  EXPECT_EQ(data["missing"][0].get<std::string>().find(
-                "Not final: 2 of the 13 runs of this table are still missing, so there are no "
-                "verdicts."),
-            0U)
-      << data["missing"];
+  EXPECT_EQ(data["missing"][0],
+            "Not final: 2 of 13 runs are missing, so there are no verdicts yet. This page reloads "
+            "itself until they are done.");
   EXPECT_EQ(data["missing"][1], "b: seeds 2, 4 (seen 8 times)");
-  EXPECT_EQ(data["answer"], "No answer yet: 11 of 13 runs are there.");
+  EXPECT_EQ(data["answer"], "No answer yet: 11 of 13 runs are done.");
   const auto forest = picture_of(data, 1, "forest");
   EXPECT_NEAR(forest["series"][0]["marks"][0][1].get<double>(), 0.5, 1e-12) << "of seeds 1 and 3";
   EXPECT_TRUE(forest["series"][0]["marks"][0][2].is_null()) << "and no interval";
@@ -210,7 +235,8 @@ TEST(Html, WhatIsMissingIsNamed) {
 TEST(Html, TheForestHasIntervalsMarginAndSeeds) {
   const auto data = page_data(render_html(made_report()));
   const auto forest = picture_of(data, 0, "forest");
-  EXPECT_EQ(forest["shade"], (nlohmann::json{{"from", -0.01}, {"to", 0.01}}));
+  EXPECT_EQ(forest["shades"],
+            (nlohmann::json::array({{{"from", -0.01}, {"to", 0.01}, {"at", nullptr}}})));
   EXPECT_EQ(forest["rule"], 0);
   EXPECT_TRUE(forest["horizontal"].get<bool>());
   EXPECT_EQ(forest["at"]["ticks"], (nlohmann::json::array({{0.0, "b"}})));
@@ -266,6 +292,8 @@ TEST(Html, CurvesAreMeansWithABandOverSeeds) {
   r.cells[0].arms[1].curves[0].points.pop_back();  // a seed of which the last evaluation is missing
   const auto curves = picture_of(page_data(render_html(r)), 0, "curves");
   EXPECT_EQ(curves["at"]["label"], "compute spent (TFLOP)");
+  EXPECT_TRUE(curves["value"]["trim"].get<bool>()) << "the first losses do not flatten the rest";
+  EXPECT_FALSE(curves["at"]["trim"].get<bool>());
   ASSERT_EQ(curves["series"].size(), 4U);
   EXPECT_EQ(curves["series"][1]["name"], "none, training");
   EXPECT_TRUE(curves["series"][1]["dashed"].get<bool>());
@@ -303,6 +331,21 @@ TEST(Html, ComputeHasTheCurveAndWhatEachArmIsWorth) {
   EXPECT_EQ(arm[1][4][0], "as good as none with 0.50 × the budget");
 }
 
+TEST(Html, EveryCellHasTheMarginThatItIsJudgedBy) {
+  Report r = made_report();
+  r.cells[1].margin = 0.5;  // so that its interval [0.25, 0.625] is not within the first's
+  const auto shades = picture_of(page_data(render_html(r)), 2, "cells")["shades"];
+  ASSERT_EQ(shades.size(), 2U);
+  for (const std::size_t i : {0, 1}) {
+    EXPECT_EQ(shades[i]["from"], -r.cells[i].margin);
+    EXPECT_EQ(shades[i]["to"], r.cells[i].margin);
+    const double place = i == 0 ? 0 : 3;  // log2 of the epochs
+    EXPECT_LT(shades[i]["at"][0], place);
+    EXPECT_GT(shades[i]["at"][1], place);
+  }
+  EXPECT_LT(shades[0]["at"][1], shades[1]["at"][0]) << "they do not overlap";
+}
+
 TEST(Html, CellsStandByTheirEpochsOrSideBySide) {
   Report r = made_report();
   const auto all = picture_of(page_data(render_html(r)), 2, "cells");
@@ -315,6 +358,12 @@ TEST(Html, CellsStandByTheirEpochsOrSideBySide) {
   r.cells[1].epochs = 0;
   EXPECT_EQ(picture_of(page_data(render_html(r)), 2, "cells")["at"]["ticks"],
             (nlohmann::json::array({{0.0, "seen once"}, {1.0, "seen 8 times"}})));
+  r.cells[1].epochs = 2;
+  r.cells.push_back(r.cells[1]);
+  r.cells[2].epochs = 4096;
+  EXPECT_EQ(picture_of(page_data(render_html(r)), 3, "cells")["at"]["ticks"][2][0], 2)
+      << "beside each other where the first names would collide";
+  r.cells.pop_back();
   r.cells.pop_back();
   EXPECT_EQ(page_data(render_html(r))["sections"].size(), 1U);
 }

@@ -223,12 +223,14 @@ TEST(ProfileRender, ThePageOfOneArmStacksItsPasses) {
   const MadeUp m;
   const nlohmann::json page = tests::page_data(render_html(kHead, m.profile, m.first()));
   EXPECT_EQ(page["answer"],
-            "A step of a takes 20.000 ms, 2 % of the FMA peak; most of it, 50 %, is matmul.");
+            "A step of a takes 20.000 ms, 2 % of the FMA peak; matmul takes the most, 50 %.");
   const nlohmann::json& table = page["sections"][1]["table"];
-  EXPECT_EQ(table[1], (nlohmann::json{"matmul", "4", "5.000", "7.500", "12.500", "8.750 to 31.250",
-                                      "50.0 %", "0.96", "0.0048", "200", "1 %"}));
-  EXPECT_EQ(table[3], (nlohmann::json{"data", "2", "–", "–", "2.000", "1.000 to 1.500", "8.0 %",
-                                      "–", "–", "–", "–"}));
+  EXPECT_EQ(table[1], (nlohmann::json{"matmul", "12.500", "50.0 %", "1 %", "5.000", "7.500",
+                                      "8.750 to 31.250", "4", "0.96", "0.0048", "200"}));
+  EXPECT_EQ(table[3], (nlohmann::json{"data", "2.000", "8.0 %", "–", "–", "–", "1.000 to 1.500",
+                                      "2", "–", "–", "–"}));
+  EXPECT_EQ(table.back()[0], "step");
+  EXPECT_EQ(page["sections"][1]["key"], 4);
   const nlohmann::json bars = tests::picture_of(page, 0, "bars");
   EXPECT_EQ(bars["at"]["ticks"][0], (nlohmann::json::array({0.0, "matmul"})));
   ASSERT_EQ(bars["series"].size(), 3U);
@@ -246,11 +248,17 @@ TEST(ProfileRender, ThePageHasTheRooflineAndTwoArmsBesideEachOther) {
   EXPECT_EQ(bars["series"][0]["marks"][0][1], 12.5);
   EXPECT_EQ(bars["series"][1]["marks"][0][1], 14);
   EXPECT_EQ(bars["at"]["ticks"].size(), 5U) << "a row of one arm alone, too";
+  const std::vector<TaxRow> taxes = tax_rows(m.tables[0], m.tables[1]);
+  const nlohmann::json& overhead = page["sections"][1];
+  EXPECT_EQ(overhead["title"], "Overhead of b over a");
+  ASSERT_EQ(overhead["table"].size(), taxes.size() + 2) << "heading and step";
+  EXPECT_EQ(overhead["table"][1][0], "matmul");
+  EXPECT_EQ(overhead["table"][1][1], "+1.500");
   const nlohmann::json roofline = tests::picture_of(page, 0, "roofline");
   EXPECT_TRUE(roofline["at"]["log"].get<bool>());
   const nlohmann::json& roof = roofline["series"][0]["marks"];
   ASSERT_EQ(roof.size(), 3U);
-  EXPECT_EQ(roof[1][0], 10) << "where both bind";
+  EXPECT_EQ(roof[1][0], 10) << "the ridge point";
   EXPECT_EQ(roof[1][1], 100);
   EXPECT_NEAR(roof[0][1].get<double>(), 10 * roof[0][0].get<double>(), 1e-9);
   EXPECT_EQ(roof[2][1], 100);
@@ -259,6 +267,8 @@ TEST(ProfileRender, ThePageHasTheRooflineAndTwoArmsBesideEachOther) {
   EXPECT_NEAR(point[0].get<double>(), *forward.intensity(), 1e-9);
   EXPECT_NEAR(point[1].get<double>(), *forward.gflops(), 1e-9);
   EXPECT_EQ(point[4][0], "matmul");
+  EXPECT_TRUE(roofline["series"][1]["named"].get<bool>()) << "stands beside the point";
+  EXPECT_FALSE(roofline["series"][0]["named"].get<bool>());
   const ProfilePart& backward = m.tables[0].rows[0].backward;
   EXPECT_EQ(roofline["series"][2]["name"], "a, backward");
   EXPECT_NEAR(roofline["series"][2]["marks"][0][0].get<double>(), *backward.intensity(), 1e-9);

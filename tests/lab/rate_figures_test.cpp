@@ -1,10 +1,9 @@
 // Sensitivity to the learning rate and the slope of the best one, of losses made by hand.
-#include "lab/report/rate_figures.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "lab/report/figures.h"
 #include "tests/expect_error.h"
 
 namespace lab {

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "lab/report/render.h"
 #include "lab/study/arm.h"
 #include "lab/study/study_runs.h"
 #include "tests/expect_error.h"
@@ -108,7 +109,7 @@ Fields split(std::string text, const std::string& by) {
 std::vector<Fields> rows(const Report& r, const std::string& format) {
   std::vector<Fields> out;
   bool inside = false;
-  for (const std::string& line : split(render(r, format, false), "\n")) {
+  for (const std::string& line : split(render(r, format, false, 0, true), "\n")) {
     if (format == "md") {
       if (!line.starts_with("| ") || line.starts_with("| :--")) continue;
       Fields fields = split(line.substr(2, line.size() - 4), " | ");
@@ -129,7 +130,7 @@ std::vector<Fields> rows(const Report& r, const std::string& format) {
 }
 
 void expect_rows(const Report& r, const std::vector<Fields>& expected) {
-  EXPECT_EQ(rows(r, "text"), expected) << render(r, "text", false);
+  EXPECT_EQ(rows(r, "text"), expected) << render(r, "text", false, 0, true);
   EXPECT_EQ(rows(r, "md"), expected) << render(r, "md", false);
 }
 
@@ -159,27 +160,76 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
           {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
            "+0.3000", "[+0.2488, +0.3512]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
   for (const char* format : {"text", "md"}) {
-    const std::string text = render(r, format, false);
-    EXPECT_TRUE(has(text, "Equal budget of 20steps an arm (3 TFLOP), 3 paired seeds")) << text;
+    const std::string text = render(r, format, false, 0, true);
+    EXPECT_TRUE(has(text, "Same budget for each arm: 20 steps (3 TFLOP); 3 paired seeds")) << text;
     EXPECT_TRUE(has(text, "Made on CPU A, 2 threads")) << text;
-    EXPECT_TRUE(has(text, "By " + to_string(this_build()))) << text;
+    EXPECT_TRUE(has(text, "Made by " + to_string(this_build()))) << text;
     EXPECT_TRUE(has(text, "Holm's p < 0.05")) << text;
-    EXPECT_TRUE(has(text, "±0.01 nats as given")) << text;
+    EXPECT_TRUE(has(text, "within the margin, ±0.01 nats")) << text;
     EXPECT_TRUE(has(text, "NO TEST SPLIT: verdicts are on the validation split")) << text;
-    EXPECT_TRUE(has(text, "dropout=0.2: " + more + " more seeds would tell half")) << text;
-    EXPECT_TRUE(has(text, "dropout=0.3: negligible, the whole interval within ±0.0100 nats"))
+    EXPECT_TRUE(has(text, "takes " + more + " more seeds (power now")) << text;
+    EXPECT_TRUE(has(text, "dropout=0.3: negligible: the whole interval lies within ±0.0100 nats"))
         << text;
-    EXPECT_TRUE(has(text, "dropout=0.1: t test p 0.0131, sign flips p 0.2500")) << text;
-    EXPECT_TRUE(has(text, "at 98.75 % (all 4 at once 95 %, Bonferroni)")) << text;
+    EXPECT_TRUE(has(text, "dropout=0.1: p 0.0131 by a t test, 0.2500 by sign flips")) << text;
+    EXPECT_TRUE(has(text, "each at 98.75 % so that all 4 together hold at 95 % (Bonferroni)"))
+        << text;
     EXPECT_TRUE(has(text, "Runs: " + store.root().string())) << text;
     EXPECT_TRUE(has(text, r.data.sentence)) << text;
     for (const char* not_there : {"MIXED", "NOT FINAL", "look 1", "A budget of time", "\033"})
       EXPECT_FALSE(has(text, not_there)) << not_there << text;
   }
-  const std::string colored = render(r, "text", true);
+  const std::string colored = render(r, "text", true, 0, true);
   EXPECT_TRUE(has(colored, "\033[1marm"));
   EXPECT_TRUE(has(colored, "\033[32mdropout=0.1"));
   EXPECT_TRUE(has(colored, "\033[31mdropout=0.4"));
+}
+
+// What a terminal shows at first: the answer, six columns that fit it, what may mislead, and what
+// the columns are.
+TEST_F(ReportTest, AFirstLookIsBrief) {
+  put_all();
+  Report r = report();
+  r.cells[0].arms[4].diverged = 1;
+  const std::string text = render(r, "text", false, 80);
+  for (const std::string& line : split(text, "\n")) EXPECT_LE(base::text_width(line), 80U) << line;
+  const Fields lines = split(text, "\n");
+  EXPECT_TRUE(
+      has(lines[0], "Compared with none at equal compute: dropout=0.1 helps by 0.1000 nats,"))
+      << text;
+  std::size_t head = 0;
+  while (head < lines.size() && !lines[head].starts_with("arm ")) ++head;
+  ASSERT_LT(head, lines.size()) << text;
+  for (const char* column : {"val loss", "difference", "98.75 % interval", "verdict"})
+    EXPECT_TRUE(has(lines[head], column)) << column << text;
+  for (const char* column : {"best*", "step time", "train"})
+    EXPECT_FALSE(has(lines[head], column)) << column << text;
+  EXPECT_FALSE(has(text, "best*: ")) << "no column is explained that is not there";
+  EXPECT_TRUE(has(text, "difference: loss of the arm minus loss of the first arm")) << text;
+  EXPECT_TRUE(has(text, "NO TEST SPLIT")) << text;
+  EXPECT_TRUE(has(text, "dropout=0.4: lost runs: 1 diverged")) << text;
+  for (const char* part : {"sign flips", "Made by", "Study "})
+    EXPECT_FALSE(has(text, part)) << text;
+  EXPECT_TRUE(has(render(r, "text", false, 80, true), "sign flips"));
+}
+
+// Every column has a line of explanation, under the name it has on the page, too.
+TEST_F(ReportTest, EveryColumnIsExplained) {
+  study.shares = share_levels({0.5});
+  put_all();
+  const Report r = report();
+  Fields heads = cell_table(r, r.cells[0]).front();
+  for (const bool page : {false, true}) {
+    const Fields notes = column_notes(r, heads);
+    for (const std::string& head : heads) {
+      if (head == "arm" || head == "verdict") continue;
+      EXPECT_EQ(
+          std::count_if(notes.begin(), notes.end(),
+                        [&](const std::string& note) { return note.starts_with(head + ": "); }),
+          1)
+          << head << page;
+    }
+    for (std::string& head : heads) head = spelled_out(head);
+  }
 }
 
 TEST_F(ReportTest, EveryFigureOfTheJson) {
@@ -343,7 +393,7 @@ TEST_F(ReportTest, TheMarginIsTheStudys) {
   study.margin = 0.25;
   const Report r = report();
   EXPECT_EQ(verdict(r, 2), "negligible");
-  EXPECT_TRUE(has(render(r, "text", false), "±0.25 nats as given"));
+  EXPECT_TRUE(has(render(r, "text", false, 0, true), "±0.25 nats"));
   EXPECT_EQ(written(r)["rules"]["margin"], 0.25);
 }
 
@@ -355,7 +405,7 @@ TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
   EXPECT_EQ(table[2][7], "[-0.2454, +0.0454]");  // t(1 - 0.05/16; 2) is 12.590
   EXPECT_EQ(table[2][8], "0.0784");
   EXPECT_TRUE(table[2].back().starts_with("inconclusive")) << table[2].back();
-  EXPECT_TRUE(has(render(r, "text", false),
+  EXPECT_TRUE(has(render(r, "text", false, 0, true),
                   "look 2 at this comparison: p values are multiplied by 2 and all intervals "
                   "together cover 97.5 %"));
   const Json j = written(r);
@@ -373,8 +423,9 @@ TEST_F(ReportTest, ADivergedRunWithholdsTheVerdictOfItsPairs) {
   });
   const Report r = report();
   EXPECT_EQ(verdict(r, 1), "withheld");
-  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: of its runs 2 diverged"));
-  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: withheld: lost 2 of the pairs"));
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: lost runs: 2 diverged"));
+  EXPECT_TRUE(
+      has(render(r, "md", false), "dropout=0.1: no verdict, because 2 of the pairs lost a run"));
   EXPECT_EQ(verdict(r, 4), "hurts");
   const std::vector<Fields> table = rows(r, "md");
   EXPECT_EQ(table[2][1], "2.0800") << "of the one that is left, without a spread";
@@ -398,7 +449,7 @@ TEST_F(ReportTest, ADivergedBaselineWithholdsEveryVerdict) {
   put(0, 0, 0, {9}, [](RunRecord& r) { r.status = Status::kDiverged; });
   const Report r = report();
   EXPECT_EQ(verdict(r, 0), "baseline");
-  EXPECT_TRUE(has(render(r, "text", false), "none: of its runs 1 diverged"));
+  EXPECT_TRUE(has(render(r, "text", false, 0, true), "none: lost runs: 1 diverged"));
   for (std::size_t arm = 1; arm < 5; ++arm) EXPECT_EQ(verdict(r, arm), "withheld");
 }
 
@@ -416,7 +467,7 @@ TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
   EXPECT_TRUE(has(said, "dropout=0.1 · seed 3: failed: its process ended with exit code 1"))
       << said;
   EXPECT_TRUE(r.final) << "what failed is not waited for";
-  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: of its runs 1 failed"));
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: lost runs: 1 failed"));
   EXPECT_EQ(verdict(r, 1), "withheld") << "what is left is a selection";
   EXPECT_EQ(r.cells[0].arms[1].versus->n, 2);
   EXPECT_EQ(rows(r, "md")[2][1], "1.9600 ± 0.0849");
@@ -443,7 +494,7 @@ TEST_F(ReportTest, WithoutAllRunsThereIsNoVerdict) {
                    "–", "–", "–", "baseline"},
                   {"dropout=0.1", "1.9600 ± 0.0849", "1.7100", "0.9600", "0.3100",
                    "1.4600 (1.2100)", "–", "–", "–", "–", "not final"}});
-  EXPECT_TRUE(has(render(r, "text", false), "NOT FINAL: some runs are still to come"));
+  EXPECT_TRUE(has(render(r, "text", false, 0, true), "No answer yet: 5 of 6 runs are done."));
   const Json j = written(r);
   EXPECT_EQ(j["final"], false);
   EXPECT_EQ(j["cells"][0]["arms"][1]["missing_seeds"], Json::array({3}));
@@ -537,15 +588,16 @@ TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
   const Report r = report();
   const std::vector<Fields> table = rows(r, "md");
   EXPECT_EQ(table[0][5], "budget");
-  EXPECT_EQ(table[1][5], "20steps");
-  EXPECT_EQ(table[2][5], "10steps");
-  EXPECT_EQ(table[3][5], "40steps");
+  EXPECT_EQ(table[1][5], "20 steps");
+  EXPECT_EQ(table[2][5], "10 steps");
+  EXPECT_EQ(table[3][5], "40 steps");
   EXPECT_EQ(table[0][6], "epochs") << "shown where arms differ in it";
   EXPECT_EQ(table[3][6], "6");
-  const std::string text = render(r, "text", false);
-  EXPECT_TRUE(has(text, "Budgets not equal for all arms: 20steps, 10steps, 40steps; 3 paired"))
+  const std::string text = render(r, "text", false, 0, true);
+  EXPECT_TRUE(has(
+      text, "Budgets differ: at most 40 steps; 20 steps for 'none', 10 steps for 'half'; 3 paired"))
       << text;
-  EXPECT_FALSE(has(text, "Equal budget")) << text;
+  EXPECT_FALSE(has(text, "Same")) << text;
   EXPECT_EQ(written(r)["cells"][0]["arms"][2]["budget"], "40steps");
 }
 
@@ -553,12 +605,13 @@ TEST_F(ReportTest, FlopsAreTheBudgetsWhereAllArmsSpendThem) {
   arms({"none", "wide: n_embd=32"});
   put(0, 0, 0, {2.0, 2.1, 2.2});
   put(0, 1, 0, {2.0, 2.1, 2.2}, [](RunRecord& r) { r.values.set("flops", 6e12); });
-  EXPECT_TRUE(has(render(report(), "text", false), "Equal budget of 20steps an arm, 3 paired"));
+  EXPECT_TRUE(has(render(report(), "text", false, 0, true),
+                  "Same budget for each arm: 20 steps; 3 paired"));
   // An axis may be the budget: then it is not the one that was given beside it.
   study.cells = {level_of("budget", "40steps", "")};
   for (std::size_t arm : {0, 1}) put(0, arm, 0, {2.0, 2.1, 2.2});
-  EXPECT_TRUE(
-      has(render(report(), "text", false), "Equal budget of 40steps an arm (3 TFLOP), 3 paired"));
+  EXPECT_TRUE(has(render(report(), "text", false, 0, true),
+                  "Same budget for each arm: 40 steps (3 TFLOP); 3 paired"));
 }
 
 TEST_F(ReportTest, BuildsAreNotMixedInSilence) {
@@ -573,7 +626,7 @@ TEST_F(ReportTest, BuildsAreNotMixedInSilence) {
   std::filesystem::remove(run / ("record-" + this_build().key() + ".json"));
   const Report r = report();
   for (const char* format : {"text", "md"}) {
-    const std::string text = render(r, format, false);
+    const std::string text = render(r, format, false, 0, true);
     EXPECT_TRUE(has(text, "MIXED: made by 2 builds")) << text;
     EXPECT_TRUE(has(text, "(sources 0123456789ab)")) << text;
     EXPECT_TRUE(has(text, "Made on CPU A, 2 threads; CPU B, 1 thread")) << text;
@@ -593,7 +646,8 @@ TEST_F(ReportTest, ABudgetOfTimeIsNotRepeatable) {
   EXPECT_NE(StudyRuns(other, store, true).id({0, 1, 0, 1}),
             StudyRuns(study, store, true).id({0, 1, 0, 1}))
       << "such runs are a study's own";
-  EXPECT_TRUE(has(render(report(), "text", false), "A budget of time depends on the machine"));
+  EXPECT_TRUE(
+      has(render(report(), "text", false, 0, true), "A budget of time depends on the machine"));
 }
 
 TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
@@ -608,9 +662,10 @@ TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
                   {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "–", "baseline"},
                   {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–", "–",
                    "inconclusive"}});
-  EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: 1 seed is too few to tell: 2 are"));
-  EXPECT_TRUE(has(render(r, "text", false), "1 paired seed;"));
-  EXPECT_FALSE(has(render(r, "text", false), "excess"));
+  EXPECT_TRUE(has(render(r, "text", false, 0, true),
+                  "dropout=0.1: 1 seed is too few for a verdict; give --seeds 2"));
+  EXPECT_TRUE(has(render(r, "text", false, 0, true), "1 paired seed;"));
+  EXPECT_FALSE(has(render(r, "text", false, 0, true), "excess"));
 }
 
 TEST_F(ReportTest, StepTimesAreMeasuredWrittenAndReadBack) {
@@ -672,8 +727,9 @@ TEST_F(ReportTest, ABrokenLogCostsItsCurveAlone) {
   EXPECT_EQ(r.cells[0].arms[1].curves.size(), 0U);
   ASSERT_EQ(r.cells[0].arms[1].broken_curves.size(), 1U);
   EXPECT_EQ(verdict(r, 1), "helps");
-  EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: a curve is left out of the pictures: "));
-  EXPECT_TRUE(has(render(r, "text", false), "metrics.jsonl, line 1"));
+  EXPECT_TRUE(
+      has(render(r, "text", false, 0, true), "dropout=0.1: 1 curve is left out of the charts: "));
+  EXPECT_TRUE(has(render(r, "text", false, 0, true), "metrics.jsonl, line 1"));
 }
 
 TEST_F(ReportTest, NamesFromFilesAreShownAsText) {
@@ -685,7 +741,7 @@ TEST_F(ReportTest, NamesFromFilesAreShownAsText) {
   r.cells[0].title = "<b>\x1b[31m";
   r.data.sentence = "<i>\x1b]0;";
   for (const char* format : {"text", "md"}) {
-    const std::string shown = render(r, format, false);
+    const std::string shown = render(r, format, false, 0, true);
     EXPECT_FALSE(has(shown, "\x1b")) << shown;
     EXPECT_EQ(has(shown, "<b>"), std::string(format) == "text") << shown;
   }

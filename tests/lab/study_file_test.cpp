@@ -187,8 +187,8 @@ TEST_F(StudyFileTest, FiguresAreThoseOfTheRecordsAndTheRuleDecides) {
     const std::string shown = render(r, format, false, 0);
     tests::expect_has(shown, "Verdict: supported");
     tests::expect_has(shown,
-                      "Rule: supported where cost above 1 and gap above 0; contradicted "
-                      "where cost below 1; open otherwise");
+                      "Rule: supported if cost above 1 and gap above 0; contradicted if cost "
+                      "below 1; else open");
   }
 }
 
@@ -210,7 +210,7 @@ TEST_F(StudyFileTest, OneContradictionIsEnough) {
 
 TEST_F(StudyFileTest, OnASharedTextWhatIsOfSeedsAloneSaysSo) {
   const StudyResult r = result(read(), loss_of);
-  EXPECT_EQ(figure(r, "cost").note, "of this test text alone");
+  EXPECT_EQ(figure(r, "cost").note, "for this test text only");
   EXPECT_EQ(figure(r, "gap").note, "");
 }
 
@@ -262,10 +262,10 @@ contradicted = ["back below 0.5"]
   EXPECT_NEAR(figure(r, "back").value.value(), 0.75, 0.002);
   EXPECT_LT(figure(r, "back").ci->lo, 0.75);
   EXPECT_EQ(figure(r, "back").unit, "share");
-  tests::expect_has(figure(r, "lost").missing, "not told from");
+  tests::expect_has(figure(r, "lost").missing, "cannot be told from");
   EXPECT_EQ(r.verdict, StudyVerdict::kSupported);
-  EXPECT_EQ(figure(r, "own").note, "of this test text alone");
-  EXPECT_EQ(figure(r, "other").note, "of this test text alone");
+  EXPECT_EQ(figure(r, "own").note, "for this test text only");
+  EXPECT_EQ(figure(r, "other").note, "for this test text only");
 
   // Where the arm is better than what it is held against nothing is there to be won back.
   replace("arm = \"b\", against = \"b\", against_metric = \"gap\", by = \"a\"",
@@ -282,7 +282,7 @@ TEST_F(StudyFileTest, FiguresAreOfAllSeedsOrNone) {
   };
   const StudyResult r = result(read(), loss_of, gap);
   EXPECT_FALSE(figure(r, "gap").value);
-  tests::expect_has(figure(r, "gap").missing, "gap is not known of 1 of 8 runs of p10");
+  tests::expect_has(figure(r, "gap").missing, "1 of 8 runs of p10 has no gap");
   EXPECT_EQ(r.verdict, StudyVerdict::kOpen);
 }
 

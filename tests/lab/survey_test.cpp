@@ -7,7 +7,7 @@
 #include <map>
 
 #include "base/files.h"
-#include "lab/report/run_curves.h"
+#include "lab/report/pages.h"
 #include "lab/runs/make.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"

@@ -1,5 +1,6 @@
 // The page in a browser: Chromium without a window runs the page's test of itself (page.js), which
 // says what it found in the document. Skipped where Chromium is not installed.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "lab/report/html/page.h"
@@ -26,6 +27,12 @@ std::string replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
+std::size_t count_lines(const std::string& csv) {
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = csv.find("\r\n", at)) != std::string::npos; at += 2) ++lines;
+  return lines;
+}
+
 class HtmlInChromium : public testing::Test {
  protected:
   void SetUp() override {
@@ -35,14 +42,14 @@ class HtmlInChromium : public testing::Test {
   }
 
   /// What the page found out about itself.
-  Json selftest(const fs::path& page, const std::string& query) const {
+  Json selftest(const fs::path& page, const std::string& query, int width = 1200) const {
     const Words command = {chromium(),
                            "--headless",
                            "--no-sandbox",
                            "--disable-gpu",
                            "--disable-dev-shm-usage",
                            "--user-data-dir=" + (folder.path() / "profile").string(),
-                           "--window-size=1200,900",
+                           fmt::format("--window-size={},900", width),
                            "--virtual-time-budget=10000",
                            "--dump-dom",
                            "file://" + (folder.path() / page).string() + "?selftest" + query};
@@ -76,6 +83,7 @@ class HtmlInChromium : public testing::Test {
         const Json& is = seen["pictures"][next++];
         SCOPED_TRACE(is.dump());
         EXPECT_EQ(is["id"], picture["id"]);
+        EXPECT_EQ(is["namesLeftOut"], 0) << "of points";
         std::vector<std::size_t> wanted;
         std::size_t all = 0;
         for (const Json& series : picture["series"]) {
@@ -91,7 +99,7 @@ class HtmlInChromium : public testing::Test {
         EXPECT_EQ(is["off"], 0) << "the legend switches";
         EXPECT_EQ(is["after"], is["before"]);
         EXPECT_GT(is["colours"], 8) << "something is drawn";
-        EXPECT_EQ(is["csv"], all) << "a row for every mark";
+        EXPECT_EQ(count_lines(is["csv"]), all + 1) << "a row for every mark";
         EXPECT_GT(is["png"], 5000);
         EXPECT_EQ(is["label"].get<std::string>().find(picture["title"].get<std::string>()), 0U);
       }
@@ -140,6 +148,72 @@ TEST_F(HtmlInChromium, AComparison) {
       EXPECT_FALSE(picture_of(data, cell, id).is_null()) << id;
   expect_whole("cmp/report.html", "&light", "light");
   expect_whole("cmp/report.html", "&dark", "dark");
+  // Interval and verdict are in sight at every width; 500 is as narrow as a window gets.
+  for (const int width : {500, 900, 1400}) {
+    const Json seen = selftest("cmp/report.html", "", width);
+    ASSERT_EQ(seen["hidden"].size(), 2U) << "tables";
+    for (const Json& hidden : seen["hidden"])
+      for (const Json& head : hidden) {
+        EXPECT_NE(head, "verdict") << width;
+        EXPECT_EQ(head.get<std::string>().find("interval"), std::string::npos) << width;
+        EXPECT_NE(head, "difference") << width;
+      }
+    EXPECT_EQ(seen["contents"], 4) << "two tables, both together, notes";
+    EXPECT_EQ(seen["reloads"], 0) << "it is final";
+    EXPECT_EQ(seen["navigation"], "navigate");
+  }
+}
+
+/// A line that falls from `first` to 2.
+lab::Page with_curve(double first) {
+  lab::Picture picture{"curves", "Learning curves", "", {"step"}, {"loss"}};
+  picture.value.trim = true;
+  picture.series = {{"none", lab::Drawn::kLine}};
+  for (int i = 0; i < 20; ++i)
+    picture.series[0].marks.push_back({static_cast<double>(i), i == 0 ? first : 2 + 1.0 / (1 + i)});
+  return {"curves", "", {}, {}, {{"", {}, {picture}}}, {}, ""};
+}
+
+TEST_F(HtmlInChromium, AnEarlySpikeLiesOutsideUntilAllValuesAreShown) {
+  folder.write("spike.html", lab::to_html(with_curve(50)));
+  expect_whole("spike.html", "&light", "light");  // which shows all
+  EXPECT_EQ(selftest("spike.html", "")["pictures"][0]["button"], "Show all values (1 above)");
+  folder.write("none.html", lab::to_html(with_curve(2.4)));
+  EXPECT_EQ(selftest("none.html", "")["pictures"][0]["button"], "") << "nothing lies outside";
+}
+
+TEST_F(HtmlInChromium, ALastValueIsInSightHoweverHighItIs) {
+  lab::Page page = with_curve(3);
+  page.sections[0].pictures[0].series[0].marks.back().value = 90;
+  folder.write("late.html", lab::to_html(page));
+  EXPECT_EQ(selftest("late.html", "")["pictures"][0]["button"], "");
+}
+
+TEST_F(HtmlInChromium, APageThatIsNotFinalReloadsItself) {
+  lab::Page page = with_curve(2);
+  page.missing = {"one run"};
+  folder.write("missing.html", lab::to_html(page));
+  const Json seen = selftest("missing.html", "");
+  EXPECT_EQ(seen["navigation"], "reload") << "it has been";
+  EXPECT_EQ(seen["reloads"], 0) << "once, or the test would never end";
+  for (const char* theme : {"&light", "&dark"})
+    EXPECT_EQ(selftest("missing.html", theme)["navigation"], "navigate")
+        << "a screenshot is of one page";
+}
+
+// As table.cpp's csv_field(): quoted where it must be, and no formula.
+TEST_F(HtmlInChromium, TheDataOfAChartAsCsv) {
+  lab::Picture picture{"forest", "Differences", "", {}, {"nats"}};
+  picture.at.ticks = {{0, "dropout=0.1"}};
+  picture.series = {{"=SUM(A1)"}, {"a, \"b\""}};
+  picture.series[0].marks = {{0, -0.5, -0.75, -0.25, {"helps", "seed 1: -0.5"}}, {0.28, {}}};
+  picture.series[1].marks = {{0, 1e-7}};
+  folder.write("csv.html", lab::to_html({"csv", "", {}, {}, {{"", {}, {picture}}}, {}, ""}));
+  EXPECT_EQ(selftest("csv.html", "")["pictures"][0]["csv"],
+            "series,place,name,nats,low,high,note\r\n"
+            "'=SUM(A1),0,dropout=0.1,-0.5,-0.75,-0.25,helps; seed 1: -0.5\r\n"
+            "'=SUM(A1),0.28,,,,,\r\n"
+            "\"a, \"\"b\"\"\",0,dropout=0.1,1e-7,,,\r\n");
 }
 
 TEST_F(HtmlInChromium, AProbeAndAProfile) {

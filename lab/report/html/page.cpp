@@ -7,7 +7,7 @@
 
 namespace lab {
 namespace html_parts {  // made of the files beside this one by cmake/embed.cmake
-extern const std::string_view kHtml, kCss, kChart, kPictures, kPage;
+extern const std::string_view kHtml, kCss, kChart, kAxes, kPictures, kCharts, kPage;
 }  // namespace html_parts
 namespace {
 
@@ -20,7 +20,7 @@ constexpr std::string_view name_of(Drawn drawn) {
 }
 
 Json axis_json(const PlotAxis& axis) {
-  return {{"label", axis.label}, {"log", axis.log}, {"ticks", axis.ticks}};
+  return {{"label", axis.label}, {"log", axis.log}, {"ticks", axis.ticks}, {"trim", axis.trim}};
 }
 
 /// A mark as a list, since there are thousands: at, value, lo, hi, note; what ends it may be left
@@ -36,12 +36,21 @@ Json series_json(const Series& s) {
   Json marks = Json::array();
   for (const Mark& m : s.marks) marks.push_back(mark_json(m));
   Json json = {{"name", s.name},     {"drawn", name_of(s.drawn)}, {"colour", s.colour},
-               {"dashed", s.dashed}, {"quiet", s.quiet},          {"stack", s.stack}};
+               {"dashed", s.dashed}, {"quiet", s.quiet},          {"stack", s.stack},
+               {"named", s.named}};
   append(json, "marks", std::move(marks));  // a list in braces would copy it
   return json;
 }
 
+Json shade_json(const Shade& s) {
+  return {{"from", s.from},
+          {"to", s.to},
+          {"at", s.at ? Json{s.at->first, s.at->second} : Json(nullptr)}};
+}
+
 Json picture_json(const Picture& p) {
+  Json shades = Json::array();
+  for (const Shade& s : p.shades) shades.push_back(shade_json(s));
   Json series = Json::array();
   for (const Series& s : p.series) series.push_back(series_json(s));
   Json json = {{"id", p.id},
@@ -50,9 +59,8 @@ Json picture_json(const Picture& p) {
                {"at", axis_json(p.at)},
                {"value", axis_json(p.value)},
                {"horizontal", p.horizontal},
-               {"shade", nullptr},
+               {"shades", shades},
                {"rule", or_null(p.rule)}};
-  if (p.shade) json["shade"] = {{"from", p.shade->from}, {"to", p.shade->to}};
   append(json, "series", std::move(series));
   return json;
 }
@@ -62,7 +70,7 @@ Json page_json(const Page& page) {
   for (const PageSection& s : page.sections) {
     Json pictures = Json::array();
     for (const Picture& p : s.pictures) pictures.push_back(picture_json(p));
-    Json section = {{"title", s.title}, {"table", s.table}, {"notes", s.notes}};
+    Json section = {{"title", s.title}, {"table", s.table}, {"notes", s.notes}, {"key", s.key}};
     append(section, "pictures", std::move(pictures));
     sections.push_back(std::move(section));
   }
@@ -93,10 +101,12 @@ std::string in_a_script(const Json& json) {
 
 std::string to_html(const Page& page) {
   const std::string data = in_a_script(page_json(page));
-  const std::array<std::pair<std::string_view, std::string_view>, 5> parts = {
+  const std::array<std::pair<std::string_view, std::string_view>, 7> parts = {
       {{"@CSS@", html_parts::kCss},
        {"@CHART@", html_parts::kChart},
+       {"@AXES@", html_parts::kAxes},
        {"@PICTURES@", html_parts::kPictures},
+       {"@CHARTS@", html_parts::kCharts},
        {"@PAGE@", html_parts::kPage},
        {"@DATA@", data}}};
   // What is put in is not looked at again, so that "@DATA@" in an arm's name is just that.

@@ -1,10 +1,11 @@
 // lab/report/html: a page of tables and pictures as one file of HTML that needs nothing else. This
-// room knows neither runs nor verdicts: whoever has something to show (lab/report/pictures.h,
+// room knows neither runs nor verdicts: a caller with something to show (lab/report/pictures.h,
 // lab/inspect) says it in the values below, and whatever they hold is text, never markup.
 //
 //   page.{h,cpp}   the values, and how they get into the file: one block of JSON
 //   report.html    the frame;  report.css: light, dark, phone and print
-//   pictures.js    a Picture as a chart of Chart.js;  page.js: all else, and the test of itself
+//   pictures.js    a Picture as a chart of Chart.js, with its axes in axes.js
+//   charts.js      zoom and export;  page.js: tables, notes, the rest and the test of itself
 //
 // A new picture is a function that returns a Picture; no line of JavaScript.
 #pragma once
@@ -19,6 +20,7 @@ struct PlotAxis {
   std::string label = {};  // with the unit
   bool log = false;
   std::vector<std::pair<double, std::string>> ticks = {};  // only these, by name; empty: numbers
+  bool trim = false;  // of values: rare high ones lie outside at first; a button shows them
 };
 
 /// Something at a place: what a pointer over it shows.
@@ -37,16 +39,18 @@ enum class Drawn : std::uint8_t { kLine, kPoints, kBars };
 struct Series {
   std::string name;
   Drawn drawn = Drawn::kPoints;
-  int colour = 0;          // of the palette; 0: what the others are held against
+  int colour = 0;          // of the palette; 0: what the others are compared with
   bool dashed = false;     // a line
   bool quiet = false;      // small and pale: raw values beside what was made of them
   std::string stack = {};  // bars of one name stand on each other
+  bool named = false;      // the first line of a mark's note stands beside it
   std::vector<Mark> marks = {};
 };
 
 /// A stretch of the axis of values, shaded; the caption says what it is.
 struct Shade {
   double from = 0, to = 0;
+  std::optional<std::pair<double, double>> at = {};  // between these places; none: at all
 };
 
 struct Picture {
@@ -55,7 +59,7 @@ struct Picture {
   std::string caption = {};  // how to read it
   PlotAxis at = {}, value = {};
   bool horizontal = false;  // places stand below each other, values run to the right
-  std::optional<Shade> shade = {};
+  std::vector<Shade> shades = {};
   std::optional<double> rule = {};  // a line at this value
   std::vector<Series> series = {};
 };
@@ -66,6 +70,7 @@ struct PageSection {
   std::vector<std::vector<std::string>> table;
   std::vector<Picture> pictures = {};
   std::vector<std::string> notes = {};  // below the table
+  std::size_t key = 0;                  // the first columns, in sight on a phone, too; 0: all are
 };
 
 struct Page {

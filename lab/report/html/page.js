@@ -6,11 +6,16 @@ const problems = [];  // for the test of itself, below
 window.addEventListener('error', event => problems.push(String(event.message)));
 window.addEventListener('securitypolicyviolation', event => problems.push('blocked: ' + event.violatedDirective));
 
-const charts = [];  // {canvas, picture, chart}
+/** Numbers and their units stay on one line: "61 440", "95 %", "± 0.1", "[-0.1, +0.2]". */
+function unbroken(text) {
+  return text.replace(/(\d) (?=\d{3}(?!\d))/g, '$1\u202f').replace(/(\d) (?=(%|×|nats|ms)(?![a-z]))/g, '$1\u00a0')
+    .replace(/([±×]) (?=\d)/g, '$1\u00a0').replace(/ (?=± )/g, '\u00a0')
+    .replace(/\[[-+\d][^\][]{1,40}\]/g, interval => interval.replaceAll(' ', '\u00a0'));
+}
 
 function add(parent, tag, text, properties) {
   const element = document.createElement(tag);
-  if (text !== undefined && text !== null) element.textContent = text;
+  if (text !== undefined && text !== null) element.textContent = unbroken(text);
   Object.assign(element, properties);
   parent.append(element);
   return element;
@@ -22,69 +27,32 @@ function list(parent, lines, className) {
   return ul;
 }
 
-function save(name, href) {
-  const link = add(document.body, 'a', null, {href, download: name});
-  link.click();
-  link.remove();
-}
-
-function saveText(name, text) {
-  const url = URL.createObjectURL(new Blob([text], {type: 'text/csv'}));
-  save(name, url);
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
-
-// --- what a picture shows, as files -------------------------------------------------------------
-
-function csvField(value) {
-  // As csv_field() in table.cpp: text that a spreadsheet would take for a formula stays text.
-  const formula = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) && isNaN(value);
-  const text = value === null || value === undefined ? '' : (formula ? "'" : '') + String(value);
-  return /[",\n\r]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
-}
-
-function csvOf(picture) {
-  const rows = [['series', picture.at.label || 'place', 'name', picture.value.label || 'value', 'low', 'high', 'note']];
-  for (const series of picture.series)
-    for (const mark of series.marks.map(read)) {
-      const named = picture.at.ticks.find(tick => tick[0] === mark.at);
-      rows.push([series.name, mark.at, named ? named[1] : '', mark.value, mark.lo, mark.hi, mark.note.join('; ')]);
-    }
-  return rows.map(row => row.map(csvField).join(',') + '\r\n').join('');
-}
-
-/** With the title, which on the page stands above the canvas, and fine enough for a slide. */
-function pngOf(chart) {
-  const change = (title, pixels) => {
-    chart.options.plugins.title.display = title;
-    chart.options.devicePixelRatio = pixels;
-    chart.resize();
-    chart.update('none');
-  };
-  change(true, Math.max(2, window.devicePixelRatio));
-  const url = chart.toBase64Image('image/png');
-  change(false, undefined);
-  return url;
-}
-
 // --- the parts of the page ----------------------------------------------------------------------
 
+const kHowTo = 'Charts: drag to zoom, double-click to reset. Click a name in a legend to hide or show it.';
 const kVerdicts = {helps: 'helps', hurts: 'hurts'};  // classes of a cell that says so
 
-function addTable(parent, lines, title) {
-  const box = add(parent, 'div', null, {className: 'scroll', tabIndex: 0});
+/** `key`: how many columns are in sight on a phone, where a row is a card; 0: all are. */
+function addTable(parent, lines, title, key) {
+  if (key > 0 && key < lines[0].length)
+    add(parent, 'button', 'All columns', {type: 'button', className: 'columns', onclick: event =>
+      event.target.textContent = box.classList.toggle('all') ? 'Fewer columns' : 'All columns'});
+  const box = add(parent, 'div', null, {className: key > 0 ? 'scroll cards' : 'scroll', tabIndex: 0});
   box.setAttribute('role', 'region');
   box.setAttribute('aria-label', 'Table: ' + title);
   const table = add(box, 'table'), head = add(add(table, 'thead'), 'tr'), body = add(table, 'tbody');
   // Columns of words to the left, of numbers to the right.
   const any = (i, is) => lines.slice(1).some(line => is(line[i]));
   const words = lines[0].map((_, i) => (any(i, text => /^[a-z→]/i.test(text)) ? 'words ' : '') +
-                                       (any(i, text => text.length > 20) ? 'long ' : ''));
+                                       (any(i, text => text.length > 32) ? 'long ' : '') +
+                                       (key > 0 && i >= key ? 'more ' : ''));
   lines[0].forEach((name, i) => add(head, 'th', name, {scope: 'col', className: words[i]}));
   for (const line of lines.slice(1)) {
     const row = add(body, 'tr');
-    line.forEach((text, i) => i === 0 ? add(row, 'th', text, {scope: 'row', title: text, className: 'words'})
-                                      : add(row, 'td', text, {className: words[i] + (kVerdicts[text] ?? '')}));
+    line.forEach((text, i) => {
+      if (i === 0) add(row, 'th', text, {scope: 'row', className: text.length > 24 ? 'words long' : 'words'});
+      else add(row, 'td', text, {className: words[i] + (kVerdicts[text] ?? '')}).dataset.head = unbroken(lines[0][i]);
+    });
   }
 }
 
@@ -92,16 +60,48 @@ function addPicture(parent, picture, name) {
   const figure = add(parent, 'figure');
   add(figure, 'h3', picture.title);
   const box = add(figure, 'div', null, {className: 'chart'});
-  box.style.height = heightOf(picture) + 'px';
   const canvas = add(box, 'canvas');
   canvas.setAttribute('role', 'img');
   canvas.setAttribute('aria-label', `${picture.title}. ${picture.caption}`);
   add(figure, 'figcaption', picture.caption);
   const buttons = add(figure, 'div', null, {className: 'buttons'});
-  const entry = {canvas, picture, chart: null};
+  const entry = {canvas, picture, chart: null, view: null, drag: null, trim: trimOf(picture)};
   add(buttons, 'button', 'Data (CSV)', {type: 'button', onclick: () => saveText(name + '.csv', csvOf(picture))});
-  add(buttons, 'button', 'Picture (PNG)', {type: 'button', onclick: () => save(name + '.png', pngOf(entry.chart))});
+  add(buttons, 'button', 'Chart (PNG)', {type: 'button', onclick: () => save(name + '.png', pngOf(entry.chart))});
+  entry.button = add(buttons, 'button', '', {type: 'button', onclick: () => look(entry, entry.view === null ? 'all' : null)});
+  entry.button.hidden = true;
+  zoomByDragging(entry);
   charts.push(entry);
+}
+
+/** A file that is not final is written after every run. Nobody who looks closely at a chart is
+    disturbed. Screenshots and the test of itself see one page: ?light and ?dark never reload, and
+    ?selftest does so once. Returns the seconds between two; 0: never. */
+function reloadWhileMissing(page) {
+  const seconds = 5, asked = name => location.search.includes(name);
+  const done = asked('selftest') && performance.getEntriesByType('navigation')[0].type === 'reload';
+  if (page.missing.length === 0 || asked('light') || asked('dark') || done) return 0;
+  const close = entry => entry.view !== null || entry.chart.data.datasets.some((_, i) => !entry.chart.isDatasetVisible(i));
+  setInterval(() => { if (!document.hidden && !charts.some(close)) location.reload(); }, 1000 * seconds);
+  return seconds;
+}
+
+function addContents(parent, page) {
+  const titles = page.sections.map((section, i) => [section.title, `section-${i + 1}`]).filter(([title]) => title);
+  if (titles.length < 2) return;
+  const nav = add(parent, 'nav', null, {className: 'contents'});
+  nav.setAttribute('aria-label', 'Contents');
+  const ul = add(nav, 'ul');
+  for (const [title, id] of titles) add(add(ul, 'li'), 'a', title, {href: '#' + id});
+  add(add(ul, 'li'), 'a', 'Notes', {href: '#notes'});
+}
+
+/** Long lists are folded. */
+function addNotes(parent, lines) {
+  if (lines.length === 0) return;
+  const details = add(parent, 'details', null, {className: 'notes', open: lines.length <= (narrow() ? 3 : 6)});
+  add(details, 'summary', lines.length === 1 ? '1 note' : `${lines.length} notes`);
+  list(details, lines);
 }
 
 function build(page, root) {
@@ -109,27 +109,29 @@ function build(page, root) {
   root.replaceChildren();
   const header = add(root, 'header');
   add(header, 'h1', page.title);
-  add(header, 'button', 'Light or dark', {type: 'button', onclick: () => theme(dark() ? 'light' : 'dark')});
+  add(header, 'button', 'Light / dark', {type: 'button', onclick: () => theme(dark() ? 'light' : 'dark')});
   if (page.missing.length > 0) {
     const box = add(root, 'div', null, {className: 'missing'});
     box.setAttribute('role', 'status');
     add(box, 'strong', page.missing[0]);
     if (page.missing.length > 1) {
       const details = add(box, 'details', null, {open: page.missing.length < 8});
-      add(details, 'summary', 'which');
+      add(details, 'summary', 'Missing runs');
       list(details, page.missing.slice(1));
     }
   }
   add(root, 'p', page.answer, {className: page.answer.length > 240 ? 'answer long' : 'answer'});
   list(root, page.facts, 'facts');
+  addContents(root, page);
   page.sections.forEach((section, i) => {
-    if (section.title) add(root, 'h2', section.title);
-    if (section.table.length > 0) addTable(root, section.table, section.title || page.title);
-    list(root, section.notes, 'notes');
+    if (section.title) add(root, 'h2', section.title, {id: `section-${i + 1}`});
+    if (section.table.length > 0) addTable(root, section.table, section.title || page.title, section.key);
+    addNotes(root, section.notes);
     const pictures = add(root, 'div', null, {className: 'pictures'});
     for (const picture of section.pictures) addPicture(pictures, picture, `${picture.id}-${i + 1}`);
   });
-  list(root, page.footnotes, 'footnotes');
+  add(root, 'h2', 'Notes', {id: 'notes'});
+  list(root, [...page.footnotes, ...(charts.length > 0 ? [kHowTo] : [])], 'footnotes');
   if (page.csv)
     add(root, 'button', 'All runs (CSV)', {type: 'button', onclick: () => saveText('runs.csv', page.csv)});
 }
@@ -137,12 +139,13 @@ function build(page, root) {
 // --- light and dark -----------------------------------------------------------------------------
 
 const kSystem = window.matchMedia('(prefers-color-scheme: dark)');
-let chosen = null;  // by the button; null: as the system has it
+let chosen = null;  // by the button, and kept when the page reloads; null: as the system has it
 
 function dark() { return document.documentElement.dataset.theme === 'dark'; }
 
 function theme(choice) {
   chosen = choice;
+  history.replaceState({theme: chosen}, '');
   show(chosen ?? (kSystem.matches ? 'dark' : 'light'));
 }
 
@@ -151,7 +154,9 @@ function show(name) {
   for (const entry of charts) {
     const hidden = entry.chart ? entry.chart.data.datasets.map((_, i) => !entry.chart.isDatasetVisible(i)) : [];
     entry.chart?.destroy();
-    entry.chart = draw(entry.canvas, entry.picture);
+    entry.base = {};
+    entry.chart = draw(entry);
+    look(entry, entry.view);
     hidden.forEach((is, i) => { if (is) entry.chart.setDatasetVisibility(i, false); });
     if (hidden.includes(true)) entry.chart.update('none');
   }
@@ -159,26 +164,36 @@ function show(name) {
 
 function start() {
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-  build(JSON.parse(document.getElementById('data').textContent), document.getElementById('page'));
-  // ?light and ?dark for whoever takes pictures of the page.
-  const wanted = ['light', 'dark'].find(name => location.search.includes(name)) ?? null;
-  theme(wanted);
+  const page = JSON.parse(document.getElementById('data').textContent);
+  build(page, document.getElementById('page'));
+  // ?light and ?dark are for screenshots.
+  theme(['light', 'dark'].find(name => location.search.includes(name)) ?? history.state?.theme ?? null);
+  const reloads = reloadWhileMissing(page);
+  let width = window.innerWidth;
+  window.addEventListener('resize', () => {  // names of places may have to stand elsewhere
+    if (window.innerWidth === width) return;
+    width = window.innerWidth;
+    show(document.documentElement.dataset.theme);
+  });
   kSystem.addEventListener('change', () => { if (chosen === null) theme(null); });
   window.addEventListener('beforeprint', () => {  // ink on paper, as fine as that, two beside each other
     show('light');
-    for (const {chart, picture, canvas} of charts) {
+    for (const {chart, canvas} of charts) {
       const wide = canvas.closest('figure').matches(':last-child:nth-child(odd)');  // as in report.css
       chart.options.devicePixelRatio = 3;
-      chart.resize(wide ? 880 : 440, picture.horizontal ? heightOf(picture) : 300);
+      const {options} = chart;
+      chart.resize(wide ? 880 : 440, options.picture.horizontal ? heightOf(options.picture) : 300);
     }
   });
   window.addEventListener('afterprint', () => theme(chosen));
-  if (location.search.includes('selftest')) selftest();
+  if (location.search.includes('selftest')) selftest(reloads);
 }
 
-// --- report.html?selftest: what a browser made of it, as JSON in the document ------------------
+// --- report.html?selftest: what a browser made of the page, as JSON in the document (tests/slow) -----
 
-function examine({chart, picture, canvas}) {
+function examine(entry) {
+  const {chart, picture, canvas} = entry, button = entry.button.hidden ? '' : entry.button.textContent;
+  look(entry, 'all');
   const leads = chart.data.datasets.map((dataset, i) => ({dataset, i})).filter(({dataset}) => dataset.leads);
   const drawn = ({i}) => chart.getDatasetMeta(i).data.filter(e => !e.skip && Number.isFinite(e.x) && Number.isFinite(e.y));
   const inside = e => e.x >= chart.chartArea.left - 1 && e.x <= chart.chartArea.right + 1 &&
@@ -199,21 +214,32 @@ function examine({chart, picture, canvas}) {
   const off = visible();
   if (item) legend.onClick(null, chart.legend.legendItems[0], chart.legend);
   const ink = new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size;
-  return {id: picture.id, wanted: picture.series.map(s => s.marks.filter(m => m[1] !== null).length), marks, hover,
+  const seen = {id: picture.id, button, namesLeftOut: chart.namesLeftOut, wanted: picture.series.map(s => s.marks.filter(m => m[1] !== null).length), marks, hover,
           entries: chart.legend.legendItems.length, before, off, after: visible(), colours: ink,
-          csv: csvOf(picture).split('\r\n').length - 2, png: pngOf(chart).length,
+          csv: csvOf(picture), png: pngOf(chart).length,
           label: canvas.getAttribute('aria-label')};
+  look(entry, null);
+  return seen;
 }
 
-function selftest() {
+/** Of every table, the columns that end right of what is in sight. */
+function columnsOutOfSight(box) {
+  const right = box.getBoundingClientRect().right + 1;
+  return [...box.querySelectorAll('tbody tr:last-child > td')]
+    .filter(e => e.offsetParent && e.getBoundingClientRect().right > right).map(e => e.dataset.head);
+}
+
+function selftest(reloads) {
   let pictures = [];
   try {
     pictures = charts.map(examine);
   } catch (error) {
     problems.push(String(error));
   }
-  const result = {problems, pictures, theme: document.documentElement.dataset.theme,
+  const result = {problems, pictures, reloads, hidden: [...document.querySelectorAll('.scroll')].map(columnsOutOfSight),
+                  contents: document.querySelectorAll('nav a').length,
+                  navigation: performance.getEntriesByType('navigation')[0].type, theme: document.documentElement.dataset.theme,
                   tables: document.querySelectorAll('tbody tr').length,
                   text: document.querySelector('h1').textContent, scripts: document.scripts.length};
-  add(document.body, 'pre', JSON.stringify(result), {id: 'selftest'});
+  add(document.body, 'pre', null, {id: 'selftest', textContent: JSON.stringify(result)});
 }

@@ -7,19 +7,7 @@
 const kShapes = ['circle', 'rect', 'triangle', 'rectRot', 'star', 'crossRot', 'rectRounded'];
 const kColours = 8;
 
-/** The value of a CSS variable, so that colours stand in report.css alone. */
-function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
-}
-
 function colourOf(series) { return css('c' + series.colour % kColours); }
-
-function number(x) {
-  if (x === null || x === undefined) return '–';
-  const size = Math.abs(x);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return x.toExponential(2);
-  return String(Number(size < 1 ? x.toFixed(4) : x.toPrecision(5)));
-}
 
 /** A mark as [at, value, lo, hi, note] with a name for each. */
 function read(mark) {
@@ -71,46 +59,8 @@ function datasetsOf(picture, series, index) {
   return out;
 }
 
-/** Long names in lines of about so many characters. */
-function wrapped(text, width) {
-  const lines = [''];
-  for (const word of text.split(/(?<=[ ,_:@])/)) {
-    if (lines[lines.length - 1] && (lines[lines.length - 1] + word).length > width) lines.push('');
-    lines[lines.length - 1] += word;
-  }
-  return lines.map(line => line.trim());
-}
-
-function scaleOf(axis, isPlaces, picture, narrow) {
-  const scale = {type: axis.log ? 'logarithmic' : 'linear', grid: {color: css('grid')}, border: {color: css('line')},
-                 title: {display: axis.label !== '', color: css('soft'),
-                         text: wrapped(axis.label, narrow || !isPlaces && !picture.horizontal ? 34 : 50)},
-                 ticks: {color: css('soft')}};
-  if (axis.log)  // a name for every power of ten
-    scale.ticks.callback = value => (Number.isInteger(Math.round(1e6 * Math.log10(value)) / 1e6) ? number(value) : '');
-  if (!isPlaces) {
-    scale.beginAtZero = picture.series.some(series => series.drawn === 'bars');
-    scale.grace = '4%';
-    scale.suggestedMin = picture.shade?.from ?? picture.rule ?? undefined;
-    scale.suggestedMax = picture.shade?.to ?? picture.rule ?? undefined;
-    return scale;
-  }
-  scale.reverse = picture.horizontal;
-  if (axis.ticks.length === 0) return scale;
-  const places = axis.ticks.map(tick => tick[0]).sort((a, b) => a - b);
-  const gaps = places.slice(1).map((place, i) => place - places[i]);
-  const room = gaps.length > 0 ? 0.5 * Math.min(...gaps) : 0.5;
-  scale.min = places[0] - room;
-  scale.max = places[places.length - 1] + room;
-  scale.grid.display = false;
-  scale.afterBuildTicks = built => { built.ticks = places.map(value => ({value})); };
-  scale.ticks.autoSkip = false;
-  scale.ticks.callback = value => wrapped((axis.ticks.find(tick => tick[0] === value) ?? [0, ''])[1],
-                                          picture.horizontal ? (narrow ? 14 : 28) : 18);
-  return scale;
-}
-
-/** The shaded stretch of values and the line, below everything else. */
+/** The shaded stretches of values and the line, below everything else; on top, what a pointer is
+    dragged over (page.js). */
 const kBackdrop = {
   id: 'backdrop',
   beforeDraw(chart) {
@@ -124,15 +74,122 @@ const kBackdrop = {
       ? [from, area.top, to - from, area.height] : [area.left, to, area.width, from - to];
     const place = value => Math.max(picture.horizontal ? area.left : area.top,
       Math.min(picture.horizontal ? area.right : area.bottom, scale.getPixelForValue(value)));
-    if (picture.shade) {
-      ctx.fillStyle = css('shade');
-      ctx.fillRect(...stretch(place(picture.shade.from), place(picture.shade.to)));
+    const places = chart.scales[picture.horizontal ? 'y' : 'x'];
+    ctx.fillStyle = css('shade');
+    for (const shade of picture.shades) {
+      const [x, y, width, height] = stretch(place(shade.from), place(shade.to));
+      if (shade.at === null) {
+        ctx.fillRect(x, y, width, height);
+        continue;
+      }
+      const [start, end] = [picture.horizontal ? area.top : area.left, picture.horizontal ? area.bottom : area.right];
+      const [from, to] = shade.at.map(at => Math.max(start, Math.min(end, places.getPixelForValue(at))));
+      ctx.fillRect(...(picture.horizontal ? [x, from, width, to - from] : [from, y, to - from, height]));
     }
-    if (picture.rule !== null) {
+    if (picture.rule !== null && picture.rule >= scale.min && picture.rule <= scale.max) {
       const at = scale.getPixelForValue(picture.rule);
       ctx.fillStyle = css('soft');
       ctx.fillRect(...(picture.horizontal ? [at - 0.5, area.top, 1, area.height]
                                           : [area.left, at - 0.5, area.width, 1]));
+    }
+    ctx.restore();
+  },
+  afterDraw(chart) {
+    const box = chart.options.entry.drag;
+    if (!box) return;
+    chart.ctx.save();
+    chart.ctx.fillStyle = css('c1') + '30';
+    chart.ctx.strokeStyle = css('c1');
+    chart.ctx.fillRect(box.x, box.y, box.width, box.height);
+    chart.ctx.strokeRect(box.x, box.y, box.width, box.height);
+    chart.ctx.restore();
+  },
+};
+
+const kNameHeight = 14, kNameFont = 11, kNear = 30;  // pixels
+const kNameDistances = [8, 22, 38, 56, 76, 98, 122, 150];
+
+/** The points of a chart that lie in sight, each with the name that stands beside it, or null. */
+function pointsInSight(chart) {
+  const {chartArea: area} = chart, points = [];
+  chart.data.datasets.forEach((dataset, i) => {
+    if (!dataset.leads || !chart.isDatasetVisible(i)) return;
+    const series = chart.options.picture.series[dataset.series];
+    chart.getDatasetMeta(i).data.forEach((e, j) => {
+      if (!e.skip && e.x >= area.left && e.x <= area.right && e.y >= area.top && e.y <= area.bottom)
+        points.push({x: e.x, y: e.y, colour: dataset.borderColor, name: series.named ? read(series.marks[j]).note[0] : null});
+    });
+  });
+  return points;
+}
+
+/** Points near each other that have the same name share it. */
+function namesOf(points) {
+  const names = [];
+  for (const point of points.filter(point => point.name)) {
+    const near = names.find(other => other.name === point.name && Math.hypot(other.x - point.x, other.y - point.y) < kNear);
+    if (!near) names.push({...point});
+    else if (near.colour !== point.colour) near.colour = css('soft');
+  }
+  return names;
+}
+
+/** Boxes around what no name may cover: the points, and the lines in steps of a few pixels. */
+function takenIn(chart, points) {
+  const around = (x, y, size) => ({x: x - size, y: y - size, width: 2 * size, height: 2 * size});
+  const taken = points.map(({x, y}) => around(x, y, 6));
+  chart.data.datasets.forEach((dataset, i) => {
+    if (!dataset.showLine || !chart.isDatasetVisible(i)) return;
+    chart.getDatasetMeta(i).data.forEach((b, j, all) => {
+      const a = all[Math.max(0, j - 1)], steps = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 4);
+      for (let k = 0; k < steps; ++k) taken.push(around(a.x + (b.x - a.x) * k / steps, a.y + (b.y - a.y) * k / steps, 2));
+    });
+  });
+  return taken;
+}
+
+/** The nearest free place for a box of this size beside a point, and how far it is; null: none. */
+function placeBeside({x, y}, width, height, free) {
+  for (const far of kNameDistances) {
+    const [left, middle, right] = [-far - width, -width / 2, far], [above, level, below] = [-far - height / 2, -height / 2, far - height / 2];
+    const box = [[right, level], [left, level], [middle, above], [middle, below], [right, above], [right, below], [left, above], [left, below]]
+      .map(([dx, dy]) => ({x: x + dx, y: y + dy, width, height})).find(free);
+    if (box) return {box, far};
+  }
+  return null;
+}
+
+/** The names of points: beside them, and where that is taken farther off, with a line to the point.
+    A name for which there is no place is left out; a pointer over the point shows it. */
+const kNames = {
+  id: 'names',
+  afterDatasetsDraw(chart) {
+    const {ctx, chartArea: area} = chart;
+    const points = pointsInSight(chart), taken = takenIn(chart, points);
+    const free = box => box.x >= area.left && box.x + box.width <= area.right && box.y >= area.top &&
+      box.y + box.height <= area.bottom && !taken.some(other => box.x < other.x + other.width &&
+      other.x < box.x + box.width && box.y < other.y + other.height && other.y < box.y + box.height);
+    chart.namesLeftOut = 0;  // for the test of itself
+    ctx.save();
+    ctx.font = `${kNameFont}px ${Chart.defaults.font.family}`;
+    ctx.textBaseline = 'middle';
+    for (const point of namesOf(points)) {
+      const place = placeBeside(point, ctx.measureText(point.name).width + 4, kNameHeight, free);
+      if (!place) {
+        ++chart.namesLeftOut;
+        continue;
+      }
+      const {box, far} = place;
+      taken.push(box);
+      if (far > kNameDistances[0]) {
+        ctx.strokeStyle = css('line');
+        ctx.beginPath();
+        ctx.moveTo(point.x, point.y);
+        ctx.lineTo(Math.max(box.x, Math.min(point.x, box.x + box.width)), Math.max(box.y, Math.min(point.y, box.y + box.height)));
+        ctx.stroke();
+      }
+      ctx.fillStyle = point.colour;
+      ctx.fillText(point.name, box.x + 2, box.y + box.height / 2);
     }
     ctx.restore();
   },
@@ -153,29 +210,34 @@ function legendItems(chart) {
     .map(item => ({...item, lineDash: item.pointStyle === 'line' ? chart.data.datasets[item.datasetIndex].borderDash : []}));
 }
 
+/** In pixels, of a picture that is fitted(). */
 function heightOf(picture) {
-  const rows = picture.at.ticks.length;
-  return picture.horizontal ? 140 + (rows > 6 ? 32 : 46) * Math.max(1, rows) : rows > 6 ? 460 : 340;
+  if (!picture.horizontal) return picture.series.some(series => series.named) ? 460 : 360;
+  if (picture.at.ticks.length === 0) return 340;
+  const {first, last, gap} = spanOf(picture.at), rows = (last - first) / gap + 1;
+  const oneLine = picture.at.ticks.every(([, name]) => name.length <= rowWidth());
+  return 140 + (rows > 6 && oneLine ? 32 : 46) * rows;
 }
 
-/** Draws into a canvas. REQUIRES: the canvas is in the document. */
-function draw(canvas, picture) {
-  const narrow = window.innerWidth < 640;
+/** Draws an entry of the page's charts. REQUIRES: its canvas is in the document. */
+function draw(entry) {
+  const {canvas} = entry, picture = fitted(entry.picture, canvas.parentElement.clientWidth);
+  canvas.parentElement.style.height = heightOf(picture) + 'px';
   const [placesId, valuesId] = picture.horizontal ? ['y', 'x'] : ['x', 'y'];
-  const one = picture.series.length > 1 || picture.shade !== null;
+  const one = picture.series.length > 1 || picture.shades.length > 0;
   const datasets = picture.series.flatMap((series, i) => datasetsOf(picture, series, i));
   const bars = picture.series.some(series => series.drawn === 'bars');
   const stacked = picture.series.some(series => series.stack !== '');
   const markOf = item => read(picture.series[item.dataset.series].marks[item.dataIndex]);
-  const scales = {[placesId]: scaleOf(picture.at, true, picture, narrow),
-                  [valuesId]: scaleOf(picture.value, false, picture, narrow)};
+  const scales = {[placesId]: scaleOf(picture.at, true, picture),
+                  [valuesId]: scaleOf(picture.value, false, picture)};
   if (stacked) scales[placesId].stacked = scales[valuesId].stacked = true;
   return new Chart(canvas, {
     type: 'line',
     data: {datasets},
-    plugins: [kBackdrop],
+    plugins: [kBackdrop, kNames],
     options: {
-      picture, scales, indexAxis: picture.horizontal ? 'y' : 'x',
+      entry, picture, scales, indexAxis: picture.horizontal ? 'y' : 'x',
       animation: false, responsive: true, maintainAspectRatio: false,
       // Anywhere along a bar is on it.
       interaction: {mode: 'nearest', intersect: false, axis: bars ? placesId : 'xy'},
