@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/options.h"
+#include "lab/runs/spec.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 
@@ -62,9 +63,18 @@ TEST_F(CliAdvise, AnswersAndGoesOnWhereItWasKilled) {
     killed.wait();
   }
   ASSERT_GE(runs_in("runs"), made / 2);
+  // The time that earlier commands took counts, however often it is killed.
+  const auto spent = [&] {
+    return lab::Json::parse(folder.read("killed/spent.json"))["what"]["seconds"].get<double>();
+  };
+  EXPECT_GT(spent(), 0);
+  const lab::Json long_ago = {{"seconds", 5000.0}, {"budgets", 1.0}};
+  folder.write("killed/spent.json",
+               lab::Json{{"what", long_ago}, {"hash", lab::fingerprint(long_ago)}}.dump());
   const Words json = args + Words{"--format", "json"};
   const Result on = isodrop(json, folder.path());
   ASSERT_EQ(on.code, 0) << describe(json, on);
+  EXPECT_GT(spent(), 5000);
   EXPECT_EQ(runs_in("runs"), made) << "none is made twice";
   const Json answer = json_of(json, on);
   const Json undisturbed = Json::parse(folder.read("calm/advice.json"));

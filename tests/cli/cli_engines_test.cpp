@@ -7,6 +7,8 @@
 namespace tests {
 namespace {
 
+using Json = nlohmann::json;
+
 class CliEngines : public testing::Test {
  protected:
   CliEngines() { folder.write("two.toml", kStudy); }
@@ -69,6 +71,15 @@ TEST_F(CliEngines, APlanThatAListMakesIsCollected) {
   EXPECT_EQ(Json::parse(before.out)["missing"].size(), 4U);
   Result r = run({"study", "two.toml", "--plan", "p", "--engine", "parallel"});
   EXPECT_EQ(r.code, 0) << r.err;
+  const auto flags = [&](const Words& more) {
+    const Words plan = Words{"study", "two.toml", "--plan", "q", "--engine", "mpi"} + more;
+    EXPECT_EQ(run(plan).code, 0);
+    return folder.read("q/mpi.sh");
+  };
+  EXPECT_EQ(flags({}).find("--other-builds"), std::string::npos);
+  EXPECT_NE(flags({"--other-builds"}).find(" --threads \"$threads\" --other-builds"),
+            std::string::npos)
+      << "what the plan takes, the script takes, too";
   std::string list;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "p"))
     if (const std::string name = entry.path().filename(); name.starts_with("specs-"))

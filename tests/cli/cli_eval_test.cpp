@@ -166,9 +166,36 @@ TEST_F(CliEval, AValidationTextOfItsOwnIsFound) {
   std::filesystem::rename(folder.path() / "val.txt", folder.path() / "moved.txt");
   EXPECT_NE(error({"eval", "two", "--split", "val"}).find("the val it was trained with"),
             std::string::npos);
-  const Words args = {"eval", "two", "--split", "val", "--val", "moved.txt"};
+  const Words args = {"eval", "two", "--split", "val", "--val", "moved.txt", "--format", "json"};
   const Result r = isodrop(args, folder.path());
   EXPECT_EQ(r.code, 0) << describe(args, r);
+  // The splits have other numbers of bytes a token.
+  const Json summary = Json::parse(folder.read("two/summary.json"));
+  EXPECT_NEAR(json_of(args, r)["bits_per_byte"], summary["val_bpb"], 1e-5);
+  const Words test = {"eval", "two", "--val", "moved.txt", "--format", "json"};
+  EXPECT_NEAR(json_of(test, isodrop(test, folder.path()))["bits_per_byte"], summary["test_bpb"],
+              1e-5);
+}
+
+// Of so many symbols the scores of 2,200 targets are all that is in memory at once.
+TEST_F(CliEval, ALargeVocabularyIsAskedInPartsThatCountAsOne) {
+  std::string text, test;
+  for (std::int32_t i = 0; i < 6000; ++i) {
+    const auto id = static_cast<std::uint16_t>(i * 7919 % 30'000);
+    (i < 3000 ? text : test).append(reinterpret_cast<const char*>(&id), sizeof id);
+  }
+  folder.write("text.bin", text);
+  folder.write("test.bin", test);
+  const Words args = {"train", "--text",        "text.bin", "--test",       "test.bin", "--out",
+                      "ids",   "--tokenizer",   "ids",      "--preset",     "tiny",     "--n-embd",
+                      "16",    "--budget",      "2steps",   "--block-size", "16",       "--lr",
+                      "0.01",  "--eval-tokens", "0",        "--batch",      "4"};
+  const Result r = isodrop(args, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  const Words asked = {"eval", "ids", "--format", "json"};
+  const Json all = json_of(asked, isodrop(asked, folder.path()));
+  EXPECT_EQ(all["targets"], 2999);
+  EXPECT_NEAR(all["loss"], Json::parse(folder.read("ids/summary.json"))["test_loss"], 1e-4);
 }
 
 TEST_F(CliEval, WhatIsWrongIsSaid) {

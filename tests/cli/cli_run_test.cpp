@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <regex>
 #include <set>
 #include <thread>
 
@@ -302,6 +303,23 @@ TEST_F(CliRun, WhatIsAddedIsTrainedAlone) {
                            "--margin", "0.5", "--seeds", "3"})),
             0U)
       << "names, threads and margin make no other run";
+}
+
+// The bar is of the compute: a run of a twentieth of the budget is little of it.
+TEST_F(CliRun, TheBarCountsRunsByTheirBudgets) {
+  Words args = compare({"--arm", "short: budget_share=0.05", "--arm", "none", "--seeds", "1"});
+  *std::find(args.begin(), args.end(), "20steps") = "400steps";
+  const Result r = isodrop(args + kOneByOne, folder.path());
+  ASSERT_EQ(r.code, 0) << describe(args, r);
+  static const std::regex line(R"(\] +(\d+) % .*run (\d)/2 .*step (\d+)/(\d+) )");
+  int lines = 0;
+  for (std::sregex_iterator at(r.err.begin(), r.err.end(), line), end; at != end; ++at, ++lines) {
+    const auto number = [&](std::size_t i) { return std::stod(at->str(i)); };
+    const double of_run = number(3) / number(4),
+                 done = number(2) == 1 ? 0.05 * of_run : 0.05 + of_run;
+    EXPECT_NEAR(number(1), 100 * done / 1.05, 1) << at->str();
+  }
+  EXPECT_GT(lines, 0) << r.err;
 }
 
 // A log gets the table at 1, 2, 4, ... seeds.

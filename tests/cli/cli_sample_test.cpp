@@ -98,6 +98,14 @@ TEST_F(CliSample, JsonHasWhatTheTextHas) {
     EXPECT_LE(token["log_probability"].get<double>(), 0);
   }
   EXPECT_EQ(joined, sample["text"]);
+  const Words both = args + Words{"-n", "2"};
+  const Json two = json_of(both, isodrop(both, folder.path()))["samples"];
+  ASSERT_EQ(two.size(), 2U);
+  EXPECT_EQ(two[0], sample);
+  EXPECT_EQ("tea" + two[0]["text"].get<std::string>() + "\n---------------\ntea" +
+                two[1]["text"].get<std::string>() + "\n",
+            text({"--prompt", "tea", "--tokens", "20", "-n", "2"}))
+      << "each has draws of its own";
 }
 
 TEST_F(CliSample, WhatIsWrongIsSaid) {

@@ -37,8 +37,13 @@ class CliTune : public testing::Test {
 };
 
 TEST_F(CliTune, TheChoiceIsMadeOnSeedsOfItsOwnAndWrittenDown) {
-  const Json j = result(compare(kTuned));
+  const Json j = result(compare(kTuned + Words{"--keep-weights"}));
   const Json& arms = j["cells"][0]["arms"];
+  for (const Json& arm : arms)
+    for (const Json& run : arm["runs"])
+      EXPECT_TRUE(std::filesystem::exists(folder.path() / "runs" / run["id"].get<std::string>() /
+                                          "model.safetensors"))
+          << "of the judged runs, which came after the choice";
   EXPECT_TRUE(arms[0]["tuned"].is_null());
   const Json& tuned = arms[1]["tuned"];
   EXPECT_EQ(tuned["chosen"]["lr"], "0.01") << "the rate at which anything is learned";
@@ -110,6 +115,9 @@ TEST_F(CliTune, NothingIsChosenWhileARunIsMissing) {
   EXPECT_EQ(r.code, 1) << describe(args, r);
   EXPECT_NE(r.err.find("a run of the tuning could not be made"), std::string::npos) << r.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "cmp/tuning.json"));
+  EXPECT_NE(r.err.find("Not final: the choices so far"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find(" val loss  difference"), std::string::npos) << r.err;
+  EXPECT_EQ(r.err.find("test loss"), std::string::npos) << "not looked at before the choice";
   std::filesystem::remove_all(in_the_way.parent_path());
   EXPECT_EQ(isodrop(args, folder.path()).code, 0) << "the same command goes on";
 }

@@ -84,6 +84,44 @@ TEST_F(BashCompletion, FilesWhereAPathIsWanted) {
   EXPECT_EQ(offers({"isodrop", "train", "--config", "b"}), (Words{"book.txt"}));
 }
 
+/// What stands before the first of `ends` that no backslash is before, unescaped; cut off `rest`.
+std::string part_of_spec(std::string_view& rest, char ends) {
+  std::string out;
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] == ends) {
+      rest.remove_prefix(i + 1);
+      return out;
+    }
+    if (rest[i] == '\\') ++i;
+    if (i < rest.size()) out += rest[i];
+  }
+  rest = {};
+  return out + " (has no end)";
+}
+
+// As _arguments reads them: --NAME=[HELP]:HINT:OFFER.
+TEST(ZshCompletion, HelpAndHintAreReadBackWhole) {
+  const std::string script = cli::zsh_completion();
+  std::size_t at = 0;
+  for (const cli::CommandEntry& entry : cli::commands()) {
+    at = script.find(" " + std::string(entry.name) + ")\n        _arguments", at);
+    ASSERT_NE(at, script.npos) << entry.name;
+    for (const cli::Flag& flag : cli::flags_of(cli::make(entry))) {
+      const std::string begin = "--" + flag.name + (flag.hint.empty() ? "[" : "=[");
+      const std::size_t spec = script.find(begin, at);
+      ASSERT_NE(spec, script.npos) << entry.name << " " << flag.name;
+      std::string line = script.substr(spec, script.find('\n', spec) - spec);
+      for (std::size_t q; (q = line.find("'\\''")) != line.npos;) line.replace(q, 4, "'");
+      std::string_view rest = std::string_view(line).substr(begin.size());
+      EXPECT_EQ(part_of_spec(rest, ']'), flag.help) << entry.name << " " << flag.name;
+      if (flag.hint.empty()) continue;
+      EXPECT_TRUE(rest.starts_with(':')) << line;
+      rest.remove_prefix(1);
+      EXPECT_EQ(part_of_spec(rest, ':'), flag.hint) << entry.name << " " << flag.name;
+    }
+  }
+}
+
 TEST(ZshCompletion, NamesEverythingAndParses) {
   const std::string script = cli::zsh_completion();
   for (const cli::CommandEntry& entry : cli::commands()) {

@@ -1,6 +1,7 @@
 // `isodrop profile` and --dry-run as a user meets them.
 #include <gtest/gtest.h>
 
+#include "lab/report/dry_run_render.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 
@@ -105,6 +106,29 @@ TEST(DryRun, CountsTheRunsOfAComparison) {
   const double run = json["arms"][0]["flops"].get<double>();
   EXPECT_DOUBLE_EQ(json["total_flops"].get<double>(), 6 * run * (1 + 3.875));
   EXPECT_TRUE(folder.snapshot().empty());
+}
+
+// Two at once, together 1.6 times as fast: 12.5 s each, and three of them take two turns.
+TEST(DryRun, TheTimeIsThatOfTheBusiestJobInItsUnit) {
+  lab::DryRun plan;
+  plan.study = true;
+  plan.jobs = {2, 2, 1.6, ""};
+  lab::RunEstimate& arm = plan.arms.emplace_back();
+  arm.name = "none", arm.steps = 7, arm.timed_steps = 3;
+  plan.missing = {{0, 1}, {0, 1}, {0, 1}};
+  for (const auto& [seconds, said] :
+       {std::pair(10.0, "25.0 s"), {35.6, "89.0 s"}, {40.0, "1.7 min"}, {4320.0, "3.0 h"}}) {
+    arm.training_seconds = seconds;
+    EXPECT_DOUBLE_EQ(plan.seconds(), 2.5 * seconds);
+    EXPECT_EQ(lab::to_json(plan)["total_seconds"], plan.seconds());
+    const std::string text = lab::render_text(plan);
+    EXPECT_NE(
+        text.find(std::string("\nall          3 runs, 0 FLOP, ") + said +
+                  " (first arm from 3 timed steps)\n"
+                  "jobs         2 runs at once, 1.60 × as fast as one at a time (measured)\n"),
+        text.npos)
+        << text;
+  }
 }
 
 TEST(DryRun, WhatDoesNotFitIsShownAndRefused) {

@@ -189,6 +189,8 @@ TEST_F(TableTest, SaysWhatIsWrongWhere) {
        "t.csv:2: column 'a': '-inf' is not a number; write it as numbers, or leave out the column"},
       {"a,y\n1e31,2\n",
        "t.csv:2: column 'a': '1e31' is out of range; give numbers of at most 1e30"},
+      {"a,y\n-1e31,2\n",
+       "t.csv:2: column 'a': '-1e31' is out of range; give numbers of at most 1e30"},
       {"a,y\n1,1e999\n",
        "t.csv:2: column 'y': '1e999' is out of range; give numbers of at most 1e30"},
       {"a,y\n\"1,5\",2\n",
@@ -348,6 +350,12 @@ TEST_F(TableTest, OnlyTheLastPositionHasATarget) {
   val->fill(9, 2, inputs);
   EXPECT_FALSE(std::isnan(y[1]));
   EXPECT_TRUE(std::isnan(y[3])) << "behind the last row";
+  Settings some = s;  // whole rows, as many as hold so many tokens
+  for (const auto& [tokens, rows] : {std::pair{1, 1}, {2, 1}, {5, 3}, {6, 3}, {1000, 10}}) {
+    some.eval_tokens = tokens;
+    EXPECT_EQ(task->exam(some, Split::kVal)->rows(), rows) << tokens;
+    EXPECT_EQ(task->exam(some, Split::kTest)->rows(), rows) << tokens;
+  }
   Settings few = s;
   few.unique_tokens = 2 * 10;
   std::set<float> ten;

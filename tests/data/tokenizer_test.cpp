@@ -112,6 +112,15 @@ TEST(ByteBpe, MergesByRankAndKnowsSpecialTokensWhereDeclared) {
   EXPECT_ERROR(ids("c"), "no token for the byte 99 at byte offset 0");
 }
 
+// "b c" was offered before "a b" took its b: what a merge leaves behind is no neighbour any more.
+TEST(ByteBpe, WhatWasMergedIsNoNeighbour) {
+  const auto bpe = data::byte_bpe_tokenizer(data::parse_bpe_json(
+      R"({"pre_tokenizer":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0,"b":1,"c":2,
+      "d":3,"e":4,"ab":5,"bc":6,"de":7,"cde":8},"merges":["a b","b c","d e","c de"]}})",
+      "t"));
+  EXPECT_EQ(bpe->encode("abcde"), (std::vector<std::int32_t>{5, 8}));
+}
+
 TEST(ByteBpe, IsKeptAsWhatItWas) {
   const data::BpeFiles files = data::read_bpe(kGoldenBpe);
   const std::string json = data::bpe_json(files);

@@ -1,4 +1,5 @@
 // Advice on hand-made records: who goes on, who is judged, what is said, and what fits into a time.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -134,12 +135,29 @@ TEST_F(AdviseTest, AThirdGoesOnWithTwiceTheSeedsAndTheBestOfEitherKindIsJudged) 
                     "Use weight_decay=3: at 20steps its test loss is lower than that of no "
                     "regularizer by 1.47");
   tests::expect_has(advice.sentence, "(97.5 % interval, 8 fresh seeds, p ");
+  const Verdict& v = report.cells[0].arms[1].versus.value();
+  EXPECT_LT(v.ci->lo, v.ci->hi);
+  tests::expect_has(advice.sentence, fmt::format("by {:.4f} nats a token [{:.4f}, {:.4f}] (",
+                                                 -*v.diff, -v.ci->hi, -v.ci->lo));
   tests::expect_has(advice.sentence, "dropout=0.1, weight_decay=3 against no regularizer: -1.");
   EXPECT_TRUE(advice.too_close.empty());
   const Json json = to_json(advice, report, nullptr, *halving, "isodrop train");
   EXPECT_EQ(json["advice"]["assignments"]["weight_decay"], "3");
   EXPECT_LT(json["advice"]["ci"]["high"], -1.4);
   EXPECT_EQ(json["tried"].size(), count);
+}
+
+// However far behind the best of its kind is, it is tried on as many seeds as the others.
+TEST_F(AdviseTest, EitherKindStaysToTheLastRound) {
+  const auto halving = halve([](const train::Settings& s) {
+    return 2 + luck(s) + noise(s) + std::abs(std::log10(s.weight_decay / 3)) +
+           (s.dropout > 0 ? 9 + s.dropout : 0);
+  });
+  const auto arms = judged_arms(*halving);
+  ASSERT_EQ(arms.size(), 3U);
+  EXPECT_EQ(arms[2].name, "dropout=0.1, weight_decay=3");
+  for (const Standing& of : halving->standings())
+    EXPECT_TRUE(halving->all()[of.regime].name != arms[2].name || of.seeds == 4);
 }
 
 TEST_F(AdviseTest, WhatIsNotShownToHelpIsNotAdvised) {

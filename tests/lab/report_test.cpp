@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -267,6 +268,7 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
   EXPECT_EQ(arm["budget"], "20steps");
   EXPECT_EQ(arm["tokens_per_second"], 800);
   EXPECT_EQ(arm["step_time_ratio"], 1.25);
+  EXPECT_EQ(arm["step_time_quartiles"], (Json{1, 2}));
   EXPECT_TRUE(arm["compute_equivalent"].is_null());
   EXPECT_EQ(arm["missing_seeds"], Json::array());
   EXPECT_EQ(arm["diverged"], 0);
@@ -329,9 +331,11 @@ TEST_F(ReportTest, EveryFigureOfTheJson) {
 }
 
 TEST_F(ReportTest, CsvHasALineForEveryRunAndAColumnForEveryMetric) {
-  study.cells = {{"a,b=\"1\"", {}, 0}, {"epochs=4", {{"unique_tokens", "160"}}, 4}};
+  study.cells = {{"a,b=\"1\"", {}, 0},
+                 {"epochs=4", {{"unique_tokens", "160"}}, 4},
+                 {"epochs=1", {{"unique_tokens", "640"}}, 1}};
   arms({"none", "dropout=0.1"});
-  for (std::size_t cell : {0, 1})
+  for (std::size_t cell : {0, 1, 2})
     for (std::size_t arm : {0, 1}) put(cell, arm, 0, {2.0, 2.125, 2.25});
   put(1, 1, 0, {2.5}, [](RunRecord& r) {
     r.status = Status::kDiverged;
@@ -339,7 +343,7 @@ TEST_F(ReportTest, CsvHasALineForEveryRunAndAColumnForEveryMetric) {
   });
   const Report r = report();
   Fields lines = split(render(r, "csv", false), "\n");
-  ASSERT_EQ(lines.size(), 1 + 2 * 2 * 3 + 1U) << "the last is empty";
+  ASSERT_EQ(lines.size(), 1 + 3 * 2 * 3 + 1U) << "the last is empty";
   EXPECT_EQ(lines.back(), "");
   std::string head = "cell,epochs,unique_tokens,arm,seed,id,status";
   for (const Metric& m : metrics())
@@ -357,6 +361,7 @@ TEST_F(ReportTest, CsvHasALineForEveryRunAndAColumnForEveryMetric) {
   EXPECT_EQ(lines[1], line("\"a,b=\"\"1\"\"\",,,none", *r.cells[0].arms[0].runs[0]));
   EXPECT_EQ(lines[8], line("epochs=4,4,160,none", *r.cells[1].arms[0].runs[1]));
   EXPECT_EQ(lines[10], line("epochs=4,4,160,dropout=0.1", *r.cells[1].arms[1].runs[0]));
+  EXPECT_EQ(lines[13], line("epochs=1,1,640,none", *r.cells[2].arms[0].runs[0]));
   EXPECT_TRUE(has(lines[8], ",ok,2.125,1.875,,1.125,0.3,,,1.625,1.375,,")) << lines[8];
   EXPECT_TRUE(has(lines[8], ",,4.0,20.0,")) << lines[8];
   EXPECT_TRUE(has(lines[10], ",diverged,,,")) << lines[10];
@@ -559,6 +564,60 @@ TEST_F(ReportTest, SharesHaveTheBaselinesLossesBySeed) {
   EXPECT_TRUE(shares[2].losses.empty());
 }
 
+// By doublings of the budget the differences fall, rise, or stay.
+TEST_F(ReportTest, WhoGainsWithComputeIsSaid) {
+  study.shares = share_levels({0.5, 2});
+  study.all_at_shares = true;
+  arms({"none", "gains: dropout=0.1", "loses: dropout=0.2", "same: dropout=0.3"});
+  for (std::size_t share = 0; share < 3; ++share) {
+    const double doublings = share == 0 ? 0 : share == 1 ? -1 : 1;
+    const std::vector<double> first = {2 - doublings, 2.1 - doublings, 2.2 - doublings};
+    put(0, 0, share, first);
+    for (std::size_t arm = 1; arm < 4; ++arm) {
+      const double slope = arm == 1 ? -0.1 : arm == 2 ? 0.1 : 0;
+      std::vector<double> losses = first;
+      for (std::size_t s = 0; s < losses.size(); ++s)
+        losses[s] += doublings * (slope + 1e-3 * (static_cast<double>(s) - 1));
+      put(0, arm, share, losses);
+    }
+  }
+  const std::string text = render(report(), "text", false);
+  const auto says = [&](const std::string& begins, const std::string& ends) {
+    const Fields lines = split(text, "\n");
+    EXPECT_TRUE(std::any_of(lines.begin(), lines.end(),
+                            [&](const std::string& line) {
+                              return line.starts_with("  " + begins) && line.ends_with(ends);
+                            }))
+        << begins << ends << "\n"
+        << text;
+  };
+  const std::string nats = "] nats per doubling of the budget: ";
+  says("gains: the difference changes by -0.1000 [-0.1", nats + "it gains with compute");
+  says("loses: the difference changes by +0.1000 [+0.0", nats + "it loses with compute");
+  says("same: the difference changes by ", nats + "no trend can be told");
+}
+
+// 8 tokens a window: so many are joined that 16 are left, and what fills none counts in the mean.
+TEST_F(ReportTest, WindowsAreJoinedAndNoneIsLeftOut) {
+  for (const auto& [count, joined] : {std::pair{31, 31}, {32, 16}, {33, 16}, {64, 16}}) {
+    study.base.lr = 1e-3 * count;  // other runs
+    arms({"none", "dropout=0.1"});
+    for (const std::size_t arm : {0, 1})
+      put(0, arm, 0, {2.0, 2.125, 2.25}, [&, n = count](RunRecord& r) {
+        double sum = 0;
+        for (int w = 0; w < n; ++w) {
+          const int off = (w * w + static_cast<int>(r.seed)) % 4 * (arm == 0 ? 1 : w % 3);
+          r.val_windows.push_back(2 + 0.125F * static_cast<float>(off));
+          sum += static_cast<double>(r.val_windows.back());
+        }
+        r.values.set("val_loss", sum / n);
+      });
+    const Verdict v = report().cells[0].arms[1].versus.value();
+    EXPECT_EQ(v.windows, joined) << count;
+    EXPECT_TRUE(v.se_windows) << count;
+  }
+}
+
 TEST_F(ReportTest, CurvesAreThoseOfTheRecords) {
   put_all();
   const StudyRuns runs(study, store, true);
@@ -746,6 +805,23 @@ TEST_F(ReportTest, NamesFromFilesAreShownAsText) {
     EXPECT_EQ(has(shown, "<b>"), std::string(format) == "text") << shown;
   }
   EXPECT_FALSE(has(render_live(r), "\x1b"));
+}
+
+// No verdict is shown where either side lost a run, so nothing was looked at.
+TEST_F(ReportTest, AWithheldVerdictIsNoLook) {
+  arms({"none", "dropout=0.1"});
+  const auto lost = [](RunRecord& r) {
+    if (r.seed == 2) r.status = Status::kDiverged;
+  };
+  for (const std::size_t loser : {0, 1}) {
+    for (const std::size_t arm : {0, 1})
+      if (arm == loser)
+        put(0, arm, 0, {2.0, 2.1, 2.2}, lost);
+      else
+        put(0, arm, 0, {1.9, 2.02, 2.08});
+    EXPECT_EQ(count_look(StudyRuns(study, store, true)), 1);
+    EXPECT_FALSE(std::filesystem::exists(store.root() / "looks")) << loser;
+  }
 }
 
 TEST_F(ReportTest, LooksAreCheckedAndThoseOfAnOlderIsodropCount) {

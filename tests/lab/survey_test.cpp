@@ -162,6 +162,14 @@ TEST_F(Survey, CurvesOfAnyRunsOnOnePage) {
   ASSERT_EQ(page.sections[0].pictures.size(), 2U);
   EXPECT_EQ(page.sections[0].pictures[0].series.size(), 4U);
   EXPECT_FALSE(page.facts.empty()) << "it is not known what the folder's run learned from";
+  folder.write("back/metrics.jsonl", R"({"step":1,"flops":1e9,"train_loss":3.5,"val_loss":1.5})"
+                                     "\n"
+                                     R"({"step":2,"flops":2e9,"train_loss":2.25,"val_loss":2.5})"
+                                     "\n");
+  const std::string back = (folder.path() / "back").string();
+  EXPECT_EQ(curves_page({curve_of_run(back, store)}).sections[0].table[1],
+            (std::vector<std::string>{back, "–", "–", "–", "2", "2.2500", "2.5000", "1.5000", "–"}))
+      << "its last losses, and the best on the way";
   EXPECT_ERROR(curve_of_run((folder.path() / "runs").string(), store), "holds no metrics.jsonl");
   EXPECT_ERROR(curve_of_run("no/such", store), "no such folder");
   EXPECT_ERROR(curve_of_run("xyz", store), "not in");

@@ -150,6 +150,20 @@ TEST(Hash, IsXxh3) {
             base::Hash().add(std::string_view("ab\0\0c\0\0\0", 8)).hex());
 }
 
+// Of 100 unique tokens 5 whole windows of 16 are seen in an epoch, at one of several offsets.
+TEST(Epochs, AreOfTheWindowsThatAreSeen) {
+  Settings s;
+  s.block_size = 16, s.batch = 4;
+  const LanguageModelling task = tests::small_task(2000, 500);
+  EXPECT_EQ(task.feed(s)->tokens_per_epoch(), 2000);
+  s.unique_tokens = 100;
+  EXPECT_EQ(task.feed(s)->tokens_per_epoch(), 5 * 16);
+  s.n_layer = 1, s.n_head = 1, s.n_embd = 8;
+  s.budget = "10steps";
+  Trainer trainer(s, task);
+  EXPECT_EQ(run(trainer).spent.epochs, 10 * 4 / 5.0);
+}
+
 // Targets that are taught wrong are the same ones whenever their place is seen, about as many as
 // was asked for, and never in an exam.
 TEST(TargetNoise, HangsOnThePlaceOfTheDataAlone) {
