@@ -1,7 +1,7 @@
 // `isodrop profile` and --dry-run as a user meets them.
 #include <gtest/gtest.h>
 
-#include "lab/report/dry_run_render.h"
+#include "lab/report/render.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 
