@@ -25,7 +25,7 @@ set(headers
   ops/activation.h ops/attention.h ops/mask.h ops/noise.h ops/noise_op.h ops/ops.h
   models/gpt.h models/init_table.h models/norm_table.h models/rate_schedule.h models/regularizer_grammar.h
   models/regularizer_table.h models/regularizers.h
-  train/optim/learning_rate.h train/optim/optimizer.h train/optim/parts.h)
+  train/optim/optimizer.h)
 foreach(header IN LISTS headers)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isodrop/${folder} COMPONENT isodrop_library)

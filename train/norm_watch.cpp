@@ -23,7 +23,7 @@ void NormWatch::before(const Trainer& trainer) {
 std::optional<Norms> NormWatch::after(Trainer& trainer) {
   if (weights_.empty()) return {};
   try {
-    trainer.collect_gradients();
+    trainer.gather_gradients();
   } catch (const RankLost&) {
     if (trainer.finished()) return {};  // and needs nobody any more
     throw;

@@ -4,7 +4,7 @@
 
 #include "base/stopwatch.h"
 #include "engine/buffer.h"
-#include "train/distributed/shards.h"
+#include "train/distributed/gradient_reducer.h"
 #include "train/optim/optimizer.h"
 #include "train/storage/initial_weights.h"
 
@@ -92,7 +92,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
     recalibration.emplace(task, *params, config, s.micro_batch());
   executed_flops = static_cast<double>(s.micro_steps()) * training->plan().cost().flops;
   memory = {params->bytes(), AdamW::bytes(*params), s.stop == "best" ? params->bytes() / 2 : 0,
-            ShardSum::bytes(*params, s.shards),
+            GradientReducer::bytes(*params, s.shards),
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0,
                       predictor ? predictor->arena_bytes() : 0})};

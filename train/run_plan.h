@@ -36,8 +36,8 @@ struct MemoryNeed {
     return parameters + optimizer + best_weights + shards + training + measures;
   }
   std::size_t total() const { return allocated() + corpus + program; }
-  /// In a process that has one of so many parts of the moments.
-  void cut_moments(std::size_t parts) { optimizer /= parts; }
+  /// For a process that has one of `parts` parts of the moments.
+  void shard_moments(std::size_t parts) { optimizer /= parts; }
 };
 
 /// Throws base::Error where a run cannot be made: a budget below one step, more unique data than
@@ -55,10 +55,10 @@ struct RunPlan {
   RunPlan(const Settings& settings, const Task& task);
 
   Spent spent(std::int64_t steps, double seconds) const;
-  /// For a process that gets its part of the moments, one of so many, from rank 0.
-  void deal_moments(std::size_t parts) {
-    moments_dealt = true;
-    memory.cut_moments(parts);
+  /// For a process that gets its part of the moments, one of `parts`, from rank 0.
+  void shard_moments(std::size_t parts) {
+    moments_sharded = true;
+    memory.shard_moments(parts);
   }
 
   Settings settings;
@@ -70,7 +70,7 @@ struct RunPlan {
   std::optional<double> uniform_loss;  // of the same chance for every outcome, where that is known
   double evaluated_tokens = 0;  // of all evaluations; in a budget of seconds, of as many as planned
   MemoryNeed memory;
-  bool moments_dealt = false;
+  bool moments_sharded = false;
   double seconds = 0;  // that planning took
 
   std::unique_ptr<Feed> feed;

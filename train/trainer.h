@@ -1,11 +1,11 @@
 // One run's machine: what was planned, allocated, and the state that it advances step by step.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "engine/plan.h"
-#include "train/distributed/moment_shards.h"
-#include "train/distributed/shards.h"
+#include "train/distributed/gradient_reducer.h"
 #include "train/run_plan.h"
 #include "train/storage/state.h"
 
@@ -59,26 +59,25 @@ class Trainer {
   /// Whom step() tells, from now on; null: nobody, at no cost.
   void observe(StepObserver* observer);
 
-  /// As rank 0: gives the others the state, and from now on they make their shards of every step,
-  /// which then throws RankLost where one of them is gone. To be called again where state() is
-  /// written to. REQUIRES: their number is a power of two that divides the setting `shards`, and
-  /// they outlive this; `shard_moments` is what it was before, and state() has all of them.
+  /// As rank 0: sends the state to the others, which from now on make their shards of every step;
+  /// step() then throws RankLost if one of them is gone. Call it again when state() was written to.
+  /// REQUIRES: the communicator's size divides the setting `shards`; it outlives this.
   /// `shard_moments`: each rank keeps and updates a part of the optimizer's moments, to the same
-  /// bits; state() has them after collect_moments().
-  void lead(Ranks& ranks, bool shard_moments = false);
+  /// bits; state() has them only after gather_moments(). REQUIRES: the same in every call.
+  void lead(Communicator& communicator, bool shard_moments = false);
   /// As another rank: does what rank 0 tells it, until that ends the run.
-  void follow(Ranks& ranks);
-  /// Before state().moments or all gradients of a step are read: has the other ranks send their
-  /// parts, where they have any. Throws RankLost.
-  void collect_moments();
-  void collect_gradients();
-  /// Where moments are elsewhere: forgets what was collected.
+  void follow(Communicator& communicator);
+  /// With sharded moments, before state().moments or all gradients of a step are read: has the
+  /// other ranks send their parts. Throws RankLost.
+  void gather_moments();
+  void gather_gradients();
+  /// Frees what gather_moments() brought.
   void drop_moments();
-  /// Whether moments are elsewhere, so that they are lost with a rank.
-  bool shards_moments() const { return moment_shards_.has_value(); }
-  /// After a step that threw RankLost: state() is that before it. With shards_moments() it is none
-  /// to go on from, since weights may be half updated.
-  void undo_step() { shards_.undo(*state_.params); }
+  /// The moments are lost with any rank.
+  bool shards_moments() const { return sharded_.has_value(); }
+  /// After a step that threw RankLost: state() is as before it, unless moments are sharded; then
+  /// weights may be half updated.
+  void undo_step() { reducer_->undo(); }
 
   /// Resume is: write into it what another run had become, go on.
   TrainState& state() { return state_; }
@@ -98,15 +97,15 @@ class Trainer {
   double gradients(std::uint64_t index, double progress);
   double shard(std::int64_t number, std::uint64_t index, double progress);
   void update(double progress);
-  void share_state(Ranks& ranks, bool shard_moments);
+  void share_state(Communicator& communicator, bool shard_moments);
 
   RunPlan planned_;
   TrainState state_;
   engine::Buffer arena_;  // training and evaluation take turns in it
   std::optional<AdamW> optimizer_;
-  ShardSum shards_;
-  std::optional<MomentShards> moment_shards_;
-  Ranks* led_ = nullptr;  // by this process
+  std::unique_ptr<GradientReducer> reducer_;
+  std::optional<ShardedAdamW> sharded_;
+  Communicator* led_ = nullptr;  // by this process
   double setup_seconds_ = 0;
   StepObserver* observer_ = nullptr;
 };

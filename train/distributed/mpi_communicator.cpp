@@ -1,19 +1,18 @@
-#include "train/distributed/mpi_ranks.h"
+#include "train/distributed/mpi_communicator.h"
 
 #ifdef ISODROP_MPI
 #include <mpi.h>
 #endif
 
 #include <algorithm>
-#include <charconv>
+#include <bit>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "base/numbers.h"
 #include "base/stopwatch.h"
 #include "base/text.h"
 
@@ -24,36 +23,51 @@ using base::quote;
 using base::require;
 
 template <class T>
-bool read_number(std::string_view text, T& into) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
-  return error == std::errc{} && end == text.data() + text.size();
+bool is_number(std::string_view text, T& out) {
+  return base::parse_number(text, out) == std::errc{};
 }
 
 #ifdef ISODROP_MPI
 constexpr const char *kSlowLink = "ISODROP_SLOW_LINK", *kOverlap = "ISODROP_OVERLAP";
-// Bytes a call takes: MPI counts in int, and patience with the others is for silence, not for what
-// takes its time.
+// Bytes of one MPI call: MPI counts in int, and `patience` is for silence, not for long messages.
 constexpr std::size_t kPiece = std::size_t{1} << 24;
-// Seconds of waiting until which others may have the core, but are not offered it (a busy neighbour
-// would take it for milliseconds), and from which on waiting is not worth a whole core.
+// A wait spins for this many seconds, then yields (a busy neighbour may then take the core for
+// milliseconds), then sleeps.
 constexpr double kSpin = 5e-5, kYield = 0.01;
-constexpr double kNap = 1e-4;  // seconds asleep between two looks
+constexpr double kNap = 1e-4;  // seconds between two looks
 // In the background each look takes the core from backward, tens of µs on a virtual machine: looks
-// become rarer, to be late by an eighth of the time waited at most.
+// become rarer, and are late by at most an eighth of the time waited.
 constexpr double kLate = 0.125, kLongNap = 2e-3;
 
-bool overlap_wished() {
+bool overlap_asked() {
   const char* text = std::getenv(kOverlap);
-  if (text == nullptr) return true;
-  const std::string_view all = text;
+  const std::string_view all = text == nullptr ? "1" : text;
   require(all == "0" || all == "1", kOverlap, "=", quote(all), ": give 0 or 1");
   return all == "1";
 }
 
-class MpiRanks final : public Ranks {
+/// Seconds that a message and a byte take on top of what they take anyway: for measuring.
+struct SlowLink {
+  double message = 0, byte = 0;
+};
+
+SlowLink slow_link_asked() {
+  const char* text = std::getenv(kSlowLink);
+  if (text == nullptr) return {};
+  const std::string_view all = text;
+  const std::size_t comma = std::min(all.find(','), all.size());
+  double latency = 0, bandwidth = 0;
+  require(comma < all.size() && is_number(all.substr(0, comma), latency) &&
+              is_number(all.substr(comma + 1), bandwidth) && latency >= 0 && latency <= 1e7 &&
+              bandwidth > 0,
+          kSlowLink, "=", quote(all), ": give MICROSECONDS,MEGABYTES_PER_SECOND, as in 50,1000");
+  return {latency * 1e-6, 1e-6 / bandwidth};
+}
+
+class MpiCommunicator final : public Communicator {
  public:
-  MpiRanks(std::function<bool()> stop, double patience, bool overlap)
-      : stop_(std::move(stop)), patience_(patience) {
+  MpiCommunicator(std::function<bool()> stop, double patience, bool overlap, SlowLink link)
+      : stop_(std::move(stop)), patience_(patience), link_(link) {
     int provided = 0;
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -69,7 +83,7 @@ class MpiRanks final : public Ranks {
     any_thread_ = all != 0;
   }
   // MPI_Finalize waits for the others, who may never come to it.
-  ~MpiRanks() override {
+  ~MpiCommunicator() override {
     if (!left_) MPI_Finalize();
   }
   void leave() override { left_ = true; }
@@ -90,6 +104,7 @@ class MpiRanks final : public Ranks {
                         &requests[1]));
       wait(requests, 2);
     }
+    slow_down(1, std::max(out.size(), in.size()));
   }
 
   void broadcast(std::span<std::byte> bytes) override {
@@ -100,6 +115,7 @@ class MpiRanks final : public Ranks {
                        &request));
       wait(&request, 1);
     }
+    slow_down(std::bit_width(static_cast<unsigned>(size_) - 1), bytes.size());
   }
 
  private:
@@ -130,7 +146,7 @@ class MpiRanks final : public Ranks {
 
   void wait(MPI_Request* requests, int count) {
     const base::Stopwatch watch;
-    double stopped = -1;  // when the wish to stop was first seen
+    double stopped = -1;  // when stop_() was first true
     for (;;) {
       int done = 0;
       check(MPI_Testall(count, requests, &done, MPI_STATUSES_IGNORE));
@@ -141,7 +157,7 @@ class MpiRanks final : public Ranks {
       if (stop_ && stop_()) {
         if (stopped < 0) stopped = now;
         if (now - stopped > patience_)
-          lose("the others did not finish this step in time, or one of them is gone");
+          lose("the other processes did not finish this step in time, or one of them is gone");
       }
       if (background)
         sleep(std::clamp(kLate * now, kNap, kLongNap));
@@ -152,24 +168,23 @@ class MpiRanks final : public Ranks {
     }
   }
 
+  void slow_down(int messages, std::size_t bytes) const {
+    const double seconds = messages * link_.message + static_cast<double>(bytes) * link_.byte;
+    if (seconds == 0) return;
+    if (in_background()) return sleep(seconds);
+    // A sleep is exact to some 50 µs, so the end of the time is spun.
+    const base::Stopwatch watch;
+    if (seconds > 2e-4) sleep(seconds - 1e-4);
+    while (watch.seconds() < seconds) std::this_thread::yield();
+  }
+
   std::function<bool()> stop_;
   double patience_;
+  SlowLink link_;
   int rank_ = 0, size_ = 1, on_this_host_ = 1;
   bool any_thread_ = false, left_ = false;
 };
 
-std::unique_ptr<Ranks> as_slow_as_asked(std::unique_ptr<Ranks> ranks) {
-  const char* text = std::getenv(kSlowLink);
-  if (text == nullptr) return ranks;
-  const std::string_view all = text;
-  const std::size_t comma = std::min(all.find(','), all.size());
-  double latency = 0, bandwidth = 0;
-  require(comma < all.size() && read_number(all.substr(0, comma), latency) &&
-              read_number(all.substr(comma + 1), bandwidth) && latency >= 0 && latency <= 1e7 &&
-              bandwidth > 0,
-          kSlowLink, "=", quote(all), ": give MICROSECONDS,MEGABYTES_PER_SECOND, as in 50,1000");
-  return slowed(std::move(ranks), latency * 1e-6, bandwidth * 1e6);
-}
 #endif
 
 }  // namespace
@@ -181,10 +196,11 @@ Launch launched() {
     const char *size = std::getenv(size_name), *rank = std::getenv(rank_name);
     if (size == nullptr || rank == nullptr) continue;
     Launch launch;
-    require(read_number(size, launch.size) && read_number(rank, launch.rank) && launch.rank >= 0 &&
+    require(is_number(size, launch.size) && is_number(rank, launch.rank) && launch.rank >= 0 &&
                 launch.rank < launch.size,
             "the environment has ", rank_name, "=", quote(rank), " and ", size_name, "=",
-            quote(size), ", which is no rank among processes; unset both, or start with mpirun");
+            quote(size),
+            ", which is not a rank of a launched program; unset both, or start with mpirun");
     return launch;
   }
   return {};
@@ -201,24 +217,23 @@ std::string mpi_version() {
   return version;
 }
 
-std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()> stop,
-                                  double patience) {
-  auto ranks = std::make_unique<MpiRanks>(std::move(stop), patience, overlap_wished());
-  require(ranks->size() == launch.size && ranks->rank() == launch.rank,
-          "the launcher says process ", launch.rank, " of ", launch.size, ", ", mpi_version(),
-          " says ", ranks->rank(), " of ", ranks->size(),
-          ": start with the mpirun of the MPI that this program was built with");
-  return as_slow_as_asked(std::move(ranks));
+std::unique_ptr<Communicator> connect_ranks(const Launch& launch, std::function<bool()> stop,
+                                            double patience) {
+  auto mpi = std::make_unique<MpiCommunicator>(std::move(stop), patience, overlap_asked(),
+                                               slow_link_asked());
+  require(mpi->size() == launch.size && mpi->rank() == launch.rank, "the launcher says process ",
+          launch.rank, " of ", launch.size, ", ", mpi_version(), " says ", mpi->rank(), " of ",
+          mpi->size(), ": start with the mpirun of the MPI that this program was built with");
+  return mpi;
 }
 #else
 std::string mpi_version() { return {}; }
 
-std::unique_ptr<Ranks> join_ranks(const Launch& launch, std::function<bool()>, double) {
-  throw base::Error(
-      base::concat("started as ", launch.size,
-                   " processes, and this program was built without MPI; build it with "
-                   "-DISODROP_MPI=ON (on Debian after apt-get install libopenmpi-dev), or leave "
-                   "out mpirun"));
+std::unique_ptr<Communicator> connect_ranks(const Launch& launch, std::function<bool()>, double) {
+  throw base::Error(base::concat(
+      "started as ", launch.size,
+      " processes, but this program was built without MPI; build it with -DISODROP_MPI=ON (on "
+      "Debian after apt-get install libopenmpi-dev), or start it without mpirun"));
 }
 #endif
 

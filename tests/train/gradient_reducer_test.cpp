@@ -41,9 +41,8 @@ void expect_tree(int size, std::size_t n) {
   std::vector<T> want(n);
   for (std::size_t i = 0; i < n; ++i) want[i] = tree(x, 0, x.size(), i);
   tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
-    TreeSum sum(ranks);
     auto& mine = x[static_cast<std::size_t>(ranks.rank())];
-    for (int again = 0; again < 1; ++again) sum(std::span(mine));
+    for (int again = 0; again < 1; ++again) ranks.all_reduce(std::span(mine));
     const double share = 2.0 * (size - 1) / size;
     if (n * sizeof(T) > 100000) {
       EXPECT_NEAR(static_cast<double>(ranks.bytes), share * static_cast<double>(n * sizeof(T)), 64);
@@ -54,7 +53,7 @@ void expect_tree(int size, std::size_t n) {
         << size << " ranks, " << n;
 }
 
-TEST(TreeSum, GivesEveryRankTheBitsOfTheTree) {
+TEST(AllReduce, GivesEveryRankTheBitsOfTheTree) {
   for (const int size : {1, 2, 4, 8, 16})
     for (const std::size_t n : {0, 1, 2, 3, 7, 64, 1023, 1024, 1025, 5000, 300001}) {
       expect_tree<float>(size, n);
@@ -111,13 +110,13 @@ class Shards : public testing::Test {
     tests::as_ranks(size, [&](tests::ThreadRanks& ranks) {
       base::use_threads(1);
       RunPlan plan(s, task);
-      if (shard_moments && ranks.rank() != 0) plan.deal_moments(static_cast<std::size_t>(size));
+      if (shard_moments && ranks.rank() != 0) plan.shard_moments(static_cast<std::size_t>(size));
       Trainer trainer(std::move(plan));
       if (ranks.rank() == 0) {
         trainer.lead(ranks, shard_moments);
         run(trainer);
-        trainer.collect_moments();
-        tell(ranks, {Order::Kind::kEnd});
+        trainer.gather_moments();
+        send_command(ranks, {RankCommand::Kind::kEnd});
         first = all_of(trainer);
         if (shard_moments) trainer.state().moments = {};
         trainer.state().losses.clear();
@@ -245,7 +244,7 @@ TEST_F(Shards, ANumberThatDoesNotFitIsRefused) {
 }
 
 /// Rank 0 of two, of which the other has the same number everywhere, and is gone after some calls.
-class OneOther final : public Ranks {
+class OneOther final : public Communicator {
  public:
   int rank() const override { return 0; }
   int size() const override { return 2; }
@@ -255,14 +254,14 @@ class OneOther final : public Ranks {
   }
   void broadcast(std::span<std::byte> bytes) override {
     call();
-    if (bytes.size() != sizeof(Order)) return;
-    Order order;
+    if (bytes.size() != sizeof(RankCommand)) return;
+    RankCommand order;
     std::memcpy(&order, bytes.data(), sizeof order);
     orders.push_back(order.kind);
   }
   int answer = 0;  // each byte of its numbers
   int calls_left = 1000;
-  std::vector<Order::Kind> orders;
+  std::vector<RankCommand::Kind> orders;
 
  private:
   void call() {
@@ -279,8 +278,8 @@ TEST_F(Shards, AreSummedOnceAStepBetweenBackwardAndTheUpdate) {
   const std::vector<float> before = all_of(trainer);
   trainer.step(0, 0.5);
   EXPECT_TRUE(std::isnan(trainer.state().grad_norm));
-  EXPECT_EQ(other.orders,
-            (std::vector{Order::Kind::kState, Order::Kind::kGradients, Order::Kind::kUpdate}));
+  EXPECT_EQ(other.orders, (std::vector{RankCommand::Kind::kState, RankCommand::Kind::kGradients,
+                                       RankCommand::Kind::kUpdate}));
   EXPECT_EQ(all_of(trainer), before);
 }
 
