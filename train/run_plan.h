@@ -5,13 +5,10 @@
 #include <memory>
 #include <optional>
 
-#include "train/bound_plan.h"
 #include "train/config/budget.h"
 #include "train/config/evaluation.h"
 #include "train/config/settings.h"
 #include "train/evaluator.h"
-#include "train/predictor.h"
-#include "train/recalibration.h"
 #include "train/tasks/task.h"
 
 namespace train {

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "lab/runs/measures.h"
-#include "train/ensemble.h"
+#include "train/run.h"
 #include "train/storage/initial_weights.h"
 #include "train/storage/run_files.h"
 #include "train/storage/safetensors.h"

@@ -15,7 +15,7 @@
 #include "base/stopwatch.h"
 #include "engine/buffer.h"
 #include "lab/runs/processes.h"
-#include "train/step_timer.h"
+#include "train/trainer.h"
 
 namespace lab {
 namespace {

@@ -10,8 +10,8 @@
 #include "tests/train/ranks_in_threads.h"
 #include "tests/train/small_corpus.h"
 #include "train/distributed/gradient_reducer.h"
-#include "train/norm_watch.h"
 #include "train/run.h"
+#include "train/watches.h"
 
 namespace train {
 namespace {

@@ -1,7 +1,10 @@
-#include "train/norm_watch.h"
+#include "train/watches.h"
 
 #include <algorithm>
 #include <cmath>
+
+#include "data/tokenizer/utf8.h"
+#include "train/sampling.h"
 
 namespace train {
 
@@ -47,6 +50,25 @@ std::optional<Norms> NormWatch::after(Trainer& trainer) {
   for (LayerNorms& layer : norms.layers)
     for (double* sum : {&layer.weight, &layer.gradient, &layer.update}) *sum = std::sqrt(*sum);
   return norms;
+}
+
+TextWatch::TextWatch(Trainer& trainer, const data::Tokenizer& tokenizer, std::int64_t tokens,
+                     Sink& told)
+    : tokenizer_(tokenizer),
+      opening_(opening(tokenizer)),
+      decoder_(trainer.params(), trainer.planned().config),
+      tokens_(tokens),
+      told_(told) {
+  if (opening_.empty()) opening_ = {0};
+  decoder_.allocate();
+}
+
+void TextWatch::progress(const Progress& p) {
+  if (!p.val_loss) return;
+  std::vector<std::int32_t> ids;
+  generate(decoder_, opening_, tokens_, default_keep(decoder_.limit()), {}, 0,
+           [&](const Sampled& s) { ids.push_back(s.token); });
+  told_.text({p.step, data::replaced_utf8(tokenizer_.decode(ids))});
 }
 
 }  // namespace train
