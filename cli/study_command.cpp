@@ -11,7 +11,7 @@
 #include "cli/terminal.h"
 #include "lab/report/dry_run_render.h"
 #include "lab/report/html.h"
-#include "lab/runs/take_up.h"
+#include "lab/runs/verify.h"
 #include "lab/session/page.h"
 
 namespace cli {

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "lab/report/by_seed.h"
 #include "lab/report/slope_design.h"
-#include "lab/stats/crossing.h"
+#include "lab/stats/equivalent.h"
 #include "lab/stats/regression.h"
 
 namespace lab {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "lab/report/html/page.h"
-#include "lab/runs/curve.h"
 #include "lab/runs/store.h"
 
 namespace lab {

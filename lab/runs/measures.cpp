@@ -5,9 +5,9 @@
 
 #include "base/table.h"
 #include "lab/probe/probe.h"
-#include "lab/stats/gaussian.h"
+#include "lab/stats/forecasts.h"
+#include "lab/stats/moments.h"
 #include "lab/stats/regression.h"
-#include "lab/stats/stability.h"
 #include "train/config/evaluation.h"
 #include "train/tasks/language_modelling.h"
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/open_file.h"
 #include "base/run_lock.h"
@@ -59,5 +60,16 @@ class Store {
 
   std::filesystem::path root_;
 };
+
+struct CurvePoint {
+  double step = 0, flops = 0;
+  std::optional<double> train_loss;  // nats per token, running mean, regularizers on
+  std::optional<double> val_loss;    // nats per token, where it was evaluated
+};
+
+/// Empty where there is no such file; a last line that is still being written is left out. Trusts
+/// nothing; throws base::Error naming the file and the line.
+std::vector<CurvePoint> read_curve(const std::filesystem::path& file,
+                                   base::Whose whose = base::Whose::kStore);
 
 }  // namespace lab

@@ -1,14 +1,20 @@
-// Resampling with an explicit sequence of random numbers: the same sequence, the same interval.
+// Resampling with an explicit sequence of random numbers (the same sequence, the same interval):
+// the rivals of the intervals in lab/stats, which are compared with them by simulation.
 #pragma once
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/rng.h"
-#include "lab/stats/stats.h"
+#include "lab/stats/equivalent.h"
 
-namespace lab {
+namespace validation {
+
+using lab::EquivalentInterval;
+using lab::Interval;
+using lab::SeedCurves;
 
 /// A statistic of a resample, which is given as the positions drawn (n of [0, n), with repetition).
 using Resampled = std::function<double(std::span<const std::size_t>)>;
@@ -32,4 +38,18 @@ Interval studentized_interval(double mean, double se, std::span<const double> so
 Interval bootstrap_t(std::span<const double> x, int replicates, engine::Sequence& random,
                      double alpha = 0.05);
 
-}  // namespace lab
+/// Of lab::crossed(): a studentized bootstrap that draws seeds and windows independently of each
+/// other (Owen 2007, Ann. Appl. Stat. 1:386), se* by crossed() of each resample. Its coverage at n
+/// = 8 is no better (93.9 to 95.5 %), it takes `replicates` times as long, and it needs random
+/// numbers. nullopt where crossed() is, and where no resample varies.
+std::optional<Interval> crossed_bootstrap(std::span<const double> d, int seeds, int replicates,
+                                          engine::Sequence& random, double alpha = 0.05);
+
+/// Of lab::equivalent_interval(): seeds resampled (a seed's curve and arm stay together) through
+/// the same interpolation, central 1 − α of the resampled equivalents. At 8 seeds "95 %" covers 89
+/// % (scripts/validate_statistics), that interval 94.4 to 95.4.
+std::optional<EquivalentInterval> equivalent_bootstrap(const SeedCurves& curves, int replicates,
+                                                       engine::Sequence& random,
+                                                       double alpha = 0.05);
+
+}  // namespace validation
