@@ -103,7 +103,7 @@ Answer ask(train::Predictor& predictor, const Question& q, const train::Settings
   const std::int64_t passes = train::parse_evaluation(s.evaluation).passes, rows = q.exam->rows(),
                      batch = predictor.batch_rows();
   const double row_scores = static_cast<double>(s.block_size) * static_cast<double>(vocab);
-  const bool classes = q.task->forecast() == train::Forecast::kClasses;
+  const bool classes = q.task->forecast() == train::ForecastKind::kClasses;
   const std::int64_t step =
       classes ? batch * std::max<std::int64_t>(
                             1, static_cast<std::int64_t>(kMostScores / row_scores) / batch)
@@ -140,7 +140,7 @@ lab::Json to_json(const Question& q, const Answer& answer, const train::Settings
                     {"evaluation", s.evaluation},
                     {"targets", static_cast<std::int64_t>(answer.targets)},
                     {"loss", loss}};
-  if (q.task->forecast() == train::Forecast::kClasses) json["perplexity"] = std::exp(loss);
+  if (q.task->forecast() == train::ForecastKind::kClasses) json["perplexity"] = std::exp(loss);
   if (q.bytes_per_token) json["bits_per_byte"] = train::bits_per_byte(loss, *q.bytes_per_token);
   for (const auto& [name, value] : answer.calibration)
     if (is_told(name)) json[name] = value;

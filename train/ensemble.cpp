@@ -22,7 +22,7 @@ Settings member(const Settings& all, std::int64_t number) {
 std::vector<double> losses(const Predictions& p) {
   std::vector<double> out(p.count());
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (p.kind == Forecast::kClasses) {
+    if (p.kind == ForecastKind::kClasses) {
       out[i] =
           -static_cast<double>(p.scores[i * p.classes + static_cast<std::size_t>(p.labels[i])]);
     } else {

@@ -44,7 +44,7 @@ double log_sum(std::span<const double> x) {
 /// What passes say of one batch, added up; `forecasts`: scores, or means and sds, too.
 class Mixture {
  public:
-  Mixture(Forecast kind, std::size_t targets, std::size_t width, bool forecasts)
+  Mixture(ForecastKind kind, std::size_t targets, std::size_t width, bool forecasts)
       : kind_(kind),
         width_(width),
         forecasts_(forecasts),
@@ -69,7 +69,7 @@ class Mixture {
       double* sum = forecasts_ ? &sums_[i * width_] : nullptr;
       const float* out = outputs + i * width_;
       double loss = 0;
-      if (kind_ == Forecast::kClasses) {
+      if (kind_ == ForecastKind::kClasses) {
         z.assign(out, out + width_);
         const double all = log_sum(z);
         for (std::size_t v = 0; forecasts_ && v < width_; ++v) sum[v] += std::exp(z[v] - all);
@@ -103,7 +103,7 @@ class Mixture {
   double sd(std::size_t i) const { return std::sqrt(sums_[i * width_ + 1] / passes_); }
 
  private:
-  Forecast kind_;
+  ForecastKind kind_;
   std::size_t width_;
   bool forecasts_;
   // sums_ of probabilities; of kNormal the mean, and the sum of variances and squared deviations.
@@ -208,11 +208,11 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
   const engine::View outputs = plan_.outputs();
   const auto width = static_cast<std::size_t>(outputs.shape->back());
   const auto time = static_cast<std::size_t>(outputs.shape->numel() / rows) / width;
-  if (kind_ == Forecast::kClasses) out.classes = width;
+  if (kind_ == ForecastKind::kClasses) out.classes = width;
   const auto* labels = static_cast<const std::int32_t*>(plan_.targets());
   const auto* targets = static_cast<const float*>(plan_.targets());
   const auto counts = [&](std::size_t i) {
-    return kind_ == Forecast::kClasses ? labels[i] >= 0 : !std::isnan(targets[i]);
+    return kind_ == ForecastKind::kClasses ? labels[i] >= 0 : !std::isnan(targets[i]);
   };
   const bool forecasts = keep == Keep::kAll || keep == Keep::kForecasts;
   Mixture mixture(kind_, static_cast<std::size_t>(rows) * time, width, forecasts);
@@ -236,7 +236,7 @@ Predictions Predictor::predict(const Exam& exam, std::int64_t passes, std::uint6
         if (!counts(i)) continue;
         window += mixture.loss(i, keep == Keep::kPassLosses);
         if (!forecasts) continue;
-        if (kind_ == Forecast::kClasses) {
+        if (kind_ == ForecastKind::kClasses) {
           mixture.scores(i, out.scores);
           out.labels.push_back(labels[i]);
         } else {

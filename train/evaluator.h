@@ -99,7 +99,7 @@ class Recalibration {
 
 /// Of the targets that count, in the exam's order.
 struct Predictions {
-  Forecast kind = Forecast::kClasses;
+  ForecastKind kind = ForecastKind::kClasses;
   // kClasses: logarithms of probabilities (n,classes).
   std::size_t classes = 0;
   std::vector<float> scores;
@@ -110,7 +110,9 @@ struct Predictions {
   std::vector<double> truth;
   Examined examined;  // the losses; of several passes those of the mixture
 
-  std::size_t count() const { return kind == Forecast::kClasses ? labels.size() : targets.size(); }
+  std::size_t count() const {
+    return kind == ForecastKind::kClasses ? labels.size() : targets.size();
+  }
 };
 
 /// What is kept of predictions: forecasts with the truth and losses; without the truth, which takes
@@ -144,7 +146,7 @@ class Predictor {
                       Keep keep = Keep::kAll, RowRange stretch = {});
 
  private:
-  Forecast kind_;
+  ForecastKind kind_;
   bool whole_;  // batches alone: rows that are padded would count in a batch's statistics
   models::GptConfig config_;
   BoundPlan plan_;

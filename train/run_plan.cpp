@@ -100,7 +100,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
   // have weights of their own, or a copy of them.
   if (asked("calibration"))
     memory.measures = static_cast<std::size_t>(
-        both * static_cast<double>(task.forecast() == Forecast::kClasses ? config.vocab : 2) *
+        both * static_cast<double>(task.forecast() == ForecastKind::kClasses ? config.vocab : 2) *
         (sizeof(float) + sizeof(double)));
   if (asked("mode_gap") || asked("moments"))
     memory.measures = std::max(memory.measures, 2 * (params->bytes() + memory.training));

@@ -174,7 +174,7 @@ Measured moments(train::Trainer& trainer, const train::Task& task) {
 }
 
 Measured reliability_of(train::Trainer& trainer, const train::Task& task) {
-  if (!trainer.planned().test || task.forecast() != train::Forecast::kClasses) return {};
+  if (!trainer.planned().test || task.forecast() != train::ForecastKind::kClasses) return {};
   const Predictions test = trainer.predict(Split::kTest);
   Measured out;
   const auto r = reliability(top_label(logits(test)), kReliabilityBins);
@@ -228,7 +228,7 @@ Measured ClassCalibration::result() const {
 }
 
 Measured calibration(const Predictions& val, const Predictions& test) {
-  return test.kind == train::Forecast::kClasses ? of_classes(val, test) : of_normals(val, test);
+  return test.kind == train::ForecastKind::kClasses ? of_classes(val, test) : of_normals(val, test);
 }
 
 Measured measure(train::Trainer& trainer, const train::Task& task) {

@@ -31,7 +31,7 @@ Value above(const Value& loss, const Value& bound) {
 
 constexpr std::string_view kLm = "lm";
 
-constexpr auto kClasses = train::Forecast::kClasses, kNormal = train::Forecast::kNormal;
+constexpr auto kClasses = train::ForecastKind::kClasses, kNormal = train::ForecastKind::kNormal;
 
 /// What `measure` has found under the row's own name.
 template <std::size_t N>

@@ -31,7 +31,7 @@ struct Metric {
   std::string_view help;
   std::optional<double> (*compute)(const RunFacts&);  // nullopt: not known
   std::string_view measure = {};  // what the setting of that name must ask for; empty: nothing
-  std::optional<train::Forecast> forecast = {};  // of such forecasts alone
+  std::optional<train::ForecastKind> forecast = {};  // of such forecasts alone
 };
 
 /// Why runs with these settings have no such metric, for messages; empty where they have it: of the

@@ -22,11 +22,11 @@ bool is_spike(std::span<const float> before, float loss) {
 
 }  // namespace
 
-void Moments::add(std::span<const float> values) {
+void CentralMoments::add(std::span<const float> values) {
   const auto n = static_cast<std::int64_t>(values.size());
-  std::vector<Moments> parts(static_cast<std::size_t>(base::chunks(n, kChunk)));
+  std::vector<CentralMoments> parts(static_cast<std::size_t>(base::chunks(n, kChunk)));
   base::parallel_chunks(n, kChunk, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
-    Moments& m = parts[static_cast<std::size_t>(chunk)];
+    CentralMoments& m = parts[static_cast<std::size_t>(chunk)];
     const auto part =
         values.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
     m.n_ = static_cast<double>(part.size());
@@ -42,10 +42,10 @@ void Moments::add(std::span<const float> values) {
       m.m4_ += d2 * d2;
     }
   });
-  for (const Moments& part : parts) add(part);
+  for (const CentralMoments& part : parts) add(part);
 }
 
-void Moments::add(const Moments& b) {
+void CentralMoments::add(const CentralMoments& b) {
   if (b.n_ == 0) return;
   if (n_ == 0) {
     *this = b;
@@ -60,21 +60,23 @@ void Moments::add(const Moments& b) {
   n_ = n;
 }
 
-bool Moments::finite() const { return std::isfinite(mean_) && std::isfinite(m4_); }
+bool CentralMoments::finite() const { return std::isfinite(mean_) && std::isfinite(m4_); }
 
-std::optional<double> Moments::mean() const { return n_ > 0 ? std::optional(mean_) : std::nullopt; }
+std::optional<double> CentralMoments::mean() const {
+  return n_ > 0 ? std::optional(mean_) : std::nullopt;
+}
 
-std::optional<double> Moments::variance() const {
+std::optional<double> CentralMoments::variance() const {
   return n_ > 0 ? std::optional(m2_ / n_) : std::nullopt;
 }
 
-std::optional<double> Moments::skewness() const {
+std::optional<double> CentralMoments::skewness() const {
   if (!(m2_ > 0)) return std::nullopt;
   const double variance = m2_ / n_;
   return m3_ / n_ / (variance * std::sqrt(variance));
 }
 
-std::optional<double> Moments::kurtosis() const {
+std::optional<double> CentralMoments::kurtosis() const {
   if (!(m2_ > 0)) return std::nullopt;
   const double variance = m2_ / n_;
   return m4_ / n_ / (variance * variance) - 3;

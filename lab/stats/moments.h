@@ -11,10 +11,10 @@ namespace lab {
 /// Central moments of a stream of values: count, mean, and sums of powers of the deviations from
 /// it. Chunks of fixed size are summed in two passes and joined by Pébay 2008 (Sandia report
 /// SAND2008-6212, equations 2.1 and 3.1), so that nothing cancels.
-class Moments {
+class CentralMoments {
  public:
   void add(std::span<const float> values);
-  void add(const Moments& other);
+  void add(const CentralMoments& other);
 
   double count() const { return n_; }
   /// False once a value was not finite, or so large that its fourth power is not.

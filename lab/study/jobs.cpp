@@ -28,7 +28,7 @@ constexpr double kPastTheBest = 0.95;  // of the best rate: more processes bring
 constexpr std::size_t kLeastSteps = 3;
 
 /// Steps of one worker: how many were done when.
-struct Pace {
+struct StepLog {
   std::vector<double> at;
   std::vector<std::size_t> steps;
 
@@ -49,16 +49,16 @@ struct Pace {
 };
 
 /// Steps per second of all of them for kWindow or longer since the last was warm.
-std::optional<double> rate_together(const std::vector<Pace>& paces) {
+std::optional<double> rate_together(const std::vector<StepLog>& logs) {
   double from = 0, rate = 0;
-  for (const Pace& pace : paces) {
-    const auto warm = pace.warm();
+  for (const StepLog& log : logs) {
+    const auto warm = log.warm();
     if (!warm) return {};
     from = std::max(from, *warm);
   }
   if (base::monotonic_seconds() < from + kWindow) return {};
-  for (const Pace& pace : paces) {
-    const auto own = pace.rate(from);
+  for (const StepLog& log : logs) {
+    const auto own = log.rate(from);
     if (!own) return {};
     rate += *own;
   }
@@ -99,7 +99,7 @@ class Trials {
       processes.start(
           static_cast<std::size_t>(slot),
           {program_, "run", spec, "--trial", "--threads", std::to_string(workers.share(slot))});
-    std::vector<Pace> paces(static_cast<std::size_t>(jobs.count));
+    std::vector<StepLog> logs(static_cast<std::size_t>(jobs.count));
     for (double time = base::monotonic_seconds(); time < deadline_;
          time = base::monotonic_seconds()) {
       const auto news = processes.wait(deadline_ - time);
@@ -107,9 +107,9 @@ class Trials {
       if (news->end) return {};
       const Json json = Json::parse(news->line, nullptr, false);
       if (!json.is_object() || json.value("event", "") != event::kTrial) continue;
-      paces[news->number].at.push_back(json.value("at", 0.0));
-      paces[news->number].steps.push_back(json.value("steps", std::size_t{0}));
-      if (const auto rate = rate_together(paces)) return rate;
+      logs[news->number].at.push_back(json.value("at", 0.0));
+      logs[news->number].steps.push_back(json.value("steps", std::size_t{0}));
+      if (const auto rate = rate_together(logs)) return rate;
     }
     return {};
   }

@@ -159,9 +159,9 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   std::size_t number = count() - left.size();
   if (number > 0 && events.note)
     events.note(fmt::format("going on: {} of {} runs are done", number, count()));
-  std::vector<Order> orders;
+  std::vector<RunRequest> requests;
   for (const Point& point : left) {
-    orders.push_back({id(point), ++number, label(point)});
+    requests.push_back({id(point), ++number, label(point)});
     store_.add_spec(spec(id(point)));
   }
   RunEvents told = events;
@@ -172,7 +172,7 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
     run.record = kept;
     if (events.done) events.done(*kept);
   };
-  execute(orders, store_, workers, told);
+  execute(requests, store_, workers, told);
 }
 
 }  // namespace lab

@@ -411,7 +411,7 @@ TEST_F(TableTest, BothTasksLearn) {
   const RunResult r = run(trainer);
   EXPECT_LT(*r.test_loss, 0.5) << "of N(0, 1) in these units: 1.42";
   EXPECT_NEAR(r.spent.epochs, 20, 1);
-  EXPECT_EQ(regression->forecast(), Forecast::kNormal);
+  EXPECT_EQ(regression->forecast(), ForecastKind::kNormal);
   tests::expect_has(regression->describe(s).sentence, "'y' from 2 columns, trained on 240 rows");
 
   s.task = "classification";

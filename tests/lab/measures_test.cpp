@@ -58,7 +58,7 @@ TEST(Measures, CalibrationOfPartsIsThatOfTheWhole) {
 
 TEST(Measures, CalibrationOfNormals) {
   train::Predictions p;
-  p.kind = train::Forecast::kNormal;
+  p.kind = train::ForecastKind::kNormal;
   for (int i = 0; i < 400; ++i) {
     const double truth = std::sin(i), off = i % 2 == 0 ? 0.5 : -0.5;
     p.means.push_back(0.9 * truth);

@@ -34,8 +34,8 @@ std::vector<double> likelihoods(Settings s, const Task& task, std::int64_t membe
   const Predictions p = trainer.predict(Split::kVal);
   std::vector<double> out(p.count());
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const double off = p.kind == Forecast::kNormal ? (p.targets[i] - p.means[i]) / p.sds[i] : 0;
-    out[i] = p.kind == Forecast::kNormal
+    const double off = p.kind == ForecastKind::kNormal ? (p.targets[i] - p.means[i]) / p.sds[i] : 0;
+    out[i] = p.kind == ForecastKind::kNormal
                  ? std::exp(-0.5 * off * off) / (p.sds[i] * std::sqrt(2 * M_PI))
                  : std::exp(static_cast<double>(
                        p.scores[i * p.classes + static_cast<std::size_t>(p.labels[i])]));

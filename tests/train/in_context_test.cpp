@@ -206,7 +206,7 @@ TEST(InContext, TheTruthIsThatOfItsRows) {
   EXPECT_NEAR(second / n, 5.25, 0.3);
   EXPECT_LT(loss / 2048, 1.6) << "always N(0, 5.25): 2.25";
   EXPECT_FALSE(task->constant("uniform_loss").has_value());
-  EXPECT_EQ(task->forecast(), Forecast::kNormal);
+  EXPECT_EQ(task->forecast(), ForecastKind::kNormal);
   EXPECT_TRUE(task->own_exams());
   Settings few = s;
   few.eval_tokens = 33;

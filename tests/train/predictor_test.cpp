@@ -154,7 +154,7 @@ TEST(Predictor, NormalForecasts) {
   Trainer trainer(s, *task);
   for (int i = 0; i < 30; ++i) trainer.advance();
   const Predictions said = trainer.predict(Split::kTest);
-  EXPECT_EQ(said.kind, Forecast::kNormal);
+  EXPECT_EQ(said.kind, ForecastKind::kNormal);
   ASSERT_EQ(said.count(), static_cast<std::size_t>(trainer.exam(Split::kTest).tokens()));
   ASSERT_EQ(said.truth.size(), 2 * said.count());
   EXPECT_NEAR(said.examined.loss, trainer.evaluate(Split::kTest).loss, 1e-5);

@@ -35,7 +35,7 @@ class InContextRegression : public Task {
   models::GptConfig model(const Settings& settings) const override;
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
                   models::Mode mode, models::Output output) const override;
-  Forecast forecast() const override { return Forecast::kNormal; }
+  ForecastKind forecast() const override { return ForecastKind::kNormal; }
   /// With unique_tokens U the seed's first ⌊U/T⌋ rows, again and again; else rows that were never
   /// seen before, of which there is no epoch.
   std::unique_ptr<Feed> feed(const Settings& settings) const override;

@@ -102,8 +102,8 @@ TableTask::TableTask(TableData data, const Settings& s)
 }
 
 std::string_view TableTask::name() const { return classifies() ? "classification" : "regression"; }
-Forecast TableTask::forecast() const {
-  return classifies() ? Forecast::kClasses : Forecast::kNormal;
+ForecastKind TableTask::forecast() const {
+  return classifies() ? ForecastKind::kClasses : ForecastKind::kNormal;
 }
 
 DataSummary TableTask::describe(const Settings& s) const {

@@ -48,7 +48,7 @@ class TableTask : public Task {
   models::GptConfig model(const Settings& settings) const override;
   Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
                   models::Mode mode, models::Output output) const override;
-  Forecast forecast() const override;
+  ForecastKind forecast() const override;
   /// Epochs over all rows of training, in a new order each; with unique_tokens U over ⌊U/T⌋ of them
   /// alone, chosen by the seed: fewer of the same seed are some of the more.
   std::unique_ptr<Feed> feed(const Settings& settings) const override;

@@ -11,9 +11,9 @@ namespace {
 constexpr TaskKind kTasks[] = {
     {"lm", "language modelling: predict the next token of a text", load_language_modelling},
     {"in_context", "regression in context: predict y of a linear function from the pairs before it",
-     load_in_context_regression, From::kGenerator, Forecast::kNormal},
+     load_in_context_regression, From::kGenerator, ForecastKind::kNormal},
     {"regression", "predict a column of numbers of a table from the others", load_table_regression,
-     From::kTable, Forecast::kNormal},
+     From::kTable, ForecastKind::kNormal},
     {"classification", "predict a column of classes of a table from the others",
      load_table_classification, From::kTable},
 };

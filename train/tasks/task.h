@@ -103,7 +103,7 @@ class Task {
   /// passes.
   virtual Recorded record(engine::Tape& tape, const models::GptConfig& config, std::int64_t rows,
                           models::Mode mode, models::Output output) const = 0;
-  virtual Forecast forecast() const { return Forecast::kClasses; }
+  virtual ForecastKind forecast() const { return ForecastKind::kClasses; }
   /// Throws base::Error where the settings ask for more data than there are. The feed and the
   /// exam refer to the task's data.
   virtual std::unique_ptr<Feed> feed(const Settings& settings) const = 0;
