@@ -16,7 +16,7 @@ namespace ops {
 class Gemm {
  public:
   /// spec.accumulate, packed, threaded and copies are chosen here and by build(), and so is the way
-  /// where none is given.
+  /// if none is given.
   explicit Gemm(const MatmulSpec& spec, std::optional<Way> way = {});
 
   /// Scratch of one run().
@@ -26,13 +26,13 @@ class Gemm {
   void build(bool assign, bool add, engine::Tuning& tuning);
   /// The same where a way was given.
   void build(bool assign, bool add);
-  /// Throws Error where that was not built. REQUIRES: not within a parallel region.
+  /// Throws Error if that was not built. REQUIRES: not within a parallel region.
   void run(const float* a, const float* b, const float* bias, float* c, std::byte* scratch,
            bool add) const;
   double flops() const;
   /// Bytes of A, B and C, once each.
   double bytes() const;
-  /// "brg:avx512_core, whole"; empty where nothing was built.
+  /// "brg:avx512_core, whole"; empty if nothing was built.
   std::string describe() const;
 
  private:
@@ -47,7 +47,7 @@ class Gemm {
 
   MatmulSpec spec_;
   std::optional<Way> way_;
-  int threads_ = 1;  // as at the beginning: scratch and copies are made for so many
+  int threads_ = 1;  // as at the beginning: scratch and copies are made for this number
   std::int64_t block_m_ = 0, block_n_ = 0;  // of all blocks but those at the lower and right edge
   std::size_t block_scratch_ = 0;           // of one block
   std::size_t scratch_ = 0;

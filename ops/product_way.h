@@ -21,12 +21,12 @@ inline constexpr std::array<std::string_view, 4> kWayNames = {"partition", "whol
                                                               "fine"};
 inline constexpr int kBlocks = 8, kFineBlocks = 64;
 
-/// B in oneDNN's own layout may take so many bytes.
+/// Bytes that B in oneDNN's own layout may take.
 inline constexpr std::size_t kMostPacked = std::size_t{16} << 20;
 /// Whether kPacked is a way for this product: B is a weight matrix (A is not transposed), packing
 /// changes its layout, and it is not too large.
 bool can_pack(const MatmulSpec& spec);
-/// The ways that may be taken for this product on so many threads, the partition first.
+/// The ways that this product may be computed on `threads` threads, the partition first.
 std::vector<Way> ways_for(const MatmulSpec& spec, int threads);
 
 /// Thread counts on which a way must give the partition's bits.

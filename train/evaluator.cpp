@@ -25,7 +25,7 @@ engine::Plan record(const Task& task, engine::Params& params, const models::GptC
   return {std::move(tape), options.training ? values.loss : values.reported, options};
 }
 
-constexpr std::int64_t kTokens = 2048;  // a batch evaluates about so many
+constexpr std::int64_t kTokens = 2048;  // of a batch, about
 
 constexpr std::int64_t kMostScores = std::int64_t{1} << 22;  // of a batch
 

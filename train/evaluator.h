@@ -47,7 +47,7 @@ class BoundPlan {
 
 /// What an exam gave.
 struct Examined {
-  double loss = 0;             // mean over all targets that count; NaN where the model gives it
+  double loss = 0;             // mean over all targets that count; NaN if the model gives it
   std::vector<float> windows;  // that of each row
 };
 
@@ -106,7 +106,7 @@ struct Predictions {
   std::vector<std::int32_t> labels;
   // kNormal: (n) each; of several passes the moments of their mixture.
   std::vector<double> means, sds, targets;
-  // (n,classes) probabilities, or (n,2) mean and sd, of whoever knows the data; or empty.
+  // The data's true (n,classes) probabilities, or (n,2) mean and sd, if they are known; or empty.
   std::vector<double> truth;
   Examined examined;  // the losses; of several passes those of the mixture
 
@@ -115,8 +115,8 @@ struct Predictions {
   }
 };
 
-/// What is kept of predictions: forecasts with the truth and losses; without the truth, which takes
-/// its time; the losses alone; or, instead of the mixture's losses, the mean of the passes' own.
+/// What is kept of predictions: all; all but the truth, which takes time; the losses alone; or the
+/// mean of the passes' losses instead of the mixture's.
 enum class Keep : std::uint8_t { kAll, kForecasts, kLosses, kPassLosses };
 
 /// −log of the density N(mean, sd²) at y, nats.

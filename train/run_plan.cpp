@@ -96,7 +96,7 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0,
                       predictor ? predictor->arena_bytes() : 0})};
-  // Forecasts of two splits at once, with the truth where it is known; the other forms of the model
+  // Forecasts of two splits at once, with the truth if it is known; the other forms of the model
   // have weights of their own, or a copy of them.
   if (asked("calibration"))
     memory.measures = static_cast<std::size_t>(

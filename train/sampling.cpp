@@ -12,9 +12,9 @@
 namespace train {
 namespace {
 
-// A prompt is read so many tokens at a time: then a product reads the weights once for all of them.
+// Tokens of a prompt that are read at once: a product then reads the weights once for all of them.
 constexpr std::int64_t kSeveral = 32;
-// From so many on a pass for kSeveral costs less than one for each.
+// From this number of tokens on a pass for kSeveral costs less than one for each.
 constexpr std::size_t kWorthIt = 4;
 
 engine::Plan planned(engine::Params& params, const models::GptConfig& config, std::int64_t time,

@@ -34,7 +34,7 @@ class Decoder {
   std::span<const float> read(std::span<const std::int32_t> tokens);
 
  private:
-  /// A tape for so many tokens at a time.
+  /// A tape for `time` tokens at once.
   struct Form {
     Form(engine::Params& params, const models::GptConfig& config, std::int64_t time);
     models::GptDecoder values;
@@ -50,11 +50,11 @@ class Decoder {
   std::int32_t length_ = 0;
 };
 
-/// How a token is drawn of a forecast. The defaults are those of nanoGPT's sample.py.
+/// How a token is drawn. The defaults are those of nanoGPT's sample.py.
 struct Sampling {
-  double temperature = 0.8;  // divides the logits; 0: the likeliest, of equals the lowest id
-  std::int64_t top_k = 200;  // of the so many likeliest alone; 0: of all
-  double top_p = 1;          // of the fewest likeliest that have this probability together
+  double temperature = 0.8;  // divides the logits; 0: the likeliest (the lowest id, if tied)
+  std::int64_t top_k = 200;  // draws among this many likeliest tokens; 0: among all
+  double top_p = 1;          // draws among the fewest likeliest that together have this probability
   std::uint64_t seed = 1;
 };
 
@@ -63,20 +63,20 @@ struct Sampled {
   double log_probability = 0;  // nats, of the model's own forecast: temperature 1, nothing left out
 };
 
-/// Token number `position` of text number `sample`: hangs on the logits and these numbers alone.
-/// Throws base::Error where a logit is not finite. REQUIRES: logits (V), V ≥ 1.
+/// Token number `position` of text number `sample`: depends on the logits and these numbers alone.
+/// Throws base::Error if a logit is not finite. REQUIRES: logits (V), V ≥ 1.
 Sampled draw(std::span<const float> logits, const Sampling& how, std::uint64_t sample,
              std::uint64_t position);
 
-/// What a text begins after where no prompt is given: a line end. Empty where the vocabulary has
+/// What a text begins after if no prompt is given: a line end. Empty if the vocabulary has
 /// none.
 std::vector<std::int32_t> opening(const data::Tokenizer& tokenizer);
-/// `keep` where none is given: half of the context.
+/// `keep` if none is given: half of the context.
 std::int64_t default_keep(std::int64_t block_size);
 
-/// Goes on from `prompt` by `tokens` tokens and tells each. Of a longer prompt the last
-/// decoder.limit() tokens count. Where the context is full the last `keep` tokens are read anew and
-/// become its beginning: limit() is what nanoGPT does, at a pass over all of them a token.
+/// Generates `tokens` tokens after `prompt` and tells each. Of a longer prompt the last
+/// decoder.limit() tokens count. When the context is full, it starts again with the last `keep`
+/// tokens: limit() is what nanoGPT does, at a pass over all of them for each token.
 /// REQUIRES: a prompt of at least one token, 1 ≤ keep ≤ limit().
 void generate(Decoder& decoder, std::span<const std::int32_t> prompt, std::int64_t tokens,
               std::int64_t keep, const Sampling& how, std::uint64_t sample,

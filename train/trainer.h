@@ -25,7 +25,7 @@ std::uint64_t evaluation_masks(const Settings& settings);
 
 class Trainer {
  public:
-  /// Records, plans and allocates everything. Throws base::Error where it does not fit in memory.
+  /// Records, plans and allocates everything. Throws base::Error if it does not fit in memory.
   /// REQUIRES: settings are validated; `task` outlives this.
   Trainer(const Settings& settings, const Task& task);
   /// Allocates what was planned.
@@ -54,7 +54,7 @@ class Trainer {
   /// Keeps a copy of the weights, with the norms' statistics, in the state; takes it back.
   void keep_weights();
   void restore_weights();
-  /// Estimates the norms' running statistics anew, where the settings ask for it. Returns what that
+  /// Estimates the norms' running statistics again, if the settings ask for it. Returns what that
   /// took, which is outside the budget: `steps` are forward passes.
   Spent recalibrate();
 

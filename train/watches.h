@@ -16,9 +16,9 @@ class NormWatch {
  public:
   /// Every `interval` steps; 0: never, at no cost.
   explicit NormWatch(std::int64_t interval) : interval_(interval) {}
-  /// Before a step: keeps the weights, where its norms are wanted.
+  /// Before a step: keeps the weights, if its norms are wanted.
   void before(const Trainer& trainer);
-  /// After it: the norms, where they are wanted. REQUIRES: the gradients are still the step's.
+  /// After it: the norms, if they are wanted. REQUIRES: the gradients are still the step's.
   std::optional<Norms> after(Trainer& trainer);
 
  private:

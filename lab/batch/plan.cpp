@@ -79,11 +79,11 @@ std::string submit(Processes& processes, const std::string& script) {
                 said.end.reason(), "; nothing was submitted");
   const std::string job = said.out.substr(0, said.out.find_first_of(";\n"));  // JOB;CLUSTER
   base::require(!job.empty() && job.find_first_not_of("0123456789") == std::string::npos, "sbatch ",
-                script, ": says ", base::quote(said.out), ", which is no job id");
+                script, ": says ", base::quote(said.out), ", which is not a job id");
   return job;
 }
 
-/// "3 PENDING, 2 RUNNING"; empty: the job is no longer in the queue; nothing where Slurm does not
+/// "3 PENDING, 2 RUNNING"; empty: the job is no longer in the queue; nothing if Slurm does not
 /// answer.
 std::optional<std::string> queue(Processes& processes, const std::string& job, std::string& why) {
   const Said said =
@@ -185,7 +185,7 @@ void submit_and_wait(const Session& session, const PlanOptions& options, Observe
       if (states && states->empty()) break;
       failures = states ? 0 : failures + 1;
       base::require(failures < kMostFailures, "squeue: ", why, "; Slurm job ", job,
-                    " may go on; --collect takes up what it makes");
+                    " may still run; --collect collects its results");
       observer.started(fmt::format("Slurm job {}: {}", job, states ? *states : "squeue: " + why));
       pause = std::min(pause * 1.5, kMostBetween);
     }

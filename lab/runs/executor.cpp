@@ -68,7 +68,7 @@ class Execution {
   void said(std::size_t index, const std::string& line) {
     const Json json = Json::parse(line, nullptr, false);
     base::require(json.is_object() && json.contains("event"),
-                  "a worker said what is no event: ", line);
+                  "a worker printed a line that is not an event: ", line);
     if (json["event"] == event::kWaiting) note(index, "another process is making it; waiting");
     if (json["event"] != event::kProgress) return;
     live_.at(index).progress = progress_from_json(json);

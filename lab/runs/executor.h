@@ -22,7 +22,7 @@ train::Progress progress_from_json(const Json& json);
 // Exit codes of `isodrop run`.
 inline constexpr int kRunDiverged = 3, kRunBusy = 75;
 
-/// A run that is asked for.
+/// A run that somebody asks for.
 struct RunRequest {
   std::string id;
   std::size_t number = 0;           // from 1, of all runs of the study
@@ -30,7 +30,7 @@ struct RunRequest {
   std::filesystem::path spec = {};  // where its spec is; empty: in the store
 };
 
-/// How runs are made: so many at once, each on its share of the threads.
+/// How runs are made: `count` at once, each on its share of the threads.
 struct Workers {
   std::string program;       // isodrop
   std::int64_t count = 1;    // at once

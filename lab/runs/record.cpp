@@ -183,9 +183,9 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
   need(j.contains("seed"), "'seed' is missing");
   if (j["seed"].is_string())
     need(base::parse_number(j["seed"].get<std::string>(), r.seed) == std::errc{},
-         "'seed' is no number");
+         "'seed' is not a number");
   else
-    need(j["seed"].is_number_unsigned(), "'seed' is no whole number"), r.seed = j["seed"];
+    need(j["seed"].is_number_unsigned(), "'seed' is not a whole number"), r.seed = j["seed"];
   const std::string status = text("status");
   bool known = false;
   for (const Status s : kStatuses)
@@ -224,7 +224,7 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     auto numbers = text_of == nullptr ? std::nullopt : numbers_from(*text_of);
     // In the spelling that was written: any other was not.
     need(numbers && numbers_text(*numbers) == *text_of, "'windows.", key,
-         "' is no text of numbers");
+         "' is not a text of numbers");
     *into = std::move(*numbers);
     const auto loss = r.value(base::concat(key, "_loss"));
     need(!loss || agrees(*loss, *into), "'", key, "_loss' is ", loss.value_or(NAN),

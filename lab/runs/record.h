@@ -82,7 +82,7 @@ RunRecord record_from_json(const Json& json, const std::string& source);
 
 /// to_full_json(), sealed: what the store keeps.
 Json to_stored_json(const RunRecord& record);
-/// The same as record_from_json(); throws where the record is not as it was written, too.
+/// The same as record_from_json(); throws if the record is not as it was written, too.
 RunRecord record_from_stored(const Json& json, const std::string& source);
 
 }  // namespace lab

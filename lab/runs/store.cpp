@@ -20,7 +20,7 @@ namespace {
 constexpr std::int64_t kMostSpecBytes = 1 << 24;
 constexpr int kPatience = 200;  // milliseconds that a process has from its lock to its spec
 
-/// Every worker has as many threads as it is given, which is no reason to write a spec anew.
+/// The number of threads is the worker's, which is no reason to write the spec again.
 bool same_but_threads(const fs::path& file, Json spec) {
   std::error_code none;  // what cannot be looked at is written, with the reason where it cannot be
   if (!fs::exists(fs::symlink_status(file, none))) return false;
@@ -39,8 +39,7 @@ fs::path default_store() {
 }
 
 std::optional<RunRecord> Store::read(const fs::path& file, const std::string& id) const {
-  std::error_code
-      code;  // what cannot even be looked at is refused by whoever writes, with the reason
+  std::error_code code;  // what cannot even be looked at is refused on writing, with the reason
   if (!fs::exists(fs::symlink_status(file, code))) return {};
   RunRecord record = record_from_stored(base::read_json(file, base::Whose::kStore), file.string());
   base::require(record.id == id, file.string(), ": is the record of run ", base::quote(record.id),
@@ -64,7 +63,7 @@ void Store::add_spec(const RunSpec& spec) const {
     const RunLock lock(folder(id));
     if (lock.held()) return add_spec(spec, lock);
     if (fs::exists(spec_file(id))) return;
-    // Whoever has the lock is about to write it.
+    // The holder of the lock is about to write it.
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   base::write_json(spec_file(id), to_json(spec));  // or has stopped: the others' work goes on

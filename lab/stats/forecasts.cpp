@@ -20,7 +20,7 @@ void check(const Logits& in, double temperature) {
                 temperature, " must be above 0");
   for (const std::int32_t label : in.labels)
     base::require(static_cast<std::size_t>(label) < in.classes,  // negative ones wrap to large
-                  "[calibration] label ", label, " is none of ", in.classes, " classes");
+                  "[calibration] label ", label, " is not one of ", in.classes, " classes");
   for (const float z : in.z)
     base::require(std::isfinite(z), "[calibration] a score is ", z, ": scores must be finite");
 }

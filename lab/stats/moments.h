@@ -53,8 +53,8 @@ struct Stability {
   double spikes = 0;       // per thousand steps, see kSpikeSds
 };
 
-/// A spike is a step whose loss lies more than so many standard deviations of the preceding
-/// kSpikeWindow steps' losses above their mean: for independent normal losses about 6 in ten
+/// A spike is a step whose loss is more than kSpikeSds standard deviations above the mean of the
+/// preceding kSpikeWindow losses: for independent normal losses about 6 in ten
 /// thousand are, the window's own error counted.
 inline constexpr double kSpikeSds = 3.5;
 inline constexpr std::size_t kSpikeWindow = 50;

@@ -46,7 +46,7 @@ std::optional<VarianceRatio> pitman_morgan(std::span<const double> x, std::span<
 std::optional<RatioOfMeans> ratio_of_means(std::span<const double> x, std::span<const double> y,
                                            double alpha) {
   base::require(x.size() == y.size(), "ratio of means: ", x.size(), " and ", y.size(),
-                " values are no pairs");
+                " values do not make pairs");
   const auto sx = summarize(x), sy = summarize(y);
   if (!sx || !sy) return {};
   const auto n = static_cast<double>(x.size());
