@@ -1,14 +1,34 @@
 // Which regularizer acts where. Models name hooks, never a regularizer.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
 
 namespace models {
+
+// How a regularizer's rate goes over the share of the budget spent.
+
+struct ScheduleKind {
+  std::string_view name;
+  bool takes_fraction;                  // written NAME:F, F in (0, 1)
+  double (*share)(double x, double F);  // of the rate, in [0, 1], at share x of the budget
+  std::string_view formula, help, source;
+};
+
+/// The table. Adding a schedule is adding a row; each reaches the whole rate somewhere.
+std::span<const ScheduleKind> schedule_kinds();
+
+/// A row with its fraction. The default is constant.
+struct RateSchedule {
+  const ScheduleKind* kind = &schedule_kinds().front();
+  double fraction = 0;
+  double share(double x) const { return kind->share(x, fraction); }
+  bool operator==(const RateSchedule&) const = default;
+};
 
 enum class Mode : std::uint8_t {
   kTrain,

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "models/norm_table.h"
-#include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
+#include "models/regularizers.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
 #include "train/distributed/mpi_communicator.h"

@@ -7,8 +7,8 @@
 
 #include "base/parallel.h"
 #include "models/norm_table.h"
-#include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
+#include "models/regularizers.h"
 #include "tests/expect_error.h"
 #include "tests/train/ranks_in_threads.h"
 #include "tests/train/small_corpus.h"
