@@ -135,7 +135,8 @@ TensorFile to_huggingface(const SavedRun& run) {
 }
 
 /// Throws base::Error where a folder has such files and no weights that were exported.
-void refuse_others(const std::filesystem::path& folder, const std::vector<std::string>& names) {
+void refuse_files_of_others(const std::filesystem::path& folder,
+                            const std::vector<std::string>& names) {
   try {
     if (safetensors_metadata(folder / kModelFile).contains(kExported)) return;
   } catch (const base::Error&) {
@@ -202,7 +203,8 @@ TensorFile from_huggingface(TensorFile file) {
   out.path = file.path;
   std::optional<Tensor> head;
   for (auto& [name, tensor] : file.tensors) {
-    const std::string bare = name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
+    const std::string bare =
+        name.starts_with(kTransformer) ? name.substr(kTransformer.size()) : name;
     if (ends_with_any(bare, {".attn.bias", ".attn.masked_bias"})) continue;
     require(tensor.dtype == "F32", file.path.string(), ": tensor ", quote(name), " is ",
             tensor.dtype, ", not F32; model.float().save_pretrained(DIR) converts it");
@@ -287,7 +289,7 @@ std::vector<std::string> export_huggingface(const SavedRun& run,
   for (const auto& [file, json] : files) written.push_back(file);
   if (own && !kept.empty()) written.push_back(kept);
   written.emplace_back(kModelFile);
-  refuse_others(folder, written);
+  refuse_files_of_others(folder, written);
   base::make_folder(folder);
   // Weights first: they tell that the others may be replaced.
   write_safetensors(folder / kModelFile, to_huggingface(run));
