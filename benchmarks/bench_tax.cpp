@@ -11,7 +11,7 @@
 #include "cli/wait_politely.h"
 #include "engine/rng.h"
 #include "lab/runs/build.h"
-#include "lab/stats/paired_ratio.h"
+#include "lab/stats/paired.h"
 #include "lab/study/arm.h"
 #include "train/tasks/language_modelling.h"
 #include "train/tasks/load_corpus.h"

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "train/distributed/mpi_ranks.h"
+#include "train/distributed/mpi_communicator.h"
 
 namespace cli {
 

@@ -19,7 +19,7 @@
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
 #include "train/config/evaluation.h"
-#include "train/predictor.h"
+#include "train/evaluator.h"
 #include "train/storage/held_out_text.h"
 #include "train/storage/run_files.h"
 #include "train/tasks/language_modelling.h"

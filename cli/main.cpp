@@ -18,7 +18,7 @@
 #include "cli/standard_files.h"
 #include "cli/wait_politely.h"
 #include "isodrop_version.h"
-#include "train/distributed/mpi_ranks.h"
+#include "train/distributed/mpi_communicator.h"
 
 #if defined(__FMA__)
 #define ISODROP_FMA true

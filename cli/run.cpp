@@ -15,7 +15,7 @@
 #include "cli/terminal.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
-#include "train/step_timer.h"
+#include "train/trainer.h"
 
 namespace cli {
 namespace {

@@ -77,14 +77,14 @@ int run_list(const Parsed& args) {
   const bool json = args.text("format") == "json";
 
   Tally tally;
-  std::vector<lab::Order> orders;
+  std::vector<lab::RunRequest> requests;
   for (const std::size_t i : lab::places(specs.size(), part, !args.has("part"))) {
     const lab::ListedSpec& spec = specs[i];
     ++tally.runs;
     if (lab::find_made(store, spec.id, {true, workers.other_builds, workers.keep_weights}))
       ++tally.were_there;
     else
-      orders.push_back({spec.id, tally.runs, label_of(spec), spec.file});
+      requests.push_back({spec.id, tally.runs, label_of(spec), spec.file});
   }
   ProgressLine line;
   lab::RunEvents events;
@@ -98,11 +98,11 @@ int run_list(const Parsed& args) {
   events.progress = [&](std::span<const lab::LiveRun> running) {
     if (!line.due() || running.empty()) return;
     line.update(fmt::format("{} of {} there · {} · {}", tally.were_there + tally.made,
-                            base::counted(tally.runs, "run"), running[0].order.label,
+                            base::counted(tally.runs, "run"), running[0].request.label,
                             progress_text(running[0].progress)));
   };
   try {
-    lab::execute(orders, store, workers, events);
+    lab::execute(requests, store, workers, events);
   } catch (const lab::Interrupted& e) {
     end_interrupted(e, line, false);
   }

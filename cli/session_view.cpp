@@ -22,10 +22,10 @@ constexpr int kBar = 12;  // characters of the bar
 std::string runs_text(const lab::WorkProgress& work) {
   std::string text = fmt::format("run {}/{}", std::min(work.count, work.done + 1), work.count);
   if (work.running.size() == 1)
-    return text + fmt::format(" · {} · {}", work.running[0].order.label,
+    return text + fmt::format(" · {} · {}", work.running[0].request.label,
                               progress_text(work.running[0].progress));
   for (const lab::LiveRun& run : work.running)
-    text += fmt::format(" | {} · {:.0f} %", run.order.label, 100 * run.progress.fraction);
+    text += fmt::format(" | {} · {:.0f} %", run.request.label, 100 * run.progress.fraction);
   return text;
 }
 

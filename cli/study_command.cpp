@@ -11,7 +11,7 @@
 #include "cli/terminal.h"
 #include "lab/report/pages.h"
 #include "lab/report/render.h"
-#include "lab/runs/take_up.h"
+#include "lab/runs/verify.h"
 
 namespace cli {
 namespace {

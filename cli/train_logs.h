@@ -10,7 +10,7 @@
 #include "cli/options.h"
 #include "train/log/tensorboard.h"
 #include "train/storage/run_files.h"
-#include "train/text_watch.h"
+#include "train/watches.h"
 
 namespace cli {
 

@@ -122,9 +122,9 @@ int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
   std::string next = fmt::format("'isodrop train --resume {}' goes on{}",
                                  base::shell_word(run.folder.string()), where);
   if (step == 0)
-    next = "nothing is lost, start it anew";
+    next = "nothing is lost, start it again";
   else if (train::checkpoints_in(run.folder).empty())
-    next = "there is no checkpoint, start it anew";
+    next = "there is no checkpoint, start it again";
   fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step, next);
   return signal != 0 ? 128 + signal : kLost;
 }
@@ -163,7 +163,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   ProgressLine& line = command.line;
   keeping.save = [&] {
     try {
-      run.trainer.collect_moments();
+      run.trainer.gather_moments();
       checkpoints.save(run.trainer.state());
       run.trainer.drop_moments();
     } catch (const train::RankLost& e) {

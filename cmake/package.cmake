@@ -23,9 +23,9 @@ set(headers
   engine/buffer.h engine/memory_plan.h engine/op.h engine/params.h engine/plan.h engine/rng.h engine/shape.h
   engine/tape.h engine/tuning.h
   ops/activation.h ops/attention.h ops/mask.h ops/noise.h ops/noise_op.h ops/ops.h
-  models/gpt.h models/init_table.h models/norm_table.h models/rate_schedule.h models/regularizer_grammar.h
+  models/gpt.h models/init_table.h models/norm_table.h models/regularizer_grammar.h
   models/regularizer_table.h models/regularizers.h
-  train/optim/learning_rate.h train/optim/optimizer.h train/optim/parts.h)
+  train/optim/optimizer.h)
 foreach(header IN LISTS headers)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/isodrop/${folder} COMPONENT isodrop_library)

@@ -15,7 +15,7 @@
 
 namespace engine {
 
-/// `bytes` of memory aligned for SIMD, uninitialised. Throws Error where the machine refuses.
+/// `bytes` of memory aligned for SIMD, uninitialised. Throws Error if the machine refuses.
 class Buffer {
  public:
   Buffer() = default;

@@ -1,5 +1,3 @@
-#include "engine/event_order.h"
-
 #include <algorithm>
 
 #include "engine/plan_internal.h"

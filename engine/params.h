@@ -40,7 +40,7 @@ struct Param {
 /// sampling) name the same parameters again and share the memory.
 class Params {
  public:
-  /// Index of `name`, declared on first use. Throws Error where the shape differs from before, or
+  /// Index of `name`, declared on first use. Throws Error if the shape differs from before, or
   /// where a new name comes after allocate().
   int declare(std::string_view name, const Shape& shape, Init init, bool trainable = true);
   int find(std::string_view name) const;  // -1: none

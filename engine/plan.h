@@ -38,8 +38,8 @@ struct PlanOptions {
   // keeping it costs little memory and no time.
   std::int64_t replay_from = std::int64_t{1} << 21;
   std::vector<Ref> keep = {};  // values that must survive the whole step
-  bool poison = false;    // debugging: dead memory is NaN, overruns are found
-  Tuning tuning = {};     // measurements that ops may make when they are built
+  bool poison = false;         // debugging: dead memory is NaN, overruns are found
+  Tuning tuning = {};          // measurements that ops may make when they are built
 };
 
 /// One call of one op within a step.
@@ -49,7 +49,7 @@ struct Event {
 };
 
 /// The event behind which a parameter's gradient is complete: the last backward call that writes to
-/// it; -1 where none does.
+/// it; -1 if none does.
 struct Completion {
   int event = -1, param = -1;
 };
@@ -76,7 +76,7 @@ class Plan {
   /// of its own: plans that take turns can share it, each losing its values to the next one's step.
   /// REQUIRES: before prepare().
   void lend(std::span<std::byte> arena);
-  /// Allocates the arena where none was lent and builds the primitives. REQUIRES: parameters are
+  /// Allocates the arena if none was lent and builds the primitives. REQUIRES: parameters are
   /// allocated.
   void prepare();
 
@@ -84,7 +84,7 @@ class Plan {
   void bind(Ref input, void* data);
   /// Gradients are of loss · scale (1/micro-steps for gradient accumulation). Default 1.
   void set_loss_scale(float scale);
-  /// Throws Error where an input that is read has no memory bound.
+  /// Throws Error if an input that is read has no memory bound.
   void forward(const Step& step);
   /// Gradients of the parameters are assigned, or added to where `accumulate`.
   /// `complete`, where given, is told each trainable parameter as soon as its gradient is complete,
@@ -126,7 +126,7 @@ class Plan {
   std::vector<void*> bound_;     // per value: external memory
   std::vector<Ref> inputs_;      // that some op reads
   std::size_t arena_bytes_ = 0;
-  Buffer own_;  // the arena, where none was lent
+  Buffer own_;  // the arena, if none was lent
   std::span<std::byte> arena_;
   std::unique_ptr<float> loss_scale_;
   Observer* observer_ = nullptr;

@@ -2,7 +2,6 @@
 #include <array>
 #include <utility>
 
-#include "engine/event_order.h"
 #include "engine/plan_internal.h"
 
 namespace engine {

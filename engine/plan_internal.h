@@ -1,4 +1,5 @@
-// What a plan is made of; for plan.cpp, plan_build.cpp and event_order.cpp alone.
+// What a plan is made of, and in which order its ops are called; for plan.cpp, plan_build.cpp and
+// event_order.cpp alone.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -37,5 +38,19 @@ struct Plan::Call {
   View out, dout;
   std::span<std::byte> saved, scratch;
 };
+
+/// The order of calls: forward, backward, and what runs again in between.
+struct EventOrder {
+  std::vector<Event> events;
+  std::size_t backward_begin = 0;
+  std::vector<bool> wants;     // per value: a gradient is needed
+  std::vector<bool> replayed;  // per node: forward() runs again before its output is read back
+};
+
+/// REQUIRES: when training, `loss` has one element and depends on a parameter.
+EventOrder make_event_order(const Tape& tape, Ref loss, const PlanOptions& options);
+
+/// What Plan::completions() gives.
+std::vector<Completion> find_completions(const Tape& tape, const EventOrder& order);
 
 }  // namespace engine

@@ -33,7 +33,7 @@ class Shape {
     return dims_[static_cast<std::size_t>(i < 0 ? i + static_cast<int>(rank_) : i)];
   }
   std::int64_t back() const { return (*this)[-1]; }
-  /// Elements in all (1 for rank 0). Throws Error where that does not fit.
+  /// Elements in all (1 for rank 0). Throws Error if that does not fit.
   std::int64_t numel() const {
     std::int64_t n = 1;
     for (std::size_t i = 0; i < rank_; ++i) {

@@ -1,5 +1,5 @@
 // What ops may find out about the machine when they are built: which of several ways to the same
-// bits is the fastest here. No result hangs on it.
+// bits is the fastest here. No result depends on it.
 //
 // Example:
 //     // Times the bit-identical variants of each matmul and caches the fastest.
@@ -23,7 +23,7 @@ class Tuning {
   /// `seconds`: how long the measurements of one plan may take in all.
   explicit Tuning(std::filesystem::path file, double seconds = 1)
       : file_(std::move(file)), seconds_(seconds) {}
-  /// $XDG_CACHE_HOME/isodrop/tuning.tsv, or ~/.cache/…; nothing where ISODROP_TUNING is "off" or
+  /// $XDG_CACHE_HOME/isodrop/tuning.tsv, or ~/.cache/…; nothing if ISODROP_TUNING is "off" or
   /// neither variable is set.
   static Tuning of_environment();
 

@@ -61,7 +61,7 @@ struct Gpt {
   engine::Ref input() const { return tokens ? tokens : features; }
 };
 
-/// Throws Error where regularizers need what such a model has not: ids of tokens, classes.
+/// Throws Error if regularizers need what such a model has not: ids of tokens, classes.
 void check(const GptConfig& config);
 
 /// Records the model for batches of (B,T). Every node has a name of its own, by which it is found
@@ -69,7 +69,7 @@ void check(const GptConfig& config);
 /// h.3.mlp.c_proj, head), a norm that of its gains (h.3.ln_1), then embedding, h.3.attn for the
 /// attention itself, h.3.mlp.gelu for an activation, h.3.attn.residual and h.3.mlp.residual where a
 /// branch joins the stream, and for noise that no other op applies its hook's and its kind's
-/// (h.3.mlp.dropout). Throws Error where the shapes don't fit. Where a
+/// (h.3.mlp.dropout). Throws Error if the shapes don't fit. Where a
 /// step takes several passes(config.regularizers) in kTrain, the passes of a sample are consecutive
 /// rows of the batch.
 Gpt record_gpt(engine::Tape& tape, const GptConfig& config, std::int64_t batch, std::int64_t time,

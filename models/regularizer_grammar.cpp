@@ -37,7 +37,7 @@ Names names_of(const Table& table) {
   return out;
 }
 
-/// Cuts `text` at the first `mark` and returns what follows; empty and false where there is none.
+/// Cuts `text` at the first `mark` and returns what follows; empty and false if there is none.
 bool split(std::string_view& text, char mark, std::string_view& rest) {
   const auto at = text.find(mark);
   if (at == text.npos) return false;

@@ -22,7 +22,7 @@ inline constexpr std::string_view kRegularizerForms =
 std::vector<RegularizerSetting> parse_regularizers(std::string_view text);
 
 /// The one canonical spelling, which parse_regularizers() reads: no spaces, hooks in the table's
-/// order, nothing that is a default. "none" where there are none.
+/// order, nothing that is a default. "none" if there are none.
 std::string to_string(const std::vector<RegularizerSetting>& settings);
 
 }  // namespace models

@@ -1,14 +1,34 @@
 // Which regularizer acts where. Models name hooks, never a regularizer.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
 
 namespace models {
+
+// How a regularizer's rate goes over the share of the budget spent.
+
+struct ScheduleKind {
+  std::string_view name;
+  bool takes_fraction;                  // written NAME:F, F in (0, 1)
+  double (*share)(double x, double F);  // of the rate, in [0, 1], at share x of the budget
+  std::string_view formula, help, source;
+};
+
+/// The table. Adding a schedule is adding a row; each reaches the whole rate somewhere.
+std::span<const ScheduleKind> schedule_kinds();
+
+/// A row with its fraction. The default is constant.
+struct RateSchedule {
+  const ScheduleKind* kind = &schedule_kinds().front();
+  double fraction = 0;
+  double share(double x) const { return kind->share(x, fraction); }
+  bool operator==(const RateSchedule&) const = default;
+};
 
 enum class Mode : std::uint8_t {
   kTrain,
@@ -34,7 +54,7 @@ std::vector<RegularizerSetting> gpt2_dropout(double rate);
 /// Passes through the model that a sample takes in a training step: R-Drop makes it 2.
 int passes(const std::vector<RegularizerSetting>& settings);
 
-/// Throws Error where more than one acts at a hook that takes one only.
+/// Throws Error if more than one acts at a hook that takes one only.
 void check(const std::vector<RegularizerSetting>& settings);
 
 /// "h.3.mlp"; "emb", which is in no layer.
@@ -52,14 +72,14 @@ class Hooks {
   Hooks(const std::vector<RegularizerSetting>& settings, Mode mode, std::int64_t layers)
       : settings_(settings), mode_(mode), layers_(static_cast<double>(layers)) {}
 
-  /// x with the noise of the hook on it, in nodes of its own; x itself where there is none.
+  /// x with the noise of the hook on it, in nodes of its own; x itself if there is none.
   /// `layer` -1: the hook is not in a layer. `ids`: the tokens behind the rows of x, where they are
   /// known.
   engine::Ref apply(engine::Tape& tape, HookId hook, int layer, engine::Ref x,
                     engine::Ref ids = {}) const;
 
   /// The hook's noise for an op that applies it in its own loop. An op takes one: more than that go
-  /// on `branch` first. Throws Error where there is no branch to take them.
+  /// on `branch` first. Throws Error if there is no branch to take them.
   ops::NoiseUse fused(engine::Tape& tape, HookId hook, int layer, engine::Ref* branch) const;
 
   /// build(noise) makes a value with the hook's first noise in its own loop; what else acts there

@@ -75,7 +75,7 @@ struct Selu {
   static constexpr double kFlops = 16, kSlopeFlops = 16;
   static constexpr float kLambda = 1.0507009873554805f;
   static constexpr float kLambdaAlpha = 1.7580993408473766f;
-  static HWY_INLINE VF tail(VF x) {  // λα·eˣ; NaN where x is
+  static HWY_INLINE VF tail(VF x) {  // λα·eˣ; NaN if x is
     const VF zero = hn::Zero(kF32);
     const VF low = hn::IfThenElse(hn::Gt(x, zero), zero, x);
     return hn::Mul(hn::Set(kF32, kLambdaAlpha), simd::exp(kF32, low));

@@ -10,7 +10,7 @@ namespace ops {
 
 /// qkv (B,T,3C), packed q|k|v with head h in columns h·hs of each, to (B,T,C). `noise`
 /// acts on the attention weights, at the rate that comes with every call; null: none. With rate 0
-/// the results are the same bits as without. Throws Error where not attention_takes(*noise).
+/// the results are the same bits as without. Throws Error if not attention_takes(*noise).
 std::unique_ptr<engine::Op> make_attention(int n_head, const NoiseKind* noise = nullptr);
 
 /// Whether a kind has a meaning on attention weights: one draw for each weight or for each head,

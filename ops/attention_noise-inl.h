@@ -40,9 +40,9 @@ class TileBits {
   void load(std::uint64_t group, std::size_t keys) {
     for (std::size_t j = 0; j < keys; j += 4) {
       std::uint16_t* out = bits_ + kQ * j;
-      philox_.group<simd::Order::kInOrder>(group + j / 4,
-                                           [out](std::size_t at, simd::V16 bits)
-                                               HWY_ATTR { hn::StoreU(bits, simd::k16, out + at); });
+      philox_.group<simd::LaneOrder::kInOrder>(
+          group + j / 4, [out](std::size_t at, simd::V16 bits)
+                             HWY_ATTR { hn::StoreU(bits, simd::k16, out + at); });
     }
   }
   /// The 16 bits of key `key` of the tile and the queries in vector number `v`.

@@ -16,7 +16,7 @@ using engine::Shape;
 
 constexpr std::int64_t kRowChunk = 64;
 
-/// Targets that count; 1 where there is none, so that means can be formed.
+/// Targets that count; 1 if there is none, so that means can be formed.
 double counted(const float* targets, std::int64_t rows) {
   const auto n =
       std::count_if(targets, targets + rows, [](float target) { return !std::isnan(target); });

@@ -69,7 +69,7 @@ class LinearCrossEntropyOp final : public engine::Op {
   // loss[w] = mean over the window's counted rows of lse − logit[target], logits = x · wᵀ
   void forward(const Frame& f) const override {
     run(
-        f, [](float*, float, std::int32_t) {}, [](const Part&, std::int64_t, const float*) {});
+        f, [](float*, float, std::int32_t) {}, [](const Matmuls&, std::int64_t, const float*) {});
   }
 
   // dlogits = dout/n · (softmax(logits) − onehot(target)); dx += dlogits · w, dw += dlogitsᵀ · x
@@ -87,7 +87,7 @@ class LinearCrossEntropyOp final : public engine::Op {
           });
           row[target] -= scale;
         },
-        [&](const Part& part, std::int64_t r0, const float* dlogits) {
+        [&](const Matmuls& part, std::int64_t r0, const float* dlogits) {
           std::byte* scratch = gemm_scratch(f);
           if (f.din[0])
             part.dx.run(dlogits, f.in[1].f32(), nullptr, f.din[0].f32() + r0 * c_, scratch,
@@ -100,7 +100,7 @@ class LinearCrossEntropyOp final : public engine::Op {
 
   Cost cost(Pass pass) const override {
     const auto n = static_cast<double>(rows_ * v_);
-    const Part& p = *whole_;
+    const Matmuls& p = *whole_;
     const double share = static_cast<double>(rows_) / static_cast<double>(chunk_);
     const Cost forward{share * p.forward.flops() + 16 * n, share * p.forward.bytes() + 4 * n};
     if (pass == Pass::kForward) return forward;
@@ -124,11 +124,11 @@ class LinearCrossEntropyOp final : public engine::Op {
   }
 
  private:
-  struct Part {
+  struct Matmuls {
     Gemm forward, dx, dw;
   };
 
-  Part matmuls(std::int64_t rows) const {
+  Matmuls matmuls(std::int64_t rows) const {
     return {
         Gemm({.m = rows, .n = v_, .k = c_, .a_row = c_, .b_row = 1, .b_col = c_, .c_row = ld_}),
         Gemm({.m = rows, .n = c_, .k = v_, .a_row = ld_, .b_row = c_, .c_row = c_}),
@@ -152,7 +152,7 @@ class LinearCrossEntropyOp final : public engine::Op {
     auto* logits = f.scratch_as<float>(align_up(losses_bytes()));
     for (std::int64_t r0 = 0; r0 < rows_; r0 += chunk_) {
       const std::int64_t rows = std::min(chunk_, rows_ - r0);
-      const Part& part = rows == chunk_ ? *whole_ : *tail_;
+      const Matmuls& part = rows == chunk_ ? *whole_ : *tail_;
       part.forward.run(f.in[0].f32() + r0 * c_, f.in[1].f32(), nullptr, logits, gemm_scratch(f),
                        false);
       base::parallel_chunks(
@@ -179,7 +179,7 @@ class LinearCrossEntropyOp final : public engine::Op {
   std::int64_t windows_, chunk_bytes_, rows_ = 0, c_ = 0, v_ = 0;
   std::int64_t ld_ = 0;     // row stride of the logits
   std::int64_t chunk_ = 0;  // rows of all chunks but the last
-  std::optional<Part> whole_, tail_;
+  std::optional<Matmuls> whole_, tail_;
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ inline void add_softmax(const float* row, float lse, float factor, std::int64_t 
   });
 }
 
-/// Rows that count, those with target ≥ 0; 1 where there is none, so that means can be formed.
+/// Rows that count, those with target ≥ 0; 1 if there is none, so that means can be formed.
 inline std::int64_t counted_rows(const std::int32_t* targets, std::int64_t rows) {
   const auto n = std::count_if(targets, targets + rows, [](std::int32_t t) { return t >= 0; });
   return std::max<std::int64_t>(n, 1);

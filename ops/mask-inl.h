@@ -79,7 +79,7 @@ HWY_INLINE void for_each_group(std::uint64_t first, std::size_t n, const WholeGr
 template <int kRounds>
 HWY_INLINE void group_bits(Philox<kRounds>& philox, std::uint64_t group,
                            std::uint16_t* HWY_RESTRICT out) {
-  philox.template group<Order::kInOrder>(
+  philox.template group<LaneOrder::kInOrder>(
       group, [out](std::size_t at, V16 bits) HWY_ATTR { hn::StoreU(bits, k16, out + at); });
 }
 
@@ -155,7 +155,7 @@ void for_each_keep(const MaskStream& stream, std::uint64_t first, std::size_t n,
   const auto whole = [&](std::uint64_t group, std::size_t i) HWY_ATTR {
     if constexpr (kVectorPhilox) {
       const V16 below16 = hn::Set(k16, static_cast<std::uint16_t>(threshold));
-      philox.template group<kMaskRegisters ? Order::kInOrder : Order::kInterleaves>(
+      philox.template group<kMaskRegisters ? LaneOrder::kInOrder : LaneOrder::kInterleaves>(
           group, [&](std::size_t at, V16 bits) HWY_ATTR {
             const KeepPair keep = keep_pair(bits, below16);
             f(Whole{i + at}, keep.lower);

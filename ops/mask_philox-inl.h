@@ -28,7 +28,7 @@ inline constexpr bool kMaskRegisters = kLanes >= 16;  // masks are registers of 
 
 /// How words lie in a vector: kInOrder, or so that interleaving a vector of 16-bit values with
 /// itself (which works within 128-bit blocks) widens it to two vectors in element order.
-enum class Order { kInOrder, kInterleaves };
+enum class LaneOrder { kInOrder, kInterleaves };
 
 #if HWY_TARGET == HWY_SCALAR
 inline constexpr bool kVectorPhilox = false;
@@ -41,7 +41,7 @@ template <int kRounds>
 class Philox {
  public:
   explicit Philox(const MaskStream& stream) : s_(stream) {}
-  template <Order, class Use>
+  template <LaneOrder, class Use>
   void group(std::uint64_t group, const Use& use) {
     for (std::size_t l = 0; l < 16; ++l) {
       const engine::Block b =
@@ -86,11 +86,11 @@ class Philox {
 
   /// Calls use(offset, bits) for the vectors of 16-bit values of group number `group`; `offset` is
   /// their first element within the group.
-  template <Order kOrder, class Use>
+  template <LaneOrder kOrder, class Use>
   HWY_INLINE void group(std::uint64_t group, const Use& use) {
     if (HWY_UNLIKELY(group >> 28 != block_high_))
       set_block_high(static_cast<std::uint32_t>(group >> 28));
-    const std::uint64_t* lanes = kOrder == Order::kInOrder ? kInOrderLanes : kInterleavingLanes;
+    const std::uint64_t* lanes = kOrder == LaneOrder::kInOrder ? kInOrderLanes : kInterleavingLanes;
     const V64 base =
         hn::Add(hn::Load(k64, lanes), hn::Set(k64, kM0 * ((16 * group) & 0xFFFFFFFFu)));
     for (std::size_t part = 0; part < 16 / kWords; ++part) {

@@ -52,7 +52,7 @@ const NoiseKind& noise_kind(std::string_view name);
 /// Alpha dropout's (m, c), from the exact q: kept (a, b), dropped (0, a·α' + b).
 TwoPoints alpha_points(double q);
 
-/// A kind at a rate, at one site of one step: a small value, made anew for every call.
+/// A kind at a rate, at one site of one step: a small value, made for every call.
 struct Noise {
   MaskStream stream;
   Granularity granularity = Granularity::kElement;
@@ -66,7 +66,7 @@ struct Noise {
   bool shifts() const { return kept_c != 0 || dropped_c != 0; }
 };
 
-/// Throws Error where the rate is outside [0, 1) or so close to 1 that it keeps nothing.
+/// Throws Error if the rate is outside [0, 1) or so close to 1 that it keeps nothing.
 Noise prepare(const NoiseKind& kind, const engine::Step& step, std::uint32_t site, double rate);
 /// What a kind of noise is on a tape: drawn, or a factor in its place.
 enum class NoiseForm : std::uint8_t {

@@ -21,7 +21,7 @@ struct MatmulSpec {
   int copies = 1;        // calls that may be under way at once, each with its own `copy`
 };
 
-/// One oneDNN matmul. Throws base::Error where oneDNN has only a reference implementation.
+/// One oneDNN matmul. Throws base::Error if oneDNN has only a reference implementation.
 class Matmul {
  public:
   explicit Matmul(const MatmulSpec& spec);
@@ -32,7 +32,7 @@ class Matmul {
   /// Scratch for one call, known without building the primitive.
   static std::size_t scratch_bytes(const MatmulSpec& spec);
   std::string implementation() const;
-  /// Bytes of a packed B, known without building the primitive; 0 where oneDNN's own layout is B's
+  /// Bytes of a packed B, known without building the primitive; 0 if oneDNN's own layout is B's
   /// as it is.
   static std::size_t packed_bytes(const MatmulSpec& spec);
   /// Brings B to oneDNN's own layout. REQUIRES: spec.packed and packed_bytes(spec) > 0.

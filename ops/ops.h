@@ -117,7 +117,7 @@ double normal_sigma(double s);
 
 /// Negative log-likelihood in nats, ½log(2πσ²) + (y − μ)²/(2σ²) with μ = x[…,0] and
 /// σ = normal_sigma(x[…,1]), its mean over the targets that count of each of W equal groups of
-/// consecutive rows: x (…,2), targets (…) f32 → (W). A target that is NaN does not count; 0 where
+/// consecutive rows: x (…,2), targets (…) f32 → (W). A target that is NaN does not count; 0 if
 /// none of a group does. More than one group is for evaluation alone.
 Ref gaussian_nll(Tape& tape, std::string_view name, Ref x, Ref targets, std::int64_t windows = 1);
 

@@ -1,5 +1,3 @@
-#include "ops/product_way.h"
-
 #include <omp.h>
 
 #include <algorithm>

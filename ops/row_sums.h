@@ -42,7 +42,7 @@ class RowSums {
       for (std::int64_t j = 0; j < width_; ++j) out[j] += partial[p * width_ + j];
     }
   }
-  /// grad (width) = or += sum number i; nothing where it is not wanted.
+  /// grad (width) = or += sum number i; nothing if it is not wanted.
   void give(const engine::Grad& grad, const float* memory, std::int64_t i = 0) const {
     if (!grad) return;
     if (!grad.add) std::fill_n(grad.f32(), width_, 0.0F);

@@ -8,7 +8,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ops::simd {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// The larger of `least` and x; NaN where x is.
+/// The larger of `least` and x; NaN if x is.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V at_least(D d, float least, V x) {
   const V l = hn::Set(d, least);
@@ -65,7 +65,7 @@ HWY_INLINE V exp(D d, V x) {
   return hn::Mul(p, two_n);
 }
 
-/// exp() for any x: outside [−87, 88] the value at the nearer end; NaN where x is.
+/// exp() for any x: outside [−87, 88] the value at the nearer end; NaN if x is.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V bounded_exp(D d, V x) {
   return exp(d, hn::Min(hn::Set(d, 88.0f), at_least(d, -87.0f, x)));

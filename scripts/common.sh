@@ -6,7 +6,7 @@
 # (oneDNN 2.6's CMake files ask for OpenCL; isodrop does not use it.)
 packages=(
   g++ cmake ninja-build
-  libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcxxopts-dev libboost-math-dev libxxhash-dev libcsv-dev
+  libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev nlohmann-json3-dev libcxxopts-dev libboost-math-dev libeigen3-dev libxxhash-dev libcsv-dev
   libjs-chart.js libtomlplusplus-dev libsentencepiece-dev libpcre2-dev zlib1g-dev libzstd-dev
   libprotozero-dev
   libgtest-dev libbenchmark-dev librandom123-dev

@@ -1,9 +1,8 @@
-#include "train/ensemble.h"
-
 #include <cmath>
 #include <memory>
 
 #include "base/measure.h"
+#include "train/run.h"
 #include "train/trainer.h"
 
 namespace train {

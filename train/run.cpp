@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/measure.h"
-#include "train/norm_watch.h"
+#include "train/watches.h"
 
 namespace train {
 namespace {

@@ -15,7 +15,7 @@ namespace train {
 struct RunResult {
   bool stopped = false;  // on request: its state is kept, and nothing below but `spent` is known
   // The loss is not finite, or that of the result on the training data is ten times that of a
-  // uniform guess (of the first step, where there is no such guess), and is then in train_loss.
+  // uniform guess (of the first step, if there is no such guess), and is then in train_loss.
   bool diverged = false;
   std::int64_t diverged_at = 0;  // step, from 1
   double diverged_lr = 0;
@@ -31,11 +31,11 @@ struct RunResult {
   double executed_flops = 0;  // what the ops of the training steps really took
   Spent recalibration;        // outside the budget; its `steps` are forward passes
   double eval_seconds = 0, setup_seconds = 0;
-  // Beside the losses, by the names of metrics: whoever measures puts it here.
+  // By the names of metrics: what the caller measures beside the losses.
   std::map<std::string, double, std::less<>> measured;
 };
 
-/// How a run outlives its process.
+/// How a run survives its process.
 struct Keeping {
   std::int64_t every_steps = 0;  // 0: not by steps
   double every_seconds = 0;      // of the clock; 0: not by time
@@ -45,11 +45,19 @@ struct Keeping {
   std::function<bool()> stop;  // asked after every step but the last; empty: never
 };
 
-/// Trains until the budget is spent, patience is at its end or somebody wants it to stop, from
-/// wherever the trainer's state is, telling `sinks` about every evaluation and, in between, at
-/// least once a second; with a `norms_interval` about the norms of every so many steps, too, in
-/// time that is outside the budget.
+/// Trains from the trainer's state until the budget is spent, early stopping ends it or
+/// `keeping.stop` asks for it. Tells `sinks` about every evaluation and, in between, at least once
+/// a second; and about the norms every `norms_interval` steps (0: never), in time that is outside
+/// the budget.
 RunResult run(Trainer& trainer, const std::vector<Sink*>& sinks = {}, const Keeping& keeping = {},
               std::int64_t norms_interval = 0);
+
+/// Trains settings.members models on the same data, each for its part of the budget with initial
+/// weights and masks of its own, one after the other; probabilities (of normal forecasts densities)
+/// are averaged. The losses are those of the average, best_val_loss with them, late_loss the last
+/// member's; what was spent is that of all. Diverged if a member is.
+/// REQUIRES: settings are validated, members > 1.
+RunResult run_ensemble(const Settings& settings, const Task& task,
+                       const std::vector<Sink*>& sinks = {});
 
 }  // namespace train

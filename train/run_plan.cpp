@@ -4,7 +4,7 @@
 
 #include "base/measure.h"
 #include "engine/buffer.h"
-#include "train/distributed/shards.h"
+#include "train/distributed/gradient_reducer.h"
 #include "train/optim/optimizer.h"
 #include "train/storage/initial_weights.h"
 
@@ -92,11 +92,11 @@ RunPlan::RunPlan(const Settings& s, const Task& task)
     recalibration.emplace(task, *params, config, s.micro_batch());
   executed_flops = static_cast<double>(s.micro_steps()) * training->plan().cost().flops;
   memory = {params->bytes(), AdamW::bytes(*params), s.keeps_best() ? params->bytes() / 2 : 0,
-            ShardSum::bytes(*params, s.shards),
+            GradientReducer::bytes(*params, s.shards),
             std::max({training->plan().arena_bytes(), evaluator->arena_bytes(),
                       recalibration ? recalibration->arena_bytes() : 0,
                       predictor ? predictor->arena_bytes() : 0})};
-  // Forecasts of two splits at once, with the truth where it is known; the other forms of the model
+  // Forecasts of two splits at once, with the truth if it is known; the other forms of the model
   // have weights of their own, or a copy of them.
   if (asked("calibration"))
     memory.measures = static_cast<std::size_t>(

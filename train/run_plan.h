@@ -5,13 +5,10 @@
 #include <memory>
 #include <optional>
 
-#include "train/bound_plan.h"
 #include "train/config/budget.h"
 #include "train/config/evaluation.h"
 #include "train/config/settings.h"
 #include "train/evaluator.h"
-#include "train/predictor.h"
-#include "train/recalibration.h"
 #include "train/tasks/task.h"
 
 namespace train {
@@ -23,7 +20,7 @@ inline constexpr double kTimedEvaluations = 10;
 struct MemoryNeed {
   std::size_t parameters = 0;    // with gradients
   std::size_t optimizer = 0;     // its moments
-  std::size_t best_weights = 0;  // where they are kept
+  std::size_t best_weights = 0;  // if they are kept
   std::size_t shards = 0;        // sums over shards of a batch, in a process that is alone
   std::size_t training = 0;      // arena, in which evaluation and recalibration take turns with it
   std::size_t measures = 0;  // what is measured of the result: forecasts, other forms of the model
@@ -36,15 +33,15 @@ struct MemoryNeed {
     return parameters + optimizer + best_weights + shards + training + measures;
   }
   std::size_t total() const { return allocated() + corpus + program; }
-  /// In a process that has one of so many parts of the moments.
-  void cut_moments(std::size_t parts) { optimizer /= parts; }
+  /// For a process that has one of `parts` parts of the moments.
+  void shard_moments(std::size_t parts) { optimizer /= parts; }
 };
 
-/// Throws base::Error where a run cannot be made: a budget below one step, more unique data than
+/// Throws base::Error if a run cannot be made: a budget below one step, more unique data than
 /// there is, a model that does not fit in memory. Allocates next to nothing.
 void check_run(const Settings& settings, const Task& task);
 
-/// Steps that the settings' budget makes; 0: it is in seconds. Throws base::Error where that is
+/// Steps that the settings' budget makes; 0: it is in seconds. Throws base::Error if that is
 /// less than one.
 std::int64_t planned_steps(const Settings& settings, const Task& task);
 
@@ -55,10 +52,10 @@ struct RunPlan {
   RunPlan(const Settings& settings, const Task& task);
 
   Spent spent(std::int64_t steps, double seconds) const;
-  /// For a process that gets its part of the moments, one of so many, from rank 0.
-  void deal_moments(std::size_t parts) {
-    moments_dealt = true;
-    memory.cut_moments(parts);
+  /// For a process that gets its part of the moments, one of `parts`, from rank 0.
+  void shard_moments(std::size_t parts) {
+    moments_sharded = true;
+    memory.shard_moments(parts);
   }
 
   Settings settings;
@@ -67,18 +64,18 @@ struct RunPlan {
   std::int64_t total_steps = 0;  // 0: the budget is in seconds
   double tokens_per_step = 0, flops_per_step = 0, tokens_per_epoch = 0;
   double executed_flops = 0;           // of a step, as the ops count them
-  std::optional<double> uniform_loss;  // of the same chance for every outcome, where that is known
+  std::optional<double> uniform_loss;  // of the same chance for every outcome, if that is known
   double evaluated_tokens = 0;  // of all evaluations; in a budget of seconds, of as many as planned
   MemoryNeed memory;
-  bool moments_dealt = false;
+  bool moments_sharded = false;
   double seconds = 0;  // that planning took
 
   std::unique_ptr<Feed> feed;
-  std::unique_ptr<Exam> val, test, train_subset;  // test: null where there is no such split
+  std::unique_ptr<Exam> val, test, train_subset;  // test: null if there is no such split
   std::unique_ptr<engine::Params> params;
   std::optional<BoundPlan> training;
   std::optional<Evaluator> evaluator;
-  std::optional<Recalibration> recalibration;  // where the settings ask for it
+  std::optional<Recalibration> recalibration;  // if the settings ask for it
   std::optional<Predictor> predictor;          // likewise, in the mode of `evaluation`
   Evaluation evaluation;
 };

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/measure.h"
-#include "train/optim/learning_rate.h"
 #include "train/storage/initial_weights.h"
 
 namespace train {
@@ -35,7 +34,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   state_.params->allocate(stream_seed(s, s.init_stream));
   if (!s.init_from.empty()) load_initial_weights(*state_.params, s);
   state_.next_eval = 1 / kTimedEvaluations;
-  if (!planned_.moments_dealt) state_.moments = Moments(*state_.params);
+  if (!planned_.moments_sharded) state_.moments = Moments(*state_.params);
   AdamWConfig adam;
   adam.beta1 = s.beta1;
   adam.beta2 = s.beta2;
@@ -50,7 +49,7 @@ Trainer::Trainer(RunPlan plan) : planned_(std::move(plan)) {
   if (planned_.predictor) planned_.predictor->allocate(arena);
   this->plan().set_loss_scale(1.0F / static_cast<float>(s.micro_steps()));
   this->plan().prepare();
-  shards_ = ShardSum(*state_.params, s.shards, nullptr);
+  reducer_ = std::make_unique<GradientReducer>(*state_.params, s.shards, nullptr);
   setup_seconds_ = planned_.seconds + start.seconds();
 }
 
@@ -68,7 +67,7 @@ void Trainer::observed(StepObserver::Phase phase, const F& work) {
 }
 
 double Trainer::shard(std::int64_t number, std::uint64_t index, double progress) {
-  const auto complete = [this](int param) { shards_.complete(*state_.params, param); };
+  const auto ready = [this](int param) { reducer_->ready(param); };
   const Settings& s = planned_.settings;
   BoundPlan& training = *planned_.training;
   const std::int64_t rows = s.micro_batch(), passes = models::passes(planned_.config.regularizers);
@@ -82,98 +81,98 @@ double Trainer::shard(std::int64_t number, std::uint64_t index, double progress)
       if (passes > 1) training.repeat_rows(passes);
     });
     training.plan().forward(step);
-    const bool last = micro + 1 == s.grad_accum && shards_.overlaps();
-    training.plan().backward(step, micro > 0, last ? complete : std::function<void(int)>());
+    const bool last = micro + 1 == s.grad_accum && reducer_->overlaps();
+    training.plan().backward(step, micro > 0, last ? ready : std::function<void(int)>());
     loss += training.reported();
   }
   return loss;
 }
 
 double Trainer::gradients(std::uint64_t index, double progress) {
-  const engine::Params& params = *state_.params;
-  shards_.keep(params);
-  if (led_ != nullptr) tell(*led_, {Order::Kind::kGradients, index, progress});
+  reducer_->begin_step();
+  if (led_ != nullptr) send_command(*led_, {RankCommand::Kind::kGradients, index, progress});
   state_.progress = progress;
-  for (std::int64_t i = 0; i < shards_.count(); ++i) {
-    shards_.begin(params);
-    shards_.add(params, shard(shards_.first() + i, index, progress));
+  for (std::int64_t i = 0; i < reducer_->count(); ++i) {
+    reducer_->begin_shard();
+    reducer_->add(shard(reducer_->first() + i, index, progress));
   }
-  return shards_.whole(params) / static_cast<double>(planned_.settings.micro_steps());
+  return reducer_->finalize() / static_cast<double>(planned_.settings.micro_steps());
 }
 
 void Trainer::update(double progress) {
-  if (led_ != nullptr) tell(*led_, {Order::Kind::kUpdate, 0, progress});
+  if (led_ != nullptr) send_command(*led_, {RankCommand::Kind::kUpdate, 0, progress});
   const Settings& s = planned_.settings;
   state_.lr = LearningRate{s.lr, s.final_lr(), s.warmup}.at(progress);
   drop_moments();
   observed(StepObserver::Phase::kOptimizer, [&] {
-    state_.grad_norm = moment_shards_ ? moment_shards_->step(state_.lr)
-                                      : optimizer_->step(state_.moments, state_.lr);
+    state_.grad_norm =
+        sharded_ ? sharded_->step(state_.lr) : optimizer_->step(state_.moments, state_.lr);
   });
 }
 
-void Trainer::share_state(Ranks& ranks, bool shard_moments) {
-  base::require(shard_moments || !(moment_shards_ || planned_.moments_dealt),
-                "moments in shards on one process and not on another, or not any more");
+void Trainer::share_state(Communicator& communicator, bool shard_moments) {
+  base::require(shard_moments || !(sharded_ || planned_.moments_sharded),
+                "the moments are sharded on one process and not on another, or no longer");
   engine::Params& params = *state_.params;
   for (std::size_t i = 0; i < params.list().size(); ++i)
-    ranks.broadcast(std::as_writable_bytes(
+    communicator.broadcast(std::as_writable_bytes(
         std::span(params.value(static_cast<int>(i)),
                   static_cast<std::size_t>(params.list()[i].shape.numel()))));
   Moments& m = state_.moments;
-  ranks.broadcast(std::as_writable_bytes(std::span(&m.updates, 1)));
+  communicator.broadcast(std::as_writable_bytes(std::span(&m.updates, 1)));
   std::optional<Cuts> cuts;
   if (shard_moments) cuts.emplace(optimizer_->chunk_places());
-  shards_ = ShardSum(params, planned_.settings.shards, &ranks, std::move(cuts));
-  if (!shard_moments) return ranks.broadcast({m.values.data(), m.values.size()});
-  moment_shards_.emplace(params, *optimizer_, shards_, ranks);
-  moment_shards_->deal(m);
+  reducer_ = std::make_unique<GradientReducer>(params, planned_.settings.shards, &communicator,
+                                               std::move(cuts));
+  if (!shard_moments) return communicator.broadcast({m.values.data(), m.values.size()});
+  sharded_.emplace(params, *optimizer_, *reducer_, communicator);
+  sharded_->scatter(m);
   m = {};
 }
 
-void Trainer::lead(Ranks& ranks, bool shard_moments) {
-  tell(ranks, {Order::Kind::kState, shard_moments ? std::uint64_t{1} : 0});
-  share_state(ranks, shard_moments);
-  led_ = &ranks;
+void Trainer::lead(Communicator& communicator, bool shard_moments) {
+  send_command(communicator, {RankCommand::Kind::kState, shard_moments ? std::uint64_t{1} : 0});
+  share_state(communicator, shard_moments);
+  led_ = &communicator;
 }
 
-void Trainer::collect_moments() {
-  if (!moment_shards_) return;
+void Trainer::gather_moments() {
+  if (!sharded_) return;
   if (led_ != nullptr) {
-    state_.moments = Moments(*state_.params);  // may throw, which nobody must wait for
-    tell(*led_, {Order::Kind::kMoments});
+    state_.moments = Moments(*state_.params);  // may throw, so before the others wait
+    send_command(*led_, {RankCommand::Kind::kMoments});
   }
-  moment_shards_->collect(state_.moments);
+  sharded_->gather(state_.moments);
 }
 
 void Trainer::drop_moments() {
-  if (moment_shards_) state_.moments = {};
+  if (sharded_) state_.moments = {};
 }
 
-void Trainer::collect_gradients() {
-  if (!moment_shards_) return;
-  if (led_ != nullptr) tell(*led_, {Order::Kind::kWhole});
-  shards_.gather(state_.params->gradients());
+void Trainer::gather_gradients() {
+  if (!sharded_) return;
+  if (led_ != nullptr) send_command(*led_, {RankCommand::Kind::kWhole});
+  reducer_->all_gather(state_.params->gradients());
 }
 
-void Trainer::follow(Ranks& ranks) {
+void Trainer::follow(Communicator& communicator) {
   for (;;) {
-    const Order order = hear(ranks);
-    switch (order.kind) {
-      case Order::Kind::kState:
-        share_state(ranks, order.index != 0);
+    const RankCommand command = receive_command(communicator);
+    switch (command.kind) {
+      case RankCommand::Kind::kState:
+        share_state(communicator, command.index != 0);
         break;
-      case Order::Kind::kGradients:
-        gradients(order.index, order.progress);
+      case RankCommand::Kind::kGradients:
+        gradients(command.index, command.progress);
         break;
-      case Order::Kind::kUpdate:
-        update(order.progress);
+      case RankCommand::Kind::kUpdate:
+        update(command.progress);
         break;
-      case Order::Kind::kMoments:
-        collect_moments();
+      case RankCommand::Kind::kMoments:
+        gather_moments();
         break;
-      case Order::Kind::kWhole:
-        collect_gradients();
+      case RankCommand::Kind::kWhole:
+        gather_gradients();
         break;
       default:
         return;

@@ -14,7 +14,7 @@ namespace {
 /// One word of a shell.
 std::string quoted(const std::string& text) {
   base::require(text.find('\n') == std::string::npos, base::quote(text),
-                ": a path with a line end cannot stand in a script; choose another one");
+                ": a script cannot hold a path with a line end; choose another one");
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -25,8 +25,8 @@ std::string head(const BatchWork& work, const std::string& text) {
   return fmt::format(
       "#!/bin/bash\n"
       "# Makes the {} that {} names, written by isodrop. {}\n"
-      "# A run is thought to take at most {:.3g} s with {}, and {:.0f} MB.\n"
-      "# Set ISODROP where the program is elsewhere, THREADS for other threads of a run.\n",
+      "# A run takes at most about {:.3g} s with {}, and {:.0f} MB.\n"
+      "# Set ISODROP if the program is elsewhere, THREADS for another number of threads per run.\n",
       base::counted(static_cast<std::uint64_t>(work.runs), "run"), work.list, text, work.seconds,
       base::counted(static_cast<std::uint64_t>(work.threads), "thread"), work.bytes / 1e6);
 }

@@ -16,18 +16,19 @@ struct BatchWork {
   std::filesystem::path folder;  // of the plan, which the list is in
   std::string list;              // its name there
   std::filesystem::path store;
-  std::string flags;         // of `isodrop run` besides, each with a blank before it
+  std::string flags;         // more flags of `isodrop run`, each with a blank before it
   std::int64_t runs = 0;     // of the list
   std::int64_t threads = 1;  // of a run
   std::int64_t at_once = 1;  // of one machine
-  double seconds = 0;        // that the longest run is thought to take on so many threads
-  double bytes = 0;          // that the largest one takes
+  double seconds = 0;        // of the longest run on these threads, estimated
+  double bytes = 0;          // of the largest run, estimated
 };
 
 /// The time, memory and threads of a dry run's longest and largest run.
 void add_needs(BatchWork& work, const DryRun& plan);
 
-/// Asked for: so much of what the dry run says, since other machines are slower, and so much more.
+/// Scripts ask for this factor times the dry run's estimate, since other machines are slower, and
+/// this much more.
 inline constexpr double kTimeMargin = 2, kMoreSeconds = 300;
 inline constexpr double kMemoryMargin = 1.25, kMoreBytes = 256 << 20;
 /// Tasks of a Slurm array: as many as Slurm takes unless its MaxArraySize was raised.

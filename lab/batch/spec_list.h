@@ -1,4 +1,4 @@
-// A list of specs, one path a line, and who of several takes which.
+// A list of specs, one path a line, and which of several processes takes which.
 #pragma once
 #include <cstddef>
 #include <filesystem>
@@ -32,7 +32,7 @@ Part parse_part(const std::string& text, const std::string& source);
 
 /// Of a process that mpirun or srun has started: its rank and how many there are, as Open MPI,
 /// MPICH (PMI) and Slurm say it in the environment; nothing in any other. Throws base::Error
-/// where they say what is no rank.
+/// if they say what is no rank.
 std::optional<Part> part_of_environment();
 
 /// The places of the part, and with `help` then those of the others, each from its end, where its

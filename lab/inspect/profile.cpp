@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "ops/peak.h"
-#include "train/step_timer.h"
+#include "train/trainer.h"
 
 namespace lab {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "lab/inspect/profile.h"
-#include "lab/stats/paired_ratio.h"
+#include "lab/stats/paired.h"
 
 namespace lab {
 

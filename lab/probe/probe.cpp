@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kBins = 64;
 constexpr double kTail = 0.002;  // of the values lie beyond either end of a histogram
 
-std::array<std::optional<double>, 4> statistics(const Moments& m) {
+std::array<std::optional<double>, 4> statistics(const CentralMoments& m) {
   return {m.mean(), m.variance(), m.skewness(), m.kurtosis()};
 }
 

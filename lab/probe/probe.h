@@ -93,13 +93,13 @@ class ValueStream {
   void sort();
   void clear();
 
-  const Moments& moments() const { return moments_; }
+  const CentralMoments& moments() const { return moments_; }
   std::span<const float> sample() const { return sample_; }
   std::uint64_t sample_size() const { return subsample_.size(); }
 
  private:
   Subsample subsample_;
-  Moments moments_;
+  CentralMoments moments_;
   std::vector<float> sample_;
   std::uint64_t seen_ = 0, next_ = 0;
 };

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "lab/report/figures.h"
-#include "lab/stats/crossing.h"
 #include "lab/stats/regression.h"
 #include "lab/stats/stats.h"
 

@@ -8,9 +8,8 @@
 #include "base/text.h"
 #include "lab/report/figures.h"
 #include "lab/runs/measures.h"
-#include "lab/stats/crossing.h"
-#include "lab/stats/ratio_of_means.h"
-#include "lab/stats/variances.h"
+#include "lab/stats/equivalent.h"
+#include "lab/stats/paired.h"
 
 namespace lab {
 namespace {

@@ -7,8 +7,8 @@
 #include "lab/report/html/page.h"
 #include "lab/report/report.h"
 #include "lab/report/study_result.h"
-#include "lab/runs/curve.h"
 #include "lab/runs/store.h"
+#include "lab/runs/survey.h"
 
 namespace lab {
 

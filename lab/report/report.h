@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "lab/runs/curve.h"
-#include "lab/stats/crossing.h"
+#include "lab/runs/store.h"
 #include "lab/stats/equivalent.h"
 #include "lab/study/speed.h"
 #include "lab/study/study_runs.h"

@@ -15,7 +15,7 @@ using base::Json;
 /// system brings, libm and the like, is not covered.)
 struct Build {
   std::string version;   // of isodrop
-  std::string commit;    // it was checked out from; empty where that was not known
+  std::string commit;    // it was checked out from; empty if that was not known
   std::string source;    // hash of engine, ops, models, train and the metrics, and of flags
   std::string compiler;  // with version, kind of build and target
   std::string isa;       // the widest vectors of our own loops

@@ -16,10 +16,10 @@ namespace {
 
 class Execution {
  public:
-  Execution(const std::vector<Order>& orders, const Store& store, const Workers& workers,
+  Execution(const std::vector<RunRequest>& requests, const Store& store, const Workers& workers,
             const RunEvents& events)
-      : orders_(orders), store_(store), workers_(workers), events_(events) {
-    for (std::size_t i = 0; i < orders.size(); ++i) left_.push_back(i);
+      : requests_(requests), store_(store), workers_(workers), events_(events) {
+    for (std::size_t i = 0; i < requests.size(); ++i) left_.push_back(i);
     for (std::int64_t slot = 0; slot < workers.count; ++slot) free_.insert(slot);
   }
 
@@ -44,12 +44,12 @@ class Execution {
     std::deque<std::size_t>& from = waits ? busy_ : left_;
     const std::size_t index = from.front();
     from.pop_front();
-    if (const auto record = there(orders_[index].id)) {
+    if (const auto record = there(requests_[index].id)) {
       if (events_.done) events_.done(*record);
       return;
     }
     const std::int64_t slot = *free_.begin();
-    std::vector<std::string> command = workers_.command(store_, orders_[index], slot);
+    std::vector<std::string> command = workers_.command(store_, requests_[index], slot);
     if (!waits) command.emplace_back("--no-wait");
     processes_.start(index, command);
     free_.erase(slot);
@@ -68,14 +68,14 @@ class Execution {
   void said(std::size_t index, const std::string& line) {
     const Json json = Json::parse(line, nullptr, false);
     base::require(json.is_object() && json.contains("event"),
-                  "a worker said what is no event: ", line);
+                  "a worker printed a line that is not an event: ", line);
     if (json["event"] == event::kWaiting) note(index, "another process is making it; waiting");
     if (json["event"] != event::kProgress) return;
     live_.at(index).progress = progress_from_json(json);
     if (!events_.progress) return;
     std::vector<LiveRun> live;
     for (const auto& [i, run] : live_)
-      if (run.progress) live.push_back({orders_[i], *run.progress});
+      if (run.progress) live.push_back({requests_[i], *run.progress});
     events_.progress(live);
   }
 
@@ -86,7 +86,7 @@ class Execution {
       if (workers_.wait) busy_.push_back(index);
       return;
     }
-    const RunRecord record = outcome(orders_[index].id, end);
+    const RunRecord record = outcome(requests_[index].id, end);
     if (record.status == Status::kFailed)
       note(index, fmt::format("failed: {}; the same command makes it again", record.error));
     if (record.status == Status::kDiverged)
@@ -116,10 +116,10 @@ class Execution {
   }
 
   void note(std::size_t index, const std::string& text) const {
-    if (events_.note) events_.note(orders_[index].label + ": " + text);
+    if (events_.note) events_.note(requests_[index].label + ": " + text);
   }
 
-  const std::vector<Order>& orders_;
+  const std::vector<RunRequest>& requests_;
   const Store& store_;
   const Workers& workers_;
   const RunEvents& events_;
@@ -165,9 +165,10 @@ std::int64_t Workers::share(std::int64_t slot) const {
   return std::max<std::int64_t>(1, threads / count + (slot < threads % count ? 1 : 0));
 }
 
-std::vector<std::string> Workers::command(const Store& store, const Order& order,
+std::vector<std::string> Workers::command(const Store& store, const RunRequest& request,
                                           std::int64_t slot) const {
-  const std::filesystem::path spec = order.spec.empty() ? store.spec_file(order.id) : order.spec;
+  const std::filesystem::path spec =
+      request.spec.empty() ? store.spec_file(request.id) : request.spec;
   std::vector<std::string> words = {program,
                                     "run",
                                     spec.string(),
@@ -182,9 +183,9 @@ std::vector<std::string> Workers::command(const Store& store, const Order& order
   return words;
 }
 
-void execute(const std::vector<Order>& orders, const Store& store, const Workers& workers,
+void execute(const std::vector<RunRequest>& requests, const Store& store, const Workers& workers,
              const RunEvents& events) {
-  Execution(orders, store, workers, events).finish_all();
+  Execution(requests, store, workers, events).finish_all();
 }
 
 }  // namespace lab

@@ -22,15 +22,15 @@ train::Progress progress_from_json(const Json& json);
 // Exit codes of `isodrop run`.
 inline constexpr int kRunDiverged = 3, kRunBusy = 75;
 
-/// A run that is asked for.
-struct Order {
+/// A run that somebody asks for.
+struct RunRequest {
   std::string id;
   std::size_t number = 0;           // from 1, of all runs of the study
   std::string label;                // "epochs=32 · dropout=0.1 · seed 3"
   std::filesystem::path spec = {};  // where its spec is; empty: in the store
 };
 
-/// How runs are made: so many at once, each on its share of the threads.
+/// How runs are made: `count` at once, each on its share of the threads.
 struct Workers {
   std::string program;       // isodrop
   std::int64_t count = 1;    // at once
@@ -42,12 +42,13 @@ struct Workers {
   /// Threads of one of them, 0 <= slot < count: all in all `threads`, at least 1 each.
   std::int64_t share(std::int64_t slot) const;
   /// The command line that makes a run.
-  std::vector<std::string> command(const Store& store, const Order& order, std::int64_t slot) const;
+  std::vector<std::string> command(const Store& store, const RunRequest& request,
+                                   std::int64_t slot) const;
 };
 
 /// One that is being made here and has said where it is.
 struct LiveRun {
-  Order order;
+  RunRequest request;
   train::Progress progress;
 };
 
@@ -64,8 +65,8 @@ struct RunEvents {
 /// Makes them in order. No process is started for what is there by then. What another process is
 /// making is left to it, and waited for at the end. Throws Interrupted when this process was asked
 /// to stop; the workers are gone then, and what was done is kept. REQUIRES: the specs are where the
-/// orders say.
-void execute(const std::vector<Order>& orders, const Store& store, const Workers& workers,
+/// requests say.
+void execute(const std::vector<RunRequest>& requests, const Store& store, const Workers& workers,
              const RunEvents& events);
 
 }  // namespace lab

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "lab/runs/measures.h"
-#include "train/ensemble.h"
+#include "train/run.h"
 #include "train/storage/initial_weights.h"
 #include "train/storage/run_files.h"
 #include "train/storage/safetensors.h"
@@ -32,12 +32,12 @@ std::unique_ptr<train::Task> load_checked(const RunSpec& spec) {
                     &text = spec.settings.text.empty() ? spec.settings.csv : spec.settings.text;
   base::require(hash == spec.data, text.empty() ? "the data" : text,
                 ": not what the run was planned for (hash ", hash, ", not ", spec.data,
-                "), which has changed since; plan it anew");
+                "), which has changed since; plan it again");
   if (spec.settings.init_from.empty()) return task;
   const std::string init = train::read_initial_weights(spec.settings.init_from).hash;
   base::require(init == spec.init, spec.settings.init_from,
                 ": not the weights the run was planned for (hash ", init, ", not ", spec.init,
-                "), which have changed since; plan it anew");
+                "), which have changed since; plan it again");
   return task;
 }
 

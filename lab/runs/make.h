@@ -27,19 +27,19 @@ struct MakeEvents {
 /// Whether a record may stand for a run of this program.
 bool usable(const RunRecord& record, bool other_build);
 
-/// The record where the run is there already, as the options want it. Throws base::Error where it
+/// The record if the run is there already, as the options want it. Throws base::Error if it
 /// cannot be read.
 std::optional<RunRecord> find_made(const Store& store, const std::string& id,
                                    const MakeOptions& options);
 
 /// Idempotent: at once where the run is there already. Two processes that ask for the same run make
 /// it once; one that is killed leaves nothing that the next one would take for a run.
-/// Throws base::Error where it cannot be made: data that are not those of the spec, too little
+/// Throws base::Error if it cannot be made: data that are not those of the spec, too little
 /// memory, a disk that is full.
 Made make_run(const RunSpec& spec, const Store& store, const MakeOptions& options,
               const MakeEvents& events);
 
-/// The task of a spec with its data. Throws base::Error where they are not the ones that the spec
+/// The task of a spec with its data. Throws base::Error if they are not the ones that the spec
 /// was made for.
 std::unique_ptr<train::Task> load_checked(const RunSpec& spec);
 

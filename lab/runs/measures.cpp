@@ -5,9 +5,9 @@
 
 #include "base/text.h"
 #include "lab/probe/probe.h"
-#include "lab/stats/gaussian.h"
+#include "lab/stats/forecasts.h"
+#include "lab/stats/moments.h"
 #include "lab/stats/regression.h"
-#include "lab/stats/stability.h"
 #include "train/config/evaluation.h"
 #include "train/tasks/language_modelling.h"
 
@@ -127,7 +127,7 @@ Measured mode_gap(train::Trainer& trainer, const train::Task& task) {
   return {{"train_mode_loss", training.loss}, {"mode_gap", training.loss - sum / targets}};
 }
 
-/// What a place's statistics are, each with its name, where it is known.
+/// What a place's statistics are, each with its name, if it is known.
 std::vector<std::pair<std::string, double>> shifts(const ProbePoint& p) {
   std::vector<std::pair<std::string, double>> out;
   const auto& e = p.evaluation;

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lab/stats/calibration.h"
+#include "lab/stats/forecasts.h"
 #include "train/trainer.h"
 
 namespace lab {

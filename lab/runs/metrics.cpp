@@ -176,7 +176,7 @@ constexpr Metric kMetrics[] = {
     {"setup_seconds", "s", Better::kLower, "{:.2f}", "", "spent before the first step",
      [](F f) { return Value(f.result.setup_seconds); }},
     {"recalibration_flops", "FLOP", Better::kNeither, "{:.4g}", "",
-     "spent on estimating the norms' statistics anew, outside the budget",
+     "spent on estimating the norms' statistics again, outside the budget",
      [](F f) {
        return f.result.recalibration.steps > 0 ? Value(f.result.recalibration.flops) : Value{};
      }},
@@ -266,14 +266,15 @@ std::string why_no_metric(std::string_view name, const train::Settings& s) {
     return is_probed(name.substr(kProbePrefix.size()), s)
                ? lacks("moments")
                : fmt::format(
-                     "{} is no place and statistic of the probe, as in "
+                     "{} is not a place and statistic of the probe, such as "
                      "probe.h.0.mlp.variance_ratio or probe.attn.behind.w1; statistics: {}",
                      name, fmt::join(kShifts, ", "));
   if (name.starts_with(kReliabilityPrefix))
     return is_reliability(name.substr(kReliabilityPrefix.size()))
                ? lacks("reliability")
-               : fmt::format("{} is no point of a reliability diagram, as in reliability.{}.hit",
-                             name, kReliabilityBins);
+               : fmt::format(
+                     "{} is not a point of a reliability diagram, such as reliability.{}.hit", name,
+                     kReliabilityBins);
   for (const Metric& m : metrics()) {
     if (m.name != name) continue;
     const train::TaskKind& task = base::row_named(train::task_kinds(), s.task, "task");

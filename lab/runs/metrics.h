@@ -34,14 +34,14 @@ struct Metric {
   std::optional<train::TargetKind> forecast = {};  // of such forecasts alone
 };
 
-/// Why runs with these settings have no such metric, for messages; empty where they have it: of the
+/// Why runs with these settings have no such metric, for messages; empty if they have it: of the
 /// table, or one of the probe (measures.h).
 std::string why_no_metric(std::string_view name, const train::Settings& settings);
 /// The unit of a metric, or of one of the probe.
 std::string_view unit_of(std::string_view name);
 
 std::span<const Metric> metrics();
-/// The row of that name. Throws base::Error where there is none.
+/// The row of that name. Throws base::Error if there is none.
 const Metric& metric(std::string_view name);
 /// In the metric's own format; "–" where it is not known.
 std::string text(const Metric& metric, const std::optional<double>& value);

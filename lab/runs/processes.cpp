@@ -73,7 +73,7 @@ std::string Ending::reason() const {
 }
 
 Processes::Processes() {
-  // Where whoever started us ignores it, the ends of our own processes would be lost.
+  // If our parent ignores it, the ends of our own processes would be lost.
   child_ = std::signal(SIGCHLD, SIG_DFL);
   const sigset_t stop = stop_signals();
   if (sigprocmask(SIG_BLOCK, &stop, &before_) != 0) fail("cannot block signals");

@@ -43,7 +43,7 @@ class Processes {
   Processes& operator=(const Processes&) = delete;
 
   /// Starts a command (its program by path). It reads nothing, and ends, too, when this process
-  /// does and it prints the next line. Throws std::system_error where it cannot be started.
+  /// does and it prints the next line. Throws std::system_error if it cannot be started.
   /// REQUIRES: no running process has that number.
   void start(std::size_t number, const std::vector<std::string>& command);
 

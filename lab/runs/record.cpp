@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <unordered_map>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -15,6 +17,19 @@
 
 namespace lab {
 namespace {
+
+/// Its place in the metric table; null: it has none.
+const Metric* row_of(std::string_view name) {
+  static const auto kRows = [] {
+    std::unordered_map<std::string_view, const Metric*> rows;
+    for (const Metric& m : metrics()) rows.emplace(m.name, &m);
+    return rows;
+  }();
+  const auto it = kRows.find(name);
+  return it == kRows.end() ? nullptr : it->second;
+}
+
+std::size_t place(const Metric& row) { return static_cast<std::size_t>(&row - metrics().data()); }
 
 constexpr std::array kStatuses = {Status::kOk, Status::kDiverged, Status::kUntrained,
                                   Status::kFailed};
@@ -54,6 +69,46 @@ bool agrees(double loss, const std::vector<float>& windows) {
 }
 
 }  // namespace
+
+Values::Values(std::initializer_list<std::pair<std::string_view, double>> values) {
+  for (const auto& [name, value] : values) set(name, value);
+}
+
+void Values::set(std::string_view name, double value) {
+  if (const Metric* row = row_of(name))
+    set(*row, value);
+  else
+    others_.insert_or_assign(std::string(name), value);
+}
+
+void Values::set(const Metric& metric, double value) {
+  if (rows_.empty()) rows_.assign(metrics().size(), NAN);
+  rows_[place(metric)] = value;
+}
+
+void Values::erase(std::string_view name) {
+  if (const Metric* row = row_of(name); row != nullptr && !rows_.empty())
+    rows_[place(*row)] = NAN;
+  else if (const auto it = others_.find(name); it != others_.end())
+    others_.erase(it);
+}
+
+std::optional<double> Values::at(std::string_view name) const {
+  if (const Metric* row = row_of(name)) return at(*row);
+  const auto it = others_.find(name);
+  return it == others_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<double> Values::at(const Metric& metric) const {
+  if (rows_.empty() || std::isnan(rows_[place(metric)])) return {};
+  return rows_[place(metric)];
+}
+
+std::size_t Values::size() const {
+  const auto unknown =
+      std::count_if(rows_.begin(), rows_.end(), [](double x) { return std::isnan(x); });
+  return rows_.size() - static_cast<std::size_t>(unknown) + others_.size();
+}
 
 std::string_view to_string(Status status) {
   switch (status) {
@@ -127,9 +182,9 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
   need(j.contains("seed"), "'seed' is missing");
   if (j["seed"].is_string())
     need(base::parse_number(j["seed"].get<std::string>(), r.seed) == std::errc{},
-         "'seed' is no number");
+         "'seed' is not a number");
   else
-    need(j["seed"].is_number_unsigned(), "'seed' is no whole number"), r.seed = j["seed"];
+    need(j["seed"].is_number_unsigned(), "'seed' is not a whole number"), r.seed = j["seed"];
   const std::string status = text("status");
   bool known = false;
   for (const Status s : kStatuses)
@@ -168,7 +223,7 @@ RunRecord record_from_json(const Json& j, const std::string& source) {
     auto numbers = text_of == nullptr ? std::nullopt : numbers_from(*text_of);
     // In the spelling that was written: any other was not.
     need(numbers && numbers_text(*numbers) == *text_of, "'windows.", key,
-         "' is no text of numbers");
+         "' is not a text of numbers");
     *into = std::move(*numbers);
     const auto loss = r.value(base::concat(key, "_loss"));
     need(!loss || agrees(*loss, *into), "'", key, "_loss' is ", loss.value_or(NAN),

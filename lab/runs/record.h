@@ -1,15 +1,45 @@
 // What is kept of a run: a header, and the values of the metric table by name.
 #pragma once
+#include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lab/runs/build.h"
-#include "lab/runs/values.h"
+#include "lab/runs/metrics.h"
 
 namespace lab {
+
+/// Finite numbers by name. Those of the metric table lie by its rows, since a store has a hundred
+/// thousand runs and a report asks each of them for every row; others (the probe's) in a map.
+class Values {
+ public:
+  using Others = std::map<std::string, double, std::less<>>;
+
+  Values() = default;
+  Values(std::initializer_list<std::pair<std::string_view, double>> values);
+
+  /// Adds or replaces. REQUIRES: `value` is finite.
+  void set(std::string_view name, double value);
+  void set(const Metric& metric, double value);
+  void erase(std::string_view name);
+
+  std::optional<double> at(std::string_view name) const;
+  /// REQUIRES: `metric` is a row of the table.
+  std::optional<double> at(const Metric& metric) const;
+  std::size_t size() const;
+  /// Those that are no rows of the metric table.
+  Others& others() { return others_; }
+  const Others& others() const { return others_; }
+
+ private:
+  std::vector<double> rows_;  // of the metric table; NaN: not known
+  Others others_;
+};
 
 /// kDiverged: the loss was no longer finite, or far above a uniform guess at the end
 /// (train::RunResult). kUntrained: the training loss over the last tenth of
@@ -52,7 +82,7 @@ RunRecord record_from_json(const Json& json, const std::string& source);
 
 /// to_full_json(), sealed: what the store keeps.
 Json to_stored_json(const RunRecord& record);
-/// The same as record_from_json(); throws where the record is not as it was written, too.
+/// The same as record_from_json(); throws if the record is not as it was written, too.
 RunRecord record_from_stored(const Json& json, const std::string& source);
 
 }  // namespace lab

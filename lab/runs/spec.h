@@ -10,8 +10,8 @@ namespace lab {
 
 using base::Json;
 
-/// Raised by whoever changes what the same settings and data compute, be it in one bit: runs made
-/// before then have other ids and are not taken for today's.
+/// Raise it with any change, even of one bit, to what the same settings and data compute: earlier
+/// runs then have other ids and are not taken for today's.
 inline constexpr int kNumerics = 3;
 
 struct RunSpec {
@@ -19,8 +19,8 @@ struct RunSpec {
   std::string data;          // hash of the data, 32 hex digits
   // Hash of the weights that it begins with (train/initial_weights.h); empty: drawn.
   std::string init = {};
-  // Whom a run that must not be shared belongs to: that of a budget in seconds, which depends on
-  // the moment. Empty: shared by everybody.
+  // Owner of a run that must not be shared: one with a budget in seconds depends on the moment.
+  // Empty: shared by all.
   std::string owner = {};
   int numerics = kNumerics;  // another one's runs are read where they were published, never made
 };
@@ -47,17 +47,17 @@ std::string run_id(const RunSpec& spec);
 /// Whether a setting may change what a run computes.
 bool decides_results(const train::Row& row);
 
-/// The hash of the weights that the setting init_from names; empty where it names none. Reads all
-/// of them. Throws base::Error where it cannot.
+/// The hash of the weights that the setting init_from names; empty if it names none. Reads all
+/// of them. Throws base::Error if it cannot.
 std::string init_hash(const std::string& init_from);
 /// Of settings and data, with the hash of the weights that the settings name. Throws base::Error
-/// where they cannot be read.
+/// if they cannot be read.
 RunSpec run_spec(const train::Settings& settings, std::string data);
 
 /// {schema, id, numerics, data, owner, settings}, and init where weights are given: settings in
 /// full, so that a reader needs no table. Paths are absolute: a spec may be read from any folder.
 Json to_json(const RunSpec& spec);
-/// Trusts nothing: throws base::Error naming `source` where it is no spec, or not one for this
+/// Trusts nothing: throws base::Error naming `source` if it is no spec, or not one for this
 /// program.
 RunSpec spec_from_json(const Json& json, const std::string& source);
 

@@ -25,7 +25,7 @@ struct SurveyedRun {
   RunState state = RunState::kPlanned;
   std::string broken;  // what is wrong with it
   std::optional<RunSpec> spec;
-  std::optional<RunRecord> record;  // this build's where there is one
+  std::optional<RunRecord> record;  // this build's if there is one
   std::optional<double> step;  // of the last line of metrics.jsonl, or of what is being written
   std::uintmax_t bytes = 0;
   bool weights = false;
@@ -34,9 +34,9 @@ struct SurveyedRun {
 
 /// Whether it is what a run is called by: 32 hex digits, so that as a path it leads nowhere else.
 bool is_id(std::string_view name);
-/// Names of the store's folders of runs, sorted. Throws base::Error where there is no store.
+/// Names of the store's folders of runs, sorted. Throws base::Error if there is no store.
 std::vector<std::string> ids_of(const Store& store);
-/// All runs of the store by their ids. Throws base::Error where there is no such folder.
+/// All runs of the store by their ids. Throws base::Error if there is no such folder.
 std::vector<SurveyedRun> survey(const Store& store);
 /// The one run whose id begins with `prefix`. Throws base::Error: none, or several.
 SurveyedRun find_run(const Store& store, const std::string& prefix);
@@ -57,7 +57,7 @@ struct Removed {
   std::uintmax_t bytes = 0;
   std::string why;
 };
-/// The run's folder. Throws base::Error where a process is making it.
+/// The run's folder. Throws base::Error if a process is making it.
 Removed remove_run(const Store& store, const std::string& id);
 /// Leftovers of processes that were killed: temporaries, and folders without a spec. With
 /// `planned`, runs that have a spec alone, too. Leaves alone what is locked.

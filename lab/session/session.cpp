@@ -78,7 +78,7 @@ void make_runs(StudyRuns& runs, const SessionOptions& options, std::string_view 
     if (!observer.wants_progress()) return;
     double done = work.done;
     for (const LiveRun& run : running)
-      done += run.progress.fraction * budget_of(runs, run.order.id);
+      done += run.progress.fraction * budget_of(runs, run.request.id);
     observer.progress({.phase = phase,
                        .done = runs.count() - runs.missing().size(),
                        .count = runs.count(),

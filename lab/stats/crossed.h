@@ -4,8 +4,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/rng.h"
-#include "lab/stats/estimate.h"
+#include "lab/stats/stats.h"
 
 namespace lab {
 
@@ -37,12 +36,5 @@ struct Crossed {
 /// longer ones first. `d` is row-major (seeds, windows). nullopt for fewer than 2 of either or
 /// where a difference is not finite. O(n·w): 0.2 ms for 40 × 2048.
 std::optional<Crossed> crossed(std::span<const double> d, int seeds);
-
-/// The rival: a studentized bootstrap that draws seeds and windows independently of each other
-/// (Owen 2007, Ann. Appl. Stat. 1:386), se* by crossed() on each resample. Its coverage at n = 8 is
-/// no better (93.9 to 95.5 %), it takes `replicates` times as long, and it needs random numbers.
-/// nullopt where crossed() is, and where no resample varies.
-std::optional<Interval> crossed_bootstrap(std::span<const double> d, int seeds, int replicates,
-                                          engine::Sequence& random, double alpha = 0.05);
 
 }  // namespace lab

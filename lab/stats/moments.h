@@ -1,5 +1,5 @@
-// Moments and distances of samples of values. Pure functions, in double, the same bits for any
-// number of threads.
+// Moments and distances of samples of values, and how evenly a run went. Pure functions, in double,
+// the same bits for any number of threads.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -11,10 +11,10 @@ namespace lab {
 /// Central moments of a stream of values: count, mean, and sums of powers of the deviations from
 /// it. Chunks of fixed size are summed in two passes and joined by Pébay 2008 (Sandia report
 /// SAND2008-6212, equations 2.1 and 3.1), so that nothing cancels.
-class Moments {
+class CentralMoments {
  public:
   void add(std::span<const float> values);
-  void add(const Moments& other);
+  void add(const CentralMoments& other);
 
   double count() const { return n_; }
   /// False once a value was not finite, or so large that its fourth power is not.
@@ -46,5 +46,22 @@ class Subsample {
  private:
   std::uint64_t n_, size_;
 };
+
+struct Stability {
+  double median_norm = 0;  // of the gradients' global norms before clipping
+  double tail = 1;         // their 99th percentile as a multiple of the median
+  double spikes = 0;       // per thousand steps, see kSpikeSds
+};
+
+/// A spike is a step whose loss is more than kSpikeSds standard deviations above the mean of the
+/// preceding kSpikeWindow losses: for independent normal losses about 6 in ten
+/// thousand are, the window's own error counted.
+inline constexpr double kSpikeSds = 3.5;
+inline constexpr std::size_t kSpikeWindow = 50;
+
+/// Of every step's training loss and gradient norm, both finite, without the first tenth, in which
+/// losses fall and the rate warms up; the window reaches back into it. nullopt where what is left
+/// is fewer than 20 steps. REQUIRES: as many norms as losses.
+std::optional<Stability> stability(std::span<const float> losses, std::span<const float> norms);
 
 }  // namespace lab

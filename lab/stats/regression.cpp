@@ -1,5 +1,6 @@
 #include "lab/stats/regression.h"
 
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
@@ -8,59 +9,29 @@
 namespace lab {
 namespace {
 
-/// R (upper triangle) and Qᵀy of X = QR, column-major; y's tail holds the residual in Q's frame.
+using Eigen::MatrixXd, Eigen::VectorXd;
+using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+/// R (k,k) and Qᵀy of X = QR; behind the first k of Qᵀy stands the residual.
 struct Factored {
-  std::size_t rows, k;
-  std::vector<double> a, y;
-  double at(std::size_t i, std::size_t j) const { return a[j * rows + i]; }
+  MatrixXd r;
+  VectorXd y;
+  VectorXd coef() const { return r.triangularView<Eigen::Upper>().solve(y.head(r.cols())); }
 };
 
-Factored factor(std::span<const double> x, std::size_t k, std::span<const double> y) {
-  const std::size_t n = y.size();
-  base::require(k > 0 && x.size() == n * k, "[ols] ", x.size(), " numbers are not ", n, " rows of ",
-                k, " columns");
+Factored factor(std::span<const double> x, std::size_t columns, std::span<const double> y) {
+  const auto n = std::ssize(y), k = static_cast<std::ptrdiff_t>(columns);
+  base::require(k > 0 && std::ssize(x) == n * k, "[ols] ", x.size(), " numbers are not ", n,
+                " rows of ", k, " columns");
   base::require(n >= k, "[ols] ", n, " rows do not determine ", k, " coefficients");
-  Factored f{n, k, std::vector<double>(n * k), {y.begin(), y.end()}};
-  bool finite = std::all_of(y.begin(), y.end(), [](double v) { return std::isfinite(v); });
-  for (std::size_t i = 0; i < n * k; ++i) {
-    f.a[i % k * n + i / k] = x[i];
-    finite = finite && std::isfinite(x[i]);
-  }
-  base::require(finite, "[ols] a value is not finite");
-  const auto norm = [](const double* v, std::size_t count) {
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += v[i] * v[i];
-    return std::sqrt(sum);
-  };
-  for (std::size_t j = 0; j < k; ++j) {
-    double* v = f.a.data() + j * n;
-    const double whole = norm(v, n), below = norm(v + j, n - j);
-    base::require(below > 1e-10 * whole, "[ols] column ", j,
+  const MatrixXd design = Eigen::Map<const RowMajor>(x.data(), n, k);
+  const Eigen::Map<const VectorXd> target(y.data(), n);
+  base::require(design.allFinite() && target.allFinite(), "[ols] a value is not finite");
+  const Eigen::HouseholderQR<MatrixXd> qr(design);
+  for (std::ptrdiff_t j = 0; j < k; ++j)
+    base::require(std::abs(qr.matrixQR()(j, j)) > 1e-10 * design.col(j).norm(), "[ols] column ", j,
                   " is 0 or a combination of those before it: leave it out");
-    const double diagonal = v[j] > 0 ? -below : below;
-    std::vector<double> h(v + j, v + n);  // reflects column j onto its diagonal
-    h[0] -= diagonal;
-    const double h2 = norm(h.data(), h.size()) * norm(h.data(), h.size());
-    const auto reflect = [&](double* c) {
-      double dot = 0;
-      for (std::size_t i = 0; i < h.size(); ++i) dot += h[i] * c[j + i];
-      for (std::size_t i = 0; i < h.size(); ++i) c[j + i] -= 2 * dot / h2 * h[i];
-    };
-    for (std::size_t c = j; c < k; ++c) reflect(f.a.data() + c * n);
-    reflect(f.y.data());
-  }
-  return f;
-}
-
-/// R⁻¹·b for the first k of b.
-std::vector<double> back_substitute(const Factored& f, std::span<const double> b) {
-  std::vector<double> x(f.k);
-  for (std::size_t i = f.k; i-- > 0;) {
-    double sum = b[i];
-    for (std::size_t j = i + 1; j < f.k; ++j) sum -= f.at(i, j) * x[j];
-    x[i] = sum / f.at(i, i);
-  }
-  return x;
+  return {qr.matrixQR().topRows(k), qr.householderQ().adjoint() * target};
 }
 
 }  // namespace
@@ -69,23 +40,15 @@ Ols ols(std::span<const double> x, std::size_t k, std::span<const double> y) {
   base::require(y.size() > k, "[ols] ", y.size(), " rows leave no residual for ", k,
                 " coefficients");
   const Factored f = factor(x, k, y);
+  const auto n = f.r.cols(), dof = f.y.size() - n;
   Ols fit;
-  fit.coef = back_substitute(f, f.y);
-  double rss = 0;
-  for (std::size_t i = k; i < f.rows; ++i) rss += f.y[i] * f.y[i];
-  fit.dof = static_cast<double>(f.rows - k);
-  fit.sigma = std::sqrt(rss / fit.dof);
-  // (XᵀX)⁻¹ = R⁻¹R⁻ᵀ: the sum over the columns of R⁻¹ of their outer products.
-  fit.covariance.assign(k * k, 0);
-  std::vector<double> unit(k, 0);
-  for (std::size_t c = 0; c < k; ++c) {
-    unit[c] = 1;
-    const std::vector<double> column = back_substitute(f, unit);
-    unit[c] = 0;
-    for (std::size_t i = 0; i < k; ++i)
-      for (std::size_t j = 0; j < k; ++j)
-        fit.covariance[i * k + j] += fit.sigma * fit.sigma * column[i] * column[j];
-  }
+  const VectorXd coef = f.coef();
+  fit.coef.assign(coef.begin(), coef.end());
+  fit.dof = static_cast<double>(dof);
+  fit.sigma = f.y.tail(dof).norm() / std::sqrt(fit.dof);
+  const MatrixXd inverse = f.r.triangularView<Eigen::Upper>().solve(MatrixXd::Identity(n, n));
+  const MatrixXd covariance = fit.sigma * fit.sigma * inverse * inverse.transpose();
+  fit.covariance.assign(covariance.data(), covariance.data() + covariance.size());
   return fit;
 }
 
@@ -120,8 +83,9 @@ std::vector<Sample> ols_by_seed(std::span<const double> x, std::size_t k, std::s
   std::vector<std::vector<double>> per_coefficient(k);
   for (std::size_t start = 0; start < y.size(); start += rows) {
     const Factored f = factor(x, k, y.subspan(start, rows));
-    const std::vector<double> coef = back_substitute(f, f.y);
-    for (std::size_t j = 0; j < k; ++j) per_coefficient[j].push_back(coef[j]);
+    const VectorXd coef = f.coef();
+    for (std::size_t j = 0; j < k; ++j)
+      per_coefficient[j].push_back(coef[static_cast<std::ptrdiff_t>(j)]);
   }
   std::vector<Sample> out;
   for (const auto& values : per_coefficient) out.push_back(summarize(values).value());

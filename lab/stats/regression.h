@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "lab/stats/estimate.h"
+#include "lab/stats/stats.h"
 
 namespace lab {
 

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/non_central_t.hpp>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <numeric>
 
 #include "base/error.h"
-#include "lab/stats/distributions.h"
-#include "lab/stats/estimate.h"
 
 namespace lab {
 namespace {
@@ -123,5 +124,54 @@ double equivalence_power(const Sample& x, double margin, double alpha) {
   };
   return bm::quadrature::gauss_kronrod<double, 31>::integrate(integrand, from, to, 8, 1e-8);
 }
+
+Estimate estimate(const Sample& x) {
+  return {x.mean, x.sd / std::sqrt(static_cast<double>(x.n)), static_cast<double>(x.n - 1)};
+}
+
+Interval t_interval(const Estimate& x, double alpha) {
+  const double half = x.se == 0 ? 0 : student_critical(x.dof, alpha / 2) * x.se;
+  return {x.mean - half, x.mean + half};
+}
+
+double t_test(const Estimate& x) {
+  if (x.mean == 0) return 1;  // 0 / 0 too
+  return std::min(1.0, 2 * student_tail(x.dof, std::abs(x.mean) / x.se));
+}
+
+double equivalence_test(const Estimate& x, double margin) {
+  // The larger p is that of the nearer edge. On the edge itself nothing speaks for "inside".
+  const double inside = margin - std::abs(x.mean);
+  if (x.se == 0) return inside > 0 ? 0.0 : 1.0;
+  return student_tail(x.dof, inside / x.se);
+}
+
+std::vector<std::optional<Interval>> simultaneous_intervals(
+    std::span<const std::optional<Estimate>> arms, double alpha) {
+  std::vector<std::optional<Interval>> out(arms.size());
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (arms[i]) out[i] = t_interval(*arms[i], alpha / static_cast<double>(arms.size()));
+  }
+  return out;
+}
+
+namespace bm = boost::math;
+
+double student_tail(double dof, double t) {
+  if (std::isinf(t)) return t > 0 ? 0.0 : 1.0;
+  return bm::cdf(bm::complement(bm::students_t(dof), t));
+}
+
+double student_critical(double dof, double tail) {
+  return bm::quantile(bm::complement(bm::students_t(dof), tail));
+}
+
+double normal_cdf(double z) { return std::erfc(-z / std::sqrt(2.0)) / 2; }
+
+double normal_pdf(double z) {
+  return std::exp(-z * z / 2) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+}
+
+double normal_quantile(double p) { return bm::quantile(bm::normal(), p); }
 
 }  // namespace lab

@@ -12,8 +12,8 @@
 #include "engine/buffer.h"
 #include "lab/study/speed.h"
 #include "ops/peak.h"
-#include "train/step_timer.h"
 #include "train/storage/checkpoint.h"
+#include "train/trainer.h"
 
 namespace lab {
 namespace {

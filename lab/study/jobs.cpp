@@ -15,7 +15,7 @@
 #include "engine/buffer.h"
 #include "lab/runs/processes.h"
 #include "lab/study/dry_run.h"
-#include "train/step_timer.h"
+#include "train/trainer.h"
 
 namespace lab {
 namespace {
@@ -27,7 +27,7 @@ constexpr double kWorthwhile = 1.03;   // times as fast: less is noise
 constexpr double kPastTheBest = 0.95;  // of the best rate: more processes bring no more
 constexpr std::size_t kLeastSteps = 3;
 
-/// Steps of one worker: how many were done at which time.
+/// Steps of one worker: how many were done when.
 struct StepLog {
   std::vector<double> at;
   std::vector<std::size_t> steps;

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "base/measure.h"
-#include "train/step_timer.h"
+#include "train/trainer.h"
 
 namespace lab {
 namespace {

@@ -191,9 +191,9 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
   if (number > 0 && events.note)
     events.note(fmt::format("going on: {} of {} {} done", number, base::counted(count(), "run"),
                             base::are(number)));
-  std::vector<Order> orders;
+  std::vector<RunRequest> requests;
   for (const Point& point : left) {
-    orders.push_back({id(point), ++number, label(point)});
+    requests.push_back({id(point), ++number, label(point)});
     store_.add_spec(spec(id(point)));
   }
   RunEvents forwarded = events;
@@ -204,7 +204,7 @@ void StudyRuns::make(const Workers& workers, const RunEvents& events) {
     run.record = kept;
     if (events.done) events.done(*kept);
   };
-  execute(orders, store_, workers, forwarded);
+  execute(requests, store_, workers, forwarded);
 }
 
 int count_look(const StudyRuns& runs) {

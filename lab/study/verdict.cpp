@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "lab/stats/crossed.h"
-#include "lab/stats/permutation.h"
+#include "lab/stats/paired.h"
 
 namespace lab {
 namespace {

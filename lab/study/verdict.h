@@ -22,7 +22,6 @@
 #include <string_view>
 #include <vector>
 
-#include "lab/stats/estimate.h"
 #include "lab/stats/plan.h"
 #include "lab/stats/stats.h"
 

@@ -10,7 +10,7 @@
 #include "base/files.h"
 #include "lab/batch/plan.h"
 #include "lab/batch/spec_list.h"
-#include "lab/runs/take_up.h"
+#include "lab/runs/verify.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 
@@ -157,7 +157,8 @@ TEST(Engines, SlurmIsAskedForWhatADryRunSaysAndMore) {
   work.folder = "/50%";
   EXPECT_ERROR(batch_system("slurm").script(work), "--plan");
   work.folder = "/a\nb";
-  for (const BatchSystem& system : batch_systems()) EXPECT_ERROR(system.script(work), "choose another");
+  for (const BatchSystem& system : batch_systems())
+    EXPECT_ERROR(system.script(work), "choose another");
   work.folder = "/a{}";
   EXPECT_ERROR(batch_system("parallel").script(work), "bracket");
   EXPECT_ERROR(batch_system("slrum"), "--engine 'slrum': did you mean 'slurm'?");

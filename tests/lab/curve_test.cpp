@@ -1,9 +1,8 @@
 // metrics.jsonl read back, whole and broken.
-#include "lab/runs/curve.h"
-
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "lab/runs/store.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "train/log/sink.h"

@@ -1,4 +1,4 @@
-// Moments and distances of samples against closed forms.
+// CentralMoments and distances of samples against closed forms.
 #include "lab/stats/moments.h"
 
 #include <gtest/gtest.h>
@@ -11,16 +11,16 @@
 namespace {
 
 using Floats = std::vector<float>;
-using lab::Moments;
+using lab::CentralMoments;
 
-Moments moments(const Floats& values) {
-  Moments m;
+CentralMoments moments(const Floats& values) {
+  CentralMoments m;
   m.add(values);
   return m;
 }
 
-TEST(Moments, OfFourNumbers) {
-  const Moments m = moments({1, 2, 3, 10});  // deviations −3 −2 −1 6
+TEST(CentralMoments, OfFourNumbers) {
+  const CentralMoments m = moments({1, 2, 3, 10});  // deviations −3 −2 −1 6
   EXPECT_DOUBLE_EQ(*m.mean(), 4);
   EXPECT_DOUBLE_EQ(*m.variance(), 50 / 4.0);
   EXPECT_DOUBLE_EQ(*m.skewness(), 180 / 4.0 / std::pow(12.5, 1.5));
@@ -28,12 +28,12 @@ TEST(Moments, OfFourNumbers) {
 }
 
 // 0 with probability p, else 1: skewness (p − q)/√(pq), excess kurtosis (1 − 6pq)/(pq).
-TEST(Moments, OfABernoulliFarFromZeroInManyChunks) {
+TEST(CentralMoments, OfABernoulliFarFromZeroInManyChunks) {
   constexpr std::size_t kN = 1'000'000;
   constexpr double kP = 0.2, kFar = 4096;
   Floats values(kN);
   for (std::size_t i = 0; i < kN; ++i) values[i] = static_cast<float>(kFar + (i % 5 == 0 ? 0 : 1));
-  const Moments m = moments(values);
+  const CentralMoments m = moments(values);
   const double q = 1 - kP;
   EXPECT_NEAR(*m.mean(), kFar + q, 1e-9);
   EXPECT_NEAR(*m.variance(), kP * q, 1e-12);
@@ -41,7 +41,7 @@ TEST(Moments, OfABernoulliFarFromZeroInManyChunks) {
   EXPECT_NEAR(*m.kurtosis(), (1 - 6 * kP * q) / (kP * q), 1e-9);
 }
 
-TEST(Moments, OfANormalAndAUniform) {
+TEST(CentralMoments, OfANormalAndAUniform) {
   engine::Sequence random(engine::stream_key(5, engine::Stream::kSample), 2);
   constexpr std::size_t kN = 400'000;
   Floats normal(kN), uniform(kN);
@@ -51,7 +51,7 @@ TEST(Moments, OfANormalAndAUniform) {
     uniform[i] = static_cast<float>(random.uniform());
   }
   const double se = 1 / std::sqrt(static_cast<double>(kN));
-  const Moments n = moments(normal), u = moments(uniform);
+  const CentralMoments n = moments(normal), u = moments(uniform);
   EXPECT_NEAR(*n.mean(), 0, 5 * se);
   EXPECT_NEAR(*n.variance(), 1, 5 * std::sqrt(2.0) * se);
   EXPECT_NEAR(*n.skewness(), 0, 5 * std::sqrt(6.0) * se);
@@ -61,12 +61,12 @@ TEST(Moments, OfANormalAndAUniform) {
   EXPECT_NEAR(*u.kurtosis(), -1.2, 0.01);
 }
 
-TEST(Moments, PiecesGiveTheWhole) {
+TEST(CentralMoments, PiecesGiveTheWhole) {
   Floats values(1000);
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(std::sin(static_cast<double>(i * i)));
-  const Moments whole = moments(values);
-  Moments joined;
+  const CentralMoments whole = moments(values);
+  CentralMoments joined;
   for (std::size_t begin = 0; begin < values.size(); begin += 37)
     joined.add(std::span(values).subspan(begin, std::min<std::size_t>(37, values.size() - begin)));
   EXPECT_EQ(joined.count(), 1000);
@@ -76,10 +76,10 @@ TEST(Moments, PiecesGiveTheWhole) {
   EXPECT_NEAR(*joined.kurtosis(), *whole.kurtosis(), 1e-12);
 }
 
-TEST(Moments, WhatIsNotKnownIsNotMadeUp) {
-  EXPECT_FALSE(Moments().mean().has_value());
-  EXPECT_FALSE(Moments().variance().has_value());
-  const Moments same = moments(Floats(70'000, 0.1F));
+TEST(CentralMoments, WhatIsNotKnownIsNotMadeUp) {
+  EXPECT_FALSE(CentralMoments().mean().has_value());
+  EXPECT_FALSE(CentralMoments().variance().has_value());
+  const CentralMoments same = moments(Floats(70'000, 0.1F));
   EXPECT_EQ(*same.mean(), static_cast<double>(0.1F));
   EXPECT_EQ(*same.variance(), 0);
   EXPECT_FALSE(same.skewness().has_value());

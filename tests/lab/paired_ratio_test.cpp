@@ -1,9 +1,9 @@
-#include "lab/stats/paired_ratio.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <vector>
+
+#include "lab/stats/paired.h"
 
 namespace lab {
 namespace {

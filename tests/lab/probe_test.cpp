@@ -222,7 +222,7 @@ TEST(Probe, IsOfTheFirstBatchesWithTheMasksOfTheirRows) {
   std::vector<std::int32_t> tokens(6 * 24), targets(tokens.size());
   double mean = 0, variance = 0;
   for (const std::uint64_t mask : {0U, 1U}) {
-    lab::Moments moments;
+    lab::CentralMoments moments;
     for (const std::uint64_t b : {0U, 1U, 2U}) {
       data.fill(b, 0, 6, tokens.data(), targets.data());
       pass.run({1, mask, 6 * b, 0.5}, tokens.data(), targets.data(),

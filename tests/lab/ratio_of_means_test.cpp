@@ -1,12 +1,12 @@
 // Fieller's interval: its definition, its limits, how often it covers.
-#include "lab/stats/ratio_of_means.h"
-
 #include <gtest/gtest.h>
 
 #include <boost/math/distributions/normal.hpp>
 #include <boost/random/mersenne_twister.hpp>
 #include <boost/random/normal_distribution.hpp>
 #include <vector>
+
+#include "lab/stats/paired.h"
 
 namespace lab {
 namespace {

@@ -216,7 +216,7 @@ TEST(RunRecord, KeepsTheLossesOfWindowsExactly) {
   for (const char* bad : {"1.5 x", "1.5  2", "nan", "1.5,2", " 1", "1e99"}) {
     Json json = to_full_json(r);
     json["windows"]["val"] = bad;
-    EXPECT_ERROR(record_from_json(json, "r.json"), "'windows.val' is no text of numbers");
+    EXPECT_ERROR(record_from_json(json, "r.json"), "'windows.val' is not a text of numbers");
   }
   Json json = to_full_json(r);
   json["windows"] = 7;

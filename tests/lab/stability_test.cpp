@@ -1,9 +1,9 @@
-#include "lab/stats/stability.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 #include <vector>
+
+#include "lab/stats/moments.h"
 
 namespace lab {
 namespace {

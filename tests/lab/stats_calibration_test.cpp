@@ -7,8 +7,7 @@
 
 #include "base/error.h"
 #include "engine/rng.h"
-#include "lab/stats/calibration.h"
-#include "lab/stats/gaussian.h"
+#include "lab/stats/forecasts.h"
 #include "tests/lab/expect_close.h"
 #include "tests/lab/stats_studies_golden.h"
 

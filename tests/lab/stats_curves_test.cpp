@@ -7,11 +7,12 @@
 #include <limits>
 
 #include "base/error.h"
-#include "lab/stats/crossing.h"
+#include "lab/stats/equivalent.h"
+#include "lab/stats/paired.h"
 #include "lab/stats/regression.h"
-#include "lab/stats/variances.h"
 #include "tests/lab/expect_close.h"
 #include "tests/lab/stats_studies_golden.h"
+#include "tests/validation/bootstrap.h"
 
 namespace {
 
@@ -44,7 +45,7 @@ TEST(Crossing, MatchesRootsOfTheTest) {
 TEST(Crossing, ResamplingMatchesAllResamples) {
   const auto& g = golden::kEquivalentBootstrap.at(0);
   engine::Sequence random(engine::stream_key(1, engine::Stream::kSample), 0);
-  const auto e = lab::equivalent_bootstrap(curves_of(g), 40000, random).value();
+  const auto e = validation::equivalent_bootstrap(curves_of(g), 40000, random).value();
   const double lo = std::log2(e.lo.share), hi = std::log2(e.hi.share);
   EXPECT_GE(lo, g.want[0] - 1e-9);
   EXPECT_LE(lo, g.want[1] + 1e-9);
@@ -96,11 +97,11 @@ TEST(Equivalent, IntervalEnds) {
   EXPECT_EQ(lab::to_string(above.lo), ">1");
   EXPECT_EQ(lab::to_string(above.hi), ">1");
   engine::Sequence random(engine::stream_key(2, engine::Stream::kSample), 0);
-  const auto below = lab::equivalent_bootstrap({shares, first, high}, 99, random).value();
+  const auto below = validation::equivalent_bootstrap({shares, first, high}, 99, random).value();
   EXPECT_EQ(lab::to_string(below.lo), "<0.5");
   EXPECT_EQ(lab::to_string(below.hi), "<0.5");
   EXPECT_FALSE(lab::equivalent_interval({shares, Values{1, 2}, Values{1}}).has_value());
-  EXPECT_FALSE(lab::equivalent_bootstrap({shares, Values{1, 2}, Values{1}}, 99, random));
+  EXPECT_FALSE(validation::equivalent_bootstrap({shares, Values{1, 2}, Values{1}}, 99, random));
   EXPECT_THROW(lab::equivalent_interval({shares, first, Values{1}}), base::Error);
   EXPECT_THROW(lab::equivalent_interval({Values{1, 0.5}, first, low}), base::Error);
 }

@@ -7,12 +7,12 @@
 #include <limits>
 
 #include "base/error.h"
-#include "lab/stats/bootstrap.h"
 #include "lab/stats/crossed.h"
-#include "lab/stats/permutation.h"
+#include "lab/stats/paired.h"
 #include "lab/stats/plan.h"
 #include "tests/lab/expect_close.h"
 #include "tests/lab/stats_studies_golden.h"
+#include "tests/validation/bootstrap.h"
 
 namespace {
 
@@ -60,7 +60,7 @@ TEST(Crossed, LimitsAndErrors) {
     EXPECT_EQ(same.mean.dof, 2);
   }
   auto random = sequence(1);
-  EXPECT_EQ(lab::crossed_bootstrap(Values(6, 0.1), 2, 99, random), (Interval{0.1, 0.1}));
+  EXPECT_EQ(validation::crossed_bootstrap(Values(6, 0.1), 2, 99, random), (Interval{0.1, 0.1}));
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3}, 1).has_value());
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3}, 3).has_value());  // one window
   EXPECT_FALSE(lab::crossed(Values{1, 2, 3, std::nan("")}, 2).has_value());
@@ -73,13 +73,13 @@ TEST(Crossed, BootstrapMatchesResampledIndices) {
   for (const auto& g : golden::kCrossedBootstrap) {
     const int seeds = static_cast<int>(g.seeds[0]);
     auto random = sequence(2), again = sequence(2);
-    const auto got = lab::crossed_bootstrap(g.d, seeds, 40000, random).value();
+    const auto got = validation::crossed_bootstrap(g.d, seeds, 40000, random).value();
     expect_between(got, g.want);
-    EXPECT_EQ(lab::crossed_bootstrap(g.d, seeds, 40000, again), got);
+    EXPECT_EQ(validation::crossed_bootstrap(g.d, seeds, 40000, again), got);
   }
   // Of 2 × 2 many a resample is a single number; those have no t.
   auto random = sequence(6);
-  const auto small = lab::crossed_bootstrap(Values{1, 2, 4, 9}, 2, 999, random).value();
+  const auto small = validation::crossed_bootstrap(Values{1, 2, 4, 9}, 2, 999, random).value();
   EXPECT_TRUE(std::isfinite(small.lo) && std::isfinite(small.hi));
 }
 
@@ -102,36 +102,37 @@ TEST(SignFlip, ByHand) {
 TEST(Bootstrap, StudentizedMatchesAllResamples) {
   const auto& g = golden::kBootstrapT.at(0);
   auto random = sequence(3);
-  expect_between(lab::bootstrap_t(g.x, 60000, random), g.want);
-  EXPECT_EQ(lab::bootstrap_t(Values{2, 2, 2}, 99, random), (Interval{2, 2}));
-  EXPECT_THROW(lab::bootstrap_t(Values{1, 2}, 99, random), base::Error);
+  expect_between(validation::bootstrap_t(g.x, 60000, random), g.want);
+  EXPECT_EQ(validation::bootstrap_t(Values{2, 2, 2}, 99, random), (Interval{2, 2}));
+  EXPECT_THROW(validation::bootstrap_t(Values{1, 2}, 99, random), base::Error);
 }
 
 // Three units: each of the 27 resamples is as likely as any other.
 TEST(Bootstrap, DrawsEveryResample) {
   constexpr int kDraws = 27000;
   auto random = sequence(4);
-  const auto values = lab::bootstrap(3, kDraws, random, [](std::span<const std::size_t> drawn) {
-    return static_cast<double>(drawn[0] + 3 * drawn[1] + 9 * drawn[2]);
-  });
+  const auto values =
+      validation::bootstrap(3, kDraws, random, [](std::span<const std::size_t> drawn) {
+        return static_cast<double>(drawn[0] + 3 * drawn[1] + 9 * drawn[2]);
+      });
   ASSERT_EQ(values.size(), std::size_t{kDraws});
   EXPECT_TRUE(std::is_sorted(values.begin(), values.end()));
   for (int code = 0; code < 27; ++code)
     EXPECT_NEAR(static_cast<double>(std::count(values.begin(), values.end(), code)), 1000, 140);
-  const auto none = lab::bootstrap(3, 10, random, [](auto) { return std::nan(""); });
+  const auto none = validation::bootstrap(3, 10, random, [](auto) { return std::nan(""); });
   EXPECT_TRUE(none.empty());
-  EXPECT_THROW(lab::bootstrap(0, 10, random, [](auto) { return 0.0; }), base::Error);
+  EXPECT_THROW(validation::bootstrap(0, 10, random, [](auto) { return 0.0; }), base::Error);
 }
 
 TEST(Bootstrap, PercentilesCountFromBothEnds) {
   Values sorted(99);
   for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = static_cast<double>(i + 1);
-  EXPECT_EQ(lab::percentile_interval(sorted, 0.1), (Interval{5, 95}));
-  EXPECT_EQ(lab::percentile_interval(sorted, 0.05), (Interval{2, 98}));
+  EXPECT_EQ(validation::percentile_interval(sorted, 0.1), (Interval{5, 95}));
+  EXPECT_EQ(validation::percentile_interval(sorted, 0.05), (Interval{2, 98}));
   sorted[0] = -std::numeric_limits<double>::infinity();
-  EXPECT_EQ(lab::percentile_interval(sorted, 0.02).lo, sorted[0]);
-  EXPECT_THROW(lab::percentile_interval(sorted, 0.019), base::Error);
-  EXPECT_EQ(lab::studentized_interval(10, 2, sorted, 0.1), (Interval{10 - 190, 10 - 10}));
+  EXPECT_EQ(validation::percentile_interval(sorted, 0.02).lo, sorted[0]);
+  EXPECT_THROW(validation::percentile_interval(sorted, 0.019), base::Error);
+  EXPECT_EQ(validation::studentized_interval(10, 2, sorted, 0.1), (Interval{10 - 190, 10 - 10}));
 }
 
 TEST(Simultaneous, BonferroniOverAllArms) {

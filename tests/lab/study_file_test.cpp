@@ -351,7 +351,7 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
              "without a test split there is no test_bpb");
   expect_has(error("of = \"difference\"", "of = \"won_back\"\nby = \"p10\""), "is the arm itself");
   expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"probe.h.1.mlp.w1\""),
-             "probe.h.1.mlp.w1 is no place and statistic of the probe");
+             "probe.h.1.mlp.w1 is not a place and statistic of the probe");
   expect_has(error("name = \"gap\"", "name = \"gap\"\nmetric = \"probe.h.0.mlp.w1\""),
              "measured where measure has moments");
   expect_has(error("name = \"gap\"", "name = \"gap\"\nagainst = \"p10\""), "against itself is 0");

@@ -1,6 +1,6 @@
-#include "lab/runs/values.h"
-
 #include <gtest/gtest.h>
+
+#include "lab/runs/record.h"
 
 namespace lab {
 namespace {

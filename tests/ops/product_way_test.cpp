@@ -1,6 +1,4 @@
 // The ways to a product: whichever is taken, the bits are the partition's.
-#include "ops/product_way.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>

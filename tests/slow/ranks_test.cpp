@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "models/norm_table.h"
-#include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
+#include "models/regularizers.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/train/small_corpus.h"
-#include "train/distributed/mpi_ranks.h"
+#include "train/distributed/mpi_communicator.h"
 
 namespace tests {
 namespace {
@@ -171,7 +171,7 @@ TEST_F(OverRanks, MomentsInShardsGiveTheSameBitsAndGoOnOverAnyNumber) {
 
   const Words alone = settings("alone", more + shard);
   const Result refused = isodrop(alone, folder.path());
-  EXPECT_NE(only_error(alone, refused).find("--shard-moments: one process has them all"),
+  EXPECT_NE(only_error(alone, refused).find("--shard-moments: one process has all moments"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(folder.path() / "alone"));
 }
@@ -305,7 +305,7 @@ TEST_F(OverRanks, WhatCannotBeSharedIsRefusedOnce) {
   EXPECT_EQ(errors(r), 1U) << r.err;
   r = over(3, settings("out", {"--budget", "8steps"}));
   EXPECT_EQ(r.code, 2);
-  EXPECT_NE(r.err.find("no power of two: start 2"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("not a power of two: start 2"), std::string::npos) << r.err;
   EXPECT_EQ(errors(r), 1U) << r.err;
   r = over(2, settings("out", {"--budget", "8stops"}));
   EXPECT_EQ(r.code, 2);

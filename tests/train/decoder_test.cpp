@@ -1,7 +1,5 @@
 // Decoding with a cache says what a whole forward pass says, and sampling is a function of logits,
 // seed and place.
-#include "train/decoder.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>

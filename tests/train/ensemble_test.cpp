@@ -1,12 +1,11 @@
 // An ensemble is its members, each trained by itself, with probabilities averaged by hand.
-#include "train/ensemble.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "engine/buffer.h"
 #include "tests/train/small_corpus.h"
+#include "train/run.h"
 #include "train/trainer.h"
 
 namespace train {

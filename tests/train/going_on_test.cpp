@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "models/norm_table.h"
-#include "models/rate_schedule.h"
 #include "models/regularizer_table.h"
+#include "models/regularizers.h"
 #include "tests/expect_error.h"
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"

@@ -19,7 +19,7 @@ namespace {
 
 /// Rank 0 of two; the other has zeros everywhere. Keeps what it sends, and is lost after some
 /// calls.
-class Recorder final : public Ranks {
+class Recorder final : public Communicator {
  public:
   struct Sent {
     std::span<const std::byte> bytes;
@@ -100,17 +100,18 @@ TEST(Buckets, CoverAllGradientsOnceInWholeParameters) {
   }
 }
 
-TEST(BackgroundSum, TakesRangesInOrderAndLeavesTheRestToWhoFinishes) {
+TEST(BackgroundReducer, TakesRangesInOrderAndLeavesTheRestToWhoFinishes) {
   std::vector<float> values(30000, 1);
-  const std::span<float> all = values;
   Recorder ranks;
-  BackgroundSum sum(ranks, [](TreeSum& tree, std::span<float> range) { tree(range); });
-  sum.give(all.first(10000));
+  BackgroundReducer sum(ranks, [&](GradientRange range) {
+    ranks.all_reduce(std::span(values).subspan(range.begin, range.size()));
+  });
+  sum.push({0, 10000});
   ASSERT_TRUE(ranks.wait_for(2)) << "there and back";
   EXPECT_FALSE(ranks.takes_signals);
   ranks.hold(true);
-  sum.give(all.subspan(10000, 10000));
-  sum.give(all.subspan(20000));
+  sum.push({10000, 20000});
+  sum.push({20000, 30000});
   std::thread free([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     ranks.hold(false);
@@ -128,19 +129,21 @@ TEST(BackgroundSum, TakesRangesInOrderAndLeavesTheRestToWhoFinishes) {
   EXPECT_EQ(ranks.sent().size(), 6U);
 }
 
-TEST(BackgroundSum, GivesItsErrorsToWhoFinishesAndGoesOn) {
+TEST(BackgroundReducer, GivesItsErrorsToWhoFinishesAndGoesOn) {
   std::vector<float> values(10000, 1);
   Recorder ranks;
-  BackgroundSum sum(ranks, [](TreeSum& tree, std::span<float> range) { tree(range); });
+  BackgroundReducer sum(ranks, [&](GradientRange range) {
+    ranks.all_reduce(std::span(values).subspan(range.begin, range.size()));
+  });
   ranks.calls_left = 1;
-  sum.give(values);
+  sum.push({0, values.size()});
   EXPECT_THROW(sum.finish(), RankLost);
   ranks.calls_left = 2;
-  sum.give(values);
+  sum.push({0, values.size()});
   sum.finish();
   EXPECT_EQ(ranks.sent().size(), 3U);
   ranks.hold(true);
-  sum.give(values);
+  sum.push({0, values.size()});
   ranks.calls_left = 0;
   ranks.hold(false);  // ends with an error that nobody asks for
 }
@@ -198,7 +201,7 @@ class Overlap : public testing::Test {
  protected:
   Overlap() : task(tests::small_task(400, 60)) {}
   static std::size_t buckets(Trainer& trainer) {
-    return Buckets(trainer.params(), ShardSum::kBucket).list().size();
+    return Buckets(trainer.params(), GradientReducer::kBucket).list().size();
   }
 
   LanguageModelling task;
@@ -242,8 +245,8 @@ TEST_F(Overlap, GivesTheBitsOfOneProcess) {
     const Settings s = several_buckets(given);
     const auto steps = [](Trainer& trainer) {
       for (std::uint64_t step = 0; step < 2; ++step) trainer.step(step, 0.5);
-      trainer.collect_moments();
-      trainer.collect_gradients();
+      trainer.gather_moments();
+      trainer.gather_gradients();
       std::vector<float> left = left_by(trainer);
       const std::span<float> gradients = trainer.params().gradients();
       left.insert(left.end(), gradients.begin(), gradients.end());
@@ -261,7 +264,7 @@ TEST_F(Overlap, GivesTheBitsOfOneProcess) {
           if (ranks.rank() == 0) {
             trainer.lead(ranks, shard_moments);
             got = steps(trainer);
-            tell(ranks, {Order::Kind::kEnd});
+            send_command(ranks, {RankCommand::Kind::kEnd});
           } else {
             trainer.follow(ranks);
             got = left_by(trainer);  // with moments, where it has them all

@@ -1,7 +1,5 @@
 // What a model says of every target: the same as the evaluator hears, passes averaged as
 // probabilities, and what the corpus itself would have said.
-#include "train/predictor.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
@@ -10,6 +8,7 @@
 #include "tests/expect_error.h"
 #include "tests/train/small_corpus.h"
 #include "train/config/evaluation.h"
+#include "train/evaluator.h"
 #include "train/run.h"
 #include "train/tasks/load_corpus.h"
 

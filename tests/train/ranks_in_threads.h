@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "train/distributed/ranks.h"
+#include "train/distributed/communicator.h"
 
 namespace tests {
 
@@ -18,8 +18,8 @@ struct Meeting {
   std::barrier<> barrier;
 };
 
-/// All exchange at the same time, as in train::TreeSum.
-class ThreadRanks final : public train::Ranks {
+/// All exchange at the same time, as in train::Communicator::all_reduce().
+class ThreadRanks final : public train::Communicator {
  public:
   ThreadRanks(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
   int rank() const override { return rank_; }

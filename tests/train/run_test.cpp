@@ -10,7 +10,7 @@
 
 #include "data/text/batches.h"
 #include "tests/train/small_corpus.h"
-#include "train/optim/learning_rate.h"
+#include "train/optim/optimizer.h"
 
 namespace train {
 namespace {

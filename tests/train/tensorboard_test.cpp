@@ -9,10 +9,9 @@
 
 #include "tests/temp_folder.h"
 #include "tests/train/small_corpus.h"
-#include "train/norm_watch.h"
 #include "train/run.h"
 #include "train/sampling.h"
-#include "train/text_watch.h"
+#include "train/watches.h"
 
 namespace train {
 namespace {

@@ -5,11 +5,11 @@
 #include <array>
 #include <cmath>
 
-#include "lab/stats/bootstrap.h"
 #include "lab/stats/crossed.h"
-#include "lab/stats/crossing.h"
+#include "lab/stats/equivalent.h"
+#include "lab/stats/paired.h"
 #include "lab/stats/regression.h"
-#include "lab/stats/variances.h"
+#include "tests/validation/bootstrap.h"
 #include "tests/validation/checks.h"
 
 namespace validation {
@@ -58,7 +58,7 @@ void crossed(std::vector<Check>& out) {
     out.push_back({group, fmt::format("studentized bootstrap: {}, 8 × 64", kRatios[i].name),
                    std::nullopt, [=](Normals& r) {
                      const auto d = differences(0.5, spread, 8, 64, r);
-                     return holds(*lab::crossed_bootstrap(d, 8, kReplicates, r.sequence()), 0.5);
+                     return holds(*crossed_bootstrap(d, 8, kReplicates, r.sequence()), 0.5);
                    }});
   }
   out.push_back({group, "t over seeds alone: seeds 1 : windows 8 : rest 8, 8 × 64", std::nullopt,
@@ -109,16 +109,16 @@ void others(std::vector<Check>& out) {
   add("mean, t", kWanted,
       [](Normals& r) { return holds(lab::t_interval(*lab::summarize(r.values(8, 1, 2))), 1); });
   add("mean, studentized bootstrap", std::nullopt, [](Normals& r) {
-    return holds(lab::bootstrap_t(r.values(8, 1, 2), kReplicates, r.sequence()), 1);
+    return holds(bootstrap_t(r.values(8, 1, 2), kReplicates, r.sequence()), 1);
   });
   add("mean, percentile bootstrap", std::nullopt, [](Normals& r) {
     const Values x = r.values(8, 1, 2);
-    const auto means = lab::bootstrap(8, kReplicates, r.sequence(), [&](auto drawn) {
+    const auto means = bootstrap(8, kReplicates, r.sequence(), [&](auto drawn) {
       double sum = 0;
       for (const std::size_t i : drawn) sum += x[i];
       return sum / 8;
     });
-    return holds(lab::percentile_interval(means), 1);
+    return holds(percentile_interval(means), 1);
   });
   add("means of 8 arms on one baseline, all at once", Interval{0.93, 1}, [](Normals& r) {
     std::vector<std::optional<lab::Estimate>> arms;
@@ -147,7 +147,7 @@ void others(std::vector<Check>& out) {
     add(fmt::format("compute-equivalent {:g}, seeds resampled", share), std::nullopt,
         [=](Normals& r) {
           const Curves c = curves(share, r);
-          return holds(*lab::equivalent_bootstrap(c.view(), kReplicates, r.sequence()), share);
+          return holds(*equivalent_bootstrap(c.view(), kReplicates, r.sequence()), share);
         });
   }
   add("trend of the difference over shares", kWanted, [](Normals& r) {

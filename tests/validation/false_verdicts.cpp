@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "lab/stats/crossed.h"
-#include "lab/stats/permutation.h"
+#include "lab/stats/paired.h"
 #include "tests/validation/checks.h"
 
 namespace validation {

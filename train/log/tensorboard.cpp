@@ -29,7 +29,7 @@ enum Summary : protozero::pbf_tag_type { kValue = 1 };
 enum Value : protozero::pbf_tag_type { kTag = 1, kSimpleValue = 2, kTensor = 8, kMetadata = 9 };
 enum Metadata : protozero::pbf_tag_type { kPlugin = 1 };
 enum Plugin : protozero::pbf_tag_type { kPluginName = 1 };
-enum Tensor : protozero::pbf_tag_type { kType = 1, kShape = 2, kStrings = 8 };
+enum TensorField : protozero::pbf_tag_type { kType = 1, kShape = 2, kStrings = 8 };
 enum TensorShape : protozero::pbf_tag_type { kDimension = 2 };
 enum Dimension : protozero::pbf_tag_type { kSize = 1 };
 enum Session : protozero::pbf_tag_type { kStatus = 1 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "base/parallel.h"
 
@@ -48,16 +49,16 @@ std::vector<std::size_t> AdamW::chunk_places() const {
   return places;
 }
 
-void AdamW::take(std::span<const Part> parts) {
+void AdamW::take(std::span<const GradientRange> ranges) {
   for (Chunk& chunk : chunks_) {
-    std::size_t before = 0;  // floats of the parts in front
+    std::size_t before = 0;  // floats of the ranges in front
     chunk.taken = false;
-    for (const Part& part : parts) {
-      if (part.begin <= chunk.offset && chunk.offset < part.end) {
+    for (const GradientRange& range : ranges) {
+      if (range.begin <= chunk.offset && chunk.offset < range.end) {
         chunk.taken = true;
-        chunk.moment = before + chunk.offset - part.begin;
+        chunk.moment = before + chunk.offset - range.begin;
       }
-      before += part.size();
+      before += range.size();
     }
   }
 }
@@ -123,6 +124,12 @@ double AdamW::update(Moments& moments, double lr) {
     }
   }
   return norm;
+}
+
+double LearningRate::at(double progress) const {
+  if (progress < warmup) return peak * progress / warmup;
+  const double x = warmup < 1 ? std::min(1.0, (progress - warmup) / (1 - warmup)) : 1.0;
+  return floor + (peak - floor) * 0.5 * (1 + std::cos(std::numbers::pi * x));
 }
 
 }  // namespace train

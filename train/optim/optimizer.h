@@ -1,4 +1,5 @@
-// AdamW (Loshchilov & Hutter 2019) with clipping at a global norm, one pass over the parameters.
+// AdamW (Loshchilov & Hutter 2019) with clipping at a global norm, one pass over the parameters,
+// and its learning rate.
 //
 // Example:
 //     engine::Params params;
@@ -17,7 +18,6 @@
 #include "engine/buffer.h"
 #include "engine/op.h"
 #include "engine/params.h"
-#include "train/optim/parts.h"
 
 namespace train {
 
@@ -27,13 +27,18 @@ struct AdamWConfig {
   double clip = 1.0;          // of the gradients' global L2 norm; 0: no clipping
 };
 
-/// What AdamW remembers: running means of the gradients and of their squares, and of how many
-/// updates.
+/// Floats [begin, end) of Params::gradients().
+struct GradientRange {
+  std::size_t begin = 0, end = 0;
+  std::size_t size() const { return end - begin; }
+};
+
+/// AdamW's state: running means of the gradients and of their squares, and the number of updates.
 struct Moments {
   Moments() = default;
-  /// Zeros, of so many floats.
+  /// Zeros, `count` floats of each.
   explicit Moments(std::size_t count);
-  /// Of all parameters. They need not be allocated.
+  /// For all parameters. They need not be allocated.
   explicit Moments(const engine::Params& params)
       : Moments(params.trainable_bytes() / sizeof(float)) {}
   float* first() const { return values.as<float>(); }
@@ -49,21 +54,21 @@ class AdamW {
   /// REQUIRES: `params` are allocated and outlive the optimizer.
   AdamW(engine::Params& params, const AdamWConfig& config);
 
-  /// One update with learning rate `lr`. Returns the gradients' global norm before clipping; where
-  /// that is not finite nothing is updated. The same bits for any number of threads.
-  /// REQUIRES: `moments` are those of these parameters.
+  /// One update with learning rate `lr`. Returns the gradients' global norm before clipping; if
+  /// that is not finite, nothing is updated. The same bits for any number of threads. REQUIRES:
+  /// `moments` are those of these parameters.
   double step(Moments& moments, double lr);
 
-  /// The update is made of chunks, each of one parameter. Where they begin, in floats of
-  /// Params::gradients(), ascending.
+  /// The update is made of chunks, each of one parameter. Where they begin in Params::gradients(),
+  /// ascending.
   std::vector<std::size_t> chunk_places() const;
-  /// From now on only chunks that begin in these parts are updated, of which `moments` are then,
-  /// packed in their order. REQUIRES: parts are cut at chunk_places().
-  void take(std::span<const Part> parts);
-  /// The two halves of step(), for whoever has but a part: each chunk's Σ g², 0 of those that are
-  /// not taken; …
+  /// From now on only chunks that begin in these ranges are updated; `moments` then holds those
+  /// alone, packed in this order. REQUIRES: the ranges are cut at chunk_places().
+  void take(std::span<const GradientRange> ranges);
+  /// The two halves of step(), to sum over ranks in between: each chunk's Σ g² (0 if it is not
+  /// taken), ...
   std::span<double> squares();
-  /// … and the update, when those are the sums of all chunks.
+  /// ... and the update, once those are the sums of all chunks.
   double update(Moments& moments, double lr);
 
   /// FLOPs and bytes of one update: the gradients are read twice, for their norm first.
@@ -84,6 +89,16 @@ class AdamW {
   float *weights_, *grads_;
   std::vector<Chunk> chunks_;
   std::vector<double> squares_;
+};
+
+/// The learning rate over the share of the budget spent.
+struct LearningRate {
+  double peak = 1e-3, floor = 1e-4;
+  double warmup = 0.05;  // share of the budget
+
+  /// Linear from 0 to `peak` over the warm-up, then half a cosine down to `floor` (Loshchilov &
+  /// Hutter 2017, one cycle). `progress` in [0, 1].
+  double at(double progress) const;
 };
 
 }  // namespace train
