@@ -11,6 +11,8 @@ namespace lab {
 namespace {
 
 constexpr std::size_t kBar = 17;  // characters of an interval bar
+// How readily a column is left out, where one is named elsewhere.
+constexpr int kNever = 0, kWorth = 1, kChosen = 4, kInterval = 5, kStepTime = 13;
 
 std::string loss_text(const std::optional<double>& x, bool sign = false) {
   return x ? base::decimals(*x, 4, sign) : "–";
@@ -43,7 +45,7 @@ std::string p_text(const std::optional<double>& p) {
   return p && *p < 0.0001 ? "<0.0001" : loss_text(p);
 }
 
-/// A column: what it says of each arm, and how readily it is left out (0: never).
+/// A column: what it says of each arm, and how readily it is left out (kNever: not at all).
 struct Column {
   std::string head;
   int readily;
@@ -79,11 +81,11 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
   };
   const double reach = reach_of(cell);
   const bool test = report.judged == "test_loss";
-  add("arm", 0, [](const ArmReport& a) { return a.name; });
+  add("arm", kNever, [](const ArmReport& a) { return a.name; });
   add(
-      "chosen", 4, [](const ArmReport& a) { return a.tuned ? to_text(a.tuned->set()) : "–"; },
+      "chosen", kChosen, [](const ArmReport& a) { return a.tuned ? to_text(a.tuned->set()) : "–"; },
       any([](const ArmReport& a) { return a.tuned.has_value(); }));
-  add(test ? "test loss" : "val loss", 0,
+  add(test ? "test loss" : "val loss", kNever,
       [&](const ArmReport& a) { return mean_sd_of(a, report.judged); });
   add("val", 8, mean("val_loss"), test);
   add("best*", 9, mean("best_val_loss"));
@@ -102,9 +104,9 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
   add("excess", 12, mean("excess"), any([](const ArmReport& a) {
         return spread(a, "excess").mean.has_value() && !spread(a, "excess_window").mean.has_value();
       }));
-  add("difference", 0,
+  add("difference", kNever,
       [](const ArmReport& a) { return signed_number(a.versus ? a.versus->diff : std::nullopt); });
-  add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, family_of(report))), 5,
+  add(fmt::format("{:.6g} % interval", 100 * ci_level(report.rules, family_of(report))), kInterval,
       [](const ArmReport& a) {
         return a.versus && a.versus->ci ? fmt::format("[{}, {}]", signed_number(a.versus->ci->lo),
                                                       signed_number(a.versus->ci->hi))
@@ -121,14 +123,14 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
       bars && reach > 0);
   add("p (Holm)", 2,
       [](const ArmReport& a) { return p_text(a.versus ? a.versus->p_holm : std::nullopt); });
-  add("step time", 13, [&](const ArmReport& a) {
+  add("step time", kStepTime, [&](const ArmReport& a) {
     if (!a.speed) return std::string("–");
     if (&a == &first) return std::string("×1");
     return fmt::format("×{:.3f} [{:.3f}, {:.3f}]", a.speed->step_time_ratio, a.speed->ratio_low,
                        a.speed->ratio_high);
   });
   add(
-      "worth", 1,
+      "worth", kWorth,
       [](const ArmReport& a) {
         if (!a.equivalent) return std::string("–");
         std::string text = to_string(*a.equivalent);
@@ -138,7 +140,7 @@ std::vector<Column> columns_of(const Report& report, const CellReport& cell, boo
         return text;
       },
       any([](const ArmReport& a) { return a.equivalent.has_value(); }));
-  add("verdict", 0,
+  add("verdict", kNever,
       [&](const ArmReport& a) { return verdict_text(a, &a == &first, report.final); });
   return out;
 }
@@ -153,6 +155,15 @@ std::size_t width_of(const std::vector<Column>& columns) {
   return sum;
 }
 
+base::Lines lines_of(const std::vector<Column>& columns) {
+  base::Lines lines(1 + columns.front().fields.size());
+  for (const Column& column : columns) {
+    lines[0].push_back(column.head);
+    for (std::size_t i = 0; i < column.fields.size(); ++i) lines[i + 1].push_back(column.fields[i]);
+  }
+  return lines;
+}
+
 std::string estimate_text(const Estimate& e, double alpha) {
   const Interval ci = t_interval(e, alpha);
   return fmt::format("{} [{}, {}]", signed_number(e.mean), signed_number(ci.lo),
@@ -164,11 +175,13 @@ void note_tuning(std::vector<std::string>& notes, const ArmReport& arm) {
   const Tuned& t = *arm.tuned;
   std::int64_t runs = 0;
   for (const Trial& trial : t.trials) runs += trial.runs;
-  std::string text = fmt::format(
-      "{}: {} chosen of {} in {} of {:.3g} TFLOP in all", arm.name, to_text(t.set()),
-      t.trials.size(), base::counted(static_cast<std::uint64_t>(runs), "run"), t.flops / 1e12);
-  if (t.extended > 0) text += fmt::format("; {} beyond the grid's edge", t.extended);
-  if (t.edge) text += "; STILL AT AN EDGE of what was tried: give a wider grid";
+  std::string text =
+      fmt::format("{}: {} is the best of {} ({}, {:.3g} TFLOP)", arm.name, to_text(t.set()),
+                  base::counted(t.trials.size(), "setting"),
+                  base::counted(static_cast<std::uint64_t>(runs), "run"), t.flops / 1e12);
+  if (t.extended > 0) text += fmt::format("; {} of them beyond the grid's edge", t.extended);
+  if (t.edge)
+    text += "; a value at the edge of the grid won, so a wider grid may hold a better one";
   notes.push_back(text);
 }
 
@@ -180,8 +193,8 @@ void note_patience(std::vector<std::string>& notes, const ArmReport& arm) {
     if (const auto share = run->value("budget_spent")) ++early, spent += *share;
   if (early > 0)
     notes.push_back(fmt::format(
-        "{}: NOT AT EQUAL COMPUTE: patience ended {} of {} runs, after {:.0f} % of the budget on "
-        "average",
+        "{}: NOT AT EQUAL COMPUTE: patience ended {} of {} runs, on average after {:.0f} % of the "
+        "budget",
         arm.name, early, arm.runs.size(), 100 * spent / static_cast<double>(early)));
 }
 
@@ -191,7 +204,7 @@ void note_shares(std::vector<std::string>& notes, const ArmReport& arm, double a
     if (share.diff)
       at += fmt::format("{}× {}: {}", at.empty() ? "" : ", ", share.share,
                         estimate_text(*share.diff, alpha));
-  if (!at.empty()) notes.push_back(fmt::format("{} by share of the budget: {}", arm.name, at));
+  if (!at.empty()) notes.push_back(fmt::format("{} at shares of the budget: {}", arm.name, at));
   if (arm.trend) {
     const Interval ci = t_interval(*arm.trend, alpha);
     notes.push_back(
@@ -199,14 +212,14 @@ void note_shares(std::vector<std::string>& notes, const ArmReport& arm, double a
                     arm.name, estimate_text(*arm.trend, alpha),
                     ci.hi < 0   ? "it gains with compute"
                     : ci.lo > 0 ? "it loses with compute"
-                                : "no trend can be told"));
+                                : "no clear trend"));
   }
   if (arm.at_equal_seconds)
     notes.push_back(fmt::format("{}: at equal seconds instead of equal FLOPs {}", arm.name,
                                 estimate_text(*arm.at_equal_seconds, alpha)));
 }
 
-/// "12 to 40", of the power of an effect as it stands: "20 to 55 %".
+/// "20 to 55 %"
 std::string power_text(const EffectPlan& plan) {
   return fmt::format("{:.0f} to {:.0f} %", 100 * plan.power.lo, 100 * plan.power.hi);
 }
@@ -222,12 +235,35 @@ base::Lines cell_table(const Report& report, const CellReport& cell, std::size_t
     if (least->readily == 0) break;
     columns.erase(least);
   }
-  base::Lines lines(1 + cell.arms.size());
-  for (const Column& column : columns) {
-    lines[0].push_back(column.head);
-    for (std::size_t i = 0; i < column.fields.size(); ++i) lines[i + 1].push_back(column.fields[i]);
-  }
-  return lines;
+  return lines_of(columns);
+}
+
+base::Lines brief_table(const Report& report, const CellReport& cell, std::size_t width) {
+  std::vector<Column> columns = columns_of(report, cell, false);
+  const auto has = [&](int readily) {
+    return std::any_of(columns.begin(), columns.end(),
+                       [&](const Column& c) { return c.readily == readily; });
+  };
+  const int sixth = has(kWorth) ? kWorth : has(kChosen) ? kChosen : kStepTime;
+  std::erase_if(columns, [&](const Column& c) {
+    return c.readily != kNever && c.readily != kInterval && c.readily != sixth;
+  });
+  const auto cut = [](Column& column, std::string_view from) {
+    for (std::string& field : column.fields) field.resize(std::min(field.find(from), field.size()));
+  };
+  for (Column& column : columns)
+    if (column.readily == kStepTime) cut(column, " [");
+  const auto drop = [&](auto which) {
+    if (width > 0 && width_of(columns) > width) std::erase_if(columns, which);
+  };
+  const auto is_loss = [](const Column& c) { return c.head.ends_with(" loss"); };
+  drop([&](const Column& c) { return c.readily == sixth; });
+  if (width > 0 && width_of(columns) > width)
+    for (Column& column : columns)
+      if (is_loss(column)) cut(column, " ±");
+  drop(is_loss);
+  drop([](const Column& c) { return c.readily == kInterval; });
+  return lines_of(columns);
 }
 
 std::vector<std::string> cell_notes(const Report& report, const CellReport& cell) {
@@ -240,8 +276,8 @@ std::vector<std::string> cell_notes(const Report& report, const CellReport& cell
     add(arm.diverged, "diverged");
     add(arm.untrained, "learned nothing (training loss above its first value or a uniform guess)");
     add(arm.failed, "failed");
-    add(static_cast<int>(arm.missing.size()), "to come");
-    if (!lost.empty()) notes.push_back(fmt::format("{}: of its runs {}", arm.name, lost));
+    add(static_cast<int>(arm.missing.size()), "still to come");
+    if (!lost.empty()) notes.push_back(fmt::format("{}: runs lost: {}", arm.name, lost));
     if (const std::size_t n = arm.broken_curves.size(); n > 0)
       notes.push_back(fmt::format("{}: {} left out of the pictures: {}", arm.name,
                                   n == 1 ? "a curve is" : fmt::format("{} curves are", n),
@@ -253,7 +289,7 @@ std::vector<std::string> cell_notes(const Report& report, const CellReport& cell
       notes.push_back(
           fmt::format("{}: overfitted, its validation loss {} is above a uniform guess of {}: {}",
                       arm.name, loss_text(val), loss_text(uniform),
-                      &arm == cell.arms.data() ? "a baseline that nobody would use"
+                      &arm == cell.arms.data() ? "nobody would use such a baseline"
                                                : "stop earlier or regularize more"));
     if (arm.versus) {
       const Verdict& v = *arm.versus;
@@ -271,13 +307,13 @@ std::vector<std::string> cell_notes(const Report& report, const CellReport& cell
       if (v.plan && v.more_seeds) {
         const bool text_limits = v.se_windows && v.se_seeds && *v.se_windows > *v.se_seeds;
         notes.push_back(fmt::format(
-            "{}: {} more seed{} would tell half of this difference, or that there is none (power "
-            "now: "
-            "{} for the margin, {} for half){}",
+            "{}: detecting an effect half this size, or showing that there is none, takes {} more "
+            "seed{} (power now: {} for the margin, {} for half){}",
             arm.name, to_string(*v.more_seeds), to_string(*v.more_seeds) == "1" ? "" : "s",
             power_text(v.plan->margin), power_text(v.plan->half),
-            text_limits ? "; but most of the uncertainty is in the test text: give a longer one"
-                        : ""));
+            text_limits
+                ? "; most of the uncertainty is in the test text, so a longer one helps more"
+                : ""));
       }
       if (v.p_signs)
         notes.push_back(fmt::format(

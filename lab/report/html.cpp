@@ -52,9 +52,9 @@ std::string said_of(const CellReport& cell, Outcome outcome) {
     case Outcome::kNoDifference:
       return names + (one ? " makes" : " make") + " no difference";
     case Outcome::kCannotTell:
-      return "of " + names + " it cannot be told yet";
+      return names + (one ? " is inconclusive" : " are inconclusive");
     case Outcome::kWithheld:
-      return "of " + names + " it is not said, since runs were lost";
+      return names + (one ? " is withheld" : " are withheld") + ", since runs were lost";
     case Outcome::kBaseline:
       break;
   }

@@ -15,6 +15,8 @@ std::vector<std::string> report_footnotes(const Report& report);
 /// intervals drawn, too.
 base::Lines cell_table(const Report& report, const CellReport& cell, std::size_t width = 0,
                        bool bars = false);
+/// What a terminal shows of it at first: at most six columns. With `width` no wider than that.
+base::Lines brief_table(const Report& report, const CellReport& cell, std::size_t width);
 /// What a table has no room for, a line each: why not told, tuning, shares, lost runs.
 std::vector<std::string> cell_notes(const Report& report, const CellReport& cell);
 std::string render_csv(const Report& report);

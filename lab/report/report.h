@@ -103,7 +103,7 @@ std::size_t family_of(const Report& report);
 /// be a hundred thousand, are train::ready().
 Json to_json(const Report& report);
 
-/// "text", "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0:
+/// "brief", "text" (all there is to say), "json", "csv", "md". `width`: of a terminal, which the text's tables don't exceed; 0:
 /// any.
 std::string render(const Report& report, const std::string& format, bool color,
                    std::size_t width = 0);

@@ -95,7 +95,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::kNoDifference:
       return "no difference";
     case Outcome::kCannotTell:
-      return "cannot be told yet";
+      return "inconclusive";
     case Outcome::kWithheld:
       return "withheld";
   }

@@ -4,7 +4,7 @@
 // seed:
 //   helps, hurts         Holm's p over the table < α and mean d below, above 0 (even if tiny)
 //   no difference        else, if two one-sided tests place the mean of d within ±margin at α
-//   cannot be told yet   else, or with fewer seeds than min_seeds; with what more seeds could show
+//   inconclusive         else, or with fewer seeds than min_seeds; with what more seeds could show
 //   withheld             before all else, if any run of the pair diverged, learned nothing or could
 //                        not be made: what is left is a selection, the seeds in which both
 //                        survived, and tests of it mislead
@@ -30,7 +30,7 @@ namespace lab {
 
 enum class Outcome { kBaseline, kHelps, kHurts, kNoDifference, kCannotTell, kWithheld };
 
-/// "baseline", "helps", "hurts", "no difference", "cannot be told yet", "withheld".
+/// "baseline", "helps", "hurts", "no difference", "inconclusive", "withheld".
 std::string_view to_string(Outcome outcome);
 
 /// One arm in one cell of the table. Seeds in which either run diverged are only counted.

@@ -107,7 +107,7 @@ TEST_F(CliCompare, WhatOneSeedCannotTellIsNull) {
   EXPECT_TRUE(arms[0]["val_loss"]["sd"].is_null());
   EXPECT_TRUE(versus["diff"].is_number());
   for (const char* key : {"ci", "p", "p_holm"}) EXPECT_TRUE(versus[key].is_null()) << key;
-  EXPECT_EQ(versus["verdict"], "cannot be told yet");
+  EXPECT_EQ(versus["verdict"], "inconclusive");
 }
 
 TEST_F(CliCompare, ArmsShareEverythingTheyDoNotName) {

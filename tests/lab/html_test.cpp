@@ -179,7 +179,7 @@ TEST(Html, OneSentenceAnswers) {
   add("f", Outcome::kWithheld, 0.1);
   EXPECT_EQ(answer(r),
             "Against none at the same compute: c and b help by 0.3333 to 0.7500 nats, d makes no "
-            "difference, of e it cannot be told yet, of f it is not said, since runs were lost.");
+            "difference, e is inconclusive, f is withheld, since runs were lost.");
   add("g", Outcome::kHelps, -0.5);
   add("h", Outcome::kHelps, -2);
   EXPECT_NE(answer(r).find("4 arms (h most) help by 0.3333 to 2.0000 nats"), std::string::npos)

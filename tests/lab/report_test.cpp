@@ -6,11 +6,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <sstream>
 
 #include "base/files.h"
+#include "base/text_table.h"
 #include "lab/study/arm.h"
 #include "lab/study/looks.h"
 #include "tests/expect_error.h"
@@ -79,7 +81,7 @@ class ReportTest : public testing::Test {
     }
   }
 
-  /// helps, cannot be told yet, no difference, hurts: differences to the baseline of
+  /// helps, inconclusive, no difference, hurts: differences to the baseline of
   /// -0.10 -0.08 -0.12; 0.02 0 0.04; 0.003 0.001 0.002; 0.30 0.31 0.29
   void put_all(std::size_t cell = 0) const {
     put(cell, 0, 0, {2.0, 2.1, 2.2});
@@ -148,32 +150,31 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
   // p by hand: 0.01307, 0.22540, 0.07418, 0.00037; Holm's factors 3, 1, 2, 4. t(1 - 0.05/8; 2) is
   // 8.8602.
   expect_rows(
-      r,
-      {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference",
-        "98.75 % interval", "p (Holm)", "step time", "verdict"},
-       {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–", "–",
-        "×1", "baseline"},
-       {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
-        "-0.1000", "[-0.2023, +0.0023]", "0.0392", "×1.250 [1.200, 1.300]", "helps"},
-       {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
-        "+0.0200", "[-0.0823, +0.1223]", "0.2254", "×0.500 [0.400, 0.600]", "cannot be told yet"},
-       {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
-        "+0.0020", "[-0.0031, +0.0071]", "0.1484", "×3.000 [2.000, 4.000]", "negligible"},
-       {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
-        "+0.3000", "[+0.2488, +0.3512]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
+      r, {{"arm", "val loss", "best*", "train", "gap", "excess (window)", "difference",
+           "98.75 % interval", "p (Holm)", "step time", "verdict"},
+          {"none", "2.1000 ± 0.1000", "1.8500", "1.1000", "0.3000", "1.6000 (1.3500)", "–", "–",
+           "–", "×1", "baseline"},
+          {"dropout=0.1", "2.0000 ± 0.0917", "1.7500", "1.0000", "0.3100", "1.5000 (1.2500)",
+           "-0.1000", "[-0.2023, +0.0023]", "0.0392", "×1.250 [1.200, 1.300]", "helps"},
+          {"dropout=0.2", "2.1200 ± 0.1114", "1.8700", "1.1200", "0.3200", "1.6200 (1.3700)",
+           "+0.0200", "[-0.0823, +0.1223]", "0.2254", "×0.500 [0.400, 0.600]", "inconclusive"},
+          {"dropout=0.3", "2.1020 ± 0.0995", "1.8520", "1.1020", "0.3300", "1.6020 (1.3520)",
+           "+0.0020", "[-0.0031, +0.0071]", "0.1484", "×3.000 [2.000, 4.000]", "negligible"},
+          {"dropout=0.4", "2.4000 ± 0.0954", "2.1500", "1.4000", "0.3400", "1.9000 (1.6500)",
+           "+0.3000", "[+0.2488, +0.3512]", "0.0015", "×4.000 [3.000, 5.000]", "hurts"}});
   for (const char* format : {"text", "md"}) {
     const std::string text = render(r, format, false);
-    EXPECT_TRUE(has(text, "Equal budget of 20steps an arm (3 TFLOP), 3 paired seeds")) << text;
+    EXPECT_TRUE(has(text, "Equal budget of 20steps an arm (3 TFLOP); 3 paired seeds")) << text;
     EXPECT_TRUE(has(text, "Made on CPU A, 2 threads")) << text;
     EXPECT_TRUE(has(text, "By " + to_string(this_build()))) << text;
     EXPECT_TRUE(has(text, "Holm's p < 0.05")) << text;
     EXPECT_TRUE(has(text, "±0.01 nats as given")) << text;
     EXPECT_TRUE(has(text, "NO TEST SPLIT: verdicts are on the validation split")) << text;
-    EXPECT_TRUE(has(text, "dropout=0.2: " + more + " more seeds would tell half")) << text;
+    EXPECT_TRUE(has(text, "half this size, or showing that there is none, takes " + more)) << text;
     EXPECT_TRUE(has(text, "dropout=0.3: negligible, the whole interval within ±0.0100 nats"))
         << text;
     EXPECT_TRUE(has(text, "dropout=0.1: t test p 0.0131, sign flips p 0.2500")) << text;
-    EXPECT_TRUE(has(text, "at 98.75 % (all 4 at once 95 %, Bonferroni)")) << text;
+    EXPECT_TRUE(has(text, "its 98.75 % interval (all 4 together 95 %, Bonferroni)")) << text;
     EXPECT_TRUE(has(text, "Runs: " + store.root().string())) << text;
     EXPECT_TRUE(has(text, r.data.sentence)) << text;
     for (const char* not_there : {"MIXED", "NOT FINAL", "look 1", "A budget of time", "\033"})
@@ -183,6 +184,37 @@ TEST_F(ReportTest, EveryFigureOfTheTable) {
   EXPECT_TRUE(has(colored, "\033[1marm"));
   EXPECT_TRUE(has(colored, "\033[32mdropout=0.1"));
   EXPECT_TRUE(has(colored, "\033[31mdropout=0.4"));
+}
+
+// What a terminal shows: the answer, a table of at most six columns, at most four lines of notes.
+TEST_F(ReportTest, ATerminalGetsTheAnswerFirst) {
+  put_all();
+  const Speeds speeds = {
+      {{1000, 1, 1, 1}, {800, 1.25, 1.2, 1.3}, {2000, 0.5, 0.4, 0.6}, {1, 3, 2, 4}, {1, 4, 3, 5}}};
+  const Report r = report(1, speeds);
+  for (const std::size_t width : {0, 80, 120}) {
+    const Fields lines = split(render(r, "brief", false, width), "\n");
+    EXPECT_TRUE(lines[0].starts_with("Against none at the same compute: ")) << lines[0];
+    std::size_t head = 0;
+    while (head < lines.size() && !lines[head].starts_with("arm ")) ++head;
+    ASSERT_LT(head, lines.size());
+    EXPECT_EQ(split(lines[head], "  ").front(), "arm");
+    for (const std::string& line : lines) EXPECT_LE(base::text_width(line), std::max(width, 80UL));
+    std::string all = render(r, "brief", false, width);
+    std::replace(all.begin(), all.end(), '\n', ' ');  // where a note is broken is not the point
+    for (const char* column : {"val loss", "difference", "98.75 % interval", "step time"})
+      EXPECT_EQ(has(lines[head], column), has(all, std::string(column))) << all;
+    for (const char* later : {"best*", "sign flips", "Made on", "Holm)", "sources", "Study "})
+      EXPECT_FALSE(has(all, later)) << later << all;
+    for (const char* word : {"inconclusive: ", "helps, hurts: ", "no difference, negligible: "})
+      EXPECT_TRUE(has(all, word)) << all;
+    EXPECT_TRUE(has(all, "Note: no test split: ")) << all;
+  }
+  // At 60 the interval still stands beside its verdict.
+  const std::string narrow = render(r, "brief", false, 60);
+  EXPECT_TRUE(has(narrow, "[-0.2023, +0.0023]  helps")) << narrow;
+  for (const std::string& line : split(narrow, "\n"))
+    EXPECT_LE(base::text_width(line), 60U) << line;
 }
 
 TEST_F(ReportTest, EveryFigureOfTheJson) {
@@ -356,7 +388,7 @@ TEST_F(ReportTest, LaterLooksWidenTheIntervalAndSaySo) {
   EXPECT_EQ(table[0][7], "99.375 % interval");
   EXPECT_EQ(table[2][7], "[-0.2454, +0.0454]");  // t(1 - 0.05/16; 2) is 12.590
   EXPECT_EQ(table[2][8], "0.0784");
-  EXPECT_TRUE(table[2].back().starts_with("cannot be told yet")) << table[2].back();
+  EXPECT_TRUE(table[2].back().starts_with("inconclusive")) << table[2].back();
   EXPECT_TRUE(has(render(r, "text", false),
                   "look 2 at this comparison: p values are multiplied by 2 and all intervals "
                   "together cover 97.5 %"));
@@ -375,7 +407,7 @@ TEST_F(ReportTest, ADivergedRunWithholdsTheVerdictOfItsPairs) {
   });
   const Report r = report();
   EXPECT_EQ(verdict(r, 1), "withheld");
-  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: of its runs 2 diverged"));
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: runs lost: 2 diverged"));
   EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: withheld: lost 2 of the pairs"));
   EXPECT_EQ(verdict(r, 4), "hurts");
   const std::vector<Fields> table = rows(r, "md");
@@ -400,7 +432,7 @@ TEST_F(ReportTest, ADivergedBaselineWithholdsEveryVerdict) {
   put(0, 0, 0, {9}, [](RunRecord& r) { r.status = Status::kDiverged; });
   const Report r = report();
   EXPECT_EQ(verdict(r, 0), "baseline");
-  EXPECT_TRUE(has(render(r, "text", false), "none: of its runs 1 diverged"));
+  EXPECT_TRUE(has(render(r, "text", false), "none: runs lost: 1 diverged"));
   for (std::size_t arm = 1; arm < 5; ++arm) EXPECT_EQ(verdict(r, arm), "withheld");
 }
 
@@ -418,7 +450,7 @@ TEST_F(ReportTest, AFailedRunIsCountedAndShown) {
   EXPECT_TRUE(has(said, "dropout=0.1 · seed 3: failed: its process ended with exit code 1"))
       << said;
   EXPECT_TRUE(r.final) << "what failed is not waited for";
-  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: of its runs 1 failed"));
+  EXPECT_TRUE(has(render(r, "md", false), "dropout=0.1: runs lost: 1 failed"));
   EXPECT_EQ(verdict(r, 1), "withheld") << "what is left is a selection";
   EXPECT_EQ(r.cells[0].arms[1].versus->n, 2);
   EXPECT_EQ(rows(r, "md")[2][1], "1.9600 ± 0.0849");
@@ -453,7 +485,7 @@ TEST_F(ReportTest, WithoutAllRunsThereIsNoVerdict) {
   EXPECT_TRUE(j["cells"][0]["arms"][1]["step_time_ratio"].is_null());
   // Live: the difference is that of the seeds which both have.
   const Fields live = split(render_live(r), "\n");
-  EXPECT_EQ(live[0], "Not final: the table so far, of 3 paired seeds");
+  EXPECT_EQ(live[0], "Not final: the table so far, 3 paired seeds planned");
   EXPECT_EQ(live[1], "random crops of the whole training split");
   EXPECT_EQ(live[2], "arm                 val loss  difference  seeds");
   EXPECT_EQ(live[3], "none         2.1000 ± 0.1000           –      3");
@@ -545,8 +577,7 @@ TEST_F(ReportTest, UnequalBudgetsAreNamedAndShown) {
   EXPECT_EQ(table[0][6], "epochs") << "shown where arms differ in it";
   EXPECT_EQ(table[3][6], "6");
   const std::string text = render(r, "text", false);
-  EXPECT_TRUE(has(text, "Budgets not equal for all arms: 20steps, 10steps, 40steps; 3 paired"))
-      << text;
+  EXPECT_TRUE(has(text, "Same maximum budget of 40steps an arm; \"none\" gets 20steps, ")) << text;
   EXPECT_FALSE(has(text, "Equal budget")) << text;
   EXPECT_EQ(written(r)["cells"][0]["arms"][2]["budget"], "40steps");
 }
@@ -555,12 +586,12 @@ TEST_F(ReportTest, FlopsAreTheBudgetsWhereAllArmsSpendThem) {
   arms({"none", "wide: n_embd=32"});
   put(0, 0, 0, {2.0, 2.1, 2.2});
   put(0, 1, 0, {2.0, 2.1, 2.2}, [](RunRecord& r) { r.values.set("flops", 6e12); });
-  EXPECT_TRUE(has(render(report(), "text", false), "Equal budget of 20steps an arm, 3 paired"));
+  EXPECT_TRUE(has(render(report(), "text", false), "Equal budget of 20steps an arm; 3 paired"));
   // An axis may be the budget: then it is not the one that was given beside it.
   study.cells = {level_of("budget", "40steps", "")};
   for (std::size_t arm : {0, 1}) put(0, arm, 0, {2.0, 2.1, 2.2});
   EXPECT_TRUE(
-      has(render(report(), "text", false), "Equal budget of 40steps an arm (3 TFLOP), 3 paired"));
+      has(render(report(), "text", false), "Equal budget of 40steps an arm (3 TFLOP); 3 paired"));
 }
 
 TEST_F(ReportTest, BuildsAreNotMixedInSilence) {
@@ -609,7 +640,7 @@ TEST_F(ReportTest, WithoutABayesLossThereIsNoExcess) {
                    "p (Holm)", "step time", "verdict"},
                   {"none", "2.0000", "1.7500", "1.0000", "0.3000", "–", "–", "–", "–", "baseline"},
                   {"dropout=0.1", "2.0000", "1.7500", "1.0000", "0.3100", "+0.0000", "–", "–", "–",
-                   "cannot be told yet"}});
+                   "inconclusive"}});
   EXPECT_TRUE(has(render(r, "text", false), "dropout=0.1: 1 seed is too few to tell: 2 are"));
   EXPECT_TRUE(has(render(r, "text", false), "1 paired seed;"));
   EXPECT_FALSE(has(render(r, "text", false), "excess"));
