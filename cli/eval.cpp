@@ -172,7 +172,7 @@ lab::Json chosen(lab::Json all, const std::vector<std::string>& names) {
 
 int eval(const Parsed& args) {
   base::require(!args.argument.empty(),
-                "evaluate what? Give a folder that 'isodrop train --out DIR' wrote");
+                "evaluate which run? Give a folder that 'isodrop train --out DIR' wrote");
   const std::vector<std::string> names = metrics_of(args);
   const train::SavedRun run = train::read_run(args.argument);
   train::Settings settings = run.settings;
@@ -215,24 +215,34 @@ Command eval_command() {
   Command c;
   c.summary =
       "Evaluate a trained model: loss, perplexity, bits per byte and calibration on any text that "
-      "its vocabulary can read, or on a split of its own data.";
+      "its vocabulary can read, or on a split of its own data. RUN is a folder of 'isodrop train'.";
   c.settings = false;
-  c.argument = "FOLDER";
+  c.argument = "RUN";
   c.extras = {
-      {"text", "FILE", "",
-       "the whole of it is evaluated (default: a split of the run's own data); beside --split: "
-       "where "
-       "the run's own text is now"},
-      {"split", "SPLIT", "test", "of the run's own data", false, {"train", "val", "test"}},
-      {"val", "FILE", "", "where the run's own validation text is now"},
-      {"test", "FILE", "", "where the run's own test text is now"},
-      {"csv", "FILE", "", "where the run's own table is now"},
+      {.flag = "text",
+       .hint = "FILE",
+       .help = "evaluate all of this text (default: a split of the run's own data); with --split: "
+               "where the run's own text is now"},
+      {.flag = "split",
+       .hint = "SPLIT",
+       .fallback = "test",
+       .help = "evaluate this split of the run's own data",
+       .choices = {"train", "val", "test"}},
+      {.flag = "val", .hint = "FILE", .help = "where the run's own validation text is now"},
+      {.flag = "test", .hint = "FILE", .help = "where the run's own test text is now"},
+      {.flag = "csv", .hint = "FILE", .help = "where the run's own table is now"},
       bin_type_flag("text"),
-      {"metrics", "NAME[,NAME]", "all", "which, in this order: loss, perplexity, bits_per_byte, …"},
-      {"evaluation", "HOW", "plain", "plain, corrected or mc:N, as the setting"},
-      {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the run)"},
+      {.flag = "metrics",
+       .hint = "NAME[,NAME]",
+       .fallback = "all",
+       .help = "show these metrics, in this order: loss, perplexity, bits_per_byte, ..."},
+      {.flag = "evaluation",
+       .hint = "HOW",
+       .fallback = "plain",
+       .help = "how to evaluate: plain, corrected or mc:N, like the setting"},
+      {.flag = "threads", .hint = "N", .help = "threads; 0 is one per core (default: as the run)"},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
+      format_flag({"text", "json"}),
   };
   c.examples = {"isodrop eval out/train", "isodrop eval out/train --text another.txt",
                 "isodrop eval out/train --split val --evaluation mc:32 --format json",

@@ -1,5 +1,3 @@
-#include "cli/list.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +7,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/studies.h"
+#include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "data/tokenizer/tokenizer.h"
 #include "lab/report/figure_kinds.h"
@@ -244,8 +242,9 @@ std::span<const Listing> listings() { return kListings; }
 
 Command list_command() {
   Command c;
-  c.summary = fmt::format("Show what there is to choose from: {}.", base::join(names()));
-  c.extras = {{"format", "FORMAT", "text", "of the list", false, {"text", "json"}}};
+  c.summary =
+      fmt::format("List what there is to choose from. WHAT is one of: {}.", base::join(names()));
+  c.extras = {format_flag({"text", "json"})};
   c.settings = false;
   c.argument = "WHAT";
   c.argument_choices = names();

@@ -9,7 +9,6 @@
 #include <set>
 
 #include "cli/commands.h"
-#include "cli/list.h"
 #include "lab/runs/metrics.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/schema/output_checks.h"

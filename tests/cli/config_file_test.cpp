@@ -1,5 +1,5 @@
 // --config: the names of the flags, places of what is wrong, flags that win, and a run remade.
-#include "cli/config_file.h"
+#include "cli/options.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // `isodrop list`, and the exit code of what the tables refuse.
-#include "cli/list.h"
+#include "cli/commands.h"
 
 #include <gtest/gtest.h>
 

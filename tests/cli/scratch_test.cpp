@@ -1,5 +1,5 @@
 // The folder for what nobody keeps: new, private, and gone in the end.
-#include "cli/scratch.h"
+#include "cli/files.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
