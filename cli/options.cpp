@@ -130,39 +130,6 @@ void check_extra(const Extra& extra, const std::string& value, const std::string
 
 }  // namespace
 
-std::string flag_of(std::string_view setting) {
-  std::string out(setting);
-  std::replace(out.begin(), out.end(), '_', '-');
-  return out;
-}
-
-std::vector<const train::Row*> rows_of(const Command& command) {
-  std::vector<const train::Row*> out;
-  if (!command.settings) return out;
-  for (const train::Row& row : train::settings_table())
-    if (std::find(command.without.begin(), command.without.end(), row.name) ==
-        command.without.end())
-      out.push_back(&row);
-  return out;
-}
-
-std::string train_command_text(const train::Settings& settings) {
-  const train::Settings base =
-      train::resolve({}, std::vector<train::Assignment>{{"preset", settings.preset, ""}});
-  std::string text = "isodrop train --preset " + settings.preset;
-  for (const train::Row& row : train::settings_table()) {
-    if (row.name == "preset") continue;
-    const std::string value = train::value_text(settings, row);
-    if (value == train::value_text(base, row)) continue;
-    text += " --" + flag_of(row.name);
-    if (is_switch(row))
-      text += value == "true" ? "" : "=false";
-    else
-      text += " " + base::shell_word(value);
-  }
-  return text;
-}
-
 Parsed parse(const Command& command, int argc, const char* const* argv) {
   Parsed out;
   for (const Extra& extra : command.extras)
@@ -245,10 +212,6 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
   out.settings = train::resolve(train::resolve(out.settings, below), assignments);
   train::validate(out.settings);
   return out;
-}
-
-std::string call(const Command& command) {
-  return command.call.empty() ? fmt::format("isodrop {}", command.name) : command.call;
 }
 
 }  // namespace cli

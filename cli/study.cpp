@@ -53,70 +53,6 @@ std::filesystem::path folder_of(const std::filesystem::path& out, const lab::Stu
   return (out.empty() ? std::filesystem::path("out") : out) / name;
 }
 
-/// Throws base::Error where --publish would replace what it did not write.
-void check_publish(const std::filesystem::path& folder, const std::vector<lab::StudyFile>& files) {
-  const auto check = [](const std::filesystem::path& path, std::string_view mark) {
-    refuse_others(path, mark, "--publish: " + path.string());
-  };
-  for (const lab::StudyFile& file : files) {
-    const std::string stem = file.path.stem().string();
-    const std::filesystem::path data = folder / (stem + ".json");
-    // What begins like this was published, and so was the page beside it.
-    const std::string mark = fmt::format("{{\"file\":\"{}\"", file.path.filename().string());
-    check(data, mark);
-    if (!std::filesystem::exists(data)) check(folder / (stem + ".md"), mark);
-  }
-  check(folder / "index.html", kPageMark);
-}
-
-void print(const lab::StudyResult& result, const StudyOptions& options) {
-  fmt::print("{}", lab::render(result, report_format(options), color(stdout), table_width(stdout)));
-}
-
-void print_all(lab::Json results) {
-  lab::Json json = lab::Json::object();
-  base::append(json, "studies", std::move(results));  // large: a list in braces would copy it
-  fmt::print("{}", base::json_text(json));
-}
-
-/// All studies of isodrop's own that are published there, for the page of all.
-void write_index(const std::filesystem::path& folder) {
-  std::vector<lab::StudyResult> results;
-  for (const auto& path : lab::studies_in(studies_folder())) {
-    if (!std::filesystem::exists(folder / path.stem().concat(".json"))) continue;
-    const Scratch scratch;
-    try {
-      const lab::StudyFile file = lab::read_study_file(path, false);
-      results.push_back(lab::read_published(file, folder, lab::Store(scratch.path())).result);
-    } catch (const base::Error& e) {  // of an older study file, say
-      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n", base::printable(e.what()));
-    }
-  }
-  if (!results.empty()) lab::publish_index(results, folder);
-}
-
-/// From what was published, without a run; with --publish the pages again.
-int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
-          const Parsed& args) {
-  base::require(options.html.empty() || files.size() == 1, "--html ", options.html.string(),
-                ": a page is of one study, and here are ", files.size(), "; give one");
-  lab::Json results = lab::Json::array();
-  for (const lab::StudyFile& file : files) {
-    const Scratch scratch;
-    const auto [result, records] =
-        lab::read_published(file, args.text("from"), lab::Store(scratch.path()));
-    if (!options.html.empty()) base::write_atomically(options.html, lab::study_html(result));
-    if (args.has("publish")) lab::publish(result, records, args.text("publish"));
-    if (options.format == "json")
-      results.push_back(lab::to_json(result, lab::to_json(result.report)));
-    else
-      print(result, options);
-  }
-  if (args.has("publish")) write_index(args.text("publish"));
-  if (options.format == "json") print_all(std::move(results));
-  return 0;
-}
-
 /// Writes the page, the result and, if asked, what is published; prints it, or adds it to
 /// `results`.
 int conclude(const lab::StudyFile& file, const lab::StudyResult& result, lab::Json report,
@@ -133,7 +69,7 @@ int conclude(const lab::StudyFile& file, const lab::StudyResult& result, lab::Js
                                  options.session.other_builds, !result.report.own_exams),
                  args.text("publish"));
   if (json) return 0;
-  print(result, options);
+  print_study(result, options);
   if (options.format == "text") print_page(page, options);
   return 0;
 }
@@ -160,7 +96,7 @@ int study(const Parsed& args) {
                 " studies; plan one at a time, each in a folder of its own");
   if (args.has("publish")) check_publish(args.text("publish"), files);
   const bool json = given.format == "json";
-  if (args.has("from")) return again(files, given, args);
+  if (args.has("from")) return study_again(files, given, args);
   take_up_stores(given);
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
@@ -177,7 +113,7 @@ int study(const Parsed& args) {
     if (code != 0) return code;
   }
   if (args.has("publish") && !given.dry) write_index(args.text("publish"));
-  if (json && !given.dry) print_all(std::move(results));
+  if (json && !given.dry) print_studies(std::move(results));
   return 0;
 }
 

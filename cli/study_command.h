@@ -5,10 +5,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/options.h"
 #include "lab/batch/plan.h"
 #include "lab/report/report.h"
+#include "lab/report/study_result.h"
 #include "lab/session/session.h"
 #include "lab/study/dry_run.h"
 
@@ -69,5 +71,15 @@ std::filesystem::path studies_folder();
 /// A file as it is given; a name without a folder that is no file here is one of studies_folder(),
 /// with or without ".toml".
 std::filesystem::path study_file(const std::string& given);
+
+/// Throws base::Error if --publish would replace what it did not write.
+void check_publish(const std::filesystem::path& folder, const std::vector<lab::StudyFile>& files);
+void print_study(const lab::StudyResult& result, const StudyOptions& options);
+void print_studies(lab::Json results);
+/// The page of all studies of isodrop's own that are published there.
+void write_index(const std::filesystem::path& folder);
+/// From what was published, without a run; with --publish the pages again. Exit code.
+int study_again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
+                const Parsed& args);
 
 }  // namespace cli

@@ -81,9 +81,9 @@ std::string duration(double seconds) {
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
-std::string progress_text(const train::Progress& p) {
+std::string progress_text(const train::Progress& p, double more) {
   const double speed = p.spent.seconds > 0 ? p.spent.tokens / p.spent.seconds : 0;
-  const double left = p.fraction > 0 ? p.spent.seconds * (1 - p.fraction) / p.fraction : 0;
+  const double left = p.fraction > 0 ? p.spent.seconds * (1 - p.fraction) / p.fraction + more : 0;
   std::string text =
       p.steps > 0 ? fmt::format("step {}/{}", p.step, p.steps) : fmt::format("step {}", p.step);
   text += " · loss " + base::decimals(p.train_loss, 4);
@@ -164,7 +164,7 @@ void ProgressLine::note(std::string_view line) {
 }
 
 void ProgressLine::finish() {
-  if (interactive_ && !shown_.empty()) write(out_, "\n");
+  if (interactive_) erase();
   shown_.clear();
   block_.clear();
   above_ = 0;

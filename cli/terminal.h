@@ -27,7 +27,8 @@ std::size_t table_width(std::FILE* out);
 std::string_view clip(std::string_view text, std::size_t width);
 
 /// "step 1200/2000 · loss 1.873 · 41 ktok/s · 60 % · 0:12 left"
-std::string progress_text(const train::Progress& p);
+/// `more`: seconds that are left beside the steps.
+std::string progress_text(const train::Progress& p, double more = 0);
 
 /// "12.3k", "4.56M"
 std::string with_prefix(double value);
@@ -57,9 +58,10 @@ class ProgressLine {
   /// Lines that stand above the progress from now on, redrawn with it; "": none. Left out where the
   /// terminal has no room for them.
   void block(std::string_view lines);
-  /// Prints a line that stays (an evaluation, a warning) and draws the progress anew below it.
+  /// Prints a line that stays (an evaluation, a warning) and redraws the progress below it.
   void note(std::string_view line);
-  /// Ends the progress: its last state stays on a terminal. Called again, does nothing.
+  /// Ends the progress: it goes from a terminal, where the result follows. Called again, does
+  /// nothing.
   void finish();
 
  private:

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <optional>
 
 #include "base/error.h"
@@ -55,76 +54,6 @@ std::string owner(const train::TrainState& state) {
   return text;
 }
 
-lab::Json summary(const lab::RunRecord& record, const ReadyRun& run) {
-  lab::Json json = lab::to_json(record);
-  for (const char* known : {"bayes_loss", "bayes_loss_window"})
-    json[known] = base::or_null(run.task.constant(known));
-  json["extended"] = lab::Json::array();
-  for (const train::Stretch& s : run.trainer.state().earlier)
-    json["extended"].push_back({{"budget", s.budget}, {"until", s.until}});
-  return json;
-}
-
-void print_text(const lab::RunRecord& record, const ReadyRun& run, const std::string& weights) {
-  const train::Task& task = run.task;
-  const auto number = [&](const char* name) {
-    return lab::text(lab::metric(name), record.value(name));
-  };
-  const auto value = [&](const char* name) { return record.value(name).value_or(0); };
-  const auto bits = [&](const char* name) {
-    return record.value(name) ? fmt::format(" ({} bits/byte)", number(name)) : "";
-  };
-  fmt::print("validation loss  {} nats/{}{}, best along the way {}\n", number("val_loss"),
-             task.name() == train::Settings{}.task ? "token" : "target", bits("val_bpb"),
-             number("best_val_loss"));
-  const auto bayes = task.constant("bayes_loss"), window = task.constant("bayes_loss_window");
-  if (bayes)
-    fmt::print("Bayes-optimal    {:.4f}{}\n", *bayes,
-               window ? fmt::format(", from a window of T {:.4f}", *window) : "");
-  if (record.value("test_loss"))
-    fmt::print("test loss        {}{}\n", number("test_loss"), bits("test_bpb"));
-  fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
-  fmt::print("spent            {} steps, {} tokens, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
-             number("steps"), with_prefix(value("tokens")), with_prefix(value("flops")),
-             duration(value("seconds")), number("gflops"), duration(value("eval_seconds")));
-  if (record.value("budget_spent"))
-    fmt::print(
-        "ended            by patience: no lower validation loss in {} evaluations; {} of "
-        "the budget was spent\n",
-        run.settings.patience, number("budget_spent"));
-  fmt::print("weights          {}\n", weights);
-  if (record.status == lab::Status::kUntrained)
-    fmt::print(
-        "status           untrained: the training loss at the end, {}, is above that of the first "
-        "step, {}, or of a uniform guess\n",
-        number("late_loss"), number("first_loss"));
-}
-
-/// Says why it stopped and how to go on. Exit code.
-int say_stopped(const ReadyRun& run, int signal) {
-  const train::TrainState& s = run.trainer.state();
-  const std::string of =
-      run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
-  fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
-             s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
-             base::shell_word(run.folder.string()));
-  return signal != 0 ? 128 + signal : kTimeLimit;
-}
-
-/// Likewise, where another process of the run is gone.
-int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
-  const std::int64_t step = run.trainer.state().step;
-  const std::string where = run.trainer.shards_moments() ? " from its last checkpoint" : "";
-  std::string next = fmt::format("'isodrop train --resume {}' goes on{}",
-                                 base::shell_word(run.folder.string()), where);
-  if (step == 0)
-    next = "nothing is lost, start it anew";
-  else if (train::checkpoints_in(run.folder).empty())
-    next = "there is no checkpoint, start it anew";
-  fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step, next);
-  return signal != 0 ? 128 + signal : kLost;
-}
-
 }  // namespace
 
 void check_train_flags(const Parsed& args) {
@@ -159,12 +88,16 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
       line.note(fmt::format("isodrop: no checkpoint was saved, the run goes on: {}", e.what()));
     }
   };
+  TimeLeft time(run);
   train::CallSink told([&](const train::Progress& p) {
+    const double evaluation = time.evaluation_left(p);
+    if (const auto expected = time.expected(p)) line.note(*expected);
     if (p.val_loss)
-      line.note(progress_text(p));
+      line.note(progress_text(p, evaluation));
     else if (line.due())
-      line.update(progress_text(p));
+      line.update(progress_text(p, evaluation));
   });
+  if (args.text("format") == "text") print_train_header(run);
   command.signals.hold();
   run.files.write_flags(kept_flags(args));
   const TrainLogs logs(args, run.folder, run.files, run.task, run.trainer,
@@ -192,12 +125,12 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   spec.owner = owner(run.trainer.state());
   record.id = lab::run_id(spec);
   record.seed = settings.seed;
-  const lab::Json json = summary(record, run);
+  const lab::Json json = train_summary(record, run);
   run.files.write_summary(json);
   if (args.text("format") == "json")
     fmt::print("{}", base::json_text(json));
   else if (!result.diverged)
-    print_text(record, run, weights.string());
+    print_train_summary(record, run, weights.string());
   if (!result.diverged) {
     // Of a run that has ended its last state will do, from which a larger budget goes on.
     if (const auto left = train::checkpoints_in(run.folder); !left.empty())

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/process.h"
 #include "cli/terminal.h"
+#include "lab/runs/record.h"
 #include "train/distributed/mpi_ranks.h"
 #include "train/log/tensorboard.h"
 #include "train/storage/run_files.h"
@@ -79,6 +80,32 @@ void check_train_flags(const Parsed& args);
 /// Trains, keeps checkpoints, and ends the run's files and says what came of it; or stops, and says
 /// how to go on. Exit code.
 int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run);
+
+/// Data, model, budget and memory, on standard error.
+void print_train_header(const ReadyRun& run);
+
+/// How long a run takes, evaluations included.
+class TimeLeft {
+ public:
+  explicit TimeLeft(const ReadyRun& run) : run_(run) {}
+  /// Seconds of the evaluations that are still to come.
+  double evaluation_left(const train::Progress& p) const;
+  /// Of the whole run, said once, when the speed is known.
+  std::optional<std::string> expected(const train::Progress& p);
+
+ private:
+  const ReadyRun& run_;
+  bool told_ = false;
+};
+
+/// What summary.json says, and the same for people.
+lab::Json train_summary(const lab::RunRecord& record, const ReadyRun& run);
+void print_train_summary(const lab::RunRecord& record, const ReadyRun& run,
+                         const std::string& weights);
+/// Says why it stopped and how to continue. Exit code.
+int say_stopped(const ReadyRun& run, int signal);
+/// Likewise, if another process of the run is gone.
+int say_lost(const ReadyRun& run, const train::RankLost& why, int signal);
 
 /// `train --resume`: exit code. Throws base::Error where the folder holds no run that goes on
 /// with these settings.

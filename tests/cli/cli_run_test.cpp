@@ -118,7 +118,7 @@ TEST_F(CliRun, MakesARunOnceAndIsThenThereAtOnce) {
   EXPECT_EQ(changes(before, runs()), Words{}) << "nothing was trained";
   EXPECT_EQ(fs::last_write_time(folder.path() / "runs" / id / "metrics.jsonl"), written);
   EXPECT_EQ(Json::parse(again.out), (Json{{"event", "record"}, {"record", record}}));
-  EXPECT_TRUE(has(run(spec).out, "was there: ok"));
+  EXPECT_TRUE(has(run(spec).out, "exists: ok"));
 }
 
 TEST_F(CliRun, ADivergedRunIsRecordedAndEndsWithThree) {
@@ -193,7 +193,7 @@ TEST_F(CliRun, WaitsForAnotherProcessOrLeaves) {
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   folder.write(file, record);
   close(again);
-  EXPECT_TRUE(has(late.wait().out, "was there: ok"));
+  EXPECT_TRUE(has(late.wait().out, "exists: ok"));
   EXPECT_EQ(made().at(id), record);
 }
 
@@ -356,7 +356,7 @@ TEST_F(CliRun, RunsOfAnotherBuildAreMadeAgainOrTakenAndNamed) {
   EXPECT_TRUE(
       has(isodrop(args + Words{"--other-builds"}, folder.path()).out, "MIXED: made by 2 builds"));
   const std::string spec = "runs/" + id + "/spec.json";
-  EXPECT_TRUE(has(run(spec, {"--other-builds"}).out, "was there: ok, validation loss 9.5000"));
+  EXPECT_TRUE(has(run(spec, {"--other-builds"}).out, "exists: ok, validation loss 9.5000"));
 
   const Result again = isodrop(args + kOneByOne, folder.path());
   EXPECT_TRUE(has(again.err, "1 run in runs by another build: made again")) << again.err;
