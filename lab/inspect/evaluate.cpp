@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "train/config/evaluation.h"
+#include "train/log/json_lines.h"
 #include "train/trainer.h"
 
 namespace lab {
@@ -44,10 +45,10 @@ bool is_told(std::string_view metric) {
 base::Json to_json(const Question& q, const Answer& answer, const train::Settings& s) {
   const double loss = answer.loss_sum / answer.targets;
   base::Json json = {{"schema", "isodrop-eval-1"},
-               {"on", q.what},
-               {"evaluation", s.evaluation},
-               {"targets", static_cast<std::int64_t>(answer.targets)},
-               {"loss", loss}};
+                     {"on", q.what},
+                     {"evaluation", s.evaluation},
+                     {"targets", static_cast<std::int64_t>(answer.targets)},
+                     {"loss", loss}};
   if (q.task->forecast() == train::Forecast::kClasses) json["perplexity"] = std::exp(loss);
   if (q.bytes_per_token) json["bits_per_byte"] = train::bits_per_byte(loss, *q.bytes_per_token);
   for (const auto& [name, value] : answer.calibration)

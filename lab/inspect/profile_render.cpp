@@ -60,6 +60,8 @@ Json table_json(const ProfileTable& t) {
           {"how", how}};
 }
 
+constexpr std::size_t kColumns = 80, kLeastHow = 20;  // of a terminal; of how a product is made
+
 std::string number(const std::optional<double>& x, int width) {
   if (!x) return fmt::format("{:>{}}", "-", width);
   return fmt::format("{:>{}.{}f}", *x, width, *x < 9.95 ? 2 : *x < 99.5 ? 1 : 0);
@@ -88,18 +90,18 @@ std::string percent(const PairedRatio& r) {
 
 std::string table_text(const ProfileTable& t, std::size_t width) {
   std::string out =
-      fmt::format("{:<{}} {:>10} {:>11} {:>9} {:>7} {:>7} {:>13}\n", "", width, "forward ms",
+      fmt::format("{:<{}}{:>10} {:>11} {:>8} {:>6} {:>7} {:>13}\n", "", width, "forward ms",
                   "backward ms", "total ms", "share", "GFLOP/s", "% of roofline");
   for (const ProfileRow& r : t.rows) {
     const auto roof = r.total.of_roof();
     out +=
-        fmt::format("{:<{}} {} {:>11} {} {:>5.1f} % {} {:>13}\n", r.name, width, pass_ms(r.forward),
+        fmt::format("{:<{}}{} {:>11} {} {:>4.1f} % {} {:>13}\n", r.name, width, pass_ms(r.forward),
                     r.backward.calls > 0 ? milliseconds(r.backward.ms, 0) : "-",
-                    milliseconds(r.total.ms, 9), 100 * r.share, number(r.total.gflops(), 7),
+                    milliseconds(r.total.ms, 8), 100 * r.share, number(r.total.gflops(), 7),
                     roof ? fmt::format("{:.0f}", 100 * *roof) : "-");
   }
-  out += fmt::format("{:<{}} {:>10} {:>11} {}   (quartiles {:.3f} to {:.3f})\n", "step", width, "",
-                     "", milliseconds(t.step_ms, 9), t.step_quartiles.lo, t.step_quartiles.hi);
+  out += fmt::format("{:<{}}{:>10} {:>11} {}  (quartiles {:.3f} to {:.3f})\n", "step", width, "",
+                     "", milliseconds(t.step_ms, 8), t.step_quartiles.lo, t.step_quartiles.hi);
   return out;
 }
 
@@ -109,23 +111,30 @@ std::string how_text(const ProfileTable& t) {
   for (const HowRow& r : t.how) width = std::max(width, r.name.size());
   std::string out = fmt::format("\n{:<{}} {:<8} {:>9} {:>7} {:>9}  {}\n", "matmul", width, "pass",
                                 "ms", "GFLOP/s", "% of peak", "how");
-  for (const HowRow& r : t.how)
-    out +=
-        fmt::format("{:<{}} {:<8} {} {} {:>9.0f}  {}\n", r.name, width, r.pass,
-                    milliseconds(r.part.ms, 9), number(r.part.gflops(), 7), 100 * r.of_peak, r.how);
+  for (const HowRow& r : t.how) {
+    const std::string line =
+        fmt::format("{:<{}} {:<8} {} {} {:>9.0f}  ", r.name, width, r.pass,
+                    milliseconds(r.part.ms, 9), number(r.part.gflops(), 7), 100 * r.of_peak);
+    const std::size_t room = std::max(kColumns, line.size() + kLeastHow) - line.size();
+    out += line;
+    for (const char c : base::wrapped(r.how, room))
+      out += c == '\n' ? "\n" + std::string(line.size(), ' ') : std::string(1, c);
+    out += '\n';
+  }
   return out;
 }
 
 std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& tables,
                      std::size_t width) {
-  std::string out = fmt::format("\noverhead of {} over {}\n{:<{}} {:>9} {:>9} {:>11}  {:<20} {}\n",
+  std::string out = fmt::format("\noverhead of {} over {}\n{:<{}}{:>9} {:>9} {:>11}  {:<16} {}\n",
                                 tables[1].arm, tables[0].arm, "", width, "first ms", "second ms",
                                 "overhead ms", "95 % interval", "% of step");
   for (const TaxRow& r : tax_rows(tables[0], tables[1]))
-    out += fmt::format("{:<{}} {} {} {:>+11.3f}  {:<20} {:>+9.2f}\n", r.name, width,
-                       milliseconds(r.first_ms, 9), milliseconds(r.second_ms, 9), r.tax_ms(),
-                       r.ci95 ? fmt::format("[{:+.3f}, {:+.3f}]", r.ci95->lo, r.ci95->hi) : "-",
-                       100 * r.tax_ms() / tables[0].step_ms);
+    out += fmt::format(
+        "{:<{}}{} {} {:>+11.3f}  {:<16} {:>+9.2f}\n", r.name, width, milliseconds(r.first_ms, 9),
+        milliseconds(r.second_ms, 9), r.tax_ms(),
+        r.paired ? fmt::format("[{:+.3f}, {:+.3f}]", r.paired->ci95->lo, r.paired->ci95->hi) : "-",
+        100 * r.tax_ms() / tables[0].step_ms);
   out += fmt::format("step time, steps of both in turns: {}\n",
                      percent(step_tax(profile.arms[0], profile.arms[1])));
   return out;
@@ -166,7 +175,6 @@ std::string profile_footnote(const ProfileHead& head) {
 
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
-  constexpr std::size_t kColumns = 80;
   std::string out;
   for (const std::string& line : profile_header(head, profile))
     out += base::wrapped(base::printable(line), kColumns) + "\n";

@@ -236,7 +236,8 @@ std::vector<TaxRow> tax_rows(const ProfileTable& first, const ProfileTable& seco
     const std::vector<double> none((a != nullptr ? a : b)->samples.size(), 0.0);
     const std::vector<double>&x = b != nullptr ? b->samples : none,
           &y = a != nullptr ? a->samples : none;
-    if (!x.empty() && x.size() == y.size()) row.ci95 = paired_difference(x, y).ci95;
+    if (x.empty() || x.size() != y.size()) continue;
+    if (const PairedDifference d = paired_difference(x, y); d.ci95) row.paired = d;
   }
   return rows;
 }

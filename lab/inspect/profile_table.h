@@ -64,8 +64,8 @@ ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by);
 struct TaxRow {
   std::string name;
   double first_ms = 0, second_ms = 0;
-  std::optional<Interval> ci95;  // of the difference over paired steps; unknown for fewer than 6
-  double tax_ms() const { return second_ms - first_ms; }
+  std::optional<PairedDifference> paired;  // over steps made in turns; unknown for fewer than 6
+  double tax_ms() const { return paired ? paired->difference : second_ms - first_ms; }
 };
 std::vector<TaxRow> tax_rows(const ProfileTable& first, const ProfileTable& second);
 

@@ -164,7 +164,11 @@ std::optional<SurveyedRun> survey_trained(const fs::path& folder) {
     const train::BegunRun begun = train::read_begun(folder);
     run.spec = RunSpec{begun.settings, begun.data.hash};
     run.step = last_step(folder / train::run_file::kMetrics);
-    if (const Json summary = train::read_summary(folder); !summary.is_null())
+    Json summary = train::read_summary(folder);
+    // What a summary has beside a record.
+    for (const char* more : {"bayes_loss", "bayes_loss_window", "extended"})
+      if (summary.is_object()) summary.erase(more);
+    if (!summary.is_null())
       run.record = record_from_json(summary, (folder / train::run_file::kSummary).string());
   } catch (const std::exception& e) {
     run.broken = e.what();

@@ -124,10 +124,10 @@ TEST(ProfileRender, DifferencesHaveIntervalsAndUnrestAWarning) {
   const std::string quiet = render_text(kHead, m.profile, m.tables);
   EXPECT_EQ(quiet.find("Warning"), quiet.npos) << quiet;
   const std::vector<TaxRow> rows = tax_rows(m.tables[0], m.tables[1]);
-  ASSERT_TRUE(rows[0].ci95 && rows[1].ci95);
-  EXPECT_LT(rows[0].ci95->lo, 1.5);
-  EXPECT_GT(rows[0].ci95->hi, 1.5);
-  EXPECT_EQ(rows[1].ci95->lo, 3) << "a row that the first arm lacks";
+  ASSERT_TRUE(rows[0].paired && rows[1].paired);
+  EXPECT_LT(rows[0].paired->ci95->lo, 1.5);
+  EXPECT_GT(rows[0].paired->ci95->hi, 1.5);
+  EXPECT_EQ(rows[1].paired->ci95->lo, 3) << "a row that the first arm lacks";
 }
 
 TEST(ProfileRender, JsonOfEveryFigure) {
