@@ -75,7 +75,7 @@ std::string report_format(const StudyOptions& options) {
 
 void print_page(const fs::path& page, const StudyOptions& options) {
   fmt::print("Report: {}{}\n", page.string(),
-             options.verbose ? "" : "; --verbose shows every test and where the runs come from");
+             options.verbose ? "" : " (--verbose shows more)");
 }
 
 std::filesystem::path page_path(const std::filesystem::path& folder, const StudyOptions& options) {

@@ -23,18 +23,18 @@ constexpr std::size_t kShortId = 12;
 constexpr int kDeepest = 3;                     // folders below --out
 constexpr std::uintmax_t kLargestReport = 1e8;  // bytes; a larger one is not searched
 
-std::string value_text(const SurveyedRun& run, const char* name) {
+std::string metric_text(const SurveyedRun& run, const char* name) {
   const auto value = run.record ? run.record->value(name) : std::nullopt;
   return value ? text(metric(name), value) : "–";
 }
 
-struct Column {
+struct RunColumn {
   std::string_view name;
   int readily;  // how readily a narrow terminal leaves it out; 0: never
   std::string (*field)(const ListedRun&);
 };
 
-constexpr Column kColumns[] = {
+constexpr RunColumn kRunColumns[] = {
     {"run", 0,
      [](const ListedRun& r) { return is_id(r.run.id) ? r.run.id.substr(0, kShortId) : r.run.id; }},
     {"date", 4,
@@ -51,13 +51,13 @@ constexpr Column kColumns[] = {
     {"step", 7,
      [](const ListedRun& r) { return r.run.step ? fmt::format("{:.0f}", *r.run.step) : "–"; }},
     {"size", 8, [](const ListedRun& r) { return size_text(r.run.bytes); }},
-    {"val loss", 1, [](const ListedRun& r) { return value_text(r.run, "val_loss"); }},
-    {"test loss", 0, [](const ListedRun& r) { return value_text(r.run, "test_loss"); }},
+    {"val loss", 1, [](const ListedRun& r) { return metric_text(r.run, "val_loss"); }},
+    {"test loss", 0, [](const ListedRun& r) { return metric_text(r.run, "test_loss"); }},
     {"settings", 0, [](const ListedRun& r) { return settings_text(r.run); }},
 };
 
-const Column& column_named(std::string_view name) {
-  for (const Column& column : kColumns)
+const RunColumn& column_named(std::string_view name) {
+  for (const RunColumn& column : kRunColumns)
     if (column.name == name) return column;
   throw base::Error(fmt::format("no column {}; {}", base::quote(std::string(name)),
                                 base::suggest(name, run_columns())));
@@ -134,7 +134,7 @@ double number_of(const ListedRun& r, std::string_view column) {
 
 std::vector<std::string_view> run_columns() {
   std::vector<std::string_view> out;
-  for (const Column& column : kColumns) out.push_back(column.name);
+  for (const RunColumn& column : kRunColumns) out.push_back(column.name);
   return out;
 }
 
@@ -162,7 +162,7 @@ std::vector<ListedRun> listed_runs(const Store& store, const fs::path& out) {
 void filter_runs(std::vector<ListedRun>& runs,
                  const std::vector<std::pair<std::string, std::string>>& filters) {
   for (const auto& [name, wanted] : filters) {
-    const Column& column = column_named(name);
+    const RunColumn& column = column_named(name);
     std::erase_if(runs, [&](const ListedRun& run) {
       return column.field(run).find(wanted) == std::string::npos;
     });
@@ -170,7 +170,7 @@ void filter_runs(std::vector<ListedRun>& runs,
 }
 
 void sort_runs(std::vector<ListedRun>& runs, std::string_view name) {
-  const Column& column = column_named(name);
+  const RunColumn& column = column_named(name);
   std::stable_sort(runs.begin(), runs.end(), [&](const ListedRun& a, const ListedRun& b) {
     const double x = number_of(a, name), y = number_of(b, name);
     return x != y ? x < y : x == 0 && column.field(a) < column.field(b);
@@ -179,10 +179,10 @@ void sort_runs(std::vector<ListedRun>& runs, std::string_view name) {
 
 std::string runs_text(const std::vector<ListedRun>& runs, std::size_t width) {
   constexpr std::size_t kLeastSettings = 20;
-  std::vector<const Column*> columns;
+  std::vector<const RunColumn*> columns;
   std::vector<std::vector<std::string>> fields;  // by column
   std::vector<std::size_t> widths;
-  for (const Column& column : kColumns) {
+  for (const RunColumn& column : kRunColumns) {
     columns.push_back(&column);
     std::vector<std::string> all = {std::string(column.name)};
     for (const ListedRun& run : runs) all.push_back(base::printable(column.field(run)));

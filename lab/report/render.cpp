@@ -99,7 +99,8 @@ std::vector<std::string> brief_notes(const Report& r, const std::vector<base::Li
   out.push_back(fmt::format("{}: nats per token, {} over {} paired {}. {}.",
                             shown(loss) ? loss : "loss", "mean ± sd", r.seeds,
                             r.seeds == 1 ? "seed" : "seeds", budget_text(r)));
-  std::string columns = fmt::format("difference: {} minus {}, seed by seed.", loss, first);
+  std::string columns =
+      fmt::format("difference: {} minus {}, seed by seed, with its interval.", loss, first);
   if (shown("chosen")) columns += " chosen: by tuning, on other seeds.";
   if (shown("worth"))
     columns += fmt::format(" worth: share of the budget at which {} does as well.", first);
