@@ -100,8 +100,8 @@ std::string table_text(const ProfileTable& t, std::size_t width) {
                     milliseconds(r.total.ms, 8), 100 * r.share, number(r.total.gflops(), 7),
                     roof ? fmt::format("{:.0f}", 100 * *roof) : "-");
   }
-  out += fmt::format("{:<{}}{:>10} {:>11} {}  (quartiles {:.3f} to {:.3f})\n", "step", width, "",
-                     "", milliseconds(t.step_ms, 8), t.step_quartiles.lo, t.step_quartiles.hi);
+  out += fmt::format("{:<{}}{:>10} {:>11} {}  quartiles {:.3f} to {:.3f}\n", "step", width, "", "",
+                     milliseconds(t.step_ms, 8), t.step_quartiles.lo, t.step_quartiles.hi);
   return out;
 }
 

@@ -149,6 +149,23 @@ std::vector<SurveyedRun> survey(const Store& store) {
   return runs;
 }
 
+namespace {
+
+/// What summary.json says of a run: less than a record, which has the losses of windows too.
+RunRecord record_of(const Json& summary, const fs::path& file) {
+  RunRecord record;
+  bool known = false;
+  for (const Status status : {Status::kOk, Status::kDiverged, Status::kUntrained})
+    if (summary.value("status", "") == to_string(status)) record.status = status, known = true;
+  base::require(known, file.string(), ": has no status");
+  for (const Metric& m : metrics())
+    if (const auto it = summary.find(m.name); it != summary.end() && it->is_number())
+      record.values.set(std::string(m.name), it->get<double>());
+  return record;
+}
+
+}  // namespace
+
 std::optional<SurveyedRun> survey_trained(const fs::path& folder) {
   std::error_code code;  // files come and go while others work here
   for (const char* name : {train::run_file::kConfig, train::run_file::kData})
@@ -164,12 +181,8 @@ std::optional<SurveyedRun> survey_trained(const fs::path& folder) {
     const train::BegunRun begun = train::read_begun(folder);
     run.spec = RunSpec{begun.settings, begun.data.hash};
     run.step = last_step(folder / train::run_file::kMetrics);
-    Json summary = train::read_summary(folder);
-    // What a summary has beside a record.
-    for (const char* more : {"bayes_loss", "bayes_loss_window", "extended"})
-      if (summary.is_object()) summary.erase(more);
-    if (!summary.is_null())
-      run.record = record_from_json(summary, (folder / train::run_file::kSummary).string());
+    if (const Json summary = train::read_summary(folder); !summary.is_null())
+      run.record = record_of(summary, folder / train::run_file::kSummary);
   } catch (const std::exception& e) {
     run.broken = e.what();
   }

@@ -83,7 +83,7 @@ TEST(ProfileRender, TextOfOneArm) {
       "optimizer - - 4.000 16.0 % 0.25 1",
       "data - - 2.000 8.0 % - -",
       "untracked - - 6.500 26.0 % - -",
-      "step 25.000 (quartiles 17.500 to 47.500)",
+      "step 25.000 quartiles 17.500 to 47.500",
       "matmul pass ms GFLOP/s % of peak how",
       "head forward 5.000 0.80 1 jit, packed",
       "overhead of profiling: +25.00 %",
