@@ -52,7 +52,7 @@ Command doctor_command() {
   c.extras = {store_flag(),
               {.flag = "threads",
                .hint = "N",
-               .help = "threads to measure with (default: as for any command)"},
+               .help = "number of measuring threads (default: as for any command)"},
               format_flag({"text", "json"})};
   c.examples = {"isodrop doctor", "isodrop doctor --format json"};
   c.run = doctor;

@@ -69,8 +69,8 @@ std::vector<std::string> warnings(const Report& r) {
   if (r.judged != "test_loss")
     out.emplace_back("no test split: judged on the validation split, which tuning used too");
   // Notes that are facts of every table wait for --verbose.
-  constexpr std::string_view kNotes[] = {": runs lost", "NOT AT EQUAL", "withheld", "too few",
-                                         "overfitted",  "edge of",      "takes "};
+  constexpr std::string_view kNotes[] = {"NOT AT EQUAL", ": runs lost", "withheld", "too few",
+                                         "overfitted",   "edge of",     "takes "};
   for (const std::string_view grave : kNotes)
     for (const CellReport& cell : r.cells)
       for (const std::string& note : cell_notes(r, cell))

@@ -161,7 +161,7 @@ TEST_F(CliRun, WhatIsNoSpecIsRefusedAndNothingIsWritten) {
   refused(with([](Json& j) { j["settings"]["lr"] = 0.123; }), "edited by hand");
   refused(with([](Json& j) { j["settings"].erase("n_embd"); }), "edited by hand");
   const Words none = {"run"}, absent = {"run", "absent.json"};
-  EXPECT_TRUE(has(only_error(none, isodrop(none, folder.path())), "run what?"));
+  EXPECT_TRUE(has(only_error(none, isodrop(none, folder.path())), "run which spec?"));
   EXPECT_TRUE(has(only_error(absent, isodrop(absent, folder.path())), "cannot read absent.json"));
 }
 
@@ -354,7 +354,7 @@ TEST_F(CliRun, RunsOfAnotherBuildAreMadeAgainOrTakenAndNamed) {
               taken["builds"][1]["source"] == "0123456789ab");
   EXPECT_NE(losses(taken), losses(before));
   EXPECT_TRUE(
-      has(isodrop(args + Words{"--other-builds"}, folder.path()).out, "MIXED: made by 2 builds"));
+      has(isodrop(args + Words{"--other-builds"}, folder.path()).out, "made by 2 builds"));
   const std::string spec = "runs/" + id + "/spec.json";
   EXPECT_TRUE(has(run(spec, {"--other-builds"}).out, "exists: ok, validation loss 9.5000"));
 
