@@ -15,6 +15,30 @@ std::size_t text_width(std::string_view utf8) {
   }));
 }
 
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string out;
+  std::size_t used = 0;
+  bool fresh = true;  // no word in this line yet
+  const auto new_line = [&] {
+    out += "\n" + std::string(indent, ' ');
+    used = indent;
+    fresh = true;
+  };
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
+    const std::string_view word = text.substr(0, end);
+    const std::size_t length = text_width(word);
+    if (!fresh && used + 1 + length > width) new_line();
+    if (!fresh) out += ' ', ++used;
+    out += word;
+    used += length;
+    fresh = false;
+    if (end < text.size() && text[end] == '\n') new_line();
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
 std::string text_table(const Lines& given, LineStyle style) {
   Lines lines = given;
   for (auto& line : lines)

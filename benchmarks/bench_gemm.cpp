@@ -7,7 +7,7 @@
 #include "base/parallel.h"
 #include "benchmarks/products.h"
 #include "benchmarks/step_args.h"
-#include "cli/wait_politely.h"
+#include "cli/process.h"
 #include "ops/peak.h"
 #include "train/tasks/language_modelling.h"
 #include "train/tasks/load_corpus.h"

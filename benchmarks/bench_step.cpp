@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "benchmarks/products.h"
 #include "benchmarks/step_args.h"
-#include "cli/wait_politely.h"
+#include "cli/process.h"
 #include "lab/runs/build.h"
 #include "ops/peak.h"
 #include "train/config/budget.h"

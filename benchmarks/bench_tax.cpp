@@ -8,7 +8,7 @@
 #include "base/measure.h"
 #include "base/parallel.h"
 #include "benchmarks/step_args.h"
-#include "cli/wait_politely.h"
+#include "cli/process.h"
 #include "engine/rng.h"
 #include "lab/runs/build.h"
 #include "lab/stats/paired.h"

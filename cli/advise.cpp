@@ -4,8 +4,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/session_view.h"
-#include "cli/show.h"
 #include "cli/study_command.h"
+#include "cli/terminal.h"
 #include "lab/advise/advising.h"
 #include "lab/report/pages.h"
 
@@ -95,23 +95,33 @@ int advise(const Parsed& args) {
 
 }  // namespace
 
-// `isodrop advise`: for whoever only wants to know what to do.
+// `isodrop advise`: for anyone who only wants to know what to do.
 Command advise_command() {
   Command c;
   c.summary =
-      "Find the regime that does best on your data, judge it on fresh seeds, and say what to use.";
+      "Find the regularizers that do best on your data, judge them on fresh seeds, and say what to "
+      "use.";
   c.extras = {
-      {"time", "T", "", "how long it may take, about: 10min, 90s, 1.5h"},
-      {"seeds", "N", "",
-       "fresh seeds on which is judged (default 8; with --time as many as fit, at most 12)"},
-      {"out", "DIR", "", "folder of the answer (default: out/advise-<identity>)"},
+      {.flag = "time",
+       .hint = "T",
+       .help = "about how long the search may take: 10min, 90s or 1.5h",
+       .common = true},
+      {.flag = "seeds",
+       .hint = "N",
+       .help = "fresh seeds for the final judgement (default: 8, or with --time as many as fit, at "
+               "most 12)",
+       .common = true},
+      {.flag = "out",
+       .hint = "DIR",
+       .help = "folder of the answer (default: out/advise-<identity>)",
+       .common = true},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of the answer", false, {"text", "json"}},
+      format_flag({"text", "json"}),
   };
   for (const Extra& flag : study_flags_without_plan()) c.extras.push_back(flag);
-  c.defaults = {{"preset", "tiny", "default"}, {"lr", "0.004", "default"}};
+  c.defaults = {{"preset", "tiny", "default"}};
   c.examples = {"isodrop advise --text book.txt --time 10min",
-                "isodrop advise --text book.txt --preset nano --lr 1e-3 --budget 2000steps"};
+                "isodrop advise --text book.txt --preset nano --budget 2000steps"};
   c.run = advise;
   return c;
 }

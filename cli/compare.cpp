@@ -88,7 +88,7 @@ int compare(const Parsed& args) {
   base::require(arms.empty() || !args.has("rivals"), "--rivals with --arm: it names the arms");
   if (args.has("rivals")) arms = lab::rival_names();
   base::require(arms.size() != 1, "--arm ", arms.empty() ? "" : arms[0],
-                ": one arm alone has nothing to be held against; give another --arm");
+                ": one arm alone has nothing to be compared with; give another --arm");
   study.arms = arms.empty() ? lab::default_arms(study.base) : lab::arm_levels(arms, study.base);
   study.seeds = args.integer("seeds", 1, 10'000);
   study.min_seeds = static_cast<int>(args.integer("min-seeds", 2, 10'000));
@@ -105,7 +105,7 @@ int compare(const Parsed& args) {
   }
   study.trials = args.has("trials") ? args.integer("trials", 1, 10'000) : 0;
   if (args.has("rivals") && !args.has("trials")) study.trials = lab::kRivalTrials;
-  // Without arms of one's own the answer shall be there in minutes.
+  // Without arms given, the answer should be there in minutes.
   study.tuning_seeds = arms.empty() && !args.has("tuning-seeds") && !args.has("tune")
                            ? 1
                            : args.integer("tuning-seeds", 1, 10'000);
@@ -120,67 +120,79 @@ int compare(const Parsed& args) {
 // `isodrop compare`: arms at the same budget on paired seeds.
 Command compare_command() {
   Command c;
-  c.summary = "Train regimes at the same budget on paired seeds and say which pays.";
+  c.summary =
+      "Train several variants (arms) at the same budget on paired seeds and say which is better. "
+      "The report is also written as a page with charts.";
   c.extras = {
-      {"arm", "[NAME:] SETTING=VALUE[,...]", "",
-       "an arm of the comparison, again for each; the first is what the others are held against; "
-       "'none' has no regularizer; SETTING=V1|V2|... is tuned; or a rival's name, as 'isodrop list "
-       "rivals' has them (default: none with its share of the budget tuned, dropout with its rate)",
-       true},
-      {"rivals", "", "", "the arms are all rivals, each at its best"},
-      {"tune", "SETTING=V1,V2[,...]", "",
-       "choose the best value for every arm that does not set it, by validation loss on seeds of "
-       "its own, before anything is judged",
-       true},
-      {"trials", "N", "", "choices of an arm, drawn at random where its grid has more"},
-      {"tuning-seeds", "N", "2",
-       "seeds of a choice; arms with fewer choices get more of them (1 for the default arms)"},
-      {"seeds", "N", "8", "paired seeds; more of them extend a comparison"},
-      {"min-seeds", "N", "8", "with fewer nothing is told", false, {}, {}, "plan"},
-      {"epochs", "N[,N...]", "",
-       "how often the unique data is repeated within the budget, a table each (default: random "
-       "crops of the whole split; on the built-in corpus 1,256)"},
-      {"axis", "SETTING=VALUE[,VALUE...]", "", "a table for each value of any setting", true},
-      {"equivalent", "", "",
-       "also train the first arm at 1/8, 1/4, 1/2 and 2 x the budget, to say what each arm is "
-       "worth"},
-      {"shares", "A,B[,...]", "",
-       "train every arm at these shares of the budget, to say who gains with compute"},
-      {"margin",
-       "NATS",
-       "",
-       "differences within it count as none (default: as much as another seed changes the first "
-       "arm)",
-       false,
-       {},
-       {},
-       "plan"},
-      {"out", "DIR", "", "folder of the report (default: out/compare-<identity>)"},
+      {.flag = "arm",
+       .hint = "[NAME:] SETTING=VALUE[,...]",
+       .help = "one variant; the first is the baseline. 'none' has no regularizer; "
+               "SETTING=V1|V2|... is tuned; 'isodrop list rivals' shows named ones (default: none "
+               "with early stopping tuned, dropout with its rate tuned)",
+       .repeatable = true,
+       .common = true},
+      {.flag = "rivals", .help = "compare all rivals, each tuned", .common = true},
+      {.flag = "tune",
+       .hint = "SETTING=V1,V2[,...]",
+       .help = "tune this setting for every arm that does not set it, by validation loss on other "
+               "seeds, before anything is judged",
+       .repeatable = true,
+       .common = true},
+      {.flag = "trials",
+       .hint = "N",
+       .help = "settings tried per arm, drawn at random if its grid has more"},
+      {.flag = "tuning-seeds",
+       .hint = "N",
+       .fallback = "2",
+       .help = "seeds per tuned setting, more for arms with fewer settings; the default arms use "
+               "1"},
+      {.flag = "seeds",
+       .hint = "N",
+       .fallback = "8",
+       .help = "paired seeds; a larger N extends an earlier comparison",
+       .common = true},
+      {.flag = "min-seeds",
+       .hint = "N",
+       .fallback = "8",
+       .help = "give no verdict with fewer seeds",
+       .not_with = "plan"},
+      {.flag = "epochs",
+       .hint = "N[,N...]",
+       .help = "how often the data is repeated within the budget, one table for each N (default: "
+               "all training text, randomly sampled; on the built-in text 1,256)",
+       .common = true},
+      {.flag = "axis",
+       .hint = "SETTING=VALUE[,VALUE...]",
+       .help = "one table for each value of a setting",
+       .repeatable = true},
+      {.flag = "equivalent",
+       .help = "also train the baseline at 1/8, 1/4, 1/2 and 2 times the budget, to say how much "
+               "compute each arm is worth"},
+      {.flag = "shares",
+       .hint = "A,B[,...]",
+       .help = "train every arm at these shares of the budget, to see which gains with compute"},
+      {.flag = "margin",
+       .hint = "NATS",
+       .help = "treat smaller differences as none (default: the baseline's standard deviation over "
+               "seeds)",
+       .not_with = "plan"},
+      {.flag = "out",
+       .hint = "DIR",
+       .help = "folder of the report (default: out/compare-<identity>)",
+       .common = true},
       product_tuning_flag(),
-      {"format",
-       "FORMAT",
-       "text",
-       "of the result",
-       false,
-       {"text", "json", "csv", "md"},
-       {},
-       "plan"},
+      format_flag({"text", "json", "csv", "md"}),
+      verbose_flag(),
   };
+  c.extras[c.extras.size() - 2].not_with = "plan";
   for (const auto& flags : {study_flags(), engine_flags()})
     c.extras.insert(c.extras.end(), flags.begin(), flags.end());
-  // Chosen on seeds 101 to 103, which the default does not use: at this rate `tiny` learns the
-  // built-in corpus within a thousand steps and seeds agree.
-  c.defaults = {{"preset", "tiny", "default"},
-                {"budget", "1000steps", "default"},
-                {"lr", "0.004", "default"}};
+  c.defaults = {{"preset", "tiny", "default"}, {"budget", "1000steps", "default"}};
   c.examples = {"isodrop compare",
-                "isodrop compare --text book.txt --preset nano --budget 2000steps --seeds 8",
+                "isodrop compare --text book.txt --preset nano --budget 2000steps",
                 "isodrop compare --rivals --text book.txt",
                 "isodrop compare --arm none --arm \"dropout=0.1|0.2\" --tune lr=1e-3,3e-3",
-                "isodrop compare --arm none --arm dropout=0.1 --arm \"small: n_embd=96\" "
-                "--epochs 1,32",
-                "isodrop compare --arm none --arm \"wd: weight_decay=0.3,dropout=0.1\" "
-                "--equivalent --format md"};
+                "isodrop compare --arm none --arm \"small: n_embd=96\" --epochs 1,32"};
   c.run = compare;
   return c;
 }

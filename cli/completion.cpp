@@ -84,7 +84,8 @@ std::string zsh_command(const Command& command) {
     if (!flag.hint.empty()) spec += ":" + zsh_text(flag.hint) + ":" + zsh_offer(flag.value);
     out += " \\\n          " + in_quotes(spec);
   }
-  out += " \\\n          '--help[say all this]'";
+  out += " \\\n          '--help[show this help]'";
+  if (command.settings) out += " \\\n          '--help-all[show all flags]'";
   if (!command.argument.empty())
     out += " \\\n          " + in_quotes(fmt::format("*:{}:{}", zsh_text(command.argument),
                                                      zsh_offer(argument_of(command))));
@@ -113,7 +114,7 @@ std::string bash_completion() {
   for (const CommandEntry& entry : commands()) {
     const Command command = make(entry);
     names.emplace_back(command.name);
-    std::vector<std::string> words = {"--help"};
+    std::vector<std::string> words = {"--help", "--help-all"};
     for (const Flag& flag : flags_of(command)) {
       words.push_back("--" + flag.name);
       // The value of a switch follows '=' and is not the next word.
@@ -202,7 +203,7 @@ fi
 // `isodrop completion`: the shells' scripts, made from the tables.
 Command completion_command() {
   Command c;
-  c.summary = "Print the script by which a shell completes isodrop's commands, flags and values.";
+  c.summary = "Print a script for the shell's completion of isodrop's commands, flags and values.";
   c.settings = false;
   c.argument = "SHELL";
   c.argument_choices = {"bash", "zsh"};

@@ -1,5 +1,3 @@
-#include "cli/config_file.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/toml_table.h"
+#include "cli/options.h"
 
 namespace cli {
 namespace {

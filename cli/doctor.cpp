@@ -46,13 +46,14 @@ int doctor(const Parsed& args) {
 Command doctor_command() {
   Command c;
   c.summary =
-      "Look at this machine: CPU, threads, memory, oneDNN, the peak measured, what slows it, disk "
-      "and versions, with a line of advice where something is in the way. Exit code 0 whatever it "
-      "finds.";
+      "Check this machine: CPU, threads, memory, oneDNN, measured peak, other load, disk and "
+      "versions, with advice for what slows training down. The exit code is always 0.";
   c.settings = false;
   c.extras = {store_flag(),
-              {"threads", "N", "", "threads of the measurement (default: as any command)"},
-              {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}}};
+              {.flag = "threads",
+               .hint = "N",
+               .help = "number of measuring threads (default: as for any command)"},
+              format_flag({"text", "json"})};
   c.examples = {"isodrop doctor", "isodrop doctor --format json"};
   c.run = doctor;
   return c;

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "engine/buffer.h"
+#include "lab/inspect/evaluate.h"
 #include "lab/runs/build.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/metrics.h"
@@ -27,14 +28,6 @@
 
 namespace cli {
 namespace {
-
-/// What is asked: another text, or a split of what the run was trained on.
-struct Question {
-  std::unique_ptr<train::Task> task;
-  std::unique_ptr<train::Exam> exam;
-  std::string what;  // "book.txt", "the test split"
-  std::optional<double> bytes_per_token;
-};
 
 /// Flags that say where the run's own data lie now: names of settings.
 constexpr const char* kData[] = {"text", "val", "test", "csv"};
@@ -63,8 +56,9 @@ train::Settings own_data(const train::SavedRun& run, const Parsed& args) {
   return settings;
 }
 
-Question question(const train::SavedRun& run, const train::Settings& settings, const Parsed& args) {
-  Question q;
+lab::Question question(const train::SavedRun& run, const train::Settings& settings,
+                       const Parsed& args) {
+  lab::Question q;
   const bool own = !args.has("text") || std::any_of(std::begin(kOwn), std::end(kOwn),
                                                     [&](const char* f) { return args.has(f); });
   if (!own) {
@@ -90,71 +84,12 @@ Question question(const train::SavedRun& run, const train::Settings& settings, c
   return q;
 }
 
-/// What came of all targets.
-struct Answer {
-  double loss_sum = 0, targets = 0;
-  lab::Measured calibration;
-};
-
-constexpr double kMostScores = 1 << 26;  // that are in memory at once
-
-/// Asks for a part of the targets at a time, so that a text of any length and a vocabulary of any
-/// size go together.
-Answer ask(train::Predictor& predictor, const Question& q, const train::Settings& s,
-           std::int64_t vocab) {
-  const std::int64_t passes = train::parse_evaluation(s.evaluation).passes, rows = q.exam->rows(),
-                     batch = predictor.batch_rows();
-  const double row_scores = static_cast<double>(s.block_size) * static_cast<double>(vocab);
-  const bool classes = q.task->target_kind() == train::TargetKind::kClass;
-  const std::int64_t step =
-      classes ? batch * std::max<std::int64_t>(
-                            1, static_cast<std::int64_t>(kMostScores / row_scores) / batch)
-              : rows;
-  Answer out;
-  lab::ClassCalibration calibration;
-  for (std::int64_t from = 0; from < rows; from += step) {
-    const train::Predictions said =
-        predictor.predict(*q.exam, passes, train::evaluation_masks(s), /*progress=*/1,
-                          train::Keep::kAll, {from, from + step});
-    const auto n = static_cast<double>(said.count());
-    out.loss_sum += n * said.examined.loss;
-    out.targets += n;
-    if (!std::isfinite(out.loss_sum)) return out;
-    if (classes)
-      calibration.add(said);
-    else
-      out.calibration = lab::calibration(said, said);
-  }
-  if (classes) out.calibration = calibration.result();
-  return out;
-}
-
-/// Without a split to fit a temperature on.
-bool is_told(std::string_view metric) {
-  return !metric.starts_with("scaled_") && metric != "temperature";
-}
-
-/// The loss, and what else is known of the forecasts without a split to fit a temperature on.
-lab::Json to_json(const Question& q, const Answer& answer, const train::Settings& s) {
-  const double loss = answer.loss_sum / answer.targets;
-  lab::Json json = {{"schema", "isodrop-eval-1"},
-                    {"on", q.what},
-                    {"evaluation", s.evaluation},
-                    {"targets", static_cast<std::int64_t>(answer.targets)},
-                    {"loss", loss}};
-  if (q.task->target_kind() == train::TargetKind::kClass) json["perplexity"] = std::exp(loss);
-  if (q.bytes_per_token) json["bits_per_byte"] = train::bits_per_byte(loss, *q.bytes_per_token);
-  for (const auto& [name, value] : answer.calibration)
-    if (is_told(name)) json[name] = value;
-  return json;
-}
-
 /// The names of --metrics; empty: all. Throws base::Error where one is no metric of any eval.
 std::vector<std::string> metrics_of(const Parsed& args) {
   if (args.text("metrics") == "all") return {};
   std::vector<std::string_view> known = {"loss", "perplexity", "bits_per_byte"};
   for (const lab::Metric& m : lab::metrics())
-    if (m.measure == "calibration" && is_told(m.name)) known.push_back(m.name);
+    if (m.measure == "calibration" && lab::is_told(m.name)) known.push_back(m.name);
   return args.names("metrics", "metric", known);
 }
 
@@ -174,7 +109,7 @@ lab::Json chosen(lab::Json all, const std::vector<std::string>& names) {
 
 int eval(const Parsed& args) {
   base::require(!args.argument.empty(),
-                "evaluate what? Give a folder that 'isodrop train --out DIR' wrote");
+                "evaluate which run? Give a folder that 'isodrop train --out DIR' wrote");
   const std::vector<std::string> names = metrics_of(args);
   const train::SavedRun run = train::read_run(args.argument);
   train::Settings settings = run.settings;
@@ -182,22 +117,22 @@ int eval(const Parsed& args) {
   if (args.has("threads")) settings.threads = args.integer("threads", 0, 4096);
   settings.eval_tokens = 0;
   base::use_threads(settings.threads);
-  const Question q = question(run, settings, args);
+  const lab::Question q = question(run, settings, args);
   const train::Evaluation how = train::parse_evaluation(settings.evaluation);
   engine::Params params;
   train::Predictor predictor(*q.task, params, q.task->model(settings), how.mode);
   const std::int64_t vocab = q.task->model(settings).vocab;
   engine::require_memory(static_cast<double>(params.bytes() + predictor.arena_bytes()) +
-                             8 * kMostScores + 16.0 * static_cast<double>(q.exam->tokens()),
+                             8 * lab::kMostScores + 16.0 * static_cast<double>(q.exam->tokens()),
                          "asking this model for every target");
   params.allocate(settings.seed);
   train::load_parameters(params, run.weights);
   engine::Buffer arena(predictor.arena_bytes());
   predictor.allocate({arena.data(), arena.size()});
-  const Answer said = ask(predictor, q, settings, vocab);
+  const lab::Answer said = lab::ask(predictor, q, settings, vocab);
   base::require(std::isfinite(said.loss_sum), base::quote(args.argument),
                 ": its loss there is not finite: the weights are those of a run that diverged");
-  const lab::Json json = chosen(to_json(q, said, settings), names);
+  const lab::Json json = chosen(lab::to_json(q, said, settings), names);
   if (args.text("format") == "json") {
     fmt::print("{}", base::json_text(json));
     return 0;
@@ -217,24 +152,34 @@ Command eval_command() {
   Command c;
   c.summary =
       "Evaluate a trained model: loss, perplexity, bits per byte and calibration on any text that "
-      "its vocabulary can read, or on a split of its own data.";
+      "its vocabulary can read, or on a split of its own data. RUN is a folder of 'isodrop train'.";
   c.settings = false;
-  c.argument = "FOLDER";
+  c.argument = "RUN";
   c.extras = {
-      {"text", "FILE", "",
-       "the whole of it is evaluated (default: a split of the run's own data); beside --split: "
-       "where "
-       "the run's own text is now"},
-      {"split", "SPLIT", "test", "of the run's own data", false, {"train", "val", "test"}},
-      {"val", "FILE", "", "where the run's own validation text is now"},
-      {"test", "FILE", "", "where the run's own test text is now"},
-      {"csv", "FILE", "", "where the run's own table is now"},
+      {.flag = "text",
+       .hint = "FILE",
+       .help = "evaluate all of this text (default: a split of the run's own data); with --split: "
+               "where the run's own text is now"},
+      {.flag = "split",
+       .hint = "SPLIT",
+       .fallback = "test",
+       .help = "evaluate this split of the run's own data",
+       .choices = {"train", "val", "test"}},
+      {.flag = "val", .hint = "FILE", .help = "where the run's own validation text is now"},
+      {.flag = "test", .hint = "FILE", .help = "where the run's own test text is now"},
+      {.flag = "csv", .hint = "FILE", .help = "where the run's own table is now"},
       bin_type_flag("text"),
-      {"metrics", "NAME[,NAME]", "all", "which, in this order: loss, perplexity, bits_per_byte, …"},
-      {"evaluation", "HOW", "plain", "plain, corrected or mc:N, as the setting"},
-      {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the run)"},
+      {.flag = "metrics",
+       .hint = "NAME[,NAME]",
+       .fallback = "all",
+       .help = "show these metrics, in this order: loss, perplexity, bits_per_byte, ..."},
+      {.flag = "evaluation",
+       .hint = "HOW",
+       .fallback = "plain",
+       .help = "how to evaluate: plain, corrected or mc:N, like the setting"},
+      {.flag = "threads", .hint = "N", .help = "threads; 0 is one per core (default: as the run)"},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
+      format_flag({"text", "json"}),
   };
   c.examples = {"isodrop eval out/train", "isodrop eval out/train --text another.txt",
                 "isodrop eval out/train --split val --evaluation mc:32 --format json",

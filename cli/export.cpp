@@ -26,12 +26,13 @@ Command export_command() {
   Command c;
   c.summary =
       "Write a trained model as a folder that Hugging Face's transformers load (GPT2LMHeadModel, "
-      "AutoTokenizer). Only what GPT-2 can express: layernorm before each branch, gelu or relu. A "
-      "SentencePiece model goes along as it is; other tokenizers as a tokenizer.json.";
+      "AutoTokenizer). Only what GPT-2 can express is exported: layernorm before each branch, gelu "
+      "or relu. A SentencePiece model is copied; other tokenizers become a tokenizer.json.";
   c.settings = false;
-  c.argument = "FOLDER";
-  c.extras = {
-      {"hf", "DIR", "", "the folder to write; files of an earlier export in it are replaced"}};
+  c.argument = "RUN";
+  c.extras = {{.flag = "hf",
+               .hint = "DIR",
+               .help = "folder to write; files of an earlier export in it are replaced"}};
   c.examples = {"isodrop export out/train --hf out/gpt2"};
   c.run = export_run;
   return c;

@@ -13,10 +13,11 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/text_table.h"
 #include "cli/commands.h"
 #include "cli/cpu_check.h"
-#include "cli/standard_files.h"
-#include "cli/wait_politely.h"
+#include "cli/process.h"
+#include "cli/terminal.h"
 #include "isodrop_version.h"
 #include "train/distributed/mpi_communicator.h"
 
@@ -47,20 +48,23 @@ namespace {
 
 constexpr int kBadInput = 2;
 
+/// The commands to begin with, then the others.
 void print_usage() {
   fmt::print(
-      "isodrop {}: at the same compute, does dropout pay?\n\n"
-      "Usage: isodrop COMMAND [FLAGS]\n\nCommands:\n",
+      "isodrop {}: train small GPTs on a CPU and find out whether dropout pays.\n\n"
+      "Usage: isodrop COMMAND [FLAGS]\n",
       ISODROP_VERSION);
-  for (const cli::CommandEntry& command : cli::commands())
-    fmt::print("  {:<10} {}\n", command.name, command.summary);
+  for (const bool first : {true, false}) {
+    fmt::print("\n{}:\n", first ? "Start here" : "Other commands");
+    for (const cli::CommandEntry& command : cli::commands())
+      if (command.first == first) fmt::print("  {:<10}  {}\n", command.name, command.summary);
+  }
   fmt::print(
-      "\nisodrop COMMAND --help lists a command's flags. `isodrop compare` alone shows both sides "
-      "of the\nquestion on a built-in corpus in a few minutes.\n\n"
-      "Exit codes: 0 done, 1 a run could not be made or an internal error, 2 bad input, 3 "
-      "diverged,\n"
-      "4 time limit, 5 a result could not be written, 75 another process is making the run,\n"
-      "128 + N stopped by signal N.\n");
+      "\n{}\n",
+      base::wrapped("'isodrop COMMAND --help' shows the flags of a command. 'isodrop compare' "
+                    "alone compares training with and without dropout on a built-in text in "
+                    "a few minutes. 'isodrop man' lists the exit codes.",
+                    cli::columns(stdout)));
 }
 
 /// Never throws: standard error may be closed.
@@ -77,7 +81,11 @@ void require_utf8(std::string_view what, std::string_view text) {
 
 int dispatch(int argc, const char* const* argv) {
   const std::string_view name = argc > 1 ? argv[1] : "--help";
-  if (name == "--help" || name == "-h" || name == "help") {
+  if (name == "help" && argc > 2) {
+    const char* const words[] = {argv[0], argv[2], "--help"};
+    return dispatch(3, words);
+  }
+  if (name == "--help" || name == "-h" || name == "--help-all" || name == "help") {
     print_usage();
     return 0;
   }

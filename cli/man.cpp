@@ -64,29 +64,41 @@ std::string manual() {
       out += fmt::format(".PP\n.nf\n{}\n.fi\n", roff(example));
   }
   out +=
-      ".SH SETTINGS\nOf every command that takes them; the values of a file come with "
-      "\\fB\\-\\-config\\fR.\n";
+      ".SH SETTINGS\nFor every command that takes them; \\fB\\-\\-config\\fR "
+      "reads them from a file.\n";
   for (const Flag& flag : settings) out += flag_lines(flag);
   out += R"(.SH EXIT STATUS
 .TP
 .B 0
-All is well.
+Done.
 .TP
 .B 1
-A run could not be made, or what was checked is not so.
+A run could not be made, a check failed, or an internal error.
 .TP
 .B 2
-Something that was given is wrong; one line on standard error says what, and the way out.
+Bad input; one line on standard error says what is wrong and what to do.
 .TP
 .B 3
 Training diverged.
+.TP
+.B 4
+The time limit was reached.
+.TP
+.B 5
+The result of a run could not be written (a full disk); 'isodrop train --resume' finishes it.
+.TP
+.B 75
+Another process is making the run.
+.TP
+.B 128 + N
+Stopped by signal N.
 .SH ENVIRONMENT
 .TP
 .B ISODROP_STORE
-Where runs are kept; out/runs where it is not set.
+Folder of all runs; out/runs if it is not set.
 .TP
 .B ISODROP_TUNING
-off: ways to a product are neither timed nor recalled.
+off: matmul variants are neither timed nor taken from the cache.
 .TP
 .B ISODROP_STUDIES
 Folder of the studies, instead of those that came with isodrop.
@@ -100,7 +112,7 @@ No colour on the terminal.
 // `isodrop man`: made from the tables, so that it says what this program takes.
 Command man_command() {
   Command c;
-  c.summary = "Print the manual page, as roff; an installed isodrop has it as isodrop(1).";
+  c.summary = "Print the manual page as roff; an installed isodrop has it as isodrop(1).";
   c.settings = false;
   c.examples = {"isodrop man | man -l -"};
   c.run = man;

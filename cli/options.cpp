@@ -3,16 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cxxopts.hpp>
 #include <stdexcept>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/config_file.h"
-#include "cli/terminal.h"
-#include "data/text/tokens.h"
-#include "lab/runs/store.h"
 #include "train/config/budget.h"
 
 namespace cli {
@@ -21,7 +16,7 @@ namespace {
 using base::Error;
 using base::quote;
 
-constexpr std::string_view kProductTuning = "product-tuning", kConfig = "config";
+constexpr std::string_view kConfig = "config";
 
 bool is_switch(const train::Row& row) { return std::holds_alternative<train::Switch>(row.domain); }
 
@@ -39,7 +34,7 @@ std::string see_help(const Command& command) {
         break;
       }
     const std::string name = word.substr(0, word.find('='));
-    std::vector<std::string> flags = {"--help"};
+    std::vector<std::string> flags = {"--help", "--help-all"};
     for (const train::Row* row : rows_of(command)) flags.push_back("--" + flag_of(row->name));
     for (const Extra& extra : command.extras) flags.push_back("--" + std::string(extra.flag));
     const auto bare = [](std::string_view flag) {
@@ -61,35 +56,21 @@ std::string see_help(const Command& command) {
                           see_help(command)));
 }
 
-/// All flags, in the groups of the help.
+/// All flags, for cxxopts to split the words by; the help is made in help.cpp.
 cxxopts::Options options_of(const Command& command) {
-  cxxopts::Options options(call(command), command.summary + "\n");
-  options.positional_help(std::string(command.argument));
-  options.custom_help("[FLAGS]");
+  cxxopts::Options options(call(command), "");
   options.allow_unrecognised_options();  // so that the error can say what was meant
-  const auto add = [&](const std::string& group, const std::string& names, const std::string& help,
-                       bool is_switch, const std::string& fallback, const std::string& hint) {
+  const auto add = [&](const std::string& names, bool is_switch, std::string_view fallback) {
     auto value = cxxopts::value<std::string>();
     if (is_switch) value->implicit_value("true");
-    if (!fallback.empty()) value->default_value(fallback);
-    options.add_options(group)(names, help, value, is_switch ? "true|false" : hint);
+    if (!fallback.empty()) value->default_value(std::string(fallback));
+    options.add_options()(names, "", value);
   };
   for (const Extra& extra : command.extras) {
-    std::string text(extra.help);
-    if (const std::string about = base::join(extra.choices); !about.empty())
-      text += ": one of " + about;
-    if (extra.repeatable) text += ", may be repeated";
     const std::string letter = extra.letter.empty() ? "" : fmt::format("{},", extra.letter);
-    add("this command", letter + std::string(extra.flag), text, extra.hint.empty(),
-        std::string(extra.fallback), std::string(extra.hint));
+    add(letter + std::string(extra.flag), extra.hint.empty(), extra.fallback);
   }
-  add("this command", "h,help", "say all this", true, "", "");
-  const train::Settings defaults = train::resolve({}, command.defaults);
-  for (const train::Group group : train::kGroups)
-    for (const train::Row* row : rows_of(command))
-      if (row->group == group)
-        add(std::string(train::title(group)), flag_of(row->name), train::help_text(*row, defaults),
-            is_switch(*row), "", train::hint_text(*row));
+  for (const train::Row* row : rows_of(command)) add(flag_of(row->name), is_switch(*row), "");
   return options;
 }
 
@@ -149,39 +130,6 @@ void check_extra(const Extra& extra, const std::string& value, const std::string
 
 }  // namespace
 
-std::string flag_of(std::string_view setting) {
-  std::string out(setting);
-  std::replace(out.begin(), out.end(), '_', '-');
-  return out;
-}
-
-std::vector<const train::Row*> rows_of(const Command& command) {
-  std::vector<const train::Row*> out;
-  if (!command.settings) return out;
-  for (const train::Row& row : train::settings_table())
-    if (std::find(command.without.begin(), command.without.end(), row.name) ==
-        command.without.end())
-      out.push_back(&row);
-  return out;
-}
-
-std::string train_command_text(const train::Settings& settings) {
-  const train::Settings base =
-      train::resolve({}, std::vector<train::Assignment>{{"preset", settings.preset, ""}});
-  std::string text = "isodrop train --preset " + settings.preset;
-  for (const train::Row& row : train::settings_table()) {
-    if (row.name == "preset") continue;
-    const std::string value = train::value_text(settings, row);
-    if (value == train::value_text(base, row)) continue;
-    text += " --" + flag_of(row.name);
-    if (is_switch(row))
-      text += value == "true" ? "" : "=false";
-    else
-      text += " " + base::shell_word(value);
-  }
-  return text;
-}
-
 Parsed parse(const Command& command, int argc, const char* const* argv) {
   Parsed out;
   for (const Extra& extra : command.extras)
@@ -190,8 +138,11 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
   const std::vector<train::Assignment>& base = command.defaults;
   out.settings = train::resolve({}, base);
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
-    if (const std::string_view word = argv[i]; word == "-h" || word == "--help") out.help = true;
-  if (out.help || argc < 1) return out;
+    if (const std::string_view word = argv[i]; word == "-h" || word == "--help")
+      out.help = true;
+    else if (word == "--help-all")
+      out.help_all = true;
+  if (out.help || out.help_all || argc < 1) return out;
 
   const Words line(argc, argv);
   const cxxopts::ParseResult words = split(command, argc, line.argv());
@@ -261,71 +212,6 @@ Parsed parse(const Command& command, int argc, const char* const* argv) {
   out.settings = train::resolve(train::resolve(out.settings, below), assignments);
   train::validate(out.settings);
   return out;
-}
-
-std::string call(const Command& command) {
-  return command.call.empty() ? fmt::format("isodrop {}", command.name) : command.call;
-}
-
-std::string help(const Command& command, std::size_t width) {
-  cxxopts::Options options = options_of(command);
-  options.set_width(width);
-  std::vector<std::string> groups = {"this command"};
-  if (command.settings)
-    for (const train::Group group : train::kGroups) groups.emplace_back(train::title(group));
-  std::string out = options.help(groups);
-  if (!command.examples.empty()) out += "\n examples:\n";
-  for (const std::string_view example : command.examples) out += fmt::format("  {}\n", example);
-  return out;
-}
-
-int show_help(const Command& command) {
-  fmt::print("{}", help(command, columns(stdout)));
-  return 0;
-}
-
-Extra config_flag() {
-  return {
-      kConfig, "FILE.toml", "",
-      "settings and flags of this command, by their names; the flags given beside it win. Paths "
-      "in it are relative to the working directory, as those of flags"};
-}
-
-Extra store_flag() {
-  return {
-      "store", "DIR", "",
-      "where runs are kept, shared by all that makes or reads runs (default: $ISODROP_STORE, or "
-      "out/runs)"};
-}
-
-std::filesystem::path store_path(const Parsed& args) {
-  return args.has("store") ? std::filesystem::path(args.text("store")) : lab::default_store();
-}
-
-Extra bin_type_flag(std::string_view flag) {
-  Extra extra{"bin-type", "TYPE", "auto", "how wide the ids of a .bin without a header are"};
-  extra.choices = data::bin_types();
-  extra.only_with = flag;
-  return extra;
-}
-
-Extra product_tuning_flag() {
-  return {kProductTuning,
-          "on|off",
-          "",
-          "take the fastest of the ways to a product that give the same bits, timed here and "
-          "remembered; off: time and recall nothing (default: on, or what $ISODROP_TUNING says)",
-          false,
-          {"on", "off"}};
-}
-
-void heed_product_tuning(const Command& command, const Parsed& args) {
-  const bool takes = std::any_of(command.extras.begin(), command.extras.end(),
-                                 [](const Extra& extra) { return extra.flag == kProductTuning; });
-  if (!takes || !args.has(kProductTuning)) return;
-  const std::string& word = args.text(kProductTuning);
-  if (setenv("ISODROP_TUNING", word.c_str(), 1) != 0)
-    throw Error("--product-tuning " + word + ": the environment takes no more variables");
 }
 
 }  // namespace cli

@@ -19,15 +19,16 @@ namespace cli {
 
 /// A flag of one command that is no setting of a run.
 struct Extra {
-  std::string_view flag;      // without the dashes
-  std::string_view hint;      // what its value is, "DIR"; empty: a switch without value
-  std::string_view fallback;  // the value where it is not given
+  std::string_view flag;           // without the dashes
+  std::string_view hint = {};      // what its value is, "DIR"; empty: a switch without value
+  std::string_view fallback = {};  // the value if it is not given
   std::string_view help;
   bool repeatable = false;
   std::vector<std::string_view> choices = {};  // the only values; empty: any
   std::string_view only_with = {};             // the flag without which this one does nothing
-  std::string_view not_with = {};              // the flag beside which it does nothing
+  std::string_view not_with = {};              // the flag with which it does nothing
   std::string_view letter = {};                // its short form, "n"
+  bool common = false;                         // in the short help; if none is, all are
 };
 
 class Parsed;
@@ -40,7 +41,7 @@ struct Command {
   std::vector<std::string_view> without = {};  // but not these
   // What this command starts from. A preset on the command line overrides the settings in it.
   std::vector<train::Assignment> defaults = {};
-  // What it starts from where its own flags decide that; null: the defaults.
+  // What it starts from if its own flags decide that; null: the defaults.
   train::Settings (*base)(const Parsed& extras) = nullptr;
   // Hint of its argument without a flag, "FILE..." of any number of them; empty: takes none.
   std::string_view argument = {};
@@ -72,6 +73,7 @@ class Parsed {
   std::string argument;                // without a flag; empty if not given
   std::vector<std::string> arguments;  // all of them, where the command takes several
   bool help = false;                   // asked for: nothing else is read
+  bool help_all = false;               // likewise, with every flag
 
   /// Whether the command has such an extra flag.
   bool knows(std::string_view flag) const { return extras_.contains(flag); }
@@ -108,13 +110,27 @@ class Parsed {
 /// incomplete flag, a stray argument, or a value that is not allowed.
 Parsed parse(const Command& command, int argc, const char* const* argv);
 
-/// The help of a command, wrapped at `width` columns.
-std::string help(const Command& command, std::size_t width);
+/// One key of the file, its values as a flag would have them.
+struct ConfigValue {
+  std::string name, source;  // of the setting or flag; "FILE:LINE:COLUMN"
+  std::vector<std::string> values;
+  const Extra* extra = nullptr;  // null: a setting
+};
+
+/// What the file says to `command`. Keys may be written with '-' or '_'. Settings that this command
+/// does not take (the budget of `profile`) are passed over, so that commands share a file. Throws
+/// base::Error with line and column: not TOML, an unknown key, one that stands there twice, a
+/// value of a wrong type.
+std::vector<ConfigValue> read_config(const std::filesystem::path& path, const Command& command);
+
+/// The help of a command, wrapped at words to at most `width` columns: every flag, or the short one
+/// with the flags most people need.
+std::string help(const Command& command, std::size_t width, bool all = true);
+/// What help and completion say about a flag, with its choices and default.
+std::string help_of(const Extra& extra);
 /// "isodrop train …" with the flags of what is not as the preset has it; words that a shell would
 /// read are quoted.
 std::string train_command_text(const train::Settings& settings);
-/// Prints it. Exit code.
-int show_help(const Command& command);
 
 /// --store, where the runs are.
 Extra store_flag();
@@ -123,8 +139,11 @@ std::filesystem::path store_path(const Parsed& args);
 /// --bin-type, of commands that do not take it as a setting: how the .bin of `flag` is read.
 Extra bin_type_flag(std::string_view flag);
 
-/// --product-tuning, whether ways to a product are timed; and its word put into the environment,
-/// where plans and the processes that this one starts look for it. Does nothing for a command
+/// --format, the first of them by default.
+Extra format_flag(std::vector<std::string_view> formats, std::string_view what = "output format");
+
+/// --product-tuning: whether matmul variants are timed. heed_product_tuning() puts it into the
+/// environment, for plans and for the processes that this one starts. It does nothing for a command
 /// without the flag.
 Extra product_tuning_flag();
 void heed_product_tuning(const Command& command, const Parsed& args);

@@ -1,4 +1,4 @@
-// What was given, by flag.
+// What a command takes, and what was given, by flag.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +12,43 @@
 #include "train/config/settings.h"
 
 namespace cli {
+
+std::string flag_of(std::string_view setting) {
+  std::string out(setting);
+  std::replace(out.begin(), out.end(), '_', '-');
+  return out;
+}
+
+std::vector<const train::Row*> rows_of(const Command& command) {
+  std::vector<const train::Row*> out;
+  if (!command.settings) return out;
+  for (const train::Row& row : train::settings_table())
+    if (std::find(command.without.begin(), command.without.end(), row.name) ==
+        command.without.end())
+      out.push_back(&row);
+  return out;
+}
+
+std::string train_command_text(const train::Settings& settings) {
+  const train::Settings base =
+      train::resolve({}, std::vector<train::Assignment>{{"preset", settings.preset, ""}});
+  std::string text = "isodrop train --preset " + settings.preset;
+  for (const train::Row& row : train::settings_table()) {
+    if (row.name == "preset") continue;
+    const std::string value = train::value_text(settings, row);
+    if (value == train::value_text(base, row)) continue;
+    text += " --" + flag_of(row.name);
+    if (std::holds_alternative<train::Switch>(row.domain))
+      text += value == "true" ? "" : "=false";
+    else
+      text += " " + base::shell_word(value);
+  }
+  return text;
+}
+
+std::string call(const Command& command) {
+  return command.call.empty() ? fmt::format("isodrop {}", command.name) : command.call;
+}
 
 const Parsed::Values& Parsed::find(std::string_view flag) const {
   const auto it = extras_.find(flag);

@@ -7,8 +7,8 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/options.h"
-#include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "lab/inspect/probe_html.h"
 #include "lab/inspect/probe_render.h"
@@ -67,7 +67,7 @@ int probe(const Parsed& args) {
   options.progress = args.has("progress") ? args.real("progress", 0, 1) : run ? 1 : 0;
   base::require(lab::probe_has_subject(settings),
                 "no regularizer acts on activations or weights, so training and evaluation "
-                "compute the same and there is nothing to compare; give one, for example "
+                "compute the same; give one, for example "
                 "--dropout 0.1");
   for (const std::string& note : train::notes(settings))
     fmt::print(stderr, "isodrop: note: {}\n", note);
@@ -106,19 +106,29 @@ int probe(const Parsed& args) {
 Command probe_command() {
   Command c;
   c.summary =
-      "Run a model in training and in evaluation mode on the same batches and show, hook by "
-      "hook, what its regularizers do to the activations: moments, variance ratio, distance. RUN "
-      "is a folder of 'isodrop train': its weights and settings, which flags of data, run and "
-      "regularizers override. Without it, a model with initial weights.";
+      "Run a model in training and in evaluation mode on the same batches and show, hook by hook, "
+      "what its regularizers do to the activations: moments, variance ratio, distance. RUN is a "
+      "folder of 'isodrop train': its weights and settings, with flags on top. Without RUN, a "
+      "model "
+      "with initial weights.";
   c.argument = "[RUN]";
   c.extras = {
-      {"masks", "N", "32", "how often the same batches are run with other masks"},
-      {"tokens", "N", "4096", "of the training split, at least so many: batches are whole"},
-      {"progress", "SHARE", "",
-       "share of the budget spent, of which scheduled rates are a function (default: 1 with "
-       "RUN's weights, 0 with initial ones)"},
-      {"format", "FORMAT", "text", "of the table", false, {"text", "json", "csv", "md"}},
-      {"html", "FILE", "", "write a page with pictures, the moments hook by hook"},
+      {.flag = "masks",
+       .hint = "N",
+       .fallback = "32",
+       .help = "run the same batches with N different masks",
+       .common = true},
+      {.flag = "tokens",
+       .hint = "N",
+       .fallback = "4096",
+       .help = "training tokens to run, rounded up to whole batches",
+       .common = true},
+      {.flag = "progress",
+       .hint = "SHARE",
+       .help = "share of the budget spent, which scheduled rates depend on (default: 1 with RUN's "
+               "weights, 0 with initial ones)"},
+      format_flag({"text", "json", "csv", "md"}),
+      {.flag = "html", .hint = "FILE", .help = "also write a page with charts", .common = true},
   };
   c.without = {"budget", "eval_interval", "eval_tokens",     "lr",
                "min_lr", "warmup",        "weight_decay",    "beta1",

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/options.h"
-#include "cli/output_file.h"
 #include "cli/terminal.h"
 #include "lab/inspect/profile_html.h"
 #include "lab/inspect/profile_render.h"
@@ -22,7 +22,7 @@ lab::By parse_by(const std::string& text) {
 
 int profile(const Parsed& args) {
   train::Settings settings = args.settings;
-  settings.budget = "1000000steps";  // what a step costs does not hang on it
+  settings.budget = "1000000steps";  // what a step costs does not depend on it
   std::vector<lab::Arm> arms = lab::parse_arms(args.all("arm"), settings);
   if (arms.size() > 2)
     throw base::Error("--arm " + args.all("arm").back() +
@@ -71,30 +71,46 @@ int profile(const Parsed& args) {
 Command profile_command() {
   Command c;
   c.summary =
-      "Show where the time of a training step goes, and how near each op comes to what this "
+      "Show where the time of a training step goes, and how close each op comes to what this "
       "machine can do.";
   c.extras = {
-      {"arm", "[NAME:] SETTING=VALUE[,...]", "",
-       "what to profile, as in compare; two of them stand side by side, with what the second "
-       "takes longer (default: the settings as given)",
-       true},
-      {"by", "ROWS", "op", "what a row is", false, {"op", "layer", "node"}},
-      {"steps", "N", "101", "most steps to time"},
-      {"progress", "SHARE", "0.5",
-       "share of the budget spent, of which scheduled rates are a function"},
-      {"seconds", "S", "10", "stop timing after so long, but not before 3 steps"},
-      {"trace", "FILE", "",
-       "write the first steps as Chrome trace events, for ui.perfetto.dev or chrome://tracing"},
-      {"trace-events",
-       "N",
-       "20000",
-       "events a trace may hold: a few hundred a step, the rest is left out",
-       false,
-       {},
-       "trace"},
+      {.flag = "arm",
+       .hint = "[NAME:] SETTING=VALUE[,...]",
+       .help = "profile this variant, as in compare; two stand side by side, with the overhead of "
+               "the second (default: the settings as given)",
+       .repeatable = true,
+       .common = true},
+      {.flag = "by",
+       .hint = "ROWS",
+       .fallback = "op",
+       .help = "what a row of the table is",
+       .choices = {"op", "layer", "node"},
+       .common = true},
+      {.flag = "steps", .hint = "N", .fallback = "101", .help = "time at most N steps"},
+      {.flag = "progress",
+       .hint = "SHARE",
+       .fallback = "0.5",
+       .help = "share of the budget spent, which scheduled rates depend on"},
+      {.flag = "seconds",
+       .hint = "S",
+       .fallback = "10",
+       .help = "stop timing after S seconds, but not before 3 steps",
+       .common = true},
+      {.flag = "trace",
+       .hint = "FILE",
+       .help = "also write the first steps as Chrome trace events, for ui.perfetto.dev",
+       .common = true},
+      {.flag = "trace-events",
+       .hint = "N",
+       .fallback = "20000",
+       .help = "write at most N trace events; a step has a few hundred",
+       .only_with = "trace"},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of the table", false, {"text", "json"}},
-      {"html", "FILE", "", "write a page with the roofline and a bar for every row"},
+      format_flag({"text", "json"}),
+      {.flag = "html",
+       .hint = "FILE",
+       .help = "also write a page with a roofline and bars",
+       .common = true},
   };
   c.without = {"budget", "eval_interval", "eval_tokens", "val", "val_fraction"};
   c.examples = {"isodrop profile --preset nano",

@@ -5,17 +5,18 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/options.h"
-#include "cli/output_file.h"
 #include "lab/report/pages.h"
 
 namespace cli {
 namespace {
 
 int report(const Parsed& args) {
-  base::require(!args.arguments.empty(),
-                "report what? Give folders that 'isodrop train --out DIR' wrote, or ids of runs "
-                "in the store ('isodrop runs' lists them)");
+  base::require(
+      !args.arguments.empty(),
+      "report which runs? Give folders that 'isodrop train --out DIR' wrote, or ids of runs "
+      "in the store ('isodrop runs' lists them)");
   const lab::Store store(store_path(args));
   std::vector<lab::CurveOfRun> runs;
   std::string broken;
@@ -29,7 +30,7 @@ int report(const Parsed& args) {
     }
     for (std::size_t i = 0; i + 1 < runs.size(); ++i)
       base::require(runs[i].name != runs.back().name, base::quote(given),
-                    ": is there twice; give it once");
+                    ": is given twice; give it once");
   }
   base::require(!runs.empty(), broken);
   const auto page = open_output(args, "out", kPageMark);
@@ -43,10 +44,14 @@ int report(const Parsed& args) {
 // `isodrop report`: curves of any runs, to look at.
 Command report_command() {
   Command c;
-  c.summary = "Show the learning curves of any runs on one page that needs no network.";
+  c.summary =
+      "Plot the learning curves of any runs on one page that needs no network. RUN is a folder of "
+      "'isodrop train' or the id of a stored run.";
   c.settings = false;
   c.argument = "RUN...";
-  c.extras = {{"out", "FILE.html", "report.html", "the page"}, store_flag()};
+  c.extras = {
+      {.flag = "out", .hint = "FILE.html", .fallback = "report.html", .help = "the page to write"},
+      store_flag()};
   c.examples = {"isodrop report out/train out/train/previous --out curves.html",
                 "isodrop report 0a1b 2c3d"};
   c.run = report;

@@ -9,9 +9,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/run_list.h"
-#include "cli/show.h"
-#include "cli/standard_files.h"
+#include "cli/process.h"
 #include "cli/terminal.h"
 #include "lab/runs/executor.h"
 #include "lab/runs/make.h"
@@ -45,8 +43,8 @@ void say(const lab::Json& json) {
 int run(const Parsed& args) {
   base::require(args.argument.empty() == args.has("list"),
                 args.has("list")
-                    ? "--list with a spec: it names all that are made; leave one of them out"
-                    : "run what? Give a spec, or --list FILE; 'isodrop compare … --plan DIR' "
+                    ? "--list with a spec: the list names all runs to make; leave one of them out"
+                    : "run which spec? Give one, or --list FILE; 'isodrop compare … --plan DIR' "
                       "writes them");
   if (args.has("list")) return run_list(args);
   lab::RunSpec spec =
@@ -67,7 +65,7 @@ int run(const Parsed& args) {
     if (json)
       say({{"event", lab::event::kWaiting}});
     else
-      line.note("another process is making it; waiting");
+      line.note("another process is making this run; waiting for it");
   };
   events.progress = [&](const train::Progress& p) {
     if (json)
@@ -85,7 +83,7 @@ int run(const Parsed& args) {
     say({{"event", "record"}, {"record", lab::to_json(made.record)}});
   else
     fmt::print("run {} {}: {}, validation loss {}\n", id,
-               made.how == lab::Made::How::kMade ? "made" : "was there",
+               made.how == lab::Made::How::kMade ? "made" : "exists",
                lab::to_string(made.record.status),
                lab::text(lab::metric("val_loss"), made.record.value("val_loss")));
   return made.record.status == lab::Status::kDiverged ? lab::kRunDiverged : 0;
@@ -97,40 +95,40 @@ int run(const Parsed& args) {
 Command run_command() {
   Command c;
   c.summary =
-      "Make one run from its spec, whole or not at all; at once where it is there already. Exit "
-      "code 0: it is there now; 3: it diverged, which is recorded; 75: another process is making "
-      "it (--no-wait); 2: not a spec, or not one for this program. With --list all that a file "
-      "names, one path a line: what others are making is left to them and waited for at the end; "
-      "started by mpirun or srun, each rank begins with its own part and then helps with the rest. "
-      "Exit code then: 0: all are there, diverged ones counted; 1: one could not be made; 75: some "
-      "are left to others.";
+      "Make one run from its spec, completely or not at all; a run that exists is not made again. "
+      "With --list, make every spec that a file names, one path a line: runs that others are "
+      "making "
+      "are left to them and waited for at the end. Started by mpirun or srun, each rank begins "
+      "with "
+      "its own part and then helps with the rest. Exit code 0: the run exists (with --list: all "
+      "do, diverged ones included); 1: a run of the list could not be made; 2: bad spec; 3: it "
+      "diverged, which is recorded; 75: another process is making it (--no-wait).";
   c.settings = false;
   c.argument = "SPEC.json";
   c.extras = {
       store_flag(),
-      {"list", "FILE", "", "make all specs that this file names"},
-      {"part",
-       "I/N",
-       "",
-       "of the list only every N-th spec from place I on, from 0 (default: all, beginning with the "
-       "part of this rank)",
-       false,
-       {},
-       "list"},
-      {"jobs",
-       "N",
-       "1",
-       "runs of the list made at once, each on its share of the threads",
-       false,
-       {},
-       "list"},
-      {"no-wait", "", "", "do not wait for another process that is making it"},
-      {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the spec says)"},
-      {"keep-weights", "", "", "keep the final weights beside the record"},
-      {"other-builds", "", "", "take a record that another build of isodrop has made"},
-      {"trial", "", "", "make nothing: train for as long as somebody listens, and say how fast"},
+      {.flag = "list", .hint = "FILE", .help = "make all specs that this file names"},
+      {.flag = "part",
+       .hint = "I/N",
+       .help = "make only every N-th spec of the list, starting at place I from 0 (default: all, "
+               "beginning with this rank's part)",
+       .only_with = "list"},
+      {.flag = "jobs",
+       .hint = "N",
+       .fallback = "1",
+       .help = "make N runs of the list at once, each on its share of the threads",
+       .only_with = "list"},
+      {.flag = "no-wait", .help = "do not wait for another process that is making the run"},
+      {.flag = "threads",
+       .hint = "N",
+       .help = "threads; 0 is one per core (default: as the spec says)"},
+      {.flag = "keep-weights", .help = "keep the final weights next to the record"},
+      {.flag = "other-builds", .help = "accept a record of another build of isodrop"},
+      {.flag = "trial",
+       .help = "make nothing: train while somebody reads the output, and report "
+               "the speed"},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}},
+      format_flag({"text", "json"}),
   };
   for (Extra& extra : c.extras)
     if (extra.flag != "trial" && extra.flag != "threads") extra.not_with = "trial";

@@ -1,5 +1,3 @@
-#include "cli/run_list.h"
-
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -7,8 +5,8 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "cli/commands.h"
 #include "cli/session_view.h"
-#include "cli/show.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "lab/batch/spec_list.h"

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -9,8 +8,8 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "lab/inspect/run_table.h"
 #include "lab/runs/metrics.h"
-#include "lab/runs/survey.h"
 
 namespace cli {
 namespace {
@@ -21,86 +20,45 @@ using lab::SurveyedRun;
 
 constexpr std::size_t kShortId = 12;
 
-std::string size_text(std::uintmax_t bytes) {
-  const auto n = static_cast<double>(bytes);
-  return n >= 1e9   ? fmt::format("{:.1f} GB", n / 1e9)
-         : n >= 1e6 ? fmt::format("{:.1f} MB", n / 1e6)
-                    : fmt::format("{:.0f} kB", std::ceil(n / 1e3));
-}
-
-std::string regime_text(const SurveyedRun& run) {
-  if (!run.spec) return run.broken;
-  std::string out;
-  for (const auto& [name, value] : lab::regime(run.spec->settings))
-    out += fmt::format("{}{}={}", out.empty() ? "" : " ", name, value);
-  return out.empty() ? "all as by default" : out;
-}
-
-std::string value_text(const SurveyedRun& run, const char* metric) {
-  const auto value = run.record ? run.record->value(metric) : std::nullopt;
-  return value ? lab::text(lab::metric(metric), value) : "–";
-}
-
-std::string state_text(const SurveyedRun& run) {
-  const std::string state(to_string(run.state));
-  return run.record && !run.record->ok()
-             ? fmt::format("{}, {}", state, lab::to_string(run.record->status))
-             : state;
-}
-
-Json to_json(const SurveyedRun& run) {
-  Json json = {{"id", run.id},
-               {"state", to_string(run.state)},
-               {"status", run.record ? Json(lab::to_string(run.record->status)) : Json(nullptr)},
-               {"task", nullptr},
-               {"seed", nullptr},
-               {"budget", nullptr},
-               {"regime", nullptr},
-               {"step", base::or_null(run.step)},
-               {"bytes", run.bytes},
-               {"weights", run.weights},
-               {"broken", run.broken.empty() ? Json(nullptr) : Json(run.broken)}};
-  if (run.spec) {
-    json["task"] = run.spec->settings.task;
-    json["seed"] = base::exact(run.spec->settings.seed);
-    json["budget"] = run.spec->settings.budget;
-    json["regime"] = Json::object();
-    for (const auto& [name, value] : lab::regime(run.spec->settings)) json["regime"][name] = value;
-  }
-  for (const char* metric : {"val_loss", "test_loss"})
-    json[metric] = base::or_null(run.record ? run.record->value(metric) : std::nullopt);
-  return json;
-}
-
 void print_json(const Json& json) { fmt::print("{}", base::json_text(json)); }
 
+/// "COLUMN=TEXT"
+std::pair<std::string, std::string> parse_filter(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  require(equals != text.npos && equals > 0, "--filter ", base::quote(text),
+          ": give COLUMN=TEXT, such as text=shakespeare");
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 int list_runs(const lab::Store& store, const Parsed& args) {
-  const std::vector<SurveyedRun> runs = lab::survey(store);
+  std::vector<std::pair<std::string, std::string>> filters;
+  for (const std::string& text : args.all("filter")) filters.push_back(parse_filter(text));
+  std::vector<lab::ListedRun> runs = lab::listed_runs(store, args.text("out"));
+  lab::filter_runs(runs, filters);
+  lab::sort_runs(runs, args.text("sort"));
+  std::uintmax_t bytes = 0;
+  for (const lab::ListedRun& run : runs) bytes += run.run.bytes;
+  const std::size_t count = runs.size();
+  if (args.has("limit"))
+    runs.resize(std::min<std::size_t>(
+        count, static_cast<std::size_t>(args.integer("limit", 1, 1'000'000))));
   if (args.text("format") == "json") {
     Json all = Json::array();
-    for (const SurveyedRun& run : runs) all.push_back(to_json(run));
+    for (const lab::ListedRun& run : runs) all.push_back(to_json(run));
     print_json({{"store", store.root().string()}, {"runs", all}});
     return 0;
   }
-  base::Lines lines = {{"id", "state", "step", "val loss", "test loss", "size", "seed", "regime"}};
-  std::uintmax_t bytes = 0;
-  for (const SurveyedRun& run : runs) {
-    bytes += run.bytes;
-    lines.push_back({run.id.substr(0, kShortId), state_text(run),
-                     run.step ? fmt::format("{:.0f}", *run.step) : "–", value_text(run, "val_loss"),
-                     value_text(run, "test_loss"), size_text(run.bytes),
-                     run.spec ? std::to_string(run.spec->settings.seed) : "–", regime_text(run)});
-  }
-  if (!runs.empty()) fmt::print("{}", base::text_table(lines, nullptr));
-  fmt::print("{}, {}, in {}\n", base::counted(runs.size(), "run"), size_text(bytes),
-             store.root().string());
+  if (!runs.empty()) fmt::print("{}", lab::runs_text(runs, table_width(stdout)));
+  fmt::print(
+      "{}{}, {}, in {} and {}\n", runs.size() < count ? fmt::format("{} of ", runs.size()) : "",
+      base::counted(count, "run"), lab::size_text(bytes), store.root().string(), args.text("out"));
   return 0;
 }
 
 int show(const lab::Store& store, const Parsed& args, const std::string& id) {
   const SurveyedRun run = lab::find_run(store, id);
   if (args.text("format") == "json") {
-    Json json = to_json(run);
+    Json json = lab::to_json(run);
     json["spec"] = run.spec ? lab::to_json(*run.spec) : Json(nullptr);
     json["record"] = run.record ? lab::to_json(*run.record) : Json(nullptr);
     print_json(json);
@@ -110,16 +68,16 @@ int show(const lab::Store& store, const Parsed& args, const std::string& id) {
     fmt::print("{:<20} {}\n", label, base::printable(text));
   };
   line("run", run.id);
-  line("state", state_text(run));
+  line("state", lab::state_text(run));
   if (!run.broken.empty()) line("broken", run.broken);
   line("folder", store.folder(run.id).string());
-  line("size", size_text(run.bytes) + (run.weights ? ", with its weights" : ""));
+  line("size", lab::size_text(run.bytes) + (run.weights ? ", with its weights" : ""));
   if (run.step) line("step", fmt::format("{:.0f}", *run.step));
   if (run.spec) {
     line("task", run.spec->settings.task);
     line("budget", run.spec->settings.budget);
     line("seed", std::to_string(run.spec->settings.seed));
-    line("regime", regime_text(run));
+    line("settings", lab::settings_text(run));
     line("data", run.spec->data);
   }
   if (run.record) {
@@ -154,9 +112,9 @@ int diff(const lab::Store& store, const Parsed& args, const std::string& a, cons
   for (const auto* part : {&settings, &values})
     for (const lab::Difference& d : *part)
       lines.push_back({d.name, d.first.empty() ? "–" : d.first, d.second.empty() ? "–" : d.second,
-                       part == &settings ? "setting" : "came of it"});
+                       part == &settings ? "setting" : "result"});
   if (lines.size() == 1)
-    fmt::print("nothing differs\n");
+    fmt::print("no differences\n");
   else
     fmt::print("{}", base::text_table(lines, nullptr));
   return 0;
@@ -169,7 +127,7 @@ int say_removed(const std::vector<lab::Removed>& gone, const Parsed& args) {
     bytes += r.bytes;
     all.push_back({{"path", r.path.string()}, {"bytes", r.bytes}, {"why", r.why}});
     if (args.text("format") == "text")
-      fmt::print("removed {} ({}): {}\n", base::printable(r.path.string()), size_text(r.bytes),
+      fmt::print("removed {} ({}): {}\n", base::printable(r.path.string()), lab::size_text(r.bytes),
                  r.why);
   }
   if (args.text("format") == "json")
@@ -187,6 +145,9 @@ int runs(const Parsed& args) {
     throw base::Error(
         fmt::format("no action {}; {}", base::quote(action), base::suggest(action, kActions)));
   const std::vector<std::string> ids(words.begin() + (words.empty() ? 0 : 1), words.end());
+  for (const char* flag : {"sort", "filter", "limit", "out"})
+    require(!args.has(flag) || action == "ls", "--", flag, " does nothing with ", action,
+            "; leave it out");
   require(!args.has("planned") || action == "gc", "--planned does nothing with ", action,
           "; leave it out");
   const auto takes = [&](std::size_t least, std::size_t most, const char* what) {
@@ -218,19 +179,35 @@ int runs(const Parsed& args) {
 Command runs_command() {
   Command c;
   c.summary =
-      "What there is in the store. ls: every run, with its state (done, being made, planned: not "
-      "begun, stopped: files half written, broken), how far, how big; show ID: one; diff ID ID: "
-      "what two were told and what came of it, where that differs; rm ID...: remove them, without "
-      "asking; gc: remove what killed processes left, never what is being made. An ID may be its "
-      "beginning.";
+      "List, show, compare and remove stored runs. Without an action, or with ls: list the runs of "
+      "the store and those that 'isodrop train' made in folders below --out. show ID: one run with "
+      "all its values. diff ID ID: settings and values that differ. rm ID...: remove runs, without "
+      "asking. gc: remove what killed processes left, never a run that is being made. An ID may be "
+      "shortened to its beginning.";
   c.settings = false;
   c.argument = "[ls|show|rm|gc|diff] [ID]...";
   c.argument_choices = {"ls", "show", "rm", "gc", "diff"};
-  c.extras = {store_flag(),
-              {"planned", "", "",
-               "of gc: also runs that were planned and never begun; not while a comparison is "
+  c.extras = {
+      {.flag = "sort",
+       .hint = "COLUMN",
+       .fallback = "date",
+       .help = "sort the list by this column, the newest or lowest first",
+       .choices = lab::run_columns()},
+      {.flag = "filter",
+       .hint = "COLUMN=TEXT",
+       .help = "list only runs with this text in a column, such as text=shakespeare or "
+               "settings=dropout",
+       .repeatable = true},
+      {.flag = "limit", .hint = "N", .help = "list at most N runs"},
+      {.flag = "out",
+       .hint = "DIR",
+       .fallback = "out",
+       .help = "folder below which the list looks for runs of 'isodrop train'"},
+      store_flag(),
+      {.flag = "planned",
+       .help = "gc: also remove runs that were planned and never begun; not while a comparison is "
                "running"},
-              {"format", "FORMAT", "text", "of what it says", false, {"text", "json"}}};
+      format_flag({"text", "json"})};
   c.examples = {"isodrop runs", "isodrop runs diff 0a1b 2c3d", "isodrop runs gc"};
   c.run = runs;
   return c;

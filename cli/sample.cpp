@@ -105,7 +105,7 @@ void print_sample(train::Decoder& decoder, const data::Tokenizer& tokenizer,
 
 int sample(const Parsed& args) {
   base::require(!args.argument.empty(),
-                "let which model go on? Give a folder that 'isodrop train --out DIR' wrote");
+                "generate with which model? Give a folder that 'isodrop train --out DIR' wrote");
   const train::SavedRun run = train::read_run(args.argument);
   const data::TokenizerPtr codec = train::tokenizer_of(run);
   const data::Tokenizer& tokenizer = *codec;
@@ -135,34 +135,44 @@ int sample(const Parsed& args) {
 Command sample_command() {
   Command c;
   c.summary =
-      "Let a trained language model go on from a text, token by token. The same seed gives the "
-      "same text on any number of threads. When the context is full, its later half is read anew "
-      "as the beginning of the next (see --keep).";
+      "Generate text with a trained language model, token by token. RUN is a folder of 'isodrop "
+      "train'. The same seed gives the same text on any number of threads. When the context is "
+      "full, its second half begins the next one (see --keep).";
   c.settings = false;
-  c.argument = "FOLDER";
+  c.argument = "RUN";
   c.extras = {
-      {"prompt", "TEXT", "",
-       "what to go on from; - reads standard input (default: a line end, where the vocabulary has "
-       "one)"},
-      {"tokens", "N", "500", "how many to draw"},
-      {"samples", "K", "1", "texts to draw, each with draws of its own", false, {}, {}, {}, "n"},
-      {"temperature", "X", "0.8", "divides the logits; 0: always the likeliest token"},
-      {"top-k", "K", "200", "draw of the K likeliest alone; all: of the whole vocabulary"},
-      {"top-p", "P", "1", "draw of the fewest likeliest that have probability P together"},
-      {"seed", "SEED", "1", "of the draws"},
-      {"keep", "N", "",
-       "when block_size tokens are read, the last N begin the next context (default: half of "
-       "them); block_size itself is what nanoGPT does, a pass over the whole context for every "
-       "token"},
-      {"threads", "N", "", "threads; 0 is as many as there are cores (default: as the run)"},
+      {.flag = "prompt",
+       .hint = "TEXT",
+       .help = "text to continue; - reads standard input (default: a line end, if the vocabulary "
+               "has one)"},
+      {.flag = "tokens", .hint = "N", .fallback = "500", .help = "tokens to generate"},
+      {.flag = "samples",
+       .hint = "K",
+       .fallback = "1",
+       .help = "texts to generate, each with its own random draws",
+       .letter = "n"},
+      {.flag = "temperature",
+       .hint = "X",
+       .fallback = "0.8",
+       .help = "divide the logits by X; 0 always takes the most likely token"},
+      {.flag = "top-k",
+       .hint = "K",
+       .fallback = "200",
+       .help = "draw from the K most likely tokens; all: from the whole vocabulary"},
+      {.flag = "top-p",
+       .hint = "P",
+       .fallback = "1",
+       .help = "draw from the fewest most likely tokens that have probability P together"},
+      {.flag = "seed", .hint = "SEED", .fallback = "1", .help = "seed of the random draws"},
+      {.flag = "keep",
+       .hint = "N",
+       .help = "when the context is full, begin the next one with its last N tokens (default: "
+               "half); block_size itself does what nanoGPT does, a full pass for every token"},
+      {.flag = "threads", .hint = "N", .help = "threads; 0 is one per core (default: as the run)"},
       product_tuning_flag(),
-      {"format",
-       "FORMAT",
-       "text",
-       "text, or json: with each token's log-probability, of the forecast before temperature and "
-       "cuts",
-       false,
-       {"text", "json"}},
+      format_flag({"text", "json"},
+                  "output format; json has each token's log-probability before temperature and "
+                  "cuts"),
   };
   c.examples = {"isodrop sample out/train --prompt \"ROMEO:\" --tokens 300",
                 "isodrop sample out/train --temperature 1 --top-k all -n 3 --seed 7",

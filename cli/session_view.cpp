@@ -9,8 +9,8 @@
 #include <cstdlib>
 
 #include "base/text.h"
-#include "cli/show.h"
 #include "cli/study_command.h"
+#include "cli/terminal.h"
 #include "lab/session/session.h"
 
 namespace cli {

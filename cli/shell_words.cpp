@@ -36,8 +36,7 @@ Choice choice_of(const train::Row& row) {
 std::vector<Flag> flags_of(const Command& command) {
   std::vector<Flag> out;
   for (const Extra& e : command.extras) {
-    Flag flag{std::string(e.flag), std::string(e.hint), std::string(e.help), e.repeatable};
-    if (!e.choices.empty()) flag.help += ": one of " + base::join(e.choices);
+    Flag flag{std::string(e.flag), std::string(e.hint), help_of(e), e.repeatable};
     flag.value = e.choices.empty() ? by_hint(e.hint) : Choice{Offers::kWords, strings(e.choices)};
     out.push_back(std::move(flag));
   }

@@ -6,9 +6,7 @@
 #include "base/files.h"
 #include "base/parallel.h"
 #include "base/text.h"
-#include "cli/output_file.h"
-#include "cli/scratch.h"
-#include "cli/studies.h"
+#include "cli/files.h"
 #include "cli/study_command.h"
 #include "cli/terminal.h"
 #include "lab/report/pages.h"
@@ -37,8 +35,8 @@ std::vector<std::filesystem::path> files_of(const Parsed& args) {
   for (const std::string& given : args.arguments)
     if (!is_store(args, given)) check_is_study(args, given), named.push_back(given);
   base::require(args.has("all") == named.empty(),
-                args.has("all") ? "--all with a file: it takes all there are; leave one out"
-                                : "study what? Give a study file, or --all; 'isodrop list "
+                args.has("all") ? "--all with a file: --all means every study; leave one out"
+                                : "study which claim? Give a study file, or --all; 'isodrop list "
                                   "studies' shows what there is");
   if (args.has("all")) return lab::studies_in(studies_folder());
   std::vector<std::filesystem::path> files;
@@ -50,70 +48,6 @@ std::vector<std::filesystem::path> files_of(const Parsed& args) {
 std::filesystem::path folder_of(const std::filesystem::path& out, const lab::StudyFile& file) {
   const std::string name = "study-" + file.path.stem().string() + (file.quick ? "-quick" : "");
   return (out.empty() ? std::filesystem::path("out") : out) / name;
-}
-
-/// Throws base::Error where --publish would replace what it did not write.
-void check_publish(const std::filesystem::path& folder, const std::vector<lab::StudyFile>& files) {
-  const auto check = [](const std::filesystem::path& path, std::string_view mark) {
-    refuse_others(path, mark, "--publish: " + path.string());
-  };
-  for (const lab::StudyFile& file : files) {
-    const std::string stem = file.path.stem().string();
-    const std::filesystem::path data = folder / (stem + ".json");
-    // What begins like this was published, and so was the page beside it.
-    const std::string mark = fmt::format("{{\"file\":\"{}\"", file.path.filename().string());
-    check(data, mark);
-    if (!std::filesystem::exists(data)) check(folder / (stem + ".md"), mark);
-  }
-  check(folder / "index.html", kPageMark);
-}
-
-void print(const lab::StudyResult& result, const std::string& format) {
-  fmt::print("{}", lab::render(result, format, color(stdout), table_width(stdout)));
-}
-
-void print_all(lab::Json results) {
-  lab::Json json = lab::Json::object();
-  base::append(json, "studies", std::move(results));  // large: a list in braces would copy it
-  fmt::print("{}", base::json_text(json));
-}
-
-/// All studies of isodrop's own that are published there, for the page of all.
-void write_index(const std::filesystem::path& folder) {
-  std::vector<lab::StudyResult> results;
-  for (const auto& path : lab::studies_in(studies_folder())) {
-    if (!std::filesystem::exists(folder / path.stem().concat(".json"))) continue;
-    const Scratch scratch;
-    try {
-      const lab::StudyFile file = lab::read_study_file(path, false);
-      results.push_back(lab::read_published(file, folder, lab::Store(scratch.path())).result);
-    } catch (const base::Error& e) {  // of an older study file, say
-      fmt::print(stderr, "isodrop: note: left out of index.html: {}\n", base::printable(e.what()));
-    }
-  }
-  if (!results.empty()) lab::publish_index(results, folder);
-}
-
-/// From what was published, without a run; with --publish the pages again.
-int again(const std::vector<lab::StudyFile>& files, const StudyOptions& options,
-          const Parsed& args) {
-  base::require(options.html.empty() || files.size() == 1, "--html ", options.html.string(),
-                ": a page is of one study, and here are ", files.size(), "; give one");
-  lab::Json results = lab::Json::array();
-  for (const lab::StudyFile& file : files) {
-    const Scratch scratch;
-    const auto [result, records] =
-        lab::read_published(file, args.text("from"), lab::Store(scratch.path()));
-    if (!options.html.empty()) base::write_atomically(options.html, lab::study_html(result));
-    if (args.has("publish")) lab::publish(result, records, args.text("publish"));
-    if (options.format == "json")
-      results.push_back(lab::to_json(result, lab::to_json(result.report)));
-    else
-      print(result, options.format);
-  }
-  if (args.has("publish")) write_index(args.text("publish"));
-  if (options.format == "json") print_all(std::move(results));
-  return 0;
 }
 
 /// Writes the page, the result and, if asked, what is published; prints it, or adds it to
@@ -132,8 +66,8 @@ int conclude(const lab::StudyFile& file, const lab::StudyResult& result, lab::Js
                                  options.session.other_builds, !result.report.own_exams),
                  args.text("publish"));
   if (json) return 0;
-  print(result, options.format);
-  if (options.format == "text") fmt::print("Pictures: {}\n", page.string());
+  print_study(result, options);
+  if (options.format == "text") print_page(page, options);
   return 0;
 }
 
@@ -159,7 +93,7 @@ int study(const Parsed& args) {
                 " studies; plan one at a time, each in a folder of its own");
   if (args.has("publish")) check_publish(args.text("publish"), files);
   const bool json = given.format == "json";
-  if (args.has("from")) return again(files, given, args);
+  if (args.has("from")) return study_again(files, given, args);
   take_up_stores(given);
   lab::Json results = lab::Json::array();
   for (const lab::StudyFile& file : files) {
@@ -176,7 +110,7 @@ int study(const Parsed& args) {
     if (code != 0) return code;
   }
   if (args.has("publish") && !given.dry) write_index(args.text("publish"));
-  if (json && !given.dry) print_all(std::move(results));
+  if (json && !given.dry) print_studies(std::move(results));
   return 0;
 }
 
@@ -186,59 +120,60 @@ int study(const Parsed& args) {
 Command study_command() {
   Command c;
   c.summary =
-      "Put claims to the test: make the runs of study files and say by each file's own rule "
-      "whether "
-      "its claim is supported, contradicted or open.";
+      "Test claims: make the runs of study files and decide by each file's own rule whether its "
+      "claim is supported, contradicted or open. FILE is a path, or the name of a study that comes "
+      "with isodrop ('isodrop list studies').";
   c.settings = false;
   c.argument = "FILE...";
   c.extras = {
-      {"all", "", "", "all studies that come with isodrop"},
-      {"quick", "", "", "a first look in minutes, smaller than the real size; it gives no verdict"},
-      {"text", "PATH", "", "the text of a study that has of_text"},
-      {"time-limit",
-       "TIME",
-       "",
-       "refuse a study that would take longer on this machine, as 30min, and say what to leave out",
-       false,
-       {},
-       {},
-       "from"},
-      {"out", "DIR", "", "where the folders of the studies go (default: out)"},
-      {"publish",
-       "DIR",
-       "",
-       "write NAME.md and, with all records, NAME.json of each study there, and index.html of all",
-       false,
-       {},
-       {},
-       "quick"},
-      {"from",
-       "DIR",
-       "",
-       "make no run: the figures again from what was published there",
-       false,
-       {},
-       {},
-       "quick"},
+      {.flag = "all", .help = "run all studies that come with isodrop", .common = true},
+      {.flag = "quick",
+       .help = "take a first look in minutes at a smaller size; this gives no verdict",
+       .common = true},
+      {.flag = "text",
+       .hint = "PATH",
+       .help = "the text for a study that has of_text",
+       .common = true},
+      {.flag = "time-limit",
+       .hint = "TIME",
+       .help = "refuse a study that would take longer on this machine, such as 30min, and say what "
+               "to leave out",
+       .not_with = "from",
+       .common = true},
+      {.flag = "out",
+       .hint = "DIR",
+       .help = "folder of the studies' folders (default: out)",
+       .common = true},
+      {.flag = "publish",
+       .hint = "DIR",
+       .help = "write NAME.md and NAME.json, with all records, of each study, and index.html of "
+               "all",
+       .not_with = "quick"},
+      {.flag = "from",
+       .hint = "DIR",
+       .help = "make no run: compute the estimates again from what was published in this folder",
+       .not_with = "quick"},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of the result", false, {"text", "json", "md"}},
+      format_flag({"text", "json", "md"}),
+      verbose_flag(),
   };
   for (Extra& flag : study_flags()) {
     if (flag.flag == "html")
-      flag.help = "with --from: one study's page with pictures", flag.only_with = "from";
+      flag.help = "with --from: one study's page with charts", flag.only_with = "from";
     if (flag.flag == "plan") flag.not_with = "from";
     c.extras.push_back(flag);
   }
   for (Extra& flag : engine_flags()) {
     if (flag.flag == "collect")
       flag.help =
-          "make no run: report where all are there, and say what is missing otherwise; folders "
-          "beside FILE are other stores, whose runs are taken up before";
+          "make no run: report if all runs exist, and list what is missing otherwise; folders "
+          "given "
+          "beside FILE are other stores, whose runs are copied first";
     c.extras.push_back(flag);
   }
-  c.examples = {"isodrop study studies/04-cost.toml", "isodrop study --all --quick",
-                "isodrop study studies/04-cost.toml --plan specs --engine slurm",
-                "isodrop study studies/04-cost.toml --collect /mnt/copied/runs"};
+  c.examples = {"isodrop study 04-cost-of-dropout --quick", "isodrop study --all --quick",
+                "isodrop study 04-cost-of-dropout --plan specs --engine slurm",
+                "isodrop study 04-cost-of-dropout --collect /mnt/copied/runs"};
   c.run = study;
   return c;
 }

@@ -3,26 +3,27 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/session_view.h"
 #include "cli/terminal.h"
+#include "isodrop_version.h"
 #include "lab/report/pages.h"
 #include "lab/report/render.h"
+#include "lab/runs/processes.h"
 #include "lab/runs/verify.h"
 
 namespace cli {
+namespace fs = std::filesystem;
 namespace {
 
 int say_planned(const lab::PlanWritten& plan, const StudyOptions& options) {
   fmt::print(
-      "{}{} of {} {} missing; the specs are in {}; 'isodrop run SPEC.json' makes "
-      "one\n",
-      plan.tuning ? "The tuning comes first; run the same command again after it for the "
-                    "rest. "
-                  : "",
+      "{}{} of {} {} missing; the specs are in {}; 'isodrop run SPEC.json' makes one\n",
+      plan.tuning ? "Tuning comes first; run the same command again after it for the rest. " : "",
       plan.specs, base::counted(plan.runs, "run"), base::are(plan.runs == 1 ? 1 : plan.specs),
       options.plan.folder.string());
   if (!plan.script.empty())
@@ -63,6 +64,10 @@ int show_dry_run(const lab::DryRun& plan, const std::string& format) {
   fmt::print("{}", format == "json" ? base::json_text(lab::to_json(plan)) : lab::render_text(plan));
   lab::require_fits(plan);
   return 0;
+}
+
+void print_page(const fs::path& page, const StudyOptions& options) {
+  fmt::print("Report: {}{}\n", page.string(), options.verbose ? "" : " (--verbose shows more)");
 }
 
 std::filesystem::path page_path(const std::filesystem::path& folder, const StudyOptions& options) {
@@ -111,15 +116,34 @@ int run_study(lab::Study study, const StudyOptions& options, const Judged& judge
 }
 
 int run_study(lab::Study study, const StudyOptions& options) {
-  return run_study(
-      std::move(study), options,
-      [&](const lab::Report& report, const lab::Json&, const auto& page) {
-        // The verdicts first: a page that cannot be written does not cost them.
-        fmt::print("{}", lab::render(report, options.format, color(stdout), table_width(stdout)));
-        base::write_atomically(page, lab::render_html(report));
-        if (options.format == "text") fmt::print("Pictures: {}\n", page.string());
-        return 0;
-      });
+  return run_study(std::move(study), options,
+                   [&](const lab::Report& report, const lab::Json&, const auto& page) {
+                     // The verdicts first: a page that cannot be written does not cost them.
+                     fmt::print("{}", lab::render(report, options.format, color(stdout),
+                                                  table_width(stdout), options.verbose));
+                     base::write_atomically(page, lab::render_html(report));
+                     if (options.format == "text") print_page(page, options);
+                     return 0;
+                   });
+}
+
+fs::path studies_folder() {
+  if (const char* given = std::getenv("ISODROP_STUDIES"); given != nullptr && *given != '\0')
+    return given;
+  std::error_code code;  // what cannot be looked at is not there
+  const fs::path program = fs::read_symlink(lab::this_program(), code);
+  const fs::path installed = (program.parent_path() / ISODROP_SHARE / "studies").lexically_normal();
+  return !code && fs::is_directory(installed, code) ? installed : fs::path(ISODROP_STUDIES);
+}
+
+fs::path study_file(const std::string& given) {
+  const fs::path path = given;
+  std::error_code code;
+  if (path.has_parent_path() || fs::exists(path, code)) return path;
+  for (const fs::path& folder : {studies_folder(), studies_folder() / "more"})
+    for (const std::string& name : {given, given + ".toml"})
+      if (fs::is_regular_file(folder / name, code)) return folder / name;
+  return path;
 }
 
 }  // namespace cli

@@ -1,8 +1,8 @@
-// The flags of what makes a study's runs, and what they say.
+// The flags of the commands that make a study's runs.
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "cli/output_file.h"
+#include "cli/files.h"
 #include "cli/study_command.h"
 #include "lab/batch/batch_system.h"
 #include "lab/study/dry_run.h"
@@ -12,75 +12,55 @@ namespace cli {
 std::vector<Extra> study_flags(std::string_view only_with) {
   Extra store = store_flag();
   store.only_with = only_with;
-  return {
-      {"jobs",
-       "N|auto",
-       "auto",
-       "runs made at once, each in a process of its own on its share of the threads; auto tries "
-       "what finishes first. The results are the same",
-       false,
-       {},
-       only_with,
-       "plan"},
-      store,
-      {"html",
-       "FILE",
-       "",
-       "the report as a page with pictures, written anew after every run (default: report.html in "
-       "the folder of the report)",
-       false,
-       {},
-       only_with},
-      {"plan",
-       "DIR",
-       "",
-       "write a spec for every run that is missing, and make none",
-       false,
-       {},
-       only_with},
-      {"other-builds",
-       "",
-       "",
-       "take runs that another build of isodrop has made, and say so in the report",
-       false,
-       {},
-       only_with},
-      {"keep-weights",
-       "",
-       "",
-       "keep the final weights of the judged runs in the store; runs that are there without are "
-       "made again",
-       false,
-       {},
-       only_with},
-      {"dry-run", "", "", "say what it will take (memory, FLOPs, time) and train nothing"}};
+  return {{.flag = "jobs",
+           .hint = "N|auto",
+           .fallback = "auto",
+           .help = "make N runs at once, each in its own process on its share of the threads; auto "
+                   "measures what finishes first. The results are the same",
+           .only_with = only_with,
+           .not_with = "plan"},
+          store,
+          {.flag = "html",
+           .hint = "FILE",
+           .help = "the report as a page with charts, rewritten after every run (default: "
+                   "report.html in the report's folder)",
+           .only_with = only_with},
+          {.flag = "plan",
+           .hint = "DIR",
+           .help = "write a spec for every missing run, and make none",
+           .only_with = only_with},
+          {.flag = "other-builds",
+           .help = "accept runs of another build of isodrop; the report says so",
+           .only_with = only_with},
+          {.flag = "keep-weights",
+           .help = "keep the final weights of the judged runs in the store; existing runs without "
+                   "weights are made again",
+           .only_with = only_with},
+          {.flag = "dry-run",
+           .help = "show memory, FLOPs and time, and train nothing",
+           .common = true}};
 }
 
 std::vector<Extra> engine_flags() {
-  return {{"engine",
-           "ENGINE",
-           "",
-           "also a script there that makes them: slurm (sbatch), parallel (GNU parallel, here or "
-           "over ssh), mpi (mpirun)",
-           false,
-           {"slurm", "parallel", "mpi"},
-           "plan"},
-          {"submit",
-           "",
-           "",
-           "submit it to Slurm, wait, and go on: judged runs after those of the tuning, then the "
-           "report",
-           false,
-           {},
-           "engine"},
-          {"collect",
-           "",
-           "",
-           "make no run: report where all are there, and say what is missing otherwise",
-           false,
-           {},
-           {},
-           "plan"}};
+  return {{.flag = "engine",
+           .hint = "ENGINE",
+           .help = "also write a script that makes the planned runs: slurm (sbatch), parallel (GNU "
+                   "parallel, here or over ssh), mpi (mpirun)",
+           .choices = {"slurm", "parallel", "mpi"},
+           .only_with = "plan"},
+          {.flag = "submit",
+           .help = "submit the script to Slurm, wait, and go on to the report",
+           .only_with = "engine"},
+          {.flag = "collect",
+           .help = "make no run: report if all runs exist, and list what is missing otherwise",
+           .not_with = "plan"}};
+}
+
+Extra verbose_flag() {
+  return {.flag = "verbose",
+          .help = "show all columns, tests, tuning and provenance",
+          .letter = "v",
+          .common = true};
 }
 
 std::vector<Extra> study_flags_without_plan() {
@@ -94,6 +74,7 @@ std::vector<Extra> study_flags_without_plan() {
 StudyOptions study_options(const Parsed& args) {
   StudyOptions options;
   options.format = args.text("format");
+  options.verbose = args.knows("verbose") && args.has("verbose");
   options.dry = args.has("dry-run");
   options.session.store = store_path(args);
   options.session.out = args.text("out");
@@ -103,9 +84,9 @@ StudyOptions study_options(const Parsed& args) {
     options.submit = args.has("submit");
     options.collect = args.has("collect");
     base::require(!options.submit || options.plan.system == "slurm", "--submit with --engine ",
-                  options.plan.system, ": it is for slurm alone; start the script yourself");
+                  options.plan.system, ": only slurm has it; start the script yourself");
     base::require(!options.dry || !options.collect,
-                  "--collect with --dry-run: one looks at what is there, the other at what it "
+                  "--collect with --dry-run: one reports existing runs, the other what new ones "
                   "would take; give one of them");
   }
   if (!options.plan.system.empty() && !options.plan.folder.empty()) {
@@ -120,7 +101,7 @@ StudyOptions study_options(const Parsed& args) {
   options.session.keep_weights = args.has("keep-weights");
   base::require(!options.dry || options.plan.folder.empty(), "--plan ",
                 options.plan.folder.string(),
-                " with --dry-run: one writes specs, the other nothing; give one of them");
+                " with --dry-run: one writes specs, the other writes nothing; give one of them");
   const std::string& jobs = args.text("jobs");
   if (jobs == "auto") return options;
   std::int64_t count = 0;

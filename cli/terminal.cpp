@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 namespace cli {
 namespace {
 
+constexpr std::size_t kNarrowest = 40, kUsualWidth = 80, kWidestText = 100;
 constexpr double kRedraw = 0.1, kLogLine = 5;    // seconds between lines
 constexpr std::string_view kErase = "\r\x1b[J";  // to the end of the screen
 
@@ -43,11 +45,18 @@ bool color(std::FILE* out) {
 }
 
 std::size_t columns(std::FILE* out) {
-  return std::clamp<std::size_t>(terminal_size(out).ws_col, 80, 100);
+  const std::size_t width = table_width(out);
+  return width == 0 ? kUsualWidth : std::min<std::size_t>(width, kWidestText);
 }
 
 std::size_t table_width(std::FILE* out) {
-  return isatty(descriptor_of(out)) == 1 ? std::max<std::size_t>(terminal_size(out).ws_col, 40) : 0;
+  std::size_t width = 0;
+  if (const char* given = std::getenv("COLUMNS");
+      given != nullptr && base::parse_number(given, width) == std::errc{} && width > 0)
+    return std::max(width, kNarrowest);
+  return isatty(descriptor_of(out)) == 1
+             ? std::max<std::size_t>(terminal_size(out).ws_col, kNarrowest)
+             : 0;
 }
 
 std::string_view clip(std::string_view text, std::size_t width) {
@@ -56,6 +65,30 @@ std::string_view clip(std::string_view text, std::size_t width) {
     const bool begins = (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
     if (begins && characters++ == width) return text.substr(0, i);
   }
+  return text;
+}
+
+std::string with_prefix(double value) {
+  for (const auto& [scale, prefix] : {std::pair{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}})
+    if (value >= scale) return fmt::format("{:.3g}{}", value / scale, prefix);
+  return fmt::format("{:.3g}", value);
+}
+
+std::string duration(double seconds) {
+  const auto s = static_cast<long>(seconds + 0.5);
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+std::string progress_text(const train::Progress& p, double more) {
+  const double speed = p.spent.seconds > 0 ? p.spent.tokens / p.spent.seconds : 0;
+  const double left = p.fraction > 0 ? p.spent.seconds * (1 - p.fraction) / p.fraction + more : 0;
+  std::string text =
+      p.steps > 0 ? fmt::format("step {}/{}", p.step, p.steps) : fmt::format("step {}", p.step);
+  text += " · loss " + base::decimals(p.train_loss, 4);
+  if (p.val_loss) text += " · val " + base::decimals(*p.val_loss, 4);
+  text += fmt::format(" · {}tok/s · {:.0f} % · {} left", with_prefix(speed), 100 * p.fraction,
+                      duration(left));
   return text;
 }
 
@@ -130,7 +163,7 @@ void ProgressLine::note(std::string_view line) {
 }
 
 void ProgressLine::finish() {
-  if (interactive_ && !shown_.empty()) write(out_, "\n");
+  if (interactive_) erase();
   shown_.clear();
   block_.clear();
   above_ = 0;

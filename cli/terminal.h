@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "train/log/sink.h"
+
 namespace cli {
 
 /// A terminal that understands cursor movement (TERM is not "dumb").
@@ -15,14 +17,24 @@ bool interactive(std::FILE* out);
 /// Colour is wanted: interactive, and NO_COLOR (no-color.org) not set or empty.
 bool color(std::FILE* out);
 
-/// Width for running text: the terminal's, within 80 and 100.
+/// Width for running text: that of table_width(), at most 100; 80 if there is none.
 std::size_t columns(std::FILE* out);
 
-/// What a table may take: the terminal's width; 0, any, where it is none.
+/// What a table may take: $COLUMNS if it is set, else the terminal's width; 0, any, if it is none.
 std::size_t table_width(std::FILE* out);
 
 /// The first `width` characters (code points) of UTF-8 text.
 std::string_view clip(std::string_view text, std::size_t width);
+
+/// "step 1200/2000 · loss 1.873 · 41 ktok/s · 60 % · 0:12 left"
+/// `more`: seconds that are left beside the steps.
+std::string progress_text(const train::Progress& p, double more = 0);
+
+/// "12.3k", "4.56M"
+std::string with_prefix(double value);
+
+/// "0:42", "1:02:03"
+std::string duration(double seconds);
 
 /// One line of progress on standard error, below a block of lines where there is one. On a terminal
 /// both are redrawn in place, at most ten times a second; in a log the line is a plain one, at most
@@ -46,9 +58,10 @@ class ProgressLine {
   /// Lines that stand above the progress from now on, redrawn with it; "": none. Left out where the
   /// terminal has no room for them.
   void block(std::string_view lines);
-  /// Prints a line that stays (an evaluation, a warning) and draws the progress anew below it.
+  /// Prints a line that stays (an evaluation, a warning) and redraws the progress below it.
   void note(std::string_view line);
-  /// Ends the progress: its last state stays on a terminal. Called again, does nothing.
+  /// Ends the progress: it goes from a terminal, where the result follows. Called again, does
+  /// nothing.
   void finish();
 
  private:

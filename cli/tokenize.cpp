@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/options.h"
-#include "cli/output_file.h"
 #include "data/text/text_files.h"
 #include "data/text/tokens.h"
 #include "data/tokenizer/tokenizer.h"
@@ -135,22 +135,30 @@ Command tokenize_command() {
   Command c;
   c.summary =
       "Train a SentencePiece tokenizer on a text, turn text into token ids, or ids into text. "
-      "ACTION "
-      "is train, encode or decode.";
+      "ACTION is train, encode or decode.";
   c.settings = false;
   c.argument = "ACTION";
+  c.argument_choices = {"train", "encode", "decode"};
   c.extras = {
-      {"text", "PATH", "",
-       "train, encode: the text, as 'isodrop train' takes it; - is standard input"},
-      {"vocab", "N", "", "train: how many tokens there are to be, 256 of them single bytes"},
-      {"tokenizer", "HOW", "", "encode, decode: sp:FILE.model, gpt2:FOLDER, ..."},
-      {"ids", "FILE", "", "decode: a .bin, or numbers with blanks between; - is standard input"},
-      {"out", "FILE", "",
-       "where it is written: the model; ids, as a .bin where it ends in .bin (16 bits each, or "
-       "where "
-       "one needs more 32 behind llm.c's header); the text"},
+      {.flag = "text",
+       .hint = "PATH",
+       .help = "train, encode: the text, as for 'isodrop train'; - reads standard input"},
+      {.flag = "vocab",
+       .hint = "N",
+       .help = "train: number of tokens, 256 of which are single bytes"},
+      {.flag = "tokenizer",
+       .hint = "HOW",
+       .help = "encode, decode: sp:FILE.model, gpt2:FOLDER or another of 'isodrop list "
+               "tokenizers'"},
+      {.flag = "ids",
+       .hint = "FILE",
+       .help = "decode: a .bin, or numbers separated by blanks; - reads standard input"},
+      {.flag = "out",
+       .hint = "FILE",
+       .help = "file to write: the model, the text, or the ids. A name ending in .bin gets binary "
+               "ids of 16 bits, or of 32 bits with llm.c's header if one needs more"},
       bin_type_flag("ids"),
-      {"format", "FORMAT", "ids", "encode: of what it prints", false, {"ids", "pieces"}},
+      format_flag({"ids", "pieces"}, "encode: what to print"),
   };
   c.examples = {"isodrop tokenize train --text book.txt --vocab 1024 --out book.model",
                 "isodrop tokenize encode --text book.txt --tokenizer sp:book.model --out book.bin",

@@ -7,7 +7,6 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/study_command.h"
-#include "cli/train_logs.h"
 #include "cli/train_run.h"
 #include "lab/runs/build.h"
 #include "lab/study/arm.h"
@@ -84,62 +83,66 @@ train::Settings base(const Parsed& args) {
 // `isodrop train`: one model, or with --compare the trainer's switch between with and without.
 Command train_command() {
   static const std::string interval_help = fmt::format(
-      "save the state so often, the last two are kept: {}; off saves on a signal or "
-      "--time-limit alone",
+      "save a checkpoint at this interval and keep the last two: {}; off saves only when stopped "
+      "by a signal or --time-limit",
       kCheckpointForms);
   Command c;
   c.summary =
-      "Train one model, write its weights, print a summary. Ctrl-C or SIGTERM saves a checkpoint "
-      "and stops, --resume goes on. Exit code 0: done; 2: bad input; 3: diverged; 4: time limit; "
-      "5: the result could not be written (a full disk), and --resume goes on; 128 + the signal "
-      "(130, 143): stopped by one.";
+      "Train one model, write its weights and print a summary. Ctrl-C or SIGTERM saves a "
+      "checkpoint and stops; --resume continues. Exit code 0: done; 2: bad input; 3: diverged; 4: "
+      "time limit; 5: the result could not be written (a full disk), and --resume continues; 128 + N: "
+      "stopped by signal N.";
   c.extras = {
-      {"out", "DIR", "out/train", "folder for config, metrics, summary and weights"},
-      {"resume",
-       "DIR",
-       "",
-       "go on with the run in this folder from its newest checkpoint, to the same bits as if it "
-       "had "
-       "never stopped; settings are the run's own, --budget may be larger, as a new schedule. "
-       "--log, --norms-interval, --sample-tokens, --checkpoint-interval and --time-limit are as "
-       "they were, unless they are given",
-       false,
-       {},
-       {},
-       "out"},
-      {"checkpoint-interval", "WHEN", "5min", interval_help, false, {}, {}, "compare"},
-      {"time-limit",
-       "TIME",
-       "",
-       "stop after so long, 10min or 1.5h, with a checkpoint to go on from; off: no limit, also "
-       "where the run that --resume goes on with had one",
-       false,
-       {},
-       {},
-       "compare"},
-      {"restart",
-       "",
-       "",
-       "remove an unfinished run that is in the folder of --out",
-       false,
-       {},
-       {},
-       "resume"},
-      {"shard-moments",
-       "",
-       "",
-       "of mpirun's processes each keeps and updates a part of the optimizer's moments (ZeRO 1), "
-       "to the same bits; one that is killed then costs the steps since the last checkpoint",
-       false,
-       {},
-       {},
-       "compare"},
+      {.flag = "out",
+       .hint = "DIR",
+       .fallback = "out/train",
+       .help = "folder for config, metrics, summary and weights; an existing run is moved to "
+               "previous/",
+       .common = true},
+      {.flag = "resume",
+       .hint = "DIR",
+       .help = "continue the run in this folder from its newest checkpoint, to the same bits as "
+               "without a stop. Settings are the run's own; a larger --budget continues with a new "
+               "schedule. --log, --norms-interval, --sample-tokens, --checkpoint-interval and "
+               "--time-limit stay as they were unless given",
+       .not_with = "out",
+       .common = true},
+      {.flag = "checkpoint-interval",
+       .hint = "WHEN",
+       .fallback = "5min",
+       .help = interval_help,
+       .not_with = "compare"},
+      {.flag = "time-limit",
+       .hint = "TIME",
+       .help = "stop after this time, such as 10min or 1.5h, with a checkpoint to continue from; "
+               "off: no limit, even if the resumed run had one",
+       .not_with = "compare",
+       .common = true},
+      {.flag = "restart",
+       .help = "remove an unfinished run in the folder of --out and start again",
+       .not_with = "resume"},
+      {.flag = "shard-moments",
+       .help =
+           "divide the optimizer's moments among mpirun's processes (ZeRO 1), to the same bits; "
+           "losing a process then costs the steps since the last checkpoint",
+       .not_with = "compare"},
       product_tuning_flag(),
-      {"format", "FORMAT", "text", "of the summary", false, {"text", "json"}, {}, "plan"},
-      {"compare", "", "",
-       "train with and without the regularizers at the same budget and print the paired answer"},
-      {"seeds", "N", "8", "of --compare: paired seeds", false, {}, "compare"},
+      format_flag({"text", "json"}, "format of the summary"),
+      {.flag = "compare",
+       .help = "train with and without the regularizers at the same budget and print the paired "
+               "answer",
+       .common = true},
+      {.flag = "seeds",
+       .hint = "N",
+       .fallback = "8",
+       .help = "with --compare: number of paired seeds",
+       .only_with = "compare"},
+      verbose_flag(),
   };
+  for (Extra& flag : c.extras) {
+    if (flag.flag == "format") flag.not_with = "plan";
+    if (flag.flag == "verbose") flag.only_with = "compare", flag.common = false;
+  }
   for (const Extra& flag : log_flags()) c.extras.push_back(flag);
   for (const Extra& flag : study_flags("compare")) c.extras.push_back(flag);
   c.examples = {"isodrop train --text book.txt --preset nano --budget 2000steps",

@@ -1,10 +1,9 @@
-#include "cli/train_logs.h"
-
 #include <algorithm>
 #include <string>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/train_run.h"
 
 namespace cli {
 namespace {
@@ -31,20 +30,21 @@ std::int64_t sample_tokens(const Parsed& args) { return args.integer(kSample, 0,
 }  // namespace
 
 std::vector<Extra> log_flags() {
-  return {{"log",
-           "NAME[,NAME]",
-           "jsonl",
-           "how it goes, in the folder: jsonl (metrics.jsonl), tensorboard (event files)",
-           false,
-           {},
-           {},
-           "compare"},
-          {"norms-interval", "N", "0",
-           "write the norms of each layer's weights, gradient and update to TensorBoard every N "
-           "steps; takes time outside the budget"},
-          {kSample, "N", "200",
-           "write a text of so many tokens, drawn from the model at every evaluation, to "
-           "TensorBoard; 0: none; takes time outside the budget"}};
+  return {{.flag = kLog,
+           .hint = "NAME[,NAME]",
+           .fallback = "jsonl",
+           .help = "logs to write in the folder: jsonl (metrics.jsonl), tensorboard (event files)",
+           .not_with = "compare"},
+          {.flag = kNorms,
+           .hint = "N",
+           .fallback = "0",
+           .help = "write the norms of each layer's weights, gradient and update to TensorBoard "
+                   "every N steps; takes time outside the budget"},
+          {.flag = kSample,
+           .hint = "N",
+           .fallback = "200",
+           .help = "write N generated tokens to TensorBoard at every evaluation; 0: none; takes "
+                   "time outside the budget"}};
 }
 
 void check_log_flags(const Parsed& args) {

@@ -1,5 +1,3 @@
-#include "cli/train_ranks.h"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/parallel.h"
+#include "cli/train_run.h"
 #include "engine/buffer.h"
 #include "lab/runs/build.h"
 #include "lab/runs/record.h"

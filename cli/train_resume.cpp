@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "cli/train_logs.h"
 #include "cli/train_run.h"
 #include "lab/runs/build.h"
 #include "lab/runs/record.h"

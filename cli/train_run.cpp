@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/show.h"
 #include "cli/terminal.h"
-#include "cli/train_logs.h"
 #include "lab/runs/measures.h"
 #include "lab/runs/record.h"
 #include "lab/runs/spec.h"
@@ -55,92 +52,6 @@ std::string owner(const train::TrainState& state) {
   return text;
 }
 
-lab::Json summary(const lab::RunRecord& record, const ReadyRun& run) {
-  lab::Json json = lab::to_json(record);
-  const train::DataConstants known = run.task.constants();
-  json["bayes_loss"] = base::or_null(known.bayes_loss);
-  json["bayes_loss_window"] = base::or_null(known.bayes_loss_window);
-  json["extended"] = lab::Json::array();
-  for (const train::Stretch& s : run.trainer.state().earlier)
-    json["extended"].push_back({{"budget", s.budget}, {"until", s.until}});
-  return json;
-}
-
-void print_text(const lab::RunRecord& record, const ReadyRun& run, const std::string& weights) {
-  const train::Task& task = run.task;
-  const auto number = [&](const char* name) {
-    return lab::text(lab::metric(name), record.value(name));
-  };
-  const auto value = [&](const char* name) { return record.value(name).value_or(0); };
-  const auto bits = [&](const char* name) {
-    return record.value(name) ? fmt::format(" ({} bits/byte)", number(name)) : "";
-  };
-  fmt::print("validation loss  {} nats/{}{}, best along the way {}\n", number("val_loss"),
-             task.name() == train::Settings{}.task ? "token" : "target", bits("val_bpb"),
-             number("best_val_loss"));
-  const auto bayes = task.constants().bayes_loss, window = task.constants().bayes_loss_window;
-  if (bayes)
-    fmt::print("Bayes-optimal    {:.4f}{}\n", *bayes,
-               window ? fmt::format(", from a window of T {:.4f}", *window) : "");
-  if (record.value("test_loss"))
-    fmt::print("test loss        {}{}\n", number("test_loss"), bits("test_bpb"));
-  fmt::print("train loss       {} (regularizers off, fixed subset)\n", number("train_loss"));
-  fmt::print("spent            {}, {} {}, {}FLOP in {} ({} GFLOP/s), evaluation {}\n",
-             base::counted(static_cast<std::uint64_t>(value("steps")), "step"),
-             with_prefix(value("tokens")), value("tokens") == 1 ? "token" : "tokens",
-             with_prefix(value("flops")), duration(value("seconds")), number("gflops"),
-             duration(value("eval_seconds")));
-  if (record.value("budget_spent"))
-    fmt::print(
-        "ended            by patience: no lower validation loss in {}; {} of "
-        "the budget was spent\n",
-        base::counted(static_cast<std::uint64_t>(run.settings.patience), "evaluation"),
-        number("budget_spent"));
-  fmt::print("weights          {}\n", weights);
-  if (record.status == lab::Status::kUntrained)
-    fmt::print(
-        "status           untrained: the training loss at the end, {}, is above that of the first "
-        "step, {}, or of a uniform guess\n",
-        number("late_loss"), number("first_loss"));
-}
-
-/// Says why it stopped and how to go on. Exit code.
-int say_stopped(const ReadyRun& run, int signal) {
-  const train::TrainState& s = run.trainer.state();
-  const std::string of =
-      run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
-  fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
-             s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
-             base::shell_word(run.folder.string()));
-  return signal != 0 ? 128 + signal : kTimeLimit;
-}
-
-/// Likewise, where another process of the run is gone.
-int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
-  const std::int64_t step = run.trainer.state().step;
-  const std::string where = run.trainer.shards_moments() ? " from its last checkpoint" : "";
-  std::string next = fmt::format("'isodrop train --resume {}' goes on{}",
-                                 base::shell_word(run.folder.string()), where);
-  if (step == 0)
-    next = "nothing is lost, start it again";
-  else if (train::checkpoints_in(run.folder).empty())
-    next = "there is no checkpoint, start it again";
-  fmt::print(stderr, "isodrop: {}; stopped at step {}; {}\n", why.what(), step, next);
-  return signal != 0 ? 128 + signal : kLost;
-}
-
-/// Says why the result could not be written, and how to go on. Exit code.
-int say_unwritten(const ReadyRun& run, const base::Error& why) {
-  const std::vector<std::filesystem::path> kept = train::checkpoints_in(run.folder);
-  std::string next = "there is no checkpoint, so the training is lost: train again";
-  if (!kept.empty())
-    next = fmt::format("the training goes on from {}: 'isodrop train --resume {}'",
-                       kept.front().string(), base::shell_word(run.folder.string()));
-  fmt::print(stderr, "isodrop: the result of step {} was not written: {}; {}\n",
-             run.trainer.state().step, base::printable(why.what()), base::printable(next));
-  return kUnwritten;
-}
-
 }  // namespace
 
 void check_train_flags(const Parsed& args) {
@@ -175,12 +86,16 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
       line.note(fmt::format("isodrop: no checkpoint was saved, the run goes on: {}", e.what()));
     }
   };
+  TimeLeft time(run);
   train::CallSink told([&](const train::Progress& p) {
+    const double evaluation = time.evaluation_left(p);
+    if (const auto expected = time.expected(p)) line.note(*expected);
     if (p.val_loss)
-      line.note(progress_text(p));
+      line.note(progress_text(p, evaluation));
     else if (line.due())
-      line.update(progress_text(p));
+      line.update(progress_text(p, evaluation));
   });
+  if (args.text("format") == "text") print_train_header(run);
   command.signals.hold();
   run.files.write_flags(kept_flags(args));
   const TrainLogs logs(args, run.folder, run.files, run.task, run.trainer,
@@ -212,7 +127,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   spec.owner = owner(run.trainer.state());
   record.id = lab::run_id(spec);
   record.seed = settings.seed;
-  const lab::Json json = summary(record, run);
+  const lab::Json json = train_summary(record, run);
   try {
     run.files.write_summary(json);
   } catch (const base::Error& e) {
@@ -221,7 +136,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
   if (args.text("format") == "json")
     fmt::print("{}", base::json_text(json));
   else if (!result.diverged)
-    print_text(record, run, weights.string());
+    print_train_summary(record, run, weights.string());
   if (!result.diverged) {
     // Of a run that has ended its last state will do, from which a larger budget goes on.
     if (const auto left = train::checkpoints_in(run.folder); !left.empty())

@@ -10,9 +10,8 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/files.h"
 #include "cli/options.h"
-#include "cli/scratch.h"
-#include "cli/show.h"
 #include "cli/terminal.h"
 #include "lab/runs/survey.h"
 
@@ -47,13 +46,13 @@ Asked asked(const Parsed& args) {
         for (const Json& run : arm.at("runs"))
           if (run.at("status") != "failed") out.runs.push_back(run);
   } catch (const Json::exception&) {
-    throw base::Error(report.string() + ": is no report of this isodrop; make the comparison anew");
+    throw base::Error(report.string() + ": is no report of this isodrop; run the comparison again");
   }
   base::require(!out.runs.empty(), report.string(), ": has no run that was made");
   for (const Json& run : out.runs)
     base::require(run.contains("id") && run["id"].is_string() &&
                       lab::is_id(run["id"].get_ref<const std::string&>()),
-                  report.string(), ": a run has no id; make the comparison anew");
+                  report.string(), ": a run has no id; run the comparison again");
   return out;
 }
 
@@ -109,11 +108,10 @@ int verify(const Parsed& args) {
     return equal ? 0 : kNotEqual;
   }
   for (const std::string& id : changed)
-    fmt::print("run {}: the report says something else than its record\n", id);
+    fmt::print("run {}: the report differs from its record\n", id);
   for (const lab::Verified& v : verified) {
-    fmt::print("run {} (seed {}), made again: {}{}\n", v.id, v.seed,
-               v.equal() ? "the same bits" : "NOT the same",
-               v.same_build ? "" : ", by another build");
+    fmt::print("run {} (seed {}), re-run: {}{}\n", v.id, v.seed,
+               v.equal() ? "same bits" : "NOT the same", v.same_build ? "" : ", by another build");
     for (const auto& [name, value] : v.differences)
       fmt::print("  {} differs by {:+.3g}\n", name, value);
     if (!v.windows) fmt::print("  losses of windows differ\n");
@@ -128,13 +126,13 @@ int verify(const Parsed& args) {
 Command verify_command() {
   Command c;
   c.summary =
-      "Make random runs of a comparison again and say whether the same bits come of them; check "
-      "that every run in its report is the one in the store. Exit code 0: all equal, 1: not.";
+      "Re-run random runs of a comparison and check that the results match bit for bit, and that "
+      "every run in its report is the one in the store. Exit code 0: all match; 1: not.";
   c.settings = false;
   c.argument = "FOLDER|ID";
   c.extras = {store_flag(),
-              {"runs", "N", "1", "so many of them"},
-              {"format", "FORMAT", "text", "of the answer", false, {"text", "json"}}};
+              {.flag = "runs", .hint = "N", .fallback = "1", .help = "number of runs to re-run"},
+              format_flag({"text", "json"})};
   c.examples = {"isodrop verify out/compare-0123456789ab --runs 3",
                 "isodrop verify 0123456789abcdef0123456789abcdef"};
   c.run = verify;

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/text_table.h"
 
 namespace lab {
 namespace {
@@ -59,6 +60,8 @@ Json table_json(const ProfileTable& t) {
           {"how", how}};
 }
 
+constexpr std::size_t kColumns = 80, kLeastHow = 20;  // of a terminal; of how a product is made
+
 std::string number(const std::optional<double>& x, int width) {
   if (!x) return fmt::format("{:>{}}", "-", width);
   return fmt::format("{:>{}.{}f}", *x, width, *x < 9.95 ? 2 : *x < 99.5 ? 1 : 0);
@@ -87,22 +90,18 @@ std::string percent(const PairedRatio& r) {
 
 std::string table_text(const ProfileTable& t, std::size_t width) {
   std::string out =
-      fmt::format("{:<{}} {:>6} {:>10} {:>10} {:>10} {:>16} {:>7} {:>6} {:>6} {:>7} {:>7}\n", "",
-                  width, "calls", "forward ms", "backwd ms", "total ms", "quartiles", "share",
-                  "GF/s", "GB/s", "FLOP/B", "of roof");
+      fmt::format("{:<{}}{:>10} {:>11} {:>8} {:>6} {:>7} {:>13}\n", "", width, "forward ms",
+                  "backward ms", "total ms", "share", "GFLOP/s", "% of roofline");
   for (const ProfileRow& r : t.rows) {
     const auto roof = r.total.of_roof();
-    out += fmt::format("{:<{}} {:>6} {} {} {} {:>16} {:>5.1f} % {} {} {} {:>7}\n", r.name, width,
-                       r.total.calls > 0 ? fmt::format("{}", r.total.calls) : "-",
-                       pass_ms(r.forward), pass_ms(r.backward), milliseconds(r.total.ms, 10),
-                       fmt::format("{:.3f}-{:.3f}", r.quartiles.lo, r.quartiles.hi), 100 * r.share,
-                       number(r.total.gflops(), 6), number(r.total.gbps(), 6),
-                       number(r.total.intensity(), 7),
-                       roof ? fmt::format("{:.0f} %", 100 * *roof) : "-");
+    out +=
+        fmt::format("{:<{}}{} {:>11} {} {:>4.1f} % {} {:>13}\n", r.name, width, pass_ms(r.forward),
+                    r.backward.calls > 0 ? milliseconds(r.backward.ms, 0) : "-",
+                    milliseconds(r.total.ms, 8), 100 * r.share, number(r.total.gflops(), 7),
+                    roof ? fmt::format("{:.0f}", 100 * *roof) : "-");
   }
-  out += fmt::format("{:<{}} {:>6} {:>10} {:>10} {} {:>16}\n", "step", width, "", "", "",
-                     milliseconds(t.step_ms, 10),
-                     fmt::format("{:.3f}-{:.3f}", t.step_quartiles.lo, t.step_quartiles.hi));
+  out += fmt::format("{:<{}}{:>10} {:>11} {}  quartiles {:.3f} to {:.3f}\n", "step", width, "", "",
+                     milliseconds(t.step_ms, 8), t.step_quartiles.lo, t.step_quartiles.hi);
   return out;
 }
 
@@ -110,27 +109,46 @@ std::string how_text(const ProfileTable& t) {
   if (t.how.empty()) return "";
   std::size_t width = 0;
   for (const HowRow& r : t.how) width = std::max(width, r.name.size());
-  std::string out = fmt::format("\n{:<{}} {:<8} {:>6} {:>10} {:>6} {:>8}  {}\n", "", width, "pass",
-                                "calls", "ms", "GF/s", "of peak", "how");
-  for (const HowRow& r : t.how)
-    out += fmt::format("{:<{}} {:<8} {:>6} {} {} {:>6.0f} %  {}\n", r.name, width, r.pass,
-                       r.part.calls, milliseconds(r.part.ms, 10), number(r.part.gflops(), 6),
-                       100 * r.of_peak, r.how);
+  std::string out = fmt::format("\n{:<{}} {:<8} {:>9} {:>7} {:>9}  {}\n", "matmul", width, "pass",
+                                "ms", "GFLOP/s", "% of peak", "how");
+  for (const HowRow& r : t.how) {
+    const std::string line =
+        fmt::format("{:<{}} {:<8} {} {} {:>9.0f}  ", r.name, width, r.pass,
+                    milliseconds(r.part.ms, 9), number(r.part.gflops(), 7), 100 * r.of_peak);
+    const std::size_t room = std::max(kColumns, line.size() + kLeastHow) - line.size();
+    out += line;
+    for (const char c : base::wrapped(r.how, room))
+      out += c == '\n' ? "\n" + std::string(line.size(), ' ') : std::string(1, c);
+    out += '\n';
+  }
   return out;
 }
 
 std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& tables,
                      std::size_t width) {
-  std::string out = fmt::format(
-      "\nwhat {} takes longer than {}\n{:<{}} {:>12} {:>12} {:>10} {:>9}\n", tables[1].arm,
-      tables[0].arm, "", width, "first ms", "second ms", "tax ms", "of step");
+  std::string out = fmt::format("\noverhead of {} over {}\n{:<{}}{:>9} {:>9} {:>11}  {:<16} {}\n",
+                                tables[1].arm, tables[0].arm, "", width, "first ms", "second ms",
+                                "overhead ms", "95 % interval", "% of step");
   for (const TaxRow& r : tax_rows(tables[0], tables[1]))
-    out += fmt::format("{:<{}} {} {} {:>+10.3f} {:>+7.2f} %\n", r.name, width,
-                       milliseconds(r.first_ms, 12), milliseconds(r.second_ms, 12), r.tax_ms(),
-                       100 * r.tax_ms() / tables[0].step_ms);
-  out += fmt::format("step time, single steps of both in turns: {}\n",
+    out += fmt::format(
+        "{:<{}}{} {} {:>+11.3f}  {:<16} {:>+9.2f}\n", r.name, width, milliseconds(r.first_ms, 9),
+        milliseconds(r.second_ms, 9), r.tax_ms(),
+        r.paired ? fmt::format("[{:+.3f}, {:+.3f}]", r.paired->ci95->lo, r.paired->ci95->hi) : "-",
+        100 * r.tax_ms() / tables[0].step_ms);
+  out += fmt::format("step time, steps of both in turns: {}\n",
                      percent(step_tax(profile.arms[0], profile.arms[1])));
   return out;
+}
+
+/// Empty on a machine that is quiet enough.
+std::string unrest_text(const std::vector<ProfileTable>& tables) {
+  double most = 0;
+  for (const ProfileTable& t : tables) most = std::max(most, unrest(t));
+  if (most < kRestless) return "";
+  return fmt::format(
+      "Warning: this machine is busy: the middle half of the steps differ by {:.0f} %. Trust the "
+      "intervals, not single times, or run it again when the machine is idle.",
+      100 * most);
 }
 
 }  // namespace
@@ -138,39 +156,45 @@ std::string tax_text(const Profile& profile, const std::vector<ProfileTable>& ta
 std::vector<std::string> profile_header(const ProfileHead& head, const Profile& profile) {
   const Roof& roof = profile.roof;
   return {
-      fmt::format("{}, rates as at {:g} of the budget; {}, {}, {}", head.what, profile.progress,
-                  head.environment["cpu"].get<std::string>(),
+      fmt::format("{}, rates at {:g} of the budget; {}, {}, {} threads", head.what,
+                  profile.progress, head.environment["cpu"].get<std::string>(),
                   head.environment["isa"].get<std::string>(),
-                  base::counted(head.environment["threads"].get<std::uint64_t>(), "thread")),
-      fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); both bind "
-                  "at {:.1f} FLOP/B",
+                  base::json_compact(head.environment["threads"])),
+      fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); ridge point: "
+                  "{:.1f} FLOP/byte",
                   roof.gflops, roof.gbps, roof.gflops / roof.gbps)};
 }
 
 std::string profile_footnote(const ProfileHead& head) {
   return fmt::format(
-      "Times are means over the middle half of {} steps, so that they add up; quartiles are over "
-      "all of\nthem. Of roof: the least time at the measured peaks, all bytes from memory, over "
-      "the "
-      "time taken;\nabove 100 % where the caches, which are faster, held the data.",
+      "Times are means over the middle half of {} steps, so rows add up to the step. % of "
+      "roofline: the shortest time possible at the measured peaks, with all bytes from memory, over "
+      "the time taken; above 100 if the caches held the data.",
       head.steps);
 }
 
 std::string render_text(const ProfileHead& head, const Profile& profile,
                         const std::vector<ProfileTable>& tables) {
   std::string out;
-  for (const std::string& line : profile_header(head, profile)) out += base::printable(line) + "\n";
+  for (const std::string& line : profile_header(head, profile))
+    out += base::wrapped(base::printable(line), kColumns) + "\n";
+  const std::string warning = unrest_text(tables);
+  if (!warning.empty()) out += base::wrapped(warning, kColumns) + "\n";
   const std::size_t width = name_width(tables);
   for (const ProfileTable& t : tables) {
-    out += fmt::format(
-        "\n{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s = {:.0f} % of peak\n", t.arm,
-        t.plain_ms, t.tokens_per_second, t.gflops, 100 * t.gflops / profile.roof.gflops);
+    out += "\n" +
+           base::wrapped(fmt::format("{}: {:.3f} ms a step, {:.0f} tokens/s, {:.0f} GFLOP/s "
+                                     "= {:.0f} % of peak",
+                                     t.arm, t.plain_ms, t.tokens_per_second, t.gflops,
+                                     100 * t.gflops / profile.roof.gflops),
+                         kColumns) +
+           "\n";
     out += table_text(t, width);
     out += how_text(t);
-    out += fmt::format("what profiling costs: {}\n", percent(t.overhead));
+    out += fmt::format("overhead of profiling: {}\n", percent(t.overhead));
   }
   if (tables.size() == 2) out += tax_text(profile, tables, width);
-  out += "\n" + profile_footnote(head) + "\n";
+  out += "\n" + base::wrapped(profile_footnote(head), kColumns) + "\n";
   return out;
 }
 

@@ -26,6 +26,10 @@ std::vector<std::size_t> typical_steps(const std::vector<StepSample>& samples) {
   return {order.begin() + quarter, order.end() - quarter};
 }
 
+Interval quartiles(const std::vector<double>& values) {
+  return {base::quantile(values, 0.25), base::quantile(values, 0.75)};
+}
+
 using Seconds = std::function<double(const StepSample&)>;
 
 class Table {
@@ -39,11 +43,13 @@ class Table {
     return 1e3 * sum / static_cast<double>(typical_.size());
   }
 
-  Interval quartiles_ms(const Seconds& f) const {
+  std::vector<double> all_ms(const Seconds& f) const {
     std::vector<double> ms;
     for (const StepSample& s : arm_.samples) ms.push_back(1e3 * f(s));
-    return {base::quantile(ms, 0.25), base::quantile(ms, 0.75)};
+    return ms;
   }
+
+  Interval quartiles_ms(const Seconds& f) const { return quartiles(all_ms(f)); }
 
   ProfilePart part(const std::vector<std::size_t>& events) const {
     ProfilePart p;
@@ -69,7 +75,8 @@ class Table {
     r.backward = part(backward);
     r.total = r.forward;
     r.total += r.backward;
-    r.quartiles = quartiles_ms(sum(events));
+    r.samples = all_ms(sum(events));
+    r.quartiles = quartiles(r.samples);
     return r;
   }
 
@@ -77,7 +84,8 @@ class Table {
     ProfileRow r;
     r.name = std::move(name);
     r.total = {calls, typical_ms(f), cost, 1e3 * roof_.least_seconds(cost)};
-    r.quartiles = quartiles_ms(f);
+    r.samples = all_ms(f);
+    r.quartiles = quartiles(r.samples);
     return r;
   }
 
@@ -210,16 +218,32 @@ ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by) {
 }
 
 std::vector<TaxRow> tax_rows(const ProfileTable& first, const ProfileTable& second) {
+  const auto named = [](const ProfileTable& table, const std::string& name) {
+    const auto at = std::find_if(table.rows.begin(), table.rows.end(),
+                                 [&](const ProfileRow& r) { return r.name == name; });
+    return at == table.rows.end() ? nullptr : &*at;
+  };
   std::vector<TaxRow> rows;
-  for (const ProfileRow& r : first.rows) rows.push_back({r.name, r.total.ms, 0});
-  for (const ProfileRow& r : second.rows) {
-    auto at =
-        std::find_if(rows.begin(), rows.end(), [&](const TaxRow& t) { return t.name == r.name; });
-    // What only the second arm has goes before the three rows that are no op's.
-    if (at == rows.end()) at = rows.insert(rows.end() - 3, {r.name, 0, 0});
-    at->second_ms = r.total.ms;
+  for (const ProfileRow& r : first.rows) rows.push_back({r.name, 0, 0, {}});
+  // What only the second arm has goes before the three rows that are no op's.
+  for (const ProfileRow& r : second.rows)
+    if (named(first, r.name) == nullptr) rows.insert(rows.end() - 3, {r.name, 0, 0, {}});
+  for (TaxRow& row : rows) {
+    const ProfileRow *a = named(first, row.name), *b = named(second, row.name);
+    if (a != nullptr) row.first_ms = a->total.ms;
+    if (b != nullptr) row.second_ms = b->total.ms;
+    // Steps of both arms were made in turns.
+    const std::vector<double> none((a != nullptr ? a : b)->samples.size(), 0.0);
+    const std::vector<double>&x = b != nullptr ? b->samples : none,
+          &y = a != nullptr ? a->samples : none;
+    if (x.empty() || x.size() != y.size()) continue;
+    if (const PairedDifference d = paired_difference(x, y); d.ci95) row.paired = d;
   }
   return rows;
+}
+
+double unrest(const ProfileTable& table) {
+  return (table.step_quartiles.hi - table.step_quartiles.lo) / table.step_ms;
 }
 
 PairedRatio step_tax(const ArmProfile& first, const ArmProfile& second) {

@@ -26,7 +26,8 @@ struct ProfileRow {
   std::string name;
   ProfilePart forward, backward;  // backward: with what runs again for it
   ProfilePart total;              // of both, or of what is neither
-  Interval quartiles;             // of the total's milliseconds over all steps
+  std::vector<double> samples;    // the total's milliseconds, step by step
+  Interval quartiles;             // of them
   double share = 0;               // of the step
 };
 
@@ -63,9 +64,15 @@ ProfileTable profile_table(const ArmProfile& arm, const Roof& roof, By by);
 struct TaxRow {
   std::string name;
   double first_ms = 0, second_ms = 0;
-  double tax_ms() const { return second_ms - first_ms; }
+  std::optional<PairedDifference> paired;  // over steps made in turns; unknown for fewer than 6
+  double tax_ms() const { return paired ? paired->difference : second_ms - first_ms; }
 };
 std::vector<TaxRow> tax_rows(const ProfileTable& first, const ProfileTable& second);
+
+/// The middle half of the steps' times over their median: near 0 on an idle machine.
+double unrest(const ProfileTable& table);
+/// From here on single times mislead.
+inline constexpr double kRestless = 0.1;
 
 /// The ratio of the arms' steps without the observer, paired by round.
 PairedRatio step_tax(const ArmProfile& first, const ArmProfile& second);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "lab/runs/metrics.h"
 #include "lab/runs/verify.h"
+#include "train/storage/run_files.h"
 
 namespace lab {
 namespace {
@@ -144,6 +145,50 @@ std::vector<SurveyedRun> survey(const Store& store) {
   std::vector<SurveyedRun> runs(ids.size());
   base::for_each_at_once(ids.size(), [&](std::size_t i) { runs[i] = look_at(store, ids[i]); });
   return runs;
+}
+
+namespace {
+
+/// What summary.json says of a run: less than a record, which has the losses of windows too.
+RunRecord record_of(const Json& summary, const fs::path& file) {
+  RunRecord record;
+  bool known = false;
+  for (const Status status : {Status::kOk, Status::kDiverged, Status::kUntrained})
+    if (summary.value("status", "") == to_string(status)) record.status = status, known = true;
+  base::require(known, file.string(), ": has no status");
+  for (const Metric& m : metrics())
+    if (const auto it = summary.find(m.name); it != summary.end() && it->is_number())
+      record.values.set(std::string(m.name), it->get<double>());
+  return record;
+}
+
+}  // namespace
+
+std::optional<SurveyedRun> survey_trained(const fs::path& folder) {
+  std::error_code code;  // files come and go while others work here
+  for (const char* name : {train::run_file::kConfig, train::run_file::kData})
+    if (!fs::is_regular_file(folder / name, code)) return {};
+  SurveyedRun run;
+  run.id = folder.string();
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    if (const std::uintmax_t size = it->file_size(code); !code) run.bytes += size;
+    code.clear();
+    run.weights = run.weights || it->path().filename() == train::run_file::kWeights;
+  }
+  try {
+    const train::BegunRun begun = train::read_begun(folder);
+    run.spec = RunSpec{begun.settings, begun.data.hash};
+    run.step = last_step(folder / train::run_file::kMetrics);
+    if (const Json summary = train::read_summary(folder); !summary.is_null())
+      run.record = record_of(summary, folder / train::run_file::kSummary);
+  } catch (const std::exception& e) {
+    run.broken = e.what();
+  }
+  run.state = locked(folder)        ? RunState::kMade
+              : !run.broken.empty() ? RunState::kBroken
+              : run.record          ? RunState::kDone
+                                    : RunState::kStopped;
+  return run;
 }
 
 SurveyedRun find_run(const Store& store, const std::string& prefix) {

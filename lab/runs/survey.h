@@ -38,6 +38,8 @@ bool is_id(std::string_view name);
 std::vector<std::string> ids_of(const Store& store);
 /// All runs of the store by their ids. Throws base::Error if there is no such folder.
 std::vector<SurveyedRun> survey(const Store& store);
+/// The run that 'isodrop train' has in a folder, its path as the id; none if no such run is there.
+std::optional<SurveyedRun> survey_trained(const std::filesystem::path& folder);
 /// The one run whose id begins with `prefix`. Throws base::Error: none, or several.
 SurveyedRun find_run(const Store& store, const std::string& prefix);
 

@@ -52,6 +52,15 @@ struct PairedRatio {
 /// 5000 pairs take 100 MB.
 PairedRatio paired_ratio(std::span<const double> x, std::span<const double> y);
 
+struct PairedDifference {
+  double difference = 0;
+  std::optional<Interval> ci95;  // of it; unknown for fewer than 6 pairs
+};
+
+/// The difference x − y of the pairs, estimated in the same way. REQUIRES: equal lengths, at least
+/// one pair.
+PairedDifference paired_difference(std::span<const double> x, std::span<const double> y);
+
 /// More pairs than this are not enumerated: 2¹⁹ sums take a millisecond or two.
 inline constexpr std::size_t kMostSignFlips = 20;
 

@@ -126,7 +126,7 @@ TEST_F(CliCompare, ArmsShareEverythingTheyDoNotName) {
 
 TEST_F(CliCompare, EveryFormatHasEveryArm) {
   const Words args = kCompare + Words{"--seeds", "2", "--arm", "none", "--arm", "b: dropout=0.25"};
-  const std::string text = run(args).out;
+  const std::string text = run(args + Words{"--verbose"}).out;
   EXPECT_NE(text.find("crossed with windows of the text"), std::string::npos) << text;
   EXPECT_EQ(text.find("nan"), std::string::npos) << text;
   const std::string csv = run(args + Words{"--format", "csv"}).out;

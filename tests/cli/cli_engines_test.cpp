@@ -50,7 +50,7 @@ TEST_F(CliEngines, WhatIsWrongIsSaid) {
   EXPECT_TRUE(says({"study", "two.toml", "--engine", "slurm"}, "does nothing without --plan"));
   EXPECT_TRUE(says({"study", "two.toml", "--plan", "p", "--submit"}, "without --engine"));
   EXPECT_TRUE(says({"study", "two.toml", "--plan", "p", "--engine", "mpi", "--submit"},
-                   "it is for slurm alone"));
+                   "only slurm has it"));
   EXPECT_TRUE(says({"study", "two.toml", "--plan", "p", "--collect"}, "leave one of them out"));
   EXPECT_TRUE(says({"study", "two.toml", "--collect", "--dry-run"}, "give one of them"));
   EXPECT_TRUE(says({"study", "two.toml", "--plan", "p", "--dry-run"}, "give one of them"));
@@ -58,7 +58,7 @@ TEST_F(CliEngines, WhatIsWrongIsSaid) {
   EXPECT_TRUE(says({"study", "two.toml", "--collect", "gone"},
                    "gone: neither a study file nor a folder of runs"));
   EXPECT_TRUE(says({"study", "--collect", "gone"}, "gone: neither"));
-  EXPECT_TRUE(says({"study", "--collect", "."}, "study what?"));
+  EXPECT_TRUE(says({"study", "--collect", "."}, "study which claim?"));
   EXPECT_TRUE(says({"run", "--list", "gone"}, "no such file: 'gone'"));
   EXPECT_TRUE(says({"run", "--part", "1/2"}, "does nothing without --list"));
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "p")) << "nothing is half written";

@@ -199,7 +199,7 @@ TEST_F(CliEval, ALargeVocabularyIsAskedInPartsThatCountAsOne) {
 }
 
 TEST_F(CliEval, WhatIsWrongIsSaid) {
-  EXPECT_NE(error({"eval"}).find("evaluate what?"), std::string::npos);
+  EXPECT_NE(error({"eval"}).find("evaluate which run?"), std::string::npos);
   EXPECT_NE(error({"eval", "none"}).find("no such folder"), std::string::npos);
   EXPECT_NE(error({"eval", "run", "--evaluation", "mc:1"}).find("2 to 4096 passes"),
             std::string::npos);

@@ -39,7 +39,7 @@ TEST_F(CliHtml, ThePageIsThereFromTheFirstRunOnAndInTheEndItIsFinal) {
   EXPECT_EQ(picture_of(first, 0, "curves")["series"].size(), 2U) << "none's curves";
   const Result result = process.wait();
   ASSERT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(result.out.find("Pictures: cmp/report.html\n"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("Report: cmp/report.html (--verbose"), std::string::npos) << result.out;
   const auto last = page_data(folder.read(page));
   EXPECT_EQ(last["missing"].size(), 0U);
   EXPECT_EQ(last["sections"][0]["table"].size(), 3U);

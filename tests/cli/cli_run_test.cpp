@@ -119,7 +119,7 @@ TEST_F(CliRun, MakesARunOnceAndIsThenThereAtOnce) {
   EXPECT_EQ(changes(before, runs()), Words{}) << "nothing was trained";
   EXPECT_EQ(fs::last_write_time(folder.path() / "runs" / id / "metrics.jsonl"), written);
   EXPECT_EQ(Json::parse(again.out), (Json{{"event", "record"}, {"record", record}}));
-  EXPECT_TRUE(has(run(spec).out, "was there: ok"));
+  EXPECT_TRUE(has(run(spec).out, "exists: ok"));
 }
 
 TEST_F(CliRun, ADivergedRunIsRecordedAndEndsWithThree) {
@@ -162,7 +162,7 @@ TEST_F(CliRun, WhatIsNoSpecIsRefusedAndNothingIsWritten) {
   refused(with([](Json& j) { j["settings"]["lr"] = 0.123; }), "edited by hand");
   refused(with([](Json& j) { j["settings"].erase("n_embd"); }), "edited by hand");
   const Words none = {"run"}, absent = {"run", "absent.json"};
-  EXPECT_TRUE(has(only_error(none, isodrop(none, folder.path())), "run what?"));
+  EXPECT_TRUE(has(only_error(none, isodrop(none, folder.path())), "run which spec?"));
   EXPECT_TRUE(has(only_error(absent, isodrop(absent, folder.path())), "cannot read absent.json"));
 }
 
@@ -194,7 +194,7 @@ TEST_F(CliRun, WaitsForAnotherProcessOrLeaves) {
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   folder.write(file, record);
   close(again);
-  EXPECT_TRUE(has(late.wait().out, "was there: ok"));
+  EXPECT_TRUE(has(late.wait().out, "exists: ok"));
   EXPECT_EQ(made().at(id), record);
 }
 
@@ -371,10 +371,9 @@ TEST_F(CliRun, RunsOfAnotherBuildAreMadeAgainOrTakenAndNamed) {
   EXPECT_TRUE(taken["builds"][0]["source"] == "0123456789ab" ||
               taken["builds"][1]["source"] == "0123456789ab");
   EXPECT_NE(losses(taken), losses(before));
-  EXPECT_TRUE(
-      has(isodrop(args + Words{"--other-builds"}, folder.path()).out, "MIXED: made by 2 builds"));
+  EXPECT_TRUE(has(isodrop(args + Words{"--other-builds"}, folder.path()).out, "made by 2 builds"));
   const std::string spec = "runs/" + id + "/spec.json";
-  EXPECT_TRUE(has(run(spec, {"--other-builds"}).out, "was there: ok, validation loss 9.5000"));
+  EXPECT_TRUE(has(run(spec, {"--other-builds"}).out, "exists: ok, validation loss 9.5000"));
 
   const Result again = isodrop(args + kOneByOne, folder.path());
   EXPECT_TRUE(has(again.err, "1 run in runs by another build: made again")) << again.err;

@@ -112,7 +112,7 @@ TEST_F(CliSample, WhatIsWrongIsSaid) {
   const auto says = [&](const Words& args, const char* what) {
     EXPECT_NE(error(args).find(what), std::string::npos) << error(args);
   };
-  says({}, "let which model go on?");
+  says({}, "generate with which model?");
   says({"none"}, "no such folder");
   says({"run", "--prompt", "te\xe2\x98\x83"}, "--prompt: ");
   says({"run", "--prompt", "te\xe2\x98\x83"}, "at byte offset 2");

@@ -211,7 +211,7 @@ TEST_F(CliStudy, WhatIsWrongIsSaidBeforeAnythingIsTrained) {
   write("bad.toml", "a: none", "b: dropout=0.1");
   folder.write("bad.toml", folder.read("bad.toml") + "[extra]\n");
   EXPECT_NE(error({"study", "planted.toml", "bad.toml"}).find("bad.toml:22:"), std::string::npos);
-  EXPECT_NE(error({"study"}).find("study what?"), std::string::npos);
+  EXPECT_NE(error({"study"}).find("study which claim?"), std::string::npos);
   EXPECT_NE(error({"study", "--all", "planted.toml"}).find("--all with a file"), std::string::npos);
   EXPECT_NE(error({"study", "none.toml"}).find("none.toml: cannot be read"), std::string::npos);
   EXPECT_NE(error({"study", "planted.toml", "--seeds", "9"}).find("--seeds"), std::string::npos);

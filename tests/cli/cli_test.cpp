@@ -49,13 +49,14 @@ TEST_F(Cli, HelpAndVersion) {
   EXPECT_EQ(run({"--help"}).out, run({}).out);
   for (const char* command : {"train", "compare"}) {
     EXPECT_NE(run({"--help"}).out.find(command), std::string::npos);
-    const std::string help = run({command, "--help"}).out;
+    const std::string help = run({command, "--help-all"}).out;
     for (const char* flag : {"--preset", "--text", "--val ", "--tokenizer", "--budget", "--seeds",
                              "--batch", "--lr", "--min-lr", "--dropout", "--weight-decay",
                              "--n-layer", "--n-head", "--n-embd", "--threads", "--out", "--format"})
       EXPECT_NE(help.find(flag), std::string::npos) << command << " " << flag;
     EXPECT_EQ(help.find('\x1b'), std::string::npos) << "colour, and this is no terminal";
   }
+  EXPECT_EQ(run({"help", "train"}).out, run({"train", "-h"}).out);
   EXPECT_NE(run({"compare", "--help"}).out.find("--epochs"), std::string::npos);
   EXPECT_NE(run({"compare", "--help"}).out.find("--arm"), std::string::npos);
 }

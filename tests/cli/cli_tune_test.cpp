@@ -92,9 +92,9 @@ TEST_F(CliTune, ThePlanHasTheTuningFirst) {
     }
     return specs;
   };
-  EXPECT_NE(plan("first").find("tuning comes first"), std::string::npos);
+  EXPECT_NE(plan("first").find("Tuning comes first"), std::string::npos);
   EXPECT_EQ(make("first"), 2);
-  EXPECT_NE(plan("second").find("tuning comes first"), std::string::npos);
+  EXPECT_NE(plan("second").find("Tuning comes first"), std::string::npos);
   EXPECT_EQ(make("second"), 1) << "the rate beyond the edge";
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "cmp"));
   EXPECT_EQ(plan("third").substr(0, 6), "4 of 4");
@@ -195,7 +195,7 @@ TEST_F(CliTune, TheDefaultIsBothRegimesAndLittleTuning) {
   for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "specs")) {
     const Json spec = Json::parse(folder.read(entry.path()));
     ++specs[spec["settings"]["unique_tokens"].get<std::int64_t>()];
-    EXPECT_GT(spec["settings"]["seed"].get<int>(), 10'000) << "tuning comes first";
+    EXPECT_GT(spec["settings"]["seed"].get<int>(), 10'000) << "Tuning comes first";
   }
   // Seen once and 256 times, each three shares of none and three rates of dropout on one seed.
   EXPECT_EQ(specs, (std::map<std::int64_t, int>{{1'024'000, 6}, {4'000, 6}}));

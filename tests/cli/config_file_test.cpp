@@ -1,6 +1,4 @@
 // --config: the names of the flags, places of what is wrong, flags that win, and a run remade.
-#include "cli/config_file.h"
-
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -8,6 +6,7 @@
 
 #include "base/files.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "tests/cli/cli_harness.h"
 #include "tests/expect_error.h"
 #include "tests/train/small_corpus.h"

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "base/text.h"
+#include "base/text_table.h"
 #include "cli/commands.h"
 #include "tests/golden_text.h"
 
@@ -22,7 +24,10 @@ TEST(Help, OfEveryCommandIsAsItIsKept) {
   for (const cli::CommandEntry& entry : cli::commands()) {
     const std::string name = std::string(entry.name) + ".txt";
     names.insert(name);
-    tests::expect_golden(golden_folder() / name, cli::help(cli::make(entry), kWidth));
+    const cli::Command command = cli::make(entry);
+    tests::expect_golden(
+        golden_folder() / name,
+        cli::help(command, kWidth, false) + "\n# --help-all\n\n" + cli::help(command, kWidth));
   }
   for (const auto& file : fs::directory_iterator(golden_folder()))
     EXPECT_TRUE(names.contains(file.path().filename())) << file.path() << " is of no command";
@@ -85,6 +90,41 @@ TEST(Help, OfEveryFlagIsACompletePhrase) {
     const std::string shown = cli::help(command, kWidth);
     for (const std::string& flag : flags)
       EXPECT_NE(shown.find("--" + flag + " "), shown.npos) << command.name << " --" << flag;
+  }
+}
+
+TEST(Help, WrapsAtWordsAndIsShortFirst) {
+  for (const cli::CommandEntry& entry : cli::commands()) {
+    const cli::Command command = cli::make(entry);
+    const std::string brief = cli::help(command, kWidth, false), all = cli::help(command, kWidth);
+    EXPECT_LE(std::count(brief.begin(), brief.end(), '\n'), 75) << brief;
+    EXPECT_EQ(brief.find("--help-all") != brief.npos, brief.size() + 100 < all.size()) << brief;
+    for (const std::size_t width : {std::size_t{60}, kWidth}) {
+      const std::string text = cli::help(command, width);
+      std::istringstream lines(text.substr(0, text.find("\nExamples:")));
+      for (std::string line; std::getline(lines, line);)
+        EXPECT_TRUE(base::text_width(line) <= width || line.find("  --") == 0 ||
+                    line.find(' ', line.find_first_not_of(' ')) == line.npos)
+            << line;
+    }
+    for (const char* gone : {"this command options", "true|false", "say all this"})
+      EXPECT_EQ(all.find(gone), all.npos) << command.name;
+  }
+}
+
+// What an example names is there: its command, and a study that comes with isodrop.
+TEST(Help, ExamplesNameWhatThereIs) {
+  const fs::path studies = fs::path(ISODROP_SOURCE_DIR) / "studies";
+  for (const cli::CommandEntry& entry : cli::commands()) {
+    std::istringstream words(cli::help(cli::make(entry), kWidth));
+    for (std::string word, before; words >> word; before = word) {
+      if (before == "'isodrop" && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz") != 0)
+        EXPECT_TRUE(std::any_of(cli::commands().begin(), cli::commands().end(), [&](const auto& c) {
+          return word.substr(0, word.find_first_of("'.,)")) == c.name;
+        })) << word;
+      if (before == "study" && word.find('-') != word.npos && !word.starts_with("--"))
+        EXPECT_TRUE(fs::exists(studies / (word + ".toml"))) << word;
+    }
   }
 }
 

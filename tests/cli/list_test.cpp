@@ -1,11 +1,11 @@
 // `isodrop list`, and the exit code of what the tables refuse.
-#include "cli/list.h"
-
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <set>
 #include <string>
+
+#include "cli/commands.h"
 
 namespace {
 

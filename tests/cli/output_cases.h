@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/list.h"
+#include "cli/commands.h"
 #include "tests/cli/cli_harness.h"
 
 namespace tests {

@@ -1,10 +1,9 @@
 // The folder for what nobody keeps: new, private, and gone in the end.
-#include "cli/scratch.h"
-
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/files.h"
 #include "tests/temp_folder.h"
 
 namespace {

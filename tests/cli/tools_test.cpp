@@ -110,8 +110,8 @@ TEST_F(Tools, RunsAreListedComparedReportedAndRemoved) {
   EXPECT_TRUE(has(run({"report", with, without, "--out", "r.html"}).out, "r.html"));
   const std::string page = folder.read("r.html");
   EXPECT_TRUE(has(page, "<html") && has(page, with.substr(0, 12)) && has(page, "dropout=0.1"));
-  EXPECT_TRUE(has(error({"report", "--out", "r.html"}), "report what?"));
-  EXPECT_TRUE(has(error({"report", with, with}), "is there twice"));
+  EXPECT_TRUE(has(error({"report", "--out", "r.html"}), "report which runs?"));
+  EXPECT_TRUE(has(error({"report", with, with}), "is given twice"));
   EXPECT_EQ(folder.read("r.html"), page);
 
   const auto before = folder.snapshot();

@@ -190,7 +190,11 @@ TEST(Options, HelpIsComplete) {
   }
   expect_has(text, "(default 96)");
   EXPECT_EQ(text.find('\x1b'), text.npos);
-  EXPECT_LT(text.find("this command"), text.find("model options"));
+  EXPECT_LT(text.find("\nOptions:"), text.find("\nModel options:"));
+  const std::string brief = cli::help(command(), 60, false);
+  EXPECT_NE(brief.find("--help-all"), brief.npos) << brief;
+  EXPECT_EQ(brief.find("--beta1"), brief.npos) << brief;
+  EXPECT_NE(brief.find("--dropout P"), brief.npos) << brief;
 }
 
 TEST(Options, OneArgumentWhereDeclared) {
@@ -229,7 +233,8 @@ TEST_F(Progress, TerminalRedrawsAtMostTenTimesASecond) {
   line.finish();
   line.finish();
   text = written();
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_TRUE(text.ends_with("\r\x1b[J")) << "no stale line below the last one";
   EXPECT_EQ(cli::clip("äöü", 2), "äö");
 }
 

@@ -17,7 +17,7 @@ struct Case {
 /// The presets with fewer layers, rows and steps: their layers have the shapes of all.
 std::vector<Case> presets() {
   return {
-      {"tiny", {"--preset", "tiny", "--budget", "4steps"}},
+      {"tiny", {"--preset", "tiny", "--lr", "1e-3", "--budget", "4steps"}},
       {"nano", {"--preset", "nano", "--budget", "4steps"}},
       {"char", {"--preset", "char", "--n-layer", "2", "--batch", "2", "--budget", "1steps"}},
       {"gpt2", {"--preset", "gpt2", "--n-layer", "1", "--block-size", "64", "--budget", "1steps"}}};

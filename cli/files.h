@@ -1,4 +1,4 @@
-// Files that a flag names, such as --trace.
+// Files that a flag names, such as --trace, and a folder for what nobody keeps.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -28,5 +28,20 @@ void refuse_others(const std::filesystem::path& file, std::string_view mark,
 
 /// The file becomes `text`.
 void finish(base::AtomicFile& file, std::string_view text);
+
+/// A new folder that is this user's alone and gone when this ends. Removes those that killed
+/// processes have left.
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<base::RunLock> lock_;  // by which others see that somebody uses it
+};
 
 }  // namespace cli
