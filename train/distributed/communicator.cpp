@@ -171,7 +171,7 @@ void send_command(Communicator& communicator, RankCommand command) {
 
 RankCommand receive_command(Communicator& communicator) {
   RankCommand command;
-  send_command(communicator, command);
+  communicator.broadcast(std::as_writable_bytes(std::span(&command, 1)));
   return command;
 }
 
