@@ -61,7 +61,7 @@ TEST(AllReduce, GivesEveryRankTheBitsOfTheTree) {
     }
 }
 
-Settings settings_of(std::vector<Assignment> given) {
+Settings shard_settings(std::vector<Assignment> given) {
   std::vector<Assignment> all = {
       {"n_layer", "2", ""},    {"n_head", "2", ""},        {"n_embd", "8", ""},
       {"block_size", "8", ""}, {"batch", "8", ""},         {"budget", "6steps", ""},
@@ -72,7 +72,7 @@ Settings settings_of(std::vector<Assignment> given) {
   return s;
 }
 
-std::string name_of(const std::vector<Assignment>& given) {
+std::string setting_names(const std::vector<Assignment>& given) {
   std::string name;
   for (const Assignment& a : given) name += a.name + "=" + a.value + " ";
   return name;
@@ -135,10 +135,10 @@ class Shards : public testing::Test {
   }
 
   void expect_same(const std::vector<Assignment>& given) const {
-    const Settings s = settings_of(given);
+    const Settings s = shard_settings(given);
     const std::vector<float> one = alone(s);
     for (const auto& [size, shard_moments] : {std::pair(2, false), {4, false}, {4, true}}) {
-      const std::string what = name_of(given) + std::to_string(size) + " ranks" +
+      const std::string what = setting_names(given) + std::to_string(size) + " ranks" +
                                (shard_moments ? ", moments in shards" : "");
       const std::vector<float> many = shared(s, size, shard_moments, what);
       ASSERT_EQ(many.size(), one.size()) << what;
@@ -181,7 +181,7 @@ TEST_F(Shards, TrainAsOneBatchAndAsMicroStepsDo) {
   for (const char* reg : {"none", "dropout:0.3", "dropout:0.2+r_drop:1", "dropout:0.1@emb"}) {
     const auto one_step = [&](const char* shards, const char* accumulate) {
       const Settings s =
-          settings_of({{"shards", shards, ""}, {"grad_accum", accumulate, ""}, {"reg", reg, ""}});
+          shard_settings({{"shards", shards, ""}, {"grad_accum", accumulate, ""}, {"reg", reg, ""}});
       Trainer trainer(s, task);
       const double loss = trainer.step(0, 0.5);
       const std::span<float> g = trainer.params().gradients();
@@ -202,7 +202,7 @@ TEST_F(Shards, TrainAsOneBatchAndAsMicroStepsDo) {
 TEST_F(Shards, RunningStatisticsAreTheMeanOverShards) {
   const auto statistics = [&](const char* batch, const char* shards, std::int64_t steps) {
     Trainer trainer(
-        settings_of({{"norm", "batchnorm", ""}, {"batch", batch, ""}, {"shards", shards, ""}}),
+        shard_settings({{"norm", "batchnorm", ""}, {"batch", batch, ""}, {"shards", shards, ""}}),
         task);
     for (std::int64_t i = 0; i < steps; ++i) trainer.step(static_cast<std::uint64_t>(i), 0.5);
     const engine::Params& p = trainer.params();
@@ -222,20 +222,20 @@ TEST_F(Shards, RunningStatisticsAreTheMeanOverShards) {
 }
 
 TEST_F(Shards, AreCountedInMemory) {
-  const Trainer one(settings_of({{"shards", "1", ""}}), task),
-      eight(settings_of({{"shards", "8", ""}}), task);
+  const Trainer one(shard_settings({{"shards", "1", ""}}), task),
+      eight(shard_settings({{"shards", "8", ""}}), task);
   EXPECT_EQ(one.memory().shards, 0U);
   EXPECT_EQ(eight.memory().shards, 3 * eight.state().params->trainable_bytes());
   EXPECT_GT(eight.memory().shards, 0U);
 }
 
 TEST_F(Shards, ANumberThatDoesNotFitIsRefused) {
-  EXPECT_ERROR(settings_of({{"shards", "6", ""}}), "shards=6 is not a power of two");
-  EXPECT_ERROR(settings_of({{"shards", "16", ""}}),
+  EXPECT_ERROR(shard_settings({{"shards", "6", ""}}), "shards=6 is not a power of two");
+  EXPECT_ERROR(shard_settings({{"shards", "16", ""}}),
                "shards=16 does not divide batch=8; try shards=8");
-  EXPECT_ERROR(settings_of({{"shards", "4", ""}, {"grad_accum", "4", ""}}),
+  EXPECT_ERROR(shard_settings({{"shards", "4", ""}, {"grad_accum", "4", ""}}),
                "grad_accum=4 does not divide a shard of 2 rows");
-  const auto notes = train::notes(settings_of({{"norm", "batchnorm", ""}}));
+  const auto notes = train::notes(shard_settings({{"norm", "batchnorm", ""}}));
   bool told = false;
   for (const std::string& note : notes)
     told = told || note.find("shards=4: its statistics are those of each shard of 2 rows") !=
@@ -270,7 +270,7 @@ class OneOther final : public Communicator {
 };
 
 TEST_F(Shards, AreSummedOnceAStepBetweenBackwardAndTheUpdate) {
-  Settings s = settings_of({{"weight_decay", "0", ""}, {"shards", "2", ""}});
+  Settings s = shard_settings({{"weight_decay", "0", ""}, {"shards", "2", ""}});
   Trainer trainer(s, task);
   OneOther other;
   other.answer = 0xFF;  // NaN
@@ -284,7 +284,7 @@ TEST_F(Shards, AreSummedOnceAStepBetweenBackwardAndTheUpdate) {
 }
 
 TEST_F(Shards, AStepThatOthersLeaveUnfinishedIsUndoneAndKept) {
-  const Settings s = settings_of({{"norm", "batchnorm", ""}, {"shards", "4", ""}});
+  const Settings s = shard_settings({{"norm", "batchnorm", ""}, {"shards", "4", ""}});
   int calls = 0;
   for (bool lost = true; lost; ++calls) {
     Trainer trainer(s, task);
