@@ -17,7 +17,7 @@ using Ids = std::vector<std::int32_t>;
 
 const std::string kGoldenSp = ISODROP_SOURCE_DIR "/tests/golden/sp/";
 
-data::TokenizerPtr golden(const std::string& name) {
+data::TokenizerPtr golden_model(const std::string& name) {
   return data::sentencepiece_tokenizer(base::read_file(kGoldenSp + name + ".model", 1 << 24), name);
 }
 
@@ -31,7 +31,7 @@ TEST(SentencePieceGolden, SaysWhatTheLibrarySays) {
   const Json models = Json::parse(base::read_file(kGoldenSp + "cases.json", 1 << 24))["models"];
   EXPECT_EQ(models.size(), 5U);
   for (const auto& [name, said] : models.items()) {
-    const data::TokenizerPtr tokenizer = golden(name);
+    const data::TokenizerPtr tokenizer = golden_model(name);
     for (const Json& c : said["cases"])
       EXPECT_EQ(tokenizer->encode(c["text"].get<std::string>()), c["ids"].get<Ids>())
           << name << ": " << c["text"];
@@ -50,7 +50,7 @@ TEST(SentencePieceGolden, SaysWhatTheLibrarySays) {
 }
 
 TEST(SentencePieceGolden, AModelWithoutABlankGivesBlanksBackAsBytes) {
-  const data::TokenizerPtr tokenizer = golden("no_blank");
+  const data::TokenizerPtr tokenizer = golden_model("no_blank");
   const std::string text = "道 可  道\n \xE2\x96\x81 ";
   const Ids ids = tokenizer->encode(text);
   EXPECT_EQ(tokenizer->decode(ids), text);
@@ -74,7 +74,7 @@ TEST(SentencePiece, ABlankIsAlwaysAPiece) {
 }
 
 TEST(SentencePieceGolden, TheFirstPlaceThatDoesNotComeBackIsNamed) {
-  const data::TokenizerPtr tokenizer = golden("changes");
+  const data::TokenizerPtr tokenizer = golden_model("changes");
   const std::string lines = repeated("again and again, line by line\n", 2600), wrong = "\uFB01ve\n";
   EXPECT_EQ(tokenizer->decode(tokenizer->encode(lines)), lines);
   // Threads take parts of this text; what they say does not depend on which is first.

@@ -16,6 +16,8 @@
 namespace train {
 namespace {
 
+using Ids = std::vector<std::int32_t>;
+
 using Json = nlohmann::json;
 using tests::TempFolder;
 
@@ -99,7 +101,6 @@ TEST(ByteBpe, MergesByRankAndKnowsSpecialTokensWhereDeclared) {
   const auto ids = [&](const std::string& text, const std::string& added = "[]") {
     return data::byte_bpe_tokenizer(data::parse_bpe_json(json(added), "t"))->encode(text);
   };
-  using Ids = std::vector<std::int32_t>;
   EXPECT_EQ(ids("aab"), (Ids{7}));
   EXPECT_EQ(ids("aaab"), (Ids{3, 2})) << "a b first, then the leftmost a a";
   EXPECT_EQ(ids("aaa"), (Ids{3, 0}));

@@ -126,8 +126,8 @@ TEST(Html, TheTablesAreThoseOfTheText) {
     ASSERT_EQ(mine.size(), text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
       EXPECT_EQ(mine[i].size(), text[i].size());
-      if (i > 0)  // in another order, under other headings
-        EXPECT_TRUE(std::is_permutation(text[i].begin(), text[i].end(), mine[i].begin()));
+      if (i == 0) continue;  // in another order, under other headings
+      EXPECT_TRUE(std::is_permutation(text[i].begin(), text[i].end(), mine[i].begin()));
     }
     const auto notes = cell_notes(r, r.cells[c]);
     ASSERT_EQ(data["sections"][c]["notes"].size(), notes.size());
