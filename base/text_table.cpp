@@ -24,11 +24,17 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
     used = indent;
     fresh = true;
   };
+  const auto digit = [&](std::size_t i) {
+    return i < text.size() && text[i] >= '0' && text[i] <= '9';
+  };
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
+    std::size_t end = text.find_first_of(" \n");
+    while (end < text.size() && end > 0 && text[end] == ' ' && digit(end - 1) && digit(end + 1))
+      end = text.find_first_of(" \n", end + 1);  // "1 024 000" is one word
+    end = std::min(end, text.size());
     const std::string_view word = text.substr(0, end);
     const std::size_t length = text_width(word);
-    if (!fresh && used + 1 + length > width) new_line();
+    if (!fresh && width > 0 && used + 1 + length > width) new_line();
     if (!fresh) out += ' ', ++used;
     out += word;
     used += length;

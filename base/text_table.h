@@ -19,8 +19,8 @@ using LineStyle = std::string_view (*)(const std::vector<std::string>& line, boo
 /// Characters (code points) of UTF-8 text.
 std::size_t text_width(std::string_view utf8);
 
-/// The text at words broken into lines of at most `width` characters where no word is longer, those
-/// after the first indented. Lines of the text stay lines; the last has no line end.
+/// Breaks the text at words into lines of at most `width` characters (0: no limit) unless a word is
+/// longer, and indents those after the first. Its own line ends stay; the last line has none.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent = 0);
 
 /// Columns padded to their widths, fields printable. `style` null: plain text.

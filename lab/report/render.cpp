@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "base/text.h"
+#include "base/text_table.h"
 #include "lab/report/pages.h"
 #include "lab/report/pictures.h"
 #include "train/config/budget.h"
@@ -46,18 +46,9 @@ std::string budget_text(const Report& r) {
                      budget, fmt::join(less, ", "));
 }
 
-/// Lines of at most `width` characters, cut at blanks; 0: one line.
+/// Lines of at most `width` characters; 0: one line.
 std::string wrapped(const std::string& text, std::size_t width) {
-  std::string out, line;
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (width > 0 && !line.empty() && base::text_width(line + " " + word) > width) {
-      out += line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-  }
-  return out + line + "\n";
+  return base::wrapped(text, width) + "\n";
 }
 
 /// What a terminal shows a line in: the heading bold, verdicts in their colours.
