@@ -59,7 +59,7 @@ TEST_F(Pipes, AmongTexts) {
   EXPECT_EQ(data::read_text(folder.path() / "d"), "text") << "not a file of the folder";
   EXPECT_ERROR(data::read_text(folder.path() / "d/*.txt"), "'" + in + "' is a pipe");
   EXPECT_ERROR(data::read_table(folder.path() / "d/b*.txt", "y", false), "is a pipe");
-  EXPECT_ERROR(data::map_tokens(pipe("ids.bin")), "is no file that can be mapped");
+  EXPECT_ERROR(data::map_tokens(pipe("ids.bin")), "is not a file that can be mapped");
 }
 
 TEST_F(Pipes, AmongTheFilesOfRunsAndStudies) {

@@ -45,8 +45,8 @@ Batches::Batches(TokenSpan tokens, std::int64_t block_size, std::int64_t batch, 
   const std::int64_t unique = *unique_tokens;
   require(unique <= n, unique, " unique tokens are more than the training split's ", n,
           "; use more --epochs, a smaller --budget or a longer text");
-  require(unique > block_size, base::counted(static_cast<std::uint64_t>(unique), "unique token"),
-          unique == 1 ? " is" : " are", " fewer than a window of block size ", block_size,
+  require(unique > block_size, unique, unique == 1 ? " unique token is" : " unique tokens are",
+          " fewer than a window of block size ", block_size,
           " and its target; use fewer --epochs, a larger --budget or a smaller --block-size");
   const auto all = static_cast<std::size_t>(n), length = static_cast<std::size_t>(unique);
   const std::size_t first =

@@ -39,8 +39,8 @@ TEST_F(Files, InAStoreThereAreRegularFilesAlone) {
   EXPECT_ERROR(base::read_whole(file, base::Whose::kStore, 1), "is larger than 1 bytes");
   EXPECT_ERROR(base::open_file(link("link", file), base::Whose::kStore), "is a link");
   EXPECT_ERROR(base::open_file(link("dangling", "nowhere"), base::Whose::kStore), "is a link");
-  EXPECT_ERROR(base::open_file(pipe("pipe"), base::Whose::kStore), "not a file");
-  EXPECT_ERROR(base::open_file("/dev/zero", base::Whose::kStore), "not a file");
+  EXPECT_ERROR(base::open_file(pipe("pipe"), base::Whose::kStore), "is a pipe, device or socket");
+  EXPECT_ERROR(base::open_file("/dev/zero", base::Whose::kStore), "is a pipe, device or socket");
   EXPECT_ERROR(base::open_file(folder.path(), base::Whose::kStore), "is a folder");
   EXPECT_ERROR(base::open_file(at("none"), base::Whose::kStore), "cannot read");
   fs::create_directory_symlink(folder.path(), at("store"));
@@ -82,8 +82,8 @@ TEST_F(Files, ARunsFolderInAStoreIsNoLinkAtTheMomentItIsOpened) {
 TEST_F(Files, InARunsFolderLinksAreFollowedAndPipesRefused) {
   const fs::path file = folder.write("file", "{}");
   EXPECT_EQ(base::read_json(link("link", file)), base::Json::object());
-  EXPECT_ERROR(base::read_json(link("zero", "/dev/zero")), "not a file");
-  EXPECT_ERROR(base::read_json(pipe("pipe")), "not a file");
+  EXPECT_ERROR(base::read_json(link("zero", "/dev/zero")), "is a pipe, device or socket");
+  EXPECT_ERROR(base::read_json(pipe("pipe")), "is a pipe, device or socket");
 }
 
 TEST_F(Files, APersonMayGiveAPipe) {
@@ -91,7 +91,7 @@ TEST_F(Files, APersonMayGiveAPipe) {
   std::thread writer([&] { std::ofstream(path) << "[1]"; });
   EXPECT_EQ(base::read_json(path, base::Whose::kPerson), base::Json::array({1}));
   writer.join();
-  EXPECT_ERROR(base::open_file("/dev/zero", base::Whose::kPerson), "not a file");
+  EXPECT_ERROR(base::open_file("/dev/zero", base::Whose::kPerson), "is a pipe, device or socket");
 }
 
 TEST_F(Files, NothingIsWrittenThroughALink) {

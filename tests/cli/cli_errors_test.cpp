@@ -119,7 +119,7 @@ std::vector<BadInput> bad_inputs() {
       {"HeadsNotDividing", train + Words{"--n-head", "5"}, {"n_head=5", "n_embd=64", "n_head=4"}},
       {"Overflow",
        train + Words{"--n-embd", "1048576", "--block-size", "1048576", "--batch", "16777216"},
-       {"overflow", "n_embd=1048576", "smaller"}},
+       {"overflow", "n_embd=1048576", "reduce the largest"}},
       {"OutOfRange",
        train + Words{"--batch", "99999999999999999999"},
        {"--batch '99999999999999999999'", "out of range", "whole number"}},
@@ -151,7 +151,7 @@ std::vector<BadInput> bad_inputs() {
       {"AnotherComparison", out("compare", "other"), {"other", "another comparison", "folder"}},
       {"AnOlderComparison", out("compare", "older"), {"older", "older isodrop", "another folder"}},
       {"TrainIntoAnOlderComparison", out("train", "older"), {"older", "comparison", "folder"}},
-      {"RunWhat", {"run"}, {"run what?", "--plan"}},
+      {"RunWhat", {"run"}, {"run which spec?", "--plan"}},
       {"RunNoSpec", {"run", "nosuch.json"}, {"nosuch.json", "cannot read"}},
       {"RunText", {"run", "text.txt"}, {"text.txt", "not valid JSON"}},
       {"RunEdited", {"run", "edited.json"}, {"edited.json", "numerics"}},
@@ -230,7 +230,7 @@ std::vector<BadInput> bad_inputs() {
        {"val_fraction=0.2", "leave out one"}},
       {"WarmupOne", train + Words{"--warmup", "1"}, {"--warmup '1'", "[0, 1)"}},
       {"LrNan", train + Words{"--lr", "nan"}, {"--lr 'nan'", "number"}},
-      {"MinLrAboveLr", train + Words{"--min-lr", "1"}, {"min_lr=1", "lr=0.001"}},
+      {"MinLrAboveLr", train + Words{"--min-lr", "1"}, {"min_lr=1", "lr=0.004"}},
       {"Shards", train + Words{"--shards", "6"}, {"shards=6", "power of two", "shards=4"}},
       {"GradAccum", train + Words{"--grad-accum", "3"}, {"grad_accum=3", "batch=16", "2 or 4"}},
   };
@@ -274,7 +274,7 @@ TEST(UnderMpirun, AnEnvironmentThatMakesNoSenseIsRefused) {
     const Result r = isodrop(args, folder.path(),
                              {"OMPI_COMM_WORLD_SIZE=" + size, "OMPI_COMM_WORLD_RANK=" + rank});
     EXPECT_EQ(r.code, 2);
-    EXPECT_NE(only_error(args, r).find("no rank among processes"), std::string::npos) << r.err;
+    EXPECT_NE(only_error(args, r).find("not a rank of a launched program"), std::string::npos) << r.err;
   }
 }
 

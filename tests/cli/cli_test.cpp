@@ -204,8 +204,9 @@ TEST_F(Cli, AFullDiskIsAnErrorAndTheOldWeightsStay) {
   for (const std::string& arg : kTrain + Words{"--seed", "2", "--eval-interval", "20"})
     command += " '" + arg + "'";
   const Result r = Process::program({"sh", "-c", command}, folder.path()).wait();
-  EXPECT_EQ(r.code, 2) << describe(kTrain, r);
-  const auto error = r.err.find("isodrop: error: cannot write out/model.safetensors");
+  EXPECT_EQ(r.code, 5) << describe(kTrain, r);
+  const auto error = r.err.find(
+      "isodrop: the result of step 20 was not written: cannot write out/model.safetensors");
   EXPECT_NE(error, std::string::npos) << r.err;
   EXPECT_NE(r.err.find("no checkpoint was saved, the run goes on: cannot write out/checkpoint-"),
             std::string::npos)
@@ -276,10 +277,10 @@ TEST_F(Cli, ADiskThatIsFullForAWhileEndsNoRun) {
     EXPECT_EQ(json["step"], last + 100) << "none is missing";
     last = json["step"];
   }
-  const std::string said = "cannot write out/metrics.jsonl: File too large; the run goes on";
+  const std::string said = "cannot write out/metrics.jsonl: File too large; the run continues";
   EXPECT_NE(r.err.find(said), r.err.npos) << r.err;
   EXPECT_EQ(r.err.find(said), r.err.rfind(said)) << "it is said once";
-  EXPECT_NE(r.err.find("out/metrics.jsonl: is written again"), r.err.npos) << r.err;
+  EXPECT_NE(r.err.find("out/metrics.jsonl: complete again"), r.err.npos) << r.err;
 }
 
 TEST_F(Cli, ADiskThatFillsUpIsNamed) {

@@ -80,7 +80,7 @@ TEST(BpeAdded, WrongFilesAreNamed) {
   refused(map, {{"pad_token", ""}}, "a special token is empty");
   refused(added, {{"<|pad|>", 601}}, "'601' of '<|pad|>' is outside [0, 601)");
   refused(added, {{"<|pad|>", 5}}, "the id 5 is repeated");
-  refused(added, {{"<|pad|>", "600"}}, "is no whole number");
+  refused(added, {{"<|pad|>", "600"}}, "is not a whole number");
   refused(added, {{"a", 600}}, "'a' has two ids, 65 and 600");
   for (const char* name : {"GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast"})
     EXPECT_EQ(Folder(kPair, {{config, {{"tokenizer_class", name}}}}).read()->vocab(), 600);

@@ -217,7 +217,7 @@ TEST_F(TextFiles, FoldersAndPatternsAreSortedDocuments) {
   write("odd[1].txt", "a name with brackets");
   EXPECT_EQ(data::read_text(at("odd[1].txt")), "a name with brackets");
   std::filesystem::create_directories(folder.path() / "empty");
-  EXPECT_ERROR(data::read_text(at("empty")), "holds no files");
+  EXPECT_ERROR(data::read_text(at("empty")), "the folder has no files");
   write("d/x.bin", "ab");
   EXPECT_ERROR(data::read_text(at("d")), "x.bin' holds token ids");
   EXPECT_EQ(data::shared_file(at("d"), at("d/sub/c.jsonl")), "'" + at("d/sub/c.jsonl") + "'");
@@ -248,7 +248,7 @@ TEST_F(TextFiles, IdsAreMapped) {
   EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240520, 1, -1})), "header says -1");
   EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240520, 2, 5})), "header has version 2");
   EXPECT_ERROR(data::map_tokens(bin("x.bin", ids, {20240522, 1, 5})), "multiple-choice questions");
-  EXPECT_ERROR(data::map_tokens(write("x.bin", "abc")), "no whole number");
+  EXPECT_ERROR(data::map_tokens(write("x.bin", "abc")), "not a whole number");
   EXPECT_ERROR(data::map_tokens(write("x.bin", "")), "is empty");
   EXPECT_ERROR(data::map_tokens(at("none.bin")), "no such file");
   EXPECT_ERROR(data::map_tokens(folder.path().string()), "not a file that can be mapped");
@@ -281,7 +281,7 @@ TEST_F(TextFiles, WiderIdsThanTheyAreReadAsAreRefused) {
   EXPECT_ERROR(data::map_tokens(at("long.bin"), "uint32"), "looks like 64-bit ids");
   EXPECT_EQ(data::map_tokens(raw("narrow.bin", narrow)).size(), 1000U);
   EXPECT_ERROR(data::map_tokens(write("odd.bin", "abcdef"), "uint32"),
-               "no whole number of 32-bit ids");
+               "not a whole number of 32-bit ids");
   EXPECT_ERROR(data::map_tokens(write("np.bin", "\x93NUMPY\1\0v\0"s)), "is a NumPy .npy file");
   EXPECT_ERROR(data::map_tokens(bin("h.bin", {5, 6}, {20240520, 1, 2}), "uint32"),
                "its header says uint16, --bin-type uint32");

@@ -581,7 +581,7 @@ TEST_F(ReportTest, WhoGainsWithComputeIsSaid) {
       put(0, arm, share, losses);
     }
   }
-  const std::string text = render(report(), "text", false);
+  const std::string text = render(report(), "text", false, 0, true);
   const auto says = [&](const std::string& begins, const std::string& ends) {
     const Fields lines = split(text, "\n");
     EXPECT_TRUE(std::any_of(lines.begin(), lines.end(),

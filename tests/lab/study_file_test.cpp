@@ -320,7 +320,7 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
   expect_has(error("seeds = 8", "seed = 8"), "s.toml:18:1: unknown key 'seed' in [study]");
   expect_has(error("seeds = 8", "seeds = 0"), "s.toml:18:9: seeds 0");
   expect_has(error("arms = [\"none\", \"p10: dropout=0.1\"]", "arms = [\"none\"]"),
-             "one arm alone");
+             "one arm cannot be compared");
   expect_has(error("arms = [", "arms = [1, "), "s.toml:14:9: arms in [study] is not a text");
   expect_has(error("dropout=0.1", "dropout=2"), "dropout '2' is out of range");
   expect_has(error("shares = [0.5, 1, 2]", "shares = [0.5, 1, -2]"),
@@ -361,7 +361,7 @@ TEST_F(StudyFileTest, ErrorsSayLineAndColumn) {
   expect_has(error("axes.n_embd", "cells = [\"x: seed=3\"]\naxes.n_embd"),
              "s.toml:15:9: cell 'x: seed=3': seed is the same");
   expect_has(error("axes.n_embd", "cells = [\"x: lr=0.1|0.2\"]\naxes.n_embd"),
-             "alternatives are of an arm");
+             "only arms have alternatives");
   expect_has(error("axes.n_embd", "cells = [\"x: lr=0.1\", \"x: lr=0.2\"]\naxes.n_embd"),
              "two cells are called 'x'");
   expect_has(error("axes.n_embd = [16, 32]", "axes.seed = [1, 2]"), "axis seed: seed is the same");

@@ -38,7 +38,7 @@ TEST(Evaluation, IsReadAndSpelledOneWay) {
   EXPECT_EQ(canonical_measures("moments+calibration+moments"), "calibration+moments");
   EXPECT_EQ(canonical_measures("none"), "none");
   EXPECT_ERROR(parse_measures("momentz"), "did you mean 'moments'");
-  EXPECT_ERROR(parse_measures("moments+"), "there is none");
+  EXPECT_ERROR(parse_measures("moments+"), "unknown measure ''");
 }
 
 TEST(Predictor, HearsWhatTheEvaluatorHears) {

@@ -194,13 +194,13 @@ TEST_F(RunFilesTest, AFullDiskDelaysLinesAndLosesNone) {
     }
     EXPECT_EQ(folder.read("lines"), "first line\nseco");
     ASSERT_EQ(notes.size(), 1U) << "it is said once";
-    EXPECT_NE(notes[0].find("cannot write " + path.string() + ": File too large; the run goes on"),
+    EXPECT_NE(notes[0].find("cannot write " + path.string() + ": File too large; the run continues"),
               std::string::npos)
         << notes[0];
     file.write("fourth line\n");
     EXPECT_EQ(folder.read("lines"), "first line\nsecond line\nthird line\nfourth line\n");
     ASSERT_EQ(notes.size(), 2U);
-    EXPECT_NE(notes[1].find("is written again"), std::string::npos) << notes[1];
+    EXPECT_NE(notes[1].find("complete again"), std::string::npos) << notes[1];
     const tests::FullDisk full(60);
     file.write("and the last one\n");
     EXPECT_EQ(notes.size(), 3U);
@@ -286,15 +286,15 @@ TEST_F(RunFilesTest, FilesOfTwoRunsAreNoRun) {
   for (const char* file : {"/model.safetensors", "/config.json"}) {
     make("mixed", settings, task);
     move("b" + std::string(file), "mixed" + std::string(file));
-    EXPECT_NE(error("mixed").find("is not of the run"), std::string::npos) << file;
+    EXPECT_NE(error("mixed").find("does not belong to the run"), std::string::npos) << file;
   }
   make("other data", settings, LanguageModelling(small_corpus(301, 50)));
   make("mixed", settings, task);
   move("other data/data.json", "mixed/data.json");
-  EXPECT_NE(error("mixed").find("is not of the run"), std::string::npos);
+  EXPECT_NE(error("mixed").find("does not belong to the run"), std::string::npos);
   make("mixed", settings, task);
   write_safetensors(folder.path() / "mixed/model.safetensors", params, {});
-  EXPECT_NE(error("mixed").find("is not of the run"), std::string::npos) << "weights of nobody";
+  EXPECT_NE(error("mixed").find("does not belong to the run"), std::string::npos) << "weights of nobody";
 }
 
 TEST_F(RunFilesTest, ChangedDataAreNoticed) {
@@ -353,7 +353,7 @@ TEST_F(RunFilesTest, DataFilesAreNotTrusted) {
   expect(R"({"task":"lm"})", "has no text 'hash'");
   expect(R"({"task":"lm","hash":"x"})", "is not 32 hex digits");
   expect(R"({"task":"lm","hash":")" + hash + R"("})", "has no object 'encoding'");
-  expect(R"({"task":"lm","hash":")" + hash + R"(","encoding":{}})", "is not of the run");
+  expect(R"({"task":"lm","hash":")" + hash + R"(","encoding":{}})", "does not belong to the run");
   expect(R"({"task":"lm","task":"lm"})", "the key 'task' is repeated");
   make("run", settings, task);
   fs::remove(folder.path() / "run/data.json");

@@ -73,7 +73,7 @@ TEST(SettingsTable, PresetsAreAsPublished) {
     std::int64_t layers, heads, channels, context, batch;
     bool bias;
     double lr;
-  } expected[] = {{"tiny", 2, 2, 64, 64, 16, false, 1e-3},
+  } expected[] = {{"tiny", 2, 2, 64, 64, 16, false, 4e-3},
                   {"nano", 4, 4, 128, 64, 12, false, 1e-3},
                   {"char", 6, 6, 384, 256, 64, false, 1e-3},
                   {"gpt2", 12, 12, 768, 1024, 4, true, 6e-4}};
