@@ -151,7 +151,7 @@ TEST(ByteBpe, WrongFilesAreNamed) {
   expect(R"({"a":0,"b":2})", "", "'2' of 'b' is outside [0, 2)");
   expect(R"({"a":-1})", "", "'-1' of 'a' is outside");
   expect(R"({"a":"0"})", "", "is outside");
-  expect(R"({"":0})", "", "of nothing");
+  expect(R"({"":0})", "", "has no symbol");
   expect(R"({"a b":0})", "", "not of the byte-level alphabet");
   expect(R"({"a":0,"b":1})", "a b", "merge 1 ('a b'): 'ab' is not in the vocabulary");
   expect(R"({"a":0,"b":1,"ab":2})", "a b\na b", "merge 2 ('a b') is repeated");
