@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "base/text_table.h"
@@ -86,35 +87,71 @@ std::vector<std::string> warnings(const Report& r) {
   return lines;
 }
 
-/// The answer, a table for each cell, what may mislead who does not know it, and what columns are.
+/// At most four notes: what is compared, what the columns and the verdicts shown mean, and what may
+/// mislead. `tables`: as they are shown.
+std::vector<std::string> brief_notes(const Report& r, const std::vector<base::Lines>& tables,
+                                     const std::vector<std::string>& vital) {
+  constexpr std::size_t kMostVital = 2;
+  const std::string& first = r.cells.front().arms.front().name;
+  std::set<std::string> heads, words;
+  for (const base::Lines& table : tables) {
+    heads.insert(table.front().begin(), table.front().end());
+    for (std::size_t i = 1; i < table.size(); ++i) words.insert(table[i].back());
+  }
+  const std::string loss = r.judged == "test_loss" ? "test loss" : "val loss";
+  std::vector<std::string> out = {fmt::format("{}: nats per token, mean ± sd over {}. {}.", loss,
+                                              seeds_text(r), budget_text(r))};
+  out.push_back(fmt::format("difference: {} minus that of {}, seed by seed.", loss, first));
+  const auto column = [&](const char* head, const std::string& text) {
+    if (heads.contains(head)) out.back() += " " + text;
+  };
+  column("p (Holm)", "p: corrected for all comparisons shown (Holm).");
+  column("chosen", "chosen: by tuning, on other seeds.");
+  column("worth", "worth: the share of its budget with which " + first + " is as good.");
+  column("step time", "step time: relative to " + first + ".");
+  column("epochs", "epochs: passes over the data.");
+  column("budget", "budget: the most a run may train.");
+  column("gap", "gap: validation minus training loss.");
+  std::string verdicts;
+  const auto word = [&](bool said, const std::string& text) {
+    if (said) verdicts += (verdicts.empty() ? "" : "; ") + text;
+  };
+  word(words.contains("helps") || words.contains("hurts"),
+       fmt::format("helps, hurts: Holm's p < {}", r.rules.alpha));
+  word(words.contains("no difference") || words.contains("negligible"),
+       fmt::format("no difference, negligible: within {}",
+                   r.own_margin ? fmt::format("±{:.4g} nats", r.rules.margin)
+                                : "the sd of " + first + " over seeds"));
+  word(words.contains("inconclusive"), "inconclusive: the data do not decide");
+  word(words.contains("withheld"), "withheld: runs were lost");
+  if (!verdicts.empty()) out.push_back(verdicts + ".");
+  std::string note;
+  for (std::size_t i = 0; i < std::min(kMostVital, vital.size()); ++i)
+    note += (i == 0 ? "Note: " : ". ") + vital[i];
+  if (vital.size() > kMostVital)
+    note += fmt::format(" (and {} with --verbose)",
+                        base::counted(vital.size() - kMostVital, "more note"));
+  if (!note.empty()) out.push_back(note + ".");
+  return out;
+}
+
+/// The answer, a table for each cell, and the notes that nobody should miss.
 std::string render_brief(const Report& r, bool color, std::size_t width) {
-  constexpr std::size_t kMostNotes = 4;
   std::string out = wrapped(base::printable(answer(r)), width);
-  std::vector<std::string> heads, notes = warnings(r);
-  if (const std::string note = looks_note(r.rules); !note.empty()) notes.push_back(note);
-  std::size_t more = 0;
+  std::vector<std::string> vital = warnings(r);
+  if (const std::string note = looks_note(r.rules); !note.empty()) vital.push_back(note);
+  std::vector<base::Lines> tables;
   for (const CellReport& cell : r.cells) {
-    const base::Lines table = cell_table(r, cell, {width, true, true});
-    heads.insert(heads.end(), table.front().begin(), table.front().end());
+    tables.push_back(cell_table(r, cell, {width, true, true}));
     out += "\n";
     if (r.cells.size() > 1) out += base::printable(cell.title) + "\n";
-    out += base::text_table(table, color ? line_style : nullptr);
+    out += base::text_table(tables.back(), color ? line_style : nullptr);
     for (const CellNote& note : cell_notes(r, cell))
-      if (note.vital)
-        notes.push_back((r.cells.size() > 1 ? cell.title + ": " : "") + note.text);
-      else
-        ++more;
+      if (note.vital) vital.push_back((r.cells.size() > 1 ? cell.title + ": " : "") + note.text);
   }
-  if (notes.size() > kMostNotes) {
-    more += notes.size() - (kMostNotes - 1);
-    notes.resize(kMostNotes - 1);
-    notes.push_back(fmt::format("{} with --format md", base::counted(more, "more note")));
-  }
-  if (!notes.empty()) out += "\n";
-  for (const std::string& note : notes) out += wrapped(base::printable(note), width);
-  out += "\n" + wrapped(fmt::format("{}; {}.", budget_text(r), seeds_text(r)), width);
-  for (const std::string& note : column_notes(r, heads)) out += wrapped(note, width);
-  if (r.final) out += wrapped(verdict_note(r), width);
+  out += "\n";
+  for (const std::string& note : brief_notes(r, tables, vital))
+    out += wrapped(base::printable(note), width);
   return out;
 }
 
@@ -130,7 +167,7 @@ std::vector<std::string> report_header(const Report& r) {
       fmt::format("{}; {}; losses in nats per token", budget_text(r), seeds_text(r))};
   if (r.tuning_seeds > 0)
     lines.push_back(fmt::format(
-        "Each arm was tuned first, by its validation loss on {} or more; the choice was "
+        "Each arm was tuned first, by its validation loss on at least {}; the choice was "
         "written down before the judged runs",
         base::counted(static_cast<std::uint64_t>(r.tuning_seeds), "other seed")));
   lines.push_back(r.data.sentence);
