@@ -61,7 +61,7 @@ int train_new(const Parsed& args, TrainCommand& command) {
 int train(const Parsed& args) {
   for (const char* flag : {"resume", "restart"})
     base::require(!args.has("compare") || !args.has(flag), "--", flag,
-                  " does nothing with --compare, which goes on by itself; leave one of them out");
+                  " does nothing with --compare, which continues by itself; leave one of them out");
   base::require(!args.has("compare") || train::launched().size == 1,
                 "--compare: mpirun's processes share one run, and a comparison has many; leave "
                 "out mpirun");

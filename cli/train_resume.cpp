@@ -33,7 +33,7 @@ void require_same_settings(const Parsed& args, const train::BegunRun& run) {
     std::replace(flag.begin(), flag.end(), '_', '-');
     const bool preset = !args.given.contains(std::string(row.name));
     throw base::Error(fmt::format(
-        "{}{} {}: the run in {} has {}, and goes on with what it has; leave the flag out, or train "
+        "{}{} {}: the run in {} has {}, and continues with it; leave the flag out, or train "
         "anew with another --out",
         preset ? "--preset " + args.settings.preset + ", which is " : "", flag, here,
         quote(run.folder.string()), there));
@@ -118,7 +118,7 @@ int resume_run(const Parsed& given, TrainCommand& command) {
   const train::Checkpoints checkpoints(folder, settings, task->data_hash());
   const train::Checkpoints::Loaded from = checkpoints.load(trainer.state());
   for (const auto& [path, why] : from.damaged) {
-    fmt::print(stderr, "isodrop: {}; {}, the run goes on from the one before\n",
+    fmt::print(stderr, "isodrop: {}; {}, the run continues from the one before\n",
                base::printable(why), base::printable(train::set_aside(path)));
   }
   if (!from.extended.empty())
@@ -126,7 +126,7 @@ int resume_run(const Parsed& given, TrainCommand& command) {
                "isodrop: {} becomes {} from step {} on as a new schedule: learning rate and "
                "regularizers go by shares of the new budget\n",
                from.extended, settings.budget, trainer.state().step);
-  fmt::print(stderr, "isodrop: goes on from {}\n", from.path.string());
+  fmt::print(stderr, "isodrop: continues from {}\n", from.path.string());
   if (extends) {
     checkpoints.keep_only(from.path);  // an older one would leave the old schedule elsewhere
     train::change_settings(folder, settings);

@@ -83,7 +83,7 @@ int train_to_end(const Parsed& args, TrainCommand& command, ReadyRun run) {
     } catch (const base::Error& e) {
       // A disk that is full for a while is no reason to lose the run; a stop without it would be.
       if (!run.trainer.finished() && keeping.stop()) throw;
-      line.note(fmt::format("isodrop: no checkpoint was saved, the run goes on: {}", e.what()));
+      line.note(fmt::format("isodrop: no checkpoint was saved, the run continues: {}", e.what()));
     }
   };
   TimeLeft time(run);

@@ -121,7 +121,8 @@ int say_stopped(const ReadyRun& run, int signal) {
   const train::TrainState& s = run.trainer.state();
   const std::string of =
       run.trainer.total_steps() > 0 ? fmt::format(" of {}", run.trainer.total_steps()) : "";
-  fmt::print(stderr, "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' goes on\n",
+  fmt::print(stderr,
+             "isodrop: stopped at step {}{} by {}; 'isodrop train --resume {}' continues it\n",
              s.step, of, signal != 0 ? fmt::format("SIG{}", sigabbrev_np(signal)) : "--time-limit",
              base::shell_word(run.folder.string()));
   return signal != 0 ? 128 + signal : kTimeLimit;
@@ -131,7 +132,7 @@ int say_stopped(const ReadyRun& run, int signal) {
 int say_lost(const ReadyRun& run, const train::RankLost& why, int signal) {
   const std::int64_t step = run.trainer.state().step;
   const std::string where = run.trainer.shards_moments() ? " from its last checkpoint" : "";
-  std::string next = fmt::format("'isodrop train --resume {}' goes on{}",
+  std::string next = fmt::format("'isodrop train --resume {}' continues it{}",
                                  base::shell_word(run.folder.string()), where);
   if (step == 0)
     next = "nothing is lost, start it again";

@@ -196,7 +196,7 @@ void submit_and_wait(const Session& session, const PlanOptions& options, Observe
     }
   } catch (const Interrupted&) {
     observer.note(
-        fmt::format("Slurm job {} goes on ('scancel {}' ends it); run the same command with "
+        fmt::format("Slurm job {} keeps running ('scancel {}' ends it); run the same command with "
                     "--collect instead of --plan, --engine and --submit to use its runs",
                     job, job));
     throw;

@@ -274,7 +274,8 @@ TEST(UnderMpirun, AnEnvironmentThatMakesNoSenseIsRefused) {
     const Result r = isodrop(args, folder.path(),
                              {"OMPI_COMM_WORLD_SIZE=" + size, "OMPI_COMM_WORLD_RANK=" + rank});
     EXPECT_EQ(r.code, 2);
-    EXPECT_NE(only_error(args, r).find("not a rank of a launched program"), std::string::npos) << r.err;
+    EXPECT_NE(only_error(args, r).find("not a rank of a launched program"), std::string::npos)
+        << r.err;
   }
 }
 

@@ -168,7 +168,7 @@ TEST_F(CliGiven, ADiskThatIsFullAtTheEnd) {
   const Result kept = full("16", "train --resume run");
   EXPECT_EQ(kept.code, 5) << kept.err;
   EXPECT_TRUE(has(kept.err,
-                  "the training goes on from run/checkpoint-000003.safetensors: "
+                  "training continues from run/checkpoint-000003.safetensors: "
                   "'isodrop train --resume run'"))
       << kept.err;
   works({"train", "--resume", "run"});

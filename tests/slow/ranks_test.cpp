@@ -187,7 +187,7 @@ TEST_F(OverRanks, WithMomentsInShardsARankThatDiesCostsTheStepsSinceTheCheckpoin
   ASSERT_GT(pid, 0);
   ::kill(pid, SIGKILL);
   const Result r = launcher.wait();
-  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on from its last checkpoint"),
+  EXPECT_NE(r.err.find("'isodrop train --resume out' continues it from its last checkpoint"),
             std::string::npos)
       << r.err;
   ASSERT_TRUE(has_checkpoint("out"));
@@ -207,7 +207,7 @@ TEST_F(OverRanks, ARankThatDiesWhileBackwardGoesOnEndsTheRunToo) {
   ASSERT_GT(pid, 0);
   ::kill(pid, SIGKILL);
   const Result r = launcher.wait();
-  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("'isodrop train --resume out' continues it"), std::string::npos) << r.err;
   EXPECT_FALSE(fs::exists(folder.path() / "out/model.safetensors"));
 }
 
@@ -260,7 +260,7 @@ TEST_F(OverRanks, ASignalToTheLauncherStopsAndKeepsTheState) {
   const Result r = launcher.wait();
   EXPECT_NE(r.code, 0);
   EXPECT_TRUE(has_checkpoint("out")) << r.err;
-  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("'isodrop train --resume out' continues it"), std::string::npos) << r.err;
 }
 
 // Its state is on all of them: each must still send its part. Three times, since on a busy machine
@@ -286,7 +286,7 @@ TEST_F(OverRanks, ASignalStopsAndKeepsMomentsInShards) {
     EXPECT_NE(r.code, 0);
   }
   ASSERT_TRUE(has_checkpoint("out")) << r.err;
-  EXPECT_NE(r.err.find("'isodrop train --resume out' goes on"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find("'isodrop train --resume out' continues it"), std::string::npos) << r.err;
   const Result rest =
       isodrop({"train", "--resume", "out", "--time-limit", "0.000001s"}, folder.path());
   EXPECT_EQ(rest.code, 4) << rest.err;

@@ -216,6 +216,7 @@ TEST(InContext, TheTruthIsThatOfItsRows) {
 
 TEST(InContext, AModelLearnsAndDoesNotBeatBayes) {
   Settings s = in_context();
+  s.lr = 1e-3;
   s.budget = "500steps";
   s.eval_tokens = 4096;
   const auto task = load_task(s);
