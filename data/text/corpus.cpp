@@ -95,7 +95,8 @@ struct Texts {
 
 void read_texts(const TextSplits& splits, bool bytes, double val_share, double test_share,
                 Texts& out) {
-  auto& [text, val, test] = out.read;
+  auto& read = out.read;
+  auto &text = read[0], &val = read[1], &test = read[2];
   text = read_documents(splits.text);
   if (!splits.val.empty()) val = read_documents(splits.val);
   if (!splits.test.empty()) test = read_documents(splits.test);
