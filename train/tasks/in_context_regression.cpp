@@ -244,7 +244,11 @@ std::unique_ptr<Exam> InContextRegression::exam(const Settings& s, Split split) 
   return of("train", std::min(kInContextTrain, repeated_rows(s).value_or(kInContextTrain)));
 }
 
-DataConstants InContextRegression::constants() const { return {.bayes_loss = bayes_loss()}; }
+DataConstants InContextRegression::constants() const {
+  DataConstants out;
+  out.bayes_loss = bayes_loss();
+  return out;
+}
 
 std::unique_ptr<Task> load_in_context_regression(const Settings& settings) {
   return std::make_unique<InContextRegression>(settings.seed, settings.block_size,

@@ -188,8 +188,9 @@ std::unique_ptr<Exam> TableTask::exam(const Settings& s, Split split) const {
 }
 
 DataConstants TableTask::constants() const {
-  if (!classifies()) return {};
-  return {.uniform_loss = std::log(static_cast<double>(data_.classes.size()))};
+  DataConstants out;
+  if (classifies()) out.uniform_loss = std::log(static_cast<double>(data_.classes.size()));
+  return out;
 }
 
 std::unique_ptr<Task> load_table_regression(const Settings& settings) {
