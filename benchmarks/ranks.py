@@ -19,7 +19,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEGMENT = 1 << 20  # bytes a message of the reduce-scatter holds at most (train/distributed/communicator.h)
-BUCKET = 1 << 20  # bytes a bucket holds at least (train/shards.h)
+BUCKET = 1 << 20  # bytes a bucket holds at least (train/distributed/gradient_reducer.h)
 BACKWARD = 2 / 3  # of a step's arithmetic
 PLAIN, APART, SHARDED = "", "no overlap", "moments in shards"
 

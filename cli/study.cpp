@@ -44,7 +44,7 @@ std::vector<std::filesystem::path> files_of(const Parsed& args) {
   return files;
 }
 
-/// "out/study-04-cost" of studies/04-cost.toml
+/// "out/study-04-cost-of-dropout" of studies/04-cost-of-dropout.toml
 std::filesystem::path folder_of(const std::filesystem::path& out, const lab::StudyFile& file) {
   const std::string name = "study-" + file.path.stem().string() + (file.quick ? "-quick" : "");
   return (out.empty() ? std::filesystem::path("out") : out) / name;

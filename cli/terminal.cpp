@@ -18,7 +18,7 @@ constexpr std::size_t kNarrowest = 40, kUsualWidth = 80, kWidestText = 100;
 constexpr double kRedraw = 0.1, kLogLine = 5;    // seconds between lines
 constexpr std::string_view kErase = "\r\x1b[J";  // to the end of the screen
 
-/// The standard streams have none of their own (cli/standard_files.h).
+/// The standard streams have none of their own (cli/process.h).
 int descriptor_of(std::FILE* out) {
   return out == stdout ? STDOUT_FILENO : out == stderr ? STDERR_FILENO : fileno(out);
 }

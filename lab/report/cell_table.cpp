@@ -49,7 +49,7 @@ constexpr ColumnWords kColumns[] = {
     {"val loss", "validation loss", "mean ± standard deviation over seeds, in nats per token"},
     {"val", "validation loss", "mean over seeds, at the end of training"},
     {"best*", "lowest validation loss", "during training; picked afterwards, so it is optimistic"},
-    {"train", "training loss", "at the end of training, with regularizers on"},
+    {"train", "training loss", "on a fixed part of the training data at the end, regularizers off"},
     {"gap", "validation − training", "the loss on new data minus that on training data"},
     {"budget", "budget", "the most that a run of the arm may train"},
     {"epochs", "epochs", "passes over the training data"},

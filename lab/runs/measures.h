@@ -1,7 +1,7 @@
 // What is measured of a finished run beside its losses, where the setting `measure` asks for it.
 //
-// To measure something more: a row of train/evaluation.cpp that names it, a function here, and rows
-// of the metric table that say what its values are.
+// To measure something more: a row of train/config/evaluation.cpp that names it, a function here,
+// and rows of the metric table that say what its values are.
 #pragma once
 #include <map>
 #include <string>

@@ -17,7 +17,7 @@ inline constexpr int kNumerics = 3;
 struct RunSpec {
   train::Settings settings;  // validated
   std::string data;          // hash of the data, 32 hex digits
-  // Hash of the weights that it begins with (train/initial_weights.h); empty: drawn.
+  // Hash of the weights that it begins with (train/storage/initial_weights.h); empty: drawn.
   std::string init = {};
   // Owner of a run that must not be shared: one with a budget in seconds depends on the moment.
   // Empty: shared by all.

@@ -1,4 +1,4 @@
-// Holds the GPT against a golden file (golden_format.md).
+// Holds the GPT against a golden file (tests/golden/format.md).
 #pragma once
 #include <filesystem>
 #include <string>
