@@ -41,8 +41,6 @@ std::vector<Extra> study_flags_without_plan();
 std::vector<Extra> engine_flags();
 /// --verbose.
 Extra verbose_flag();
-/// The format as lab::render() takes it: "brief" for text that is not verbose.
-std::string report_format(const StudyOptions& options);
 /// Throws base::Error.
 StudyOptions study_options(const Parsed& args);
 /// Says where the page is.

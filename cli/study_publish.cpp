@@ -28,7 +28,8 @@ void check_publish(const std::filesystem::path& folder, const std::vector<lab::S
 }
 
 void print_study(const lab::StudyResult& result, const StudyOptions& options) {
-  fmt::print("{}", lab::render(result, options.format, color(stdout), table_width(stdout)));
+  fmt::print("{}", lab::render(result, options.format, color(stdout), table_width(stdout), "",
+                               options.verbose));
 }
 
 void print_studies(lab::Json results) {

@@ -30,11 +30,12 @@ void print_train_header(const ReadyRun& run) {
                base::wrapped(base::printable(text), columns > 20 ? columns - 8 : 12, 8));
   };
   line("data", run.task.describe(plan.settings).sentence);
-  line("model", fmt::format("{} parameters, vocabulary {}, {} layers, {} heads, {} channels, "
-                            "context {}",
-                            with_prefix(static_cast<double>(parameters)), plan.config.vocab,
-                            plan.settings.n_layer, plan.settings.n_head, plan.settings.n_embd,
-                            plan.settings.block_size));
+  line("model",
+       fmt::format("{} parameters, vocabulary {}, {}, {}, {} channels, context {}",
+                   with_prefix(static_cast<double>(parameters)), plan.config.vocab,
+                   base::counted(static_cast<std::uint64_t>(plan.settings.n_layer), "layer"),
+                   base::counted(static_cast<std::uint64_t>(plan.settings.n_head), "head"),
+                   plan.settings.n_embd, plan.settings.block_size));
   const auto steps = static_cast<double>(plan.total_steps);
   line("budget",
        plan.total_steps > 0

@@ -156,10 +156,10 @@ std::string unrest_text(const std::vector<ProfileTable>& tables) {
 std::vector<std::string> profile_header(const ProfileHead& head, const Profile& profile) {
   const Roof& roof = profile.roof;
   return {
-      fmt::format("{}, rates at {:g} of the budget; {}, {}, {} threads", head.what,
-                  profile.progress, head.environment["cpu"].get<std::string>(),
+      fmt::format("{}, rates at {:g} of the budget; {}, {}, {}", head.what, profile.progress,
+                  head.environment["cpu"].get<std::string>(),
                   head.environment["isa"].get<std::string>(),
-                  base::json_compact(head.environment["threads"])),
+                  base::counted(head.environment["threads"].get<std::uint64_t>(), "thread")),
       fmt::format("measured here: {:.0f} GFLOP/s (FMA), {:.1f} GB/s (copy in memory); ridge point: "
                   "{:.1f} FLOP/byte",
                   roof.gflops, roof.gbps, roof.gflops / roof.gbps)};

@@ -89,14 +89,20 @@ std::map<std::string, std::string> comparisons(const fs::path& out) {
     std::error_code none;  // a folder of something else
     if (!fs::is_regular_file(report, none) || fs::file_size(report, none) > kLargestReport)
       continue;
-    const Json json = Json::parse(
-        base::read_file(report, static_cast<std::int64_t>(kLargestReport)), nullptr, false);
-    if (!json.is_object() || !json.contains("cells") || !json["cells"].is_array()) continue;
-    for (const Json& cell : json["cells"])
-      for (const Json& arm : cell.value("arms", Json::array()))
-        for (const Json& run : arm.value("runs", Json::array()))
-          if (const std::string id = run.value("id", ""); !id.empty())
-            by_id.emplace(id, it->path().filename().string());
+    try {
+      const Json json =
+          Json::parse(base::read_file(report, static_cast<std::int64_t>(kLargestReport),
+                                      "check the path", base::Whose::kFolder),
+                      nullptr, false);
+      if (!json.is_object() || !json.contains("cells") || !json["cells"].is_array()) continue;
+      for (const Json& cell : json["cells"])
+        for (const Json& arm : cell.value("arms", Json::array()))
+          for (const Json& run : arm.value("runs", Json::array()))
+            if (const std::string id = run.value("id", ""); !id.empty())
+              by_id.emplace(id, it->path().filename().string());
+    } catch (const base::Error&) {      // cannot be read
+    } catch (const Json::exception&) {  // of something else
+    }
   }
   return by_id;
 }

@@ -63,7 +63,7 @@ void note_patience(std::vector<CellNote>& notes, const ArmReport& arm) {
                      "of the budget on average",
                      arm.name, early, base::counted(arm.runs.size(), "run"),
                      100 * spent / static_cast<double>(early)),
-         true});
+         true, true});
 }
 
 void note_lost(std::vector<CellNote>& notes, const ArmReport& arm) {
@@ -74,11 +74,12 @@ void note_lost(std::vector<CellNote>& notes, const ArmReport& arm) {
   add(arm.diverged, "diverged");
   add(arm.untrained, "learned nothing (training loss above its first value or a uniform guess)");
   add(arm.failed, "failed");
-  if (!lost.empty()) notes.push_back({fmt::format("{}: lost runs: {}", arm.name, lost), true});
+  if (!lost.empty())
+    notes.push_back({fmt::format("{}: lost runs: {}", arm.name, lost), true, true});
   if (const std::size_t n = arm.missing.size(); n > 0)
     notes.push_back({fmt::format("{}: {} not done yet", arm.name,
                                  base::counted(n, "run") + (n == 1 ? " is" : " are")),
-                     true});
+                     true, true});
   if (const std::size_t n = arm.broken_curves.size(); n > 0)
     notes.push_back({fmt::format("{}: {} left out of the charts: {}", arm.name,
                                  n == 1 ? "1 curve is" : fmt::format("{} curves are", n),
@@ -92,7 +93,7 @@ void note_verdict(std::vector<CellNote>& notes, const Report& report, const ArmR
   if (v.verdict == Outcome::kWithheld)
     notes.push_back({fmt::format("{}: no verdict, because {} of the pairs lost a run", arm.name,
                                  v.diverged + v.failed + v.untrained),
-                     true});
+                     true, true});
   if (v.verdict == Outcome::kNoDifference)
     notes.push_back({fmt::format("{}: {} ±{} nats", arm.name,
                                  v.negligible ? "negligible: the whole interval lies within"

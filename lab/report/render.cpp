@@ -63,7 +63,8 @@ std::string_view line_style(const std::vector<std::string>& line, bool heading) 
 std::string verdict_note(const Report& r) {
   return fmt::format(
       "verdict: helps or hurts if Holm's p < {} over the whole table, with {} or more; no "
-      "difference if two one-sided tests place it within the margin, {}; else inconclusive.",
+      "difference if two one-sided tests place it within the margin, {}, and negligible if the whole interval lies in it; else "
+      "inconclusive.",
       r.rules.alpha, base::counted(static_cast<std::uint64_t>(r.rules.min_seeds), "seed"),
       r.own_margin ? fmt::format("±{} nats", r.rules.margin)
                    : std::string("the first arm's standard deviation over seeds"));
@@ -138,7 +139,7 @@ std::vector<std::string> brief_notes(const Report& r, const std::vector<base::Li
 /// The answer, a table for each cell, and the notes that nobody should miss.
 std::string render_brief(const Report& r, bool color, std::size_t width) {
   std::string out = wrapped(base::printable(answer(r)), width);
-  std::vector<std::string> vital = warnings(r);
+  std::vector<std::string> grave, vital = warnings(r);
   if (const std::string note = looks_note(r.rules); !note.empty()) vital.push_back(note);
   std::vector<base::Lines> tables;
   for (const CellReport& cell : r.cells) {
@@ -147,9 +148,12 @@ std::string render_brief(const Report& r, bool color, std::size_t width) {
     if (r.cells.size() > 1) out += base::printable(cell.title) + "\n";
     out += base::text_table(tables.back(), color ? line_style : nullptr);
     for (const CellNote& note : cell_notes(r, cell))
-      if (note.vital) vital.push_back((r.cells.size() > 1 ? cell.title + ": " : "") + note.text);
+      if (note.vital)
+        (note.grave ? grave : vital)
+            .push_back((r.cells.size() > 1 ? cell.title + ": " : "") + note.text);
   }
   out += "\n";
+  vital.insert(vital.begin(), grave.begin(), grave.end());
   for (const std::string& note : brief_notes(r, tables, vital))
     out += wrapped(base::printable(note), width);
   return out;

@@ -29,7 +29,8 @@ std::string spelled_out(const std::string& head);
 /// What a table has no room for, a line each. vital: a reader who does not know it may be misled.
 struct CellNote {
   std::string text;
-  bool vital = false;
+  bool vital = false;  // nobody should miss it
+  bool grave = false;  // the comparison is not what it seems
 };
 std::vector<CellNote> cell_notes(const Report& report, const CellReport& cell);
 std::string render_csv(const Report& report);

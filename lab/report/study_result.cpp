@@ -235,7 +235,7 @@ Json to_json(const StudyResult& r, Json report) {
 }
 
 std::string render(const StudyResult& r, const std::string& format, bool color, std::size_t width,
-                   const std::string& said) {
+                   const std::string& said, bool verbose) {
   const bool md = format == "md";
   const std::string bold = color ? std::string(base::kBold)
                            : md  ? "**"
@@ -263,7 +263,7 @@ std::string render(const StudyResult& r, const std::string& format, bool color, 
   out += fmt::format("File: {}, hash {}", shown(r.file.path.filename().string()),
                      r.file.hash.substr(0, 12)) +
          end + "\n";
-  return out + render(r.report, format, color, width);
+  return out + render(r.report, format, color, width, verbose);
 }
 
 }  // namespace lab

@@ -66,7 +66,7 @@ Json to_json(const StudyResult& result);
 Json to_json(const StudyResult& result, Json report);
 /// "text" or "md"; `said`: what stands between the verdict and the figures.
 std::string render(const StudyResult& result, const std::string& format, bool color,
-                   std::size_t width, const std::string& said = "");
+                   std::size_t width, const std::string& said = "", bool verbose = false);
 
 /// The records of a study's runs and of its tuning's, each once, without what is not known of them;
 /// windows only where a verdict is taken over them, which is where the seeds share a test text.
