@@ -243,6 +243,13 @@ base::Lines cell_table(const Report& report, const CellReport& cell, const Table
     if (least->readily == 0) break;
     columns.erase(least);
   }
+  // On a narrow terminal the interval stays beside its verdict: the loss goes, its spread first.
+  const auto loss = std::find_if(columns.begin(), columns.end(),
+                                 [](const Column& c) { return c.head.ends_with(" loss"); });
+  if (size.brief && loss != columns.end() && size.width > 0 && width_of(columns) > size.width) {
+    for (std::string& field : loss->fields) field.resize(std::min(field.find(" ±"), field.size()));
+    if (width_of(columns) > size.width) columns.erase(loss);
+  }
   base::Lines lines(1 + cell.arms.size());
   for (const Column& column : columns) {
     lines[0].push_back(column.head);

@@ -102,7 +102,11 @@ std::vector<std::string> brief_notes(const Report& r, const std::vector<base::Li
   const std::string loss = r.judged == "test_loss" ? "test loss" : "val loss";
   std::vector<std::string> out = {fmt::format("{}: nats per token, mean ± sd over {}. {}.", loss,
                                               seeds_text(r), budget_text(r))};
-  out.push_back(fmt::format("difference: {} minus that of {}, seed by seed.", loss, first));
+  const std::size_t family = family_of(r);
+  out.push_back(fmt::format("difference: {} minus that of {}, seed by seed{}.", loss, first,
+                            family > 1 ? fmt::format("; its {} intervals hold together at {:.6g} %",
+                                                     family, 100 * ci_level(r.rules))
+                                       : ""));
   const auto column = [&](const char* head, const std::string& text) {
     if (heads.contains(head)) out.back() += " " + text;
   };

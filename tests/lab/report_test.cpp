@@ -601,7 +601,7 @@ TEST_F(ReportTest, WhoGainsWithComputeIsSaid) {
   const std::string nats = "] nats per doubling of the budget: ";
   says("gains: the difference changes by -0.1000 [-0.1", nats + "the arm gains with compute");
   says("loses: the difference changes by +0.1000 [+0.0", nats + "the arm loses with compute");
-  says("same: the difference changes by ", nats + "no trend can be told");
+  says("same: the difference changes by ", nats + "no clear trend");
 }
 
 // 8 tokens a window: so many are joined that 16 are left, and what fills none counts in the mean.
