@@ -60,7 +60,7 @@ TEST_F(CliBroken, ALogThatCannotBeReadCostsItsCurve) {
     text.back() = "text";
     text = text + Words{"--verbose"};
     const Result shown = isodrop(text, folder.path());
-    EXPECT_TRUE(has(shown.out, "a curve is left out of the pictures: ") && has(shown.out, said))
+    EXPECT_TRUE(has(shown.out, "1 curve is left out of the charts: ") && has(shown.out, said))
         << describe(text, shown);
     EXPECT_FALSE(curves().is_null());
     EXPECT_NE(curves(), whole) << said;
