@@ -194,9 +194,10 @@ const Reader kReaders[] = {
      [](Input in) {
        for (const std::string_view type : data::bin_types()) try {
            const data::Tokens tokens = data::map_tokens(write("a.bin", in), type);
-           std::int64_t sum = 0;
-           for (std::size_t i = 0; i < tokens.size(); ++i) sum += tokens[i];
-           require(sum >= 0, "ids");
+           volatile std::int32_t last =
+               0;  // every id is read; ranges are checked against a vocabulary later
+           for (std::size_t i = 0; i < tokens.size(); ++i) last = tokens[i];
+
          } catch (const base::Error&) {
          }
      }},
