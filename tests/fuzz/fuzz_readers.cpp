@@ -193,13 +193,15 @@ const Reader kReaders[] = {
     {"zstd", [](Input in) { text_file(in, "a.jsonl.zst"); }},
     {"token_file",
      [](Input in) {
-       for (const std::string_view type : data::bin_types()) try {
+       for (const std::string_view type : data::bin_types()) {
+         try {
            const data::Tokens tokens = data::map_tokens(write("a.bin", in), type);
            std::int64_t sum = 0;  // every id is read; a vocabulary checks their range later
            for (std::size_t i = 0; i < tokens.size(); ++i) sum += tokens[i];
            require(sum > std::numeric_limits<std::int64_t>::min(), "ids");
          } catch (const base::Error&) {
          }
+       }
      }},
     {"tokenizer_json",
      [](Input in) {
