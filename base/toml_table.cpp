@@ -61,6 +61,18 @@ bool too_deep(std::string_view text) {
   return false;
 }
 
+/// TOML has no raw control characters but tabs and line ends, and the parser trips over some.
+void refuse_control_bytes(std::string_view text, const std::filesystem::path& path) {
+  const auto bad = std::find_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
+           c == 0x7F;
+  });
+  if (bad == text.end()) return;
+  throw base::Error(fmt::format("{}:{}: a control character (byte {:#04x}); remove it",
+                                path.string(), 1 + std::count(text.begin(), bad, '\n'),
+                                static_cast<unsigned char>(*bad)));
+}
+
 /// No key or text has control characters, but line ends and tabs in texts.
 void require_printable(const toml::node& node, const std::filesystem::path& path) {
   const auto check = [&](std::string_view text, const toml::source_region& at) {
@@ -80,6 +92,7 @@ void require_printable(const toml::node& node, const std::filesystem::path& path
 }  // namespace
 
 toml::table parse_toml(const std::string& text, const std::filesystem::path& path) {
+  refuse_control_bytes(text, path);
   base::require(!too_deep(text), path.string(), ": a key of more than ", kMostDepth,
                 " parts, or brackets nested as deep; make it flatter");
   try {

@@ -435,6 +435,11 @@ TEST(Toml, ControlCharactersAreRefusedWhereTheyStand) {
   EXPECT_NE(said_of("a = [{b = [\"\u202e\"]}]").find("'\\u{202e}'"), std::string::npos);
   EXPECT_NE(said_of("\"a\\u009b\" = 1").find("'a\\u{9b}'"), std::string::npos);
   EXPECT_EQ(said_of("prompt = \"a\\n\\tb\""), "");
+  // Raw ones, too: the parser takes a zero in a table's name for something else.
+  EXPECT_EQ(said_of(std::string("a = 1\n[\0b]\n", 11)),
+            "f.toml:2: a control character (byte 0x00); remove it");
+  EXPECT_EQ(said_of("a = 1\n# \x7f"), "f.toml:2: a control character (byte 0x7f); remove it");
+  EXPECT_EQ(said_of("a = 1\r\n\tb = 2\n"), "");
 }
 
 }  // namespace
