@@ -39,7 +39,7 @@ std::string grouped(std::uint64_t n, std::string_view what);
 
 /// "1 run", "2 runs".
 std::string counted(std::uint64_t n, std::string_view what);
-/// The verb of so many: "is" of one, "are" of others.
+/// "is" for one, "are" for other counts.
 constexpr std::string_view are(std::uint64_t n) { return n == 1 ? "is" : "are"; }
 
 /// With this many decimals; from 1e9 on as 1.23e+45.

@@ -29,7 +29,7 @@ void wait_politely(char** argv);
 
 /// Hears SIGINT, SIGTERM and SIGHUP, but those that this process was started to ignore, on a thread
 /// of its own. Until hold() they end the process as ever. From then on the first one is kept for
-/// whoever asks, and the second ends it at once.
+/// anyone who asks, and the second ends it at once.
 class StopSignals {
  public:
   /// `tells`: says on standard error that it has heard the first one.

@@ -34,7 +34,7 @@ void require_same_settings(const Parsed& args, const train::BegunRun& run) {
     const bool preset = !args.given.contains(std::string(row.name));
     throw base::Error(fmt::format(
         "{}{} {}: the run in {} has {}, and continues with it; leave the flag out, or train "
-        "anew with another --out",
+        "again with another --out",
         preset ? "--preset " + args.settings.preset + ", which is " : "", flag, here,
         quote(run.folder.string()), there));
   }
@@ -75,11 +75,11 @@ int say_ended(const Parsed& args, const train::BegunRun& run, const lab::Json& s
   const std::string name = quote(run.folder.string());
   const std::string status = summary.is_object() ? summary.value("status", "") : "";
   require(!status.empty(), (run.folder / "summary.json").string(),
-          ": has no text 'status'; remove it to end the run anew");
+          ": has no text 'status'; remove it to finish the run again");
   if (args.text("format") == "json") fmt::print("{}", base::json_text(summary));
   if (status == lab::to_string(lab::Status::kDiverged)) {
     fmt::print(stderr,
-               "isodrop: the run in {} diverged, and would again; train anew with a lower --lr\n",
+               "isodrop: the run in {} diverged, and would again; train again with a lower --lr\n",
                name);
     return kDiverged;
   }
